@@ -191,7 +191,7 @@ static factum_status address_read_file(const struct fct_os *os, const char *path
         status = fct_file_size(file, &len, err);
     }
     if (status == FACTUM_OK && len >= size) {
-        status = fct_fail(err, FACTUM_INVALID, "%s has more bytes than a secret", path);
+        status = fct_fail(err, FACTUM_INVALID, "%s is longer than a secret", path);
     }
     if (status == FACTUM_OK) {
         status = fct_file_read(file, 0, to, (size_t)len, err);
@@ -230,7 +230,7 @@ static factum_status address_find_login(const struct address_parts *parts, const
     *len = address_decode(user.len == 0 ? FCT_SLICE(ADDRESS_USER) : user, login,
                           LOGIN_SIZE_MAX / 2 - 1);
     if (*len == SIZE_MAX) {
-        return address_refuse(err, "the user is too long or not encoded as it should be");
+        return address_refuse(err, "the user is too long or not percent-encoded");
     }
     login[(*len)++] = ':';
     char *to = (char *)login + *len;
@@ -239,13 +239,13 @@ static factum_status address_find_login(const struct address_parts *parts, const
         size_t size = address_decode(fct_slice_from(parts->login, colon + 1), (uint8_t *)to, room);
         *len += size == SIZE_MAX ? 0 : size;
         return size == SIZE_MAX
-                   ? address_refuse(err, "the secret is too long or not encoded as it should be")
+                   ? address_refuse(err, "the secret is too long or not percent-encoded")
                    : FACTUM_OK;
     }
     if (environment != NULL && environment[0] != '\0') {
         size_t size = strlen(environment);
         if (size >= room) {
-            return fct_fail(err, FACTUM_INVALID, "FACTUM_SECRET has more bytes than a secret");
+            return fct_fail(err, FACTUM_INVALID, "FACTUM_SECRET is longer than a secret");
         }
         memcpy(to, environment, size);
         *len += size;

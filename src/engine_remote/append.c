@@ -52,6 +52,14 @@ static struct pending_append *append_of_all(struct distant_link *link)
     return FCT_CONTAINER_OF(link, struct pending_append, all);
 }
 
+static void appends_check(const struct distant_appends *appends)
+{
+    FCT_ASSERT((appends->slots == NULL) == (appends->slot_count == 0));
+    FCT_ASSERT((appends->slot_count & (appends->slot_count - 1)) == 0 || appends->slot_count == 0);
+    FCT_ASSERT(appends->count > 0 || fct_distant_ring_is_empty(&appends->all));
+    FCT_ASSERT(appends->count > 0 || fct_distant_ring_is_empty(&appends->unsent));
+}
+
 /* ---- submitting ------------------------------------------------------------------------------ */
 
 static bool append_lacks_id(const factum_append_request *request, bool any)
@@ -217,7 +225,10 @@ static void append_end(struct distant *distant, struct pending_append *pending)
 {
     struct distant_appends *appends = &distant->appends;
     factum_append_op *op = pending->op;
+    appends_check(appends);
+    FCT_ASSERT(appends->count > 0);
     if (pending->number != 0) {
+        FCT_ASSERT(*append_slot(appends, pending->number) == pending);
         *append_slot(appends, pending->number) = NULL;
     }
     fct_distant_ring_remove(&pending->all);
@@ -248,8 +259,8 @@ static void append_end_unknown(struct distant *distant, struct pending_append *p
 {
     append_fail(distant, pending, FACTUM_UNKNOWN_OUTCOME,
                 pending->cancelled
-                    ? "append: cancelled before an answer came: the events are there or not"
-                    : "append: no answer came: the events are there or not");
+                    ? "append: cancelled before an answer came: the events may have been appended"
+                    : "append: no answer came: the events may have been appended");
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -326,6 +337,7 @@ static factum_status append_encode(struct distant *distant, const struct pending
 static void append_send(struct distant *distant, struct pending_append *pending)
 {
     struct distant_appends *appends = &distant->appends;
+    appends_check(appends);
     factum_status status = append_grow_slots(distant);
     uint64_t number = appends->number + 1;
     while (status == FACTUM_OK && (number == 0 || *append_slot(appends, number) != NULL)) {

@@ -58,7 +58,7 @@ static void call_explain(struct distant_call *call)
         break;
     default:
         call->status = fct_fail(&call->err, FACTUM_UNREACHABLE,
-                                "%s does not answer as a Factum server does (HTTP status %u)",
+                                "%s does not answer like a Factum server (HTTP status %u)",
                                 distant->address.authority, call->http_status);
         break;
     }

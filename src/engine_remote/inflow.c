@@ -38,6 +38,16 @@ static struct inflow *inflow_of(struct distant_call *call)
 }
 
 /* Needs the lock. */
+static void inflow_check(const struct inflow *inflow)
+{
+    bool is_empty = inflow->last == NULL || inflow->last == &inflow->first;
+    FCT_ASSERT((inflow->first == NULL) == is_empty);
+    FCT_ASSERT(inflow->first != NULL || inflow->queued == 0);
+    FCT_ASSERT(!inflow->wanted || inflow->running);
+    FCT_ASSERT(!inflow->abandoned || inflow->running);
+}
+
+/* Needs the lock. */
 static void inflow_list(struct inflow *inflow)
 {
     struct distant *distant = inflow->distant;
@@ -55,7 +65,9 @@ void fct_inflow_start(struct inflow *inflow)
 {
     struct distant *distant = inflow->distant;
     fct_mutex_lock(&distant->lock);
+    inflow_check(inflow);
     FCT_ASSERT(!inflow->running);
+    FCT_ASSERT(!inflow->closing);
     if (inflow->last == NULL) {
         inflow->last = &inflow->first;
     }
@@ -101,6 +113,7 @@ static struct inflow_batch *inflow_pop(struct inflow *inflow, bool *post)
         if (inflow->first == NULL) {
             inflow->last = &inflow->first;
         }
+        FCT_ASSERT(inflow->queued >= batch->size);
         inflow->queued -= batch->size;
         *post = was_full && inflow->queued < FCT_DISTANT_WINDOW && inflow->running;
         if (*post) {
@@ -120,6 +133,7 @@ factum_status fct_inflow_next(struct inflow *inflow, factum_slice *message, bool
     *lost = false;
     fct_mem_free(distant->mem, inflow->current);
     fct_mutex_lock(&distant->lock);
+    inflow_check(inflow);
     inflow->current = inflow_pop(inflow, &post);
     if (inflow->current == NULL && inflow->running) {
         status = FACTUM_PENDING;
@@ -227,6 +241,7 @@ static void inflow_finish(struct inflow *inflow, factum_status status, const fac
     struct distant *distant = inflow->distant;
     fct_distant_ring_remove(&inflow->active);
     fct_mutex_lock(&distant->lock);
+    inflow_check(inflow);
     if (inflow->abandoned) {
         inflow_drop(inflow);
     }
@@ -434,7 +449,7 @@ static void inflow_take(struct inflow *inflow, const struct inflow_wishes *wishe
     }
     if (wishes->abandoned) {
         factum_error err;
-        (void)fct_fail(&err, FACTUM_CANCELLED, "%s: it is not wanted any more", inflow->what);
+        (void)fct_fail(&err, FACTUM_CANCELLED, "%s: cancelled", inflow->what);
         inflow_give_up(inflow, FACTUM_CANCELLED, &err);
     }
     if (wishes->drained) {

@@ -124,8 +124,8 @@ static void link_open_ended(struct distant_call *call, enum distant_end end)
     if (end == DISTANT_ANSWERED && call->status != FACTUM_OK) {
         distant->why = call->err;
     } else if (end == DISTANT_ANSWERED) {
-        (void)fct_fail(&distant->why, FACTUM_UNREACHABLE,
-                       "%s does not answer as a Factum server does", distant->address.authority);
+        (void)fct_fail(&distant->why, FACTUM_UNREACHABLE, "%s does not answer like a Factum server",
+                       distant->address.authority);
     }
     if (end != DISTANT_LOST) {
         fct_distant_hang_up(distant);
@@ -165,7 +165,7 @@ static void link_log_down(struct distant *distant)
         distant->logged_down = true;
         fct_log_message(&distant->sink, FACTUM_LOG_WARN, "remote.lost",
                         "the connection to %s is lost%s: %s", distant->address.authority,
-                        distant->replaced ? "" : ", and is made again", distant->why.text);
+                        distant->replaced ? "" : ", reconnecting", distant->why.text);
     }
 }
 

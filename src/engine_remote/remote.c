@@ -71,8 +71,7 @@ factum_status fct_distant_unreachable(const struct distant *distant, const char 
     if (distant->replaced) {
         return fct_fail(err, FACTUM_WRONG_TIMELINE, "%s: %s", what, distant->other_store.text);
     }
-    return fct_fail(err, FACTUM_UNREACHABLE, "%s: there is no connection: %s", what,
-                    distant->why.text);
+    return fct_fail(err, FACTUM_UNREACHABLE, "%s: no connection: %s", what, distant->why.text);
 }
 
 /* ---- the loop's thread ----------------------------------------------------------------------- */

@@ -67,7 +67,7 @@ static factum_status request_take_head(struct request *request, factum_slice mes
                                        factum_error *err)
 {
     if (message.len != sizeof request->head) {
-        return fct_fail(err, FACTUM_IO, "%s: there is no head", request->what);
+        return fct_fail(err, FACTUM_IO, "%s: the answer has no head", request->what);
     }
     memcpy(&request->head, message.ptr, sizeof request->head);
     fct_text_clean(request->head.type);
@@ -133,13 +133,13 @@ static factum_status request_read_problem(const struct request *request, factum_
     }
     factum_status status = request_code(&json);
     uint32_t detail = factum_json_find(&json, FACTUM_JSON_ROOT, FCT_SLICE("detail"));
-    bool said = detail != FACTUM_JSON_NONE &&
-                factum_json_unescape(&json, detail, text, sizeof text, &len) == FACTUM_OK;
+    bool has_text = detail != FACTUM_JSON_NONE &&
+                    factum_json_unescape(&json, detail, text, sizeof text, &len) == FACTUM_OK;
     if (status == FACTUM_OK) {
         return status;
     }
-    return said ? fct_fail(err, status, "%.*s", (int)len, text)
-                : fct_fail(err, status, "%s: %s", request->what, factum_status_text(status));
+    return has_text ? fct_fail(err, status, "%.*s", (int)len, text)
+                    : fct_fail(err, status, "%s: %s", request->what, factum_status_text(status));
 }
 
 static factum_status request_refused(const struct request *request, factum_error *err)

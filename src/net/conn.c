@@ -16,7 +16,6 @@
  *  5. A session exists in OPEN and LINGER, and in no other state.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -27,8 +26,9 @@
 
 #include "core/check.h"
 #include "core/slice.h"
-#include "net/doors_int.h"
+#include "net/acceptor_int.h"
 #include "net/loop_int.h"
+#include "net/socket_io.h"
 
 #define SNIFF_SIZE 24  /* bytes of the preface of HTTP/2 */
 #define SNIFF_MS 10000 /* covers TLS and the first bytes */
@@ -44,7 +44,7 @@ enum conn_state { CONN_SNIFF, CONN_HANDSHAKE, CONN_OPEN, CONN_LINGER, CONN_CLOSE
 struct fct_conn {
     struct fct_conn *next;
     struct fct_conn **slot;
-    struct fct_doors *doors;
+    struct fct_acceptor *acceptor;
     uv_poll_t poll;
     int events;
     int fd;
@@ -69,6 +69,16 @@ struct fct_conn {
 
 static void watch(struct fct_conn *conn);
 static void free_unsent(struct fct_conn *conn);
+
+static void conn_check(const struct fct_conn *conn)
+{
+    bool has_session = conn->state == CONN_OPEN || conn->state == CONN_LINGER;
+    FCT_ASSERT((conn->session != NULL) == has_session);
+    FCT_ASSERT(conn->unsent_at <= conn->unsent.len);
+    FCT_ASSERT(conn->unsent.capacity <= conn->acceptor->unsent_size);
+    FCT_ASSERT(conn->state != CONN_HANDSHAKE || conn->tls != NULL);
+    FCT_ASSERT(conn->state == CONN_CLOSED || *conn->slot == conn);
+}
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
@@ -116,15 +126,15 @@ static void name_peer(struct fct_conn *conn, bool is_unix)
 static void on_poll_closed(uv_handle_t *handle)
 {
     struct fct_conn *conn = handle->data;
-    struct fct_doors *doors = conn->doors;
+    struct fct_acceptor *acceptor = conn->acceptor;
     (void)close(conn->fd);
-    fct_mem_free(doors->options.mem, conn);
-    doors->closing--;
+    fct_mem_free(acceptor->options.mem, conn);
+    acceptor->closing--;
 }
 
 void fct_conn_close(struct fct_conn *conn)
 {
-    struct fct_doors *doors = conn->doors;
+    struct fct_acceptor *acceptor = conn->acceptor;
     if (conn->state == CONN_CLOSED) {
         return;
     }
@@ -133,15 +143,15 @@ void fct_conn_close(struct fct_conn *conn)
     if (conn->next != NULL) {
         conn->next->slot = conn->slot;
     }
-    doors->conn_count--;
+    acceptor->conn_count--;
     fct_session_destroy(conn->session); /* closes its exchanges, which may want to send */
     conn->session = NULL;
     fct_tls_destroy(conn->tls);
     free_unsent(conn);
-    fct_loop_forget(doors->options.loop, &conn->flush);
-    fct_loop_forget(doors->options.loop, &conn->resume);
+    fct_loop_forget(acceptor->options.loop, &conn->flush);
+    fct_loop_forget(acceptor->options.loop, &conn->resume);
     (void)uv_poll_stop(&conn->poll);
-    doors->closing++;
+    acceptor->closing++;
     uv_close((uv_handle_t *)&conn->poll, on_poll_closed);
 }
 
@@ -158,52 +168,18 @@ static void linger(struct fct_conn *conn)
     (void)shutdown(conn->fd, SHUT_WR);
     conn->state = CONN_LINGER;
     conn->over = true; /* the session is done; only the end of the peer's side is awaited */
-    conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
+    conn->since_ms = fct_loop_now_ms(conn->acceptor->options.loop);
     watch(conn);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-enum io { IO_SOME, IO_BLOCKED, IO_END, IO_GONE };
-
-/* True if the failed call on the socket only has to be repeated later. */
-static bool must_wait(void)
-{
-    return errno == EAGAIN || errno == EINTR;
-}
-
-static enum io io_of(enum fct_tls_result result)
-{
-    switch (result) {
-    case FCT_TLS_OK:
-        return IO_SOME;
-    case FCT_TLS_WANTS_READ:
-    case FCT_TLS_WANTS_WRITE:
-        return IO_BLOCKED;
-    case FCT_TLS_END:
-    case FCT_TLS_FAILED:
-        break;
-    }
-    return IO_GONE;
-}
-
-static enum io put(struct fct_conn *conn, const uint8_t *bytes, size_t len, size_t *put)
-{
-    if (conn->tls != NULL) {
-        return io_of(fct_tls_write(conn->tls, bytes, len, put));
-    }
-    ssize_t sent = send(conn->fd, bytes, len, MSG_NOSIGNAL);
-    if (sent >= 0) {
-        *put = (size_t)sent;
-        return IO_SOME;
-    }
-    return must_wait() ? IO_BLOCKED : IO_GONE;
-}
-
 static void free_unsent(struct fct_conn *conn)
 {
-    conn->doors->unsent_size -= conn->unsent.capacity;
+    FCT_ASSERT(conn->acceptor->unsent_size >= conn->unsent.capacity);
+    conn->acceptor->unsent_size -= conn->unsent.capacity;
     fct_buf_finish(&conn->unsent);
+    conn->unsent_at = 0;
 }
 
 /* Too much memory is kept for peers that do not read: closes the connection, other than |conn|,
@@ -211,7 +187,7 @@ static void free_unsent(struct fct_conn *conn)
 static void relieve(const struct fct_conn *conn)
 {
     struct fct_conn *worst = NULL;
-    for (struct fct_conn *at = conn->doors->conns; at != NULL; at = at->next) {
+    for (struct fct_conn *at = conn->acceptor->conns; at != NULL; at = at->next) {
         bool keeps = at != conn && at->unsent.len > 0;
         if (keeps && (worst == NULL || at->since_ms < worst->since_ms)) {
             worst = at;
@@ -227,58 +203,58 @@ static bool keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
 {
     size_t before = conn->unsent.capacity;
     factum_status status = fct_buf_add(&conn->unsent, bytes, len);
-    conn->doors->unsent_size += conn->unsent.capacity - before;
-    if (conn->doors->unsent_size > UNSENT_ALL_MAX) {
+    conn->acceptor->unsent_size += conn->unsent.capacity - before;
+    if (conn->acceptor->unsent_size > UNSENT_ALL_MAX) {
         relieve(conn);
     }
     return status == FACTUM_OK;
 }
 
 /* Sends all bytes, or keeps the rest in |unsent|, which is empty before. */
-static enum io send_or_keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
+static enum fct_io send_or_keep(struct fct_conn *conn, const uint8_t *bytes, size_t len)
 {
     while (len > 0) {
         size_t sent = 0;
-        enum io io = put(conn, bytes, len, &sent);
-        if (io == IO_BLOCKED) {
-            conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
-            return keep(conn, bytes, len) ? IO_BLOCKED : IO_GONE;
+        enum fct_io io = fct_io_put(conn->fd, conn->tls, fct_slice(bytes, len), &sent);
+        if (io == FCT_IO_BLOCKED) {
+            conn->since_ms = fct_loop_now_ms(conn->acceptor->options.loop);
+            return keep(conn, bytes, len) ? FCT_IO_BLOCKED : FCT_IO_GONE;
         }
-        if (io == IO_GONE) {
-            return IO_GONE;
+        if (io == FCT_IO_GONE) {
+            return FCT_IO_GONE;
         }
         bytes += sent;
         len -= sent;
     }
-    return IO_SOME;
+    return FCT_IO_SOME;
 }
 
-static enum io send_unsent(struct fct_conn *conn)
+static enum fct_io send_unsent(struct fct_conn *conn)
 {
     while (conn->unsent_at < conn->unsent.len) {
         size_t sent = 0;
-        enum io io = put(conn, conn->unsent.ptr + conn->unsent_at,
-                         conn->unsent.len - conn->unsent_at, &sent);
-        if (io != IO_SOME) {
+        enum fct_io io =
+            fct_io_put(conn->fd, conn->tls,
+                       fct_slice_from(fct_buf_slice(&conn->unsent), conn->unsent_at), &sent);
+        if (io != FCT_IO_SOME) {
             return io;
         }
         conn->unsent_at += sent;
-        conn->since_ms = fct_loop_now_ms(conn->doors->options.loop);
+        conn->since_ms = fct_loop_now_ms(conn->acceptor->options.loop);
     }
     free_unsent(conn);
-    conn->unsent_at = 0;
-    return IO_SOME;
+    return FCT_IO_SOME;
 }
 
 /* Returns SOME if everything was sent, or if the turn is used up and |flush| is queued again. */
-static enum io send_turn(struct fct_conn *conn)
+static enum fct_io send_turn(struct fct_conn *conn)
 {
-    enum io io = send_unsent(conn);
+    enum fct_io io = send_unsent(conn);
     size_t given = 0;
-    while (io == IO_SOME) {
+    while (io == FCT_IO_SOME) {
         if (given >= SEND_SIZE_PER_TURN) {
-            fct_loop_work(conn->doors->options.loop, &conn->flush);
-            return IO_SOME;
+            fct_loop_work(conn->acceptor->options.loop, &conn->flush);
+            return FCT_IO_SOME;
         }
         const uint8_t *bytes = NULL;
         size_t len = conn->session == NULL ? 0 : fct_session_send(conn->session, &bytes);
@@ -294,17 +270,18 @@ static enum io send_turn(struct fct_conn *conn)
 static void on_flush(struct fct_task *task)
 {
     struct fct_conn *conn = FCT_CONTAINER_OF(task, struct fct_conn, flush);
+    conn_check(conn);
     if (conn->state != CONN_OPEN) {
         return;
     }
-    enum io io = send_turn(conn);
-    conn->blocked = io == IO_BLOCKED;
-    if (io == IO_GONE) {
+    enum fct_io io = send_turn(conn);
+    conn->blocked = io == FCT_IO_BLOCKED;
+    if (io == FCT_IO_GONE) {
         fct_conn_close(conn);
         return;
     }
     bool queued = conn->flush.slot != NULL;
-    if (io == IO_SOME && !queued && (conn->over || fct_session_is_finished(conn->session))) {
+    if (io == FCT_IO_SOME && !queued && (conn->over || fct_session_is_finished(conn->session))) {
         linger(conn);
         return;
     }
@@ -315,7 +292,7 @@ static void wants_send(void *data)
 {
     struct fct_conn *conn = data;
     if (conn->state == CONN_OPEN) {
-        fct_loop_later(conn->doors->options.loop, &conn->flush);
+        fct_loop_later(conn->acceptor->options.loop, &conn->flush);
     }
 }
 
@@ -324,15 +301,15 @@ static void wants_send(void *data)
 static void begin_exchange(void *data, struct fct_exchange *exchange)
 {
     struct fct_conn *conn = data;
-    conn->doors->options.begin(conn->doors->options.data, exchange);
+    conn->acceptor->options.begin(conn->acceptor->options.data, exchange);
 }
 
 static factum_status open_session(struct fct_conn *conn, enum fct_preface preface)
 {
     const struct fct_session_options options = {
-        .mem = conn->doors->options.mem,
+        .mem = conn->acceptor->options.mem,
         .peer = &conn->peer,
-        .limits = conn->doors->options.limits,
+        .limits = conn->acceptor->options.limits,
         .data = conn,
         .begin = begin_exchange,
         .wants_send = wants_send,
@@ -342,7 +319,7 @@ static factum_status open_session(struct fct_conn *conn, enum fct_preface prefac
                                : fct_h1_create(&options, &conn->session, NULL);
     if (status == FACTUM_OK) {
         conn->state = CONN_OPEN;
-        if (conn->doors->shut_down) {
+        if (conn->acceptor->shut_down) {
             fct_session_shut_down(conn->session);
         }
     }
@@ -352,7 +329,7 @@ static factum_status open_session(struct fct_conn *conn, enum fct_preface prefac
 /* Passes bytes to the session. Returns false if the connection is closed. */
 static bool take(struct fct_conn *conn, factum_slice bytes)
 {
-    struct fct_loop *loop = conn->doors->options.loop;
+    struct fct_loop *loop = conn->acceptor->options.loop;
     if (conn->state == CONN_LINGER || conn->over) {
         return true; /* dropped */
     }
@@ -380,19 +357,6 @@ static bool take(struct fct_conn *conn, factum_slice bytes)
     return true;
 }
 
-static enum io get(struct fct_conn *conn, uint8_t *bytes, size_t *got)
-{
-    if (conn->tls != NULL) {
-        return io_of(fct_tls_read(conn->tls, bytes, FCT_LOOP_BUFFER_SIZE, got));
-    }
-    ssize_t received = recv(conn->fd, bytes, FCT_LOOP_BUFFER_SIZE, 0);
-    if (received > 0) {
-        *got = (size_t)received;
-        return IO_SOME;
-    }
-    return received == 0 ? IO_END : must_wait() ? IO_BLOCKED : IO_GONE;
-}
-
 /* The peer has ended its side. Returns false if nothing is left to send to the peer. Over TLS the
  * end of one side is treated as the end of both. */
 static bool goes_on_after_end(struct fct_conn *conn)
@@ -405,7 +369,7 @@ static bool goes_on_after_end(struct fct_conn *conn)
         return false;
     }
     conn->ended = true;
-    fct_loop_later(conn->doors->options.loop, &conn->flush);
+    fct_loop_later(conn->acceptor->options.loop, &conn->flush);
     return true;
 }
 
@@ -417,21 +381,21 @@ static bool may_receive(const struct fct_conn *conn)
 
 static void receive_turn(struct fct_conn *conn)
 {
-    uint8_t *bytes = fct_loop_buffer(conn->doors->options.loop);
+    uint8_t *bytes = fct_loop_buffer(conn->acceptor->options.loop);
     for (int i = 0; may_receive(conn); i++) {
         size_t got = 0;
         if (i == READS_PER_TURN) {
-            fct_loop_later(conn->doors->options.loop, &conn->resume);
+            fct_loop_later(conn->acceptor->options.loop, &conn->resume);
             return;
         }
-        enum io io = get(conn, bytes, &got);
-        if (io == IO_BLOCKED) {
+        enum fct_io io = fct_io_get(conn->fd, conn->tls, bytes, FCT_LOOP_BUFFER_SIZE, &got);
+        if (io == FCT_IO_BLOCKED) {
             return;
         }
-        if (io == IO_END && goes_on_after_end(conn)) {
+        if (io == FCT_IO_END && goes_on_after_end(conn)) {
             return;
         }
-        if (io == IO_END || io == IO_GONE) {
+        if (io == FCT_IO_END || io == FCT_IO_GONE) {
             fct_conn_close(conn);
             return;
         }
@@ -449,17 +413,17 @@ static bool sniff_tls(struct fct_conn *conn)
 {
     uint8_t first;
     ssize_t seen = recv(conn->fd, &first, 1, MSG_PEEK);
-    if (seen < 0 && must_wait()) {
+    if (seen < 0 && fct_io_must_wait()) {
         return false;
     }
     bool tls = seen == 1 && fct_preface_of(fct_slice(&first, 1)) == FCT_PREFACE_TLS;
-    bool wanted = conn->doors->tls != NULL && !conn->peer.is_local;
-    if (seen <= 0 || (tls && conn->doors->tls == NULL) || (wanted && !tls)) {
+    bool wanted = conn->acceptor->tls != NULL && !conn->peer.is_local;
+    if (seen <= 0 || (tls && conn->acceptor->tls == NULL) || (wanted && !tls)) {
         fct_conn_close(conn);
         return false;
     }
     if (tls) {
-        if (fct_tls_create(conn->doors->tls, conn->fd, &conn->tls, NULL) != FACTUM_OK) {
+        if (fct_tls_create(conn->acceptor->tls, conn->fd, &conn->tls, NULL) != FACTUM_OK) {
             fct_conn_close(conn);
             return false;
         }
@@ -485,6 +449,7 @@ static bool shake_hands(struct fct_conn *conn)
 
 static void go_on(struct fct_conn *conn)
 {
+    conn_check(conn);
     if (conn->state == CONN_SNIFF && conn->sniffed_len == 0 && conn->tls == NULL &&
         !sniff_tls(conn)) {
         return;
@@ -513,7 +478,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     if ((events & UV_WRITABLE) != 0) {
         conn->blocked = false;
-        fct_loop_later(conn->doors->options.loop, &conn->flush);
+        fct_loop_later(conn->acceptor->options.loop, &conn->flush);
     }
     go_on(conn);
     if (conn->state != CONN_CLOSED) {
@@ -523,11 +488,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 static void watch(struct fct_conn *conn)
 {
+    conn_check(conn);
     int events = (may_receive(conn) ? UV_READABLE : 0) | (conn->blocked ? UV_WRITABLE : 0);
     if (events != conn->events) {
         if (conn->tls != NULL && (events & ~conn->events & UV_READABLE) != 0) {
             /* OpenSSL reads ahead: the socket does not announce the bytes that it has. */
-            fct_loop_later(conn->doors->options.loop, &conn->resume);
+            fct_loop_later(conn->acceptor->options.loop, &conn->resume);
         }
         conn->events = events;
         /* UNTESTED: fails only for a descriptor that cannot be polled. */
@@ -570,37 +536,37 @@ bool fct_conn_is_from(const struct fct_conn *conn, const struct sockaddr_storage
            memcmp(&one->sin6_addr, &other->sin6_addr, sizeof one->sin6_addr) == 0;
 }
 
-/* ---- for doors.c ----------------------------------------------------------------------------- */
+/* ---- for acceptor.c -------------------------------------------------------------------------- */
 
-void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix)
+void fct_conn_open(struct fct_acceptor *acceptor, int fd, bool is_unix)
 {
     int on = 1;
-    struct fct_conn *conn = fct_mem_zalloc(doors->options.mem, 1, sizeof *conn);
-    if (conn == NULL || uv_poll_init(fct_loop_uv(doors->options.loop), &conn->poll, fd) != 0) {
-        fct_mem_free(doors->options.mem, conn);
+    struct fct_conn *conn = fct_mem_zalloc(acceptor->options.mem, 1, sizeof *conn);
+    if (conn == NULL || uv_poll_init(fct_loop_uv(acceptor->options.loop), &conn->poll, fd) != 0) {
+        fct_mem_free(acceptor->options.mem, conn);
         (void)close(fd);
         return;
     }
-    conn->doors = doors;
+    conn->acceptor = acceptor;
     conn->fd = fd;
     conn->poll.data = conn;
     conn->flush.run = on_flush;
     conn->resume.run = on_resume;
-    conn->since_ms = fct_loop_now_ms(doors->options.loop);
-    fct_buf_init(&conn->unsent, doors->options.mem, UNSENT_MAX);
+    conn->since_ms = fct_loop_now_ms(acceptor->options.loop);
+    fct_buf_init(&conn->unsent, acceptor->options.mem, UNSENT_MAX);
     name_peer(conn, is_unix);
     if (!is_unix) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         keep_alive(fd);
     }
-    conn->next = doors->conns;
-    conn->slot = &doors->conns;
+    conn->next = acceptor->conns;
+    conn->slot = &acceptor->conns;
     if (conn->next != NULL) {
         conn->next->slot = &conn->next;
     }
-    doors->conns = conn;
-    doors->conn_count++;
-    doors->conns_ever++;
+    acceptor->conns = conn;
+    acceptor->conn_count++;
+    acceptor->conns_ever++;
     watch(conn);
 }
 
@@ -619,7 +585,7 @@ void fct_conn_shut_down(struct fct_conn *conn)
 {
     if (conn->state == CONN_OPEN) {
         fct_session_shut_down(conn->session);
-        fct_loop_later(conn->doors->options.loop, &conn->flush);
+        fct_loop_later(conn->acceptor->options.loop, &conn->flush);
     } else if (conn->state != CONN_LINGER) {
         fct_conn_close(conn);
     }
@@ -628,6 +594,7 @@ void fct_conn_shut_down(struct fct_conn *conn)
 void fct_conn_tick(struct fct_conn *conn, uint64_t now_ms)
 {
     uint64_t age = now_ms - conn->since_ms;
+    conn_check(conn);
     switch (conn->state) {
     case CONN_SNIFF:
     case CONN_HANDSHAKE:
@@ -642,7 +609,7 @@ void fct_conn_tick(struct fct_conn *conn, uint64_t now_ms)
             return;
         }
         fct_session_tick(conn->session, now_ms);
-        fct_loop_later(conn->doors->options.loop, &conn->flush);
+        fct_loop_later(conn->acceptor->options.loop, &conn->flush);
         return;
     case CONN_LINGER:
         if (age >= LINGER_MS) {

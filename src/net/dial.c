@@ -30,6 +30,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "net/loop_int.h"
+#include "net/socket_io.h"
 
 enum {
     DIAL_CONNECT_MS = 10000,
@@ -75,9 +76,18 @@ static void dial_watch(struct fct_dial *dial);
 static void dial_next(struct fct_dial *dial);
 static void dial_on_poll(uv_poll_t *poll, int status, int events);
 
+static void dial_check(const struct fct_dial *dial)
+{
+    FCT_ASSERT(dial->unsent_at <= dial->unsent.len);
+    FCT_ASSERT((dial->client != NULL) == (dial->state == DIAL_OPEN));
+    FCT_ASSERT(dial->state != DIAL_CLOSED || dial->socket == NULL);
+    FCT_ASSERT(dial->socket == NULL || dial->busy > 0);
+    FCT_ASSERT(dial->tls == NULL || dial->socket != NULL);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void dial_let_go(struct fct_dial *dial)
+static void dial_release(struct fct_dial *dial)
 {
     FCT_ASSERT(dial->busy > 0);
     dial->busy--;
@@ -95,7 +105,7 @@ static void dial_on_socket_closed(uv_handle_t *handle)
     struct fct_dial *dial = socket->dial;
     (void)close(socket->fd);
     fct_mem_free(dial->options.mem, socket);
-    dial_let_go(dial);
+    dial_release(dial);
 }
 
 static void dial_drop_socket(struct fct_dial *dial)
@@ -141,13 +151,13 @@ static void dial_fail(struct fct_dial *dial)
     }
 }
 
-static void dial_say(struct fct_dial *dial, const char *what)
+static void dial_explain(struct fct_dial *dial, const char *what)
 {
     (void)fct_fail(&dial->why, FACTUM_UNREACHABLE, "%.*s: %s", FCT_FMT(dial->options.authority),
                    what);
 }
 
-static void dial_say_os(struct fct_dial *dial, int os_error, const char *what)
+static void dial_explain_os(struct fct_dial *dial, int os_error, const char *what)
 {
     factum_slice where = dial->options.host == NULL ? factum_slice_from(dial->options.unix_path)
                                                     : dial->options.authority;
@@ -157,71 +167,37 @@ static void dial_say_os(struct fct_dial *dial, int os_error, const char *what)
 
 static void dial_lose(struct fct_dial *dial, const char *what)
 {
-    dial_say(dial, what);
+    dial_explain(dial, what);
     dial_fail(dial);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-enum dial_io { DIAL_SOME, DIAL_BLOCKED, DIAL_GONE };
-
-static bool dial_must_wait(void)
-{
-    return errno == EAGAIN || errno == EINTR;
-}
-
-static enum dial_io dial_io_of(enum fct_tls_result result)
-{
-    switch (result) {
-    case FCT_TLS_OK:
-        return DIAL_SOME;
-    case FCT_TLS_WANTS_READ:
-    case FCT_TLS_WANTS_WRITE:
-        return DIAL_BLOCKED;
-    case FCT_TLS_END:
-    case FCT_TLS_FAILED:
-        break;
-    }
-    return DIAL_GONE;
-}
-
-static enum dial_io dial_put(struct fct_dial *dial, const uint8_t *bytes, size_t len, size_t *put)
-{
-    if (dial->tls != NULL) {
-        return dial_io_of(fct_tls_write(dial->tls, bytes, len, put));
-    }
-    ssize_t sent = send(dial->socket->fd, bytes, len, MSG_NOSIGNAL);
-    if (sent >= 0) {
-        *put = (size_t)sent;
-        return DIAL_SOME;
-    }
-    return dial_must_wait() ? DIAL_BLOCKED : DIAL_GONE;
-}
-
-static enum dial_io dial_send_unsent(struct fct_dial *dial)
+static enum fct_io dial_send_unsent(struct fct_dial *dial)
 {
     while (dial->unsent_at < dial->unsent.len) {
         size_t sent = 0;
-        enum dial_io io = dial_put(dial, dial->unsent.ptr + dial->unsent_at,
-                                   dial->unsent.len - dial->unsent_at, &sent);
-        if (io != DIAL_SOME) {
+        enum fct_io io =
+            fct_io_put(dial->socket->fd, dial->tls,
+                       fct_slice_from(fct_buf_slice(&dial->unsent), dial->unsent_at), &sent);
+        if (io != FCT_IO_SOME) {
             return io;
         }
         dial->unsent_at += sent;
     }
     fct_buf_clear(&dial->unsent);
     dial->unsent_at = 0;
-    return DIAL_SOME;
+    return FCT_IO_SOME;
 }
 
 /* Returns SOME if everything was sent, or if the turn is used up and |flush| is queued again. */
-static enum dial_io dial_send_turn(struct fct_dial *dial)
+static enum fct_io dial_send_turn(struct fct_dial *dial)
 {
-    enum dial_io io = dial_send_unsent(dial);
-    for (int i = 0; io == DIAL_SOME; i++) {
+    enum fct_io io = dial_send_unsent(dial);
+    for (int i = 0; io == FCT_IO_SOME; i++) {
         if (i == DIAL_SENDS_PER_TURN) {
             fct_loop_later(dial->options.loop, &dial->flush);
-            return DIAL_SOME;
+            return FCT_IO_SOME;
         }
         const uint8_t *bytes = NULL;
         size_t len = fct_h2_client_send(dial->client, &bytes);
@@ -229,7 +205,7 @@ static enum dial_io dial_send_turn(struct fct_dial *dial)
             break;
         }
         if (fct_buf_add(&dial->unsent, bytes, len) != FACTUM_OK) {
-            return DIAL_GONE;
+            return FCT_IO_GONE;
         }
         io = dial_send_unsent(dial);
     }
@@ -239,16 +215,17 @@ static enum dial_io dial_send_turn(struct fct_dial *dial)
 static void dial_on_flush(struct fct_task *task)
 {
     struct fct_dial *dial = FCT_CONTAINER_OF(task, struct fct_dial, flush);
+    dial_check(dial);
     if (dial->state != DIAL_OPEN) {
         return;
     }
-    enum dial_io io = dial_send_turn(dial);
-    dial->blocked = io == DIAL_BLOCKED;
-    if (io == DIAL_GONE) {
+    enum fct_io io = dial_send_turn(dial);
+    dial->blocked = io == FCT_IO_BLOCKED;
+    if (io == FCT_IO_GONE) {
         dial_lose(dial, "the connection is lost");
         return;
     }
-    if (io == DIAL_SOME && dial->flush.slot == NULL && fct_h2_client_is_finished(dial->client)) {
+    if (io == FCT_IO_SOME && dial->flush.slot == NULL && fct_h2_client_is_finished(dial->client)) {
         dial_lose(dial, "the server has ended the connection");
         return;
     }
@@ -265,37 +242,24 @@ static void dial_wants_send(void *data)
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-static enum dial_io dial_get(struct fct_dial *dial, uint8_t *bytes, size_t *got)
-{
-    if (dial->tls != NULL) {
-        return dial_io_of(fct_tls_read(dial->tls, bytes, FCT_LOOP_BUFFER_SIZE, got));
-    }
-    ssize_t received = recv(dial->socket->fd, bytes, FCT_LOOP_BUFFER_SIZE, 0);
-    if (received > 0) {
-        *got = (size_t)received;
-        return DIAL_SOME;
-    }
-    return received < 0 && dial_must_wait() ? DIAL_BLOCKED : DIAL_GONE;
-}
-
 static void dial_receive_turn(struct fct_dial *dial)
 {
     struct fct_loop *loop = dial->options.loop;
     uint8_t *bytes = fct_loop_buffer(loop);
     for (int i = 0; i < DIAL_READS_PER_TURN; i++) {
         size_t got = 0;
-        enum dial_io io = dial_get(dial, bytes, &got);
-        if (io == DIAL_BLOCKED) {
+        enum fct_io io = fct_io_get(dial->socket->fd, dial->tls, bytes, FCT_LOOP_BUFFER_SIZE, &got);
+        if (io == FCT_IO_BLOCKED) {
             return;
         }
-        if (io == DIAL_GONE) {
+        if (io == FCT_IO_END || io == FCT_IO_GONE) {
             dial_lose(dial, "the server has closed the connection");
             return;
         }
         bool alive =
             fct_h2_client_receive(dial->client, fct_slice(bytes, got), fct_loop_now_ms(loop));
         if (!alive) {
-            dial_lose(dial, "the server does not speak HTTP/2 as it should");
+            dial_lose(dial, "the server breaks the rules of HTTP/2");
             return;
         }
         fct_loop_later(loop, &dial->flush);
@@ -338,7 +302,7 @@ static void dial_shake_hands(struct fct_dial *dial)
     if (result == FCT_TLS_END || result == FCT_TLS_FAILED) {
         const char *distrust = fct_tls_distrust(dial->tls);
         if (distrust == NULL) {
-            dial_say(dial, "the server does not speak TLS as it should");
+            dial_explain(dial, "the TLS handshake failed");
         } else {
             (void)fct_fail(&dial->why, FACTUM_UNREACHABLE,
                            "%.*s: the server's certificate is not trusted: %s",
@@ -361,7 +325,7 @@ static void dial_connected(struct fct_dial *dial)
         failed = errno;
     }
     if (failed != 0) {
-        dial_say_os(dial, failed, "connect to");
+        dial_explain_os(dial, failed, "connect to");
         dial_next(dial);
         return;
     }
@@ -388,11 +352,11 @@ static bool dial_begin_connect(struct fct_dial *dial, const struct sockaddr *add
     struct dial_socket *made = fct_mem_zalloc(dial->options.mem, 1, sizeof *made);
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (made == NULL || fd < 0) {
-        dial_say_os(dial, made == NULL ? ENOMEM : errno, "connect to");
+        dial_explain_os(dial, made == NULL ? ENOMEM : errno, "connect to");
     } else if (connect(fd, address, (socklen_t)size) != 0 && errno != EINPROGRESS) {
-        dial_say_os(dial, errno, "connect to");
+        dial_explain_os(dial, errno, "connect to");
     } else if (uv_poll_init(fct_loop_uv(dial->options.loop), &made->poll, fd) != 0) {
-        dial_say_os(dial, EIO, "connect to");
+        dial_explain_os(dial, EIO, "connect to");
     } else {
         made->dial = dial;
         made->fd = fd;
@@ -435,13 +399,13 @@ static void dial_on_resolved(uv_getaddrinfo_t *lookup, int failed, struct addrin
         dial->addresses = addresses;
         dial->next = failed == 0 ? addresses : NULL;
         if (failed != 0) {
-            dial_say(dial, failed == UV_EAI_NONAME || failed == UV_EAI_NODATA
-                               ? "there is no such host"
-                               : uv_strerror(failed));
+            dial_explain(dial, failed == UV_EAI_NONAME || failed == UV_EAI_NODATA
+                                   ? "unknown host"
+                                   : uv_strerror(failed));
         }
         dial_next(dial);
     }
-    dial_let_go(dial);
+    dial_release(dial);
 }
 
 static void dial_begin_unix(struct fct_dial *dial)
@@ -473,13 +437,14 @@ static void dial_on_begin(struct fct_task *task)
             dial_lose(dial, uv_strerror(failed));
         }
     }
-    dial_let_go(dial);
+    dial_release(dial);
 }
 
 /* ---- what the loop calls --------------------------------------------------------------------- */
 
 static void dial_go_on(struct fct_dial *dial)
 {
+    dial_check(dial);
     switch (dial->state) {
     case DIAL_CONNECT:
         dial_connected(dial);
@@ -494,6 +459,7 @@ static void dial_go_on(struct fct_dial *dial)
     case DIAL_CLOSED:
         break;
     }
+    dial_check(dial);
     if (dial->state != DIAL_CLOSED) {
         dial_watch(dial);
     }
@@ -521,10 +487,11 @@ static void dial_on_resume(struct fct_task *task)
 static void dial_on_timer(struct fct_timer *timer)
 {
     struct fct_dial *dial = FCT_CONTAINER_OF(timer, struct fct_dial, timer);
+    dial_check(dial);
     if (dial->state != DIAL_OPEN) {
-        dial_lose(dial, "no connection within the time given");
+        dial_lose(dial, "no connection within the time limit");
     } else if (!fct_h2_client_tick(dial->client, fct_loop_now_ms(dial->options.loop))) {
-        dial_lose(dial, "the server does not answer any more");
+        dial_lose(dial, "the server no longer answers");
     } else {
         fct_loop_later(dial->options.loop, &dial->flush);
     }
@@ -547,7 +514,7 @@ factum_status fct_dial_open(const struct fct_dial_options *options, struct fct_d
 {
     struct sockaddr_un address;
     if (options->host == NULL && strlen(options->unix_path) >= sizeof address.sun_path) {
-        return fct_fail(err, FACTUM_INVALID, "the path of a UNIX socket has %zu bytes at most: %s",
+        return fct_fail(err, FACTUM_INVALID, "the path of a UNIX socket has at most %zu bytes: %s",
                         sizeof address.sun_path - 1, options->unix_path);
     }
     struct fct_dial *dial = fct_mem_zalloc(options->mem, 1, sizeof *dial);

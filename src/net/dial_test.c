@@ -1,4 +1,4 @@
-/* dial_test.c - connections that go out, to the server's own doors on the same loop. */
+/* dial_test.c - outgoing connections, to the server's own acceptor on the same loop. Layer: net. */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,8 +8,8 @@
 #include <openssl/x509.h>
 
 #include "core/slice.h"
+#include "net/acceptor.h"
 #include "net/dial.h"
-#include "net/doors.h"
 #include "support/scratch.h"
 #include "support/test.h"
 
@@ -17,7 +17,7 @@
 
 struct fixture {
     struct fct_loop *loop;
-    struct fct_doors *doors;
+    struct fct_acceptor *acceptor;
     struct fct_tls_context *server_tls;
     struct fct_tls_context *client_tls;
     struct fct_dial *dial;
@@ -70,7 +70,7 @@ static void begin(void *data, struct fct_exchange *exchange)
     exchange->handler = &handler;
 }
 
-/* ---- the client asks once -------------------------------------------------------------------- */
+/* ---- the client sends one request ------------------------------------------------------------ */
 
 static void on_head(struct fct_client_call *call, unsigned status, const struct fct_field *fields,
                     size_t count)
@@ -155,16 +155,16 @@ static int set_up(void **state)
     (void)snprintf(f.cert, sizeof f.cert, "%s/cert.pem", f.dir);
     (void)snprintf(f.key, sizeof f.key, "%s/key.pem", f.dir);
     assert_ok(fct_loop_create(fct_mem_heap(), &f.loop, &f.err), f.err);
-    const struct fct_doors_options options = {
+    const struct fct_acceptor_options options = {
         .mem = fct_mem_heap(), .loop = f.loop, .connections_max = 10, .begin = begin};
-    assert_ok(fct_doors_create(&options, &f.doors, &f.err), f.err);
+    assert_ok(fct_acceptor_create(&options, &f.acceptor, &f.err), f.err);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    fct_doors_destroy(f.doors);
+    fct_acceptor_destroy(f.acceptor);
     fct_loop_destroy(f.loop);
     fct_tls_context_destroy(f.server_tls);
     fct_tls_context_destroy(f.client_tls);
@@ -173,7 +173,7 @@ static int tear_down(void **state)
 
 static const char *listen_here(void)
 {
-    assert_ok(fct_doors_listen(f.doors, "127.0.0.1:0", f.bound, &f.err), f.err);
+    assert_ok(fct_acceptor_listen(f.acceptor, "127.0.0.1:0", f.bound, &f.err), f.err);
     return strrchr(f.bound, ':') + 1;
 }
 
@@ -182,7 +182,7 @@ static const char *listen_here(void)
 TEST(a_unix_socket_is_dialled_and_answers)
 {
     (void)state;
-    assert_ok(fct_doors_listen_unix(f.doors, f.path, &f.err), f.err);
+    assert_ok(fct_acceptor_listen_unix(f.acceptor, f.path, &f.err), f.err);
     dial(NULL, NULL, "localhost");
     fct_loop_run(f.loop);
     assert_int_equal(f.opened, 1);
@@ -250,7 +250,7 @@ TEST(a_connection_can_be_closed_at_any_time_before_it_is_open)
 static void hang_up(struct fct_timer *timer)
 {
     (void)timer;
-    fct_doors_hang_up(f.doors);
+    fct_acceptor_hang_up(f.acceptor);
 }
 
 TEST(a_connection_that_the_server_closes_is_reported_once)
@@ -258,7 +258,7 @@ TEST(a_connection_that_the_server_closes_is_reported_once)
     (void)state;
     struct fct_timer end = {.run = hang_up};
     f.keeps = true;
-    assert_ok(fct_doors_listen_unix(f.doors, f.path, &f.err), f.err);
+    assert_ok(fct_acceptor_listen_unix(f.acceptor, f.path, &f.err), f.err);
     dial(NULL, NULL, "localhost");
     fct_timer_start(f.loop, &end, 50, 0);
     fct_loop_run(f.loop);
@@ -275,7 +275,7 @@ TEST(a_unix_path_that_is_too_long_is_refused)
     const struct fct_dial_options options = {
         .mem = fct_mem_heap(), .loop = f.loop, .unix_path = f.path};
     assert_int_equal(fct_dial_open(&options, &f.dial, &f.err), FACTUM_INVALID);
-    assert_text(f.err, "the path of a UNIX socket has 107 bytes at most");
+    assert_text(f.err, "the path of a UNIX socket has at most 107 bytes");
 }
 
 /* ---- TLS ------------------------------------------------------------------------------------- */
@@ -314,7 +314,7 @@ static const char *listen_secure(const char *name, bool trusted)
 {
     write_certificate(name);
     assert_ok(fct_tls_context_create(f.cert, f.key, &f.server_tls, &f.err), f.err);
-    fct_doors_set_tls(f.doors, f.server_tls);
+    fct_acceptor_set_tls(f.acceptor, f.server_tls);
     assert_ok(fct_tls_client_context_create(trusted ? f.cert : NULL, &f.client_tls, &f.err), f.err);
     return listen_here();
 }
@@ -365,7 +365,7 @@ TEST(a_server_without_tls_is_refused)
     fct_loop_run(f.loop);
     assert_int_equal(f.opened, 0);
     assert_int_equal(f.closed, 1);
-    assert_text(f.why, "localhost:1: the server does not speak TLS as it should");
+    assert_text(f.why, "localhost:1: the TLS handshake failed");
 }
 
 TEST(a_file_without_certificates_is_refused)

@@ -30,6 +30,15 @@ static struct fct_h1 *h1_of(struct fct_session *session)
     return (struct fct_h1 *)session;
 }
 
+static void h1_session_check(const struct fct_h1 *h1)
+{
+    FCT_ASSERT(h1->is_open == (h1->reading != FCT_H1_READS_HEAD));
+    FCT_ASSERT(h1->is_open || !h1->is_aborted);
+    FCT_ASSERT(h1->is_open || h1->answer.progress == FCT_H1_NOT_BEGUN);
+    FCT_ASSERT(h1->is_open || h1->unreleased == 0);
+    FCT_ASSERT(h1->rest.len == 0 || h1->input.len > 0);
+}
+
 void fct_h1_wake(struct fct_h1 *h1)
 {
     if (!h1->is_inside && !h1->has_woken) {
@@ -355,11 +364,11 @@ static void h1_check_times(struct fct_h1 *h1)
 {
     if (h1->is_open) {
         if (h1_body_is_late(h1)) {
-            h1_fail(h1, 408, "the body comes too slowly");
+            h1_fail(h1, 408, "the body arrives too slowly");
         }
     } else if (h1->check.place != FCT_H1_START) {
         if (h1->now - h1->head_at >= h1->limits.header_ms) {
-            h1_fail(h1, 408, "the head did not come in time");
+            h1_fail(h1, 408, "the head did not arrive in time");
         }
     } else if (h1->now - h1->active_at >= h1->limits.idle_ms) {
         h1->is_finished = true;
@@ -372,6 +381,7 @@ static bool h1_receive(struct fct_session *session, factum_slice bytes, uint64_t
 {
     struct fct_h1 *h1 = h1_of(session);
     FCT_ASSERT(!h1->is_inside);
+    h1_session_check(h1);
     h1_set_time(h1, now_ms);
     if (h1->is_finished || bytes.len == 0) {
         return !h1->is_finished;
@@ -386,6 +396,7 @@ static bool h1_receive(struct fct_session *session, factum_slice bytes, uint64_t
         h1_fail(h1, 503, "out of memory");
     }
     h1->is_inside = false;
+    h1_session_check(h1);
     return !h1->is_finished;
 }
 
@@ -428,6 +439,7 @@ static size_t h1_send(struct fct_session *session, const uint8_t **bytes)
 {
     struct fct_h1 *h1 = h1_of(session);
     FCT_ASSERT(!h1->is_inside);
+    h1_session_check(h1);
     h1->is_inside = true;
     h1_pump(h1);
     h1_check_last(h1);
@@ -445,6 +457,7 @@ static size_t h1_send(struct fct_session *session, const uint8_t **bytes)
         h1_empty(&h1->sent);
     }
     h1->is_inside = false;
+    h1_session_check(h1);
     return size;
 }
 
@@ -452,6 +465,7 @@ static void h1_tick(struct fct_session *session, uint64_t now_ms)
 {
     struct fct_h1 *h1 = h1_of(session);
     FCT_ASSERT(!h1->is_inside);
+    h1_session_check(h1);
     h1_set_time(h1, now_ms);
     if (h1->is_finished) {
         return;
@@ -468,6 +482,7 @@ static void h1_shut_down(struct fct_session *session)
 {
     struct fct_h1 *h1 = h1_of(session);
     FCT_ASSERT(!h1->is_inside);
+    h1_session_check(h1);
     h1->is_closing = true;
     if (h1->is_open) {
         h1->keep_alive = false;

@@ -419,9 +419,9 @@ static void a_refusal_says_what_is_wrong(void **state)
     h1_peer_start(&p, H1_ECHO);
     h1_peer_give(&p, FCT_SLICE("GET / HTTP/1.1\r\n\r\n"));
     assert_sent(&p, "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n"
-                    "content-length: 77\r\nconnection: close\r\n\r\n"
+                    "content-length: 83\r\nconnection: close\r\n\r\n"
                     "{\"title\":\"Bad Request\",\"status\":400,"
-                    "\"detail\":\"there must be one field Host\"}\n");
+                    "\"detail\":\"exactly one Host field is required\"}\n");
     h1_peer_finish(&p);
 }
 

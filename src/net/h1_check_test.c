@@ -1,4 +1,4 @@
-/* h1_check_test.c - which bytes may stand where in a head and between chunks. Layer: net. */
+/* h1_check_test.c - which bytes are allowed where in a head and between chunks. Layer: net. */
 #include "net/h1_check.h"
 
 #include "support/test.h"

@@ -257,7 +257,7 @@ static bool head_request_line(struct fct_h1 *h1, struct head_refusal *refusal)
         return false;
     }
     if (fct_slice_equal(exchange->method, FCT_SLICE("CONNECT"))) {
-        return head_refuse(refusal, 501, "this server is no proxy");
+        return head_refuse(refusal, 501, "this server is not a proxy");
     }
     return true;
 }
@@ -291,12 +291,12 @@ static bool head_host(struct fct_h1 *h1, struct head_refusal *refusal)
     struct fct_exchange *exchange = &h1->exchange.base;
     size_t count = head_count(h1, FCT_SLICE("host"));
     if (count > 1 || (count == 0 && !h1->is_http10)) {
-        return head_refuse(refusal, 400, "there must be one field Host");
+        return head_refuse(refusal, 400, "exactly one Host field is required");
     }
     if (count == 1) {
         factum_slice host = fct_exchange_field(exchange, FCT_SLICE("host"));
         if (!head_is_authority(host)) {
-            return head_refuse(refusal, 400, "the field Host is not a host and port");
+            return head_refuse(refusal, 400, "the Host field is not a host and port");
         }
         if (exchange->authority.len == 0) {
             exchange->authority = host;
@@ -333,7 +333,7 @@ static bool head_framing(struct fct_h1 *h1, struct head_refusal *refusal)
     }
     if (lengths > 0 &&
         !head_is_decimal(fct_exchange_field(exchange, FCT_SLICE("content-length")))) {
-        return head_refuse(refusal, 400, "the field Content-Length is not a number");
+        return head_refuse(refusal, 400, "the Content-Length field is not a number");
     }
     h1->is_chunked = (h1->parser.flags & F_CHUNKED) != 0;
     if (h1->is_chunked != (codings > 0) ||

@@ -3,7 +3,7 @@
  *
  * Knows nothing of sockets, TLS, gRPC or stores.
  *
- * Invariants.
+ * Invariants (h2_check).
  *  1. A byte of a body counts against the connection's window until it is released or its
  *     exchange is closed. Bytes that belong to no exchange are given back at once.
  *  2. closed() is called once for each exchange: when nghttp2 closes the stream, by the receive,
@@ -70,7 +70,7 @@ static struct fct_h2 *h2_of(struct fct_session *session)
     return (struct fct_h2 *)(void *)session;
 }
 
-bool fct_h2_check(struct fct_h2 *h2, int rv)
+bool fct_h2_survives(struct fct_h2 *h2, int rv)
 {
     if (rv < NGHTTP2_ERR_FATAL) {
         h2->is_broken = true;
@@ -93,7 +93,7 @@ void fct_h2_terminate(struct fct_h2 *h2, uint32_t error_code)
 {
     if (!h2->is_over) {
         h2->is_over = true;
-        (void)fct_h2_check(h2, nghttp2_session_terminate_session(h2->nghttp2, error_code));
+        (void)fct_h2_survives(h2, nghttp2_session_terminate_session(h2->nghttp2, error_code));
     }
 }
 
@@ -122,7 +122,8 @@ void fct_h2_close(struct fct_h2_stream *stream, bool complete)
     h2->active_ms = h2->now_ms;
     stream->exchange.handler->closed(&stream->exchange, complete);
     if (stream->unreleased > 0 && !h2->is_broken) {
-        (void)fct_h2_check(h2, nghttp2_session_consume_connection(h2->nghttp2, stream->unreleased));
+        (void)fct_h2_survives(h2,
+                              nghttp2_session_consume_connection(h2->nghttp2, stream->unreleased));
     }
     fct_h2_answer_free(stream);
     fct_mem_free(h2->options.mem, stream);
@@ -155,9 +156,9 @@ static int h2_on_frame_recv(nghttp2_session *nghttp2, const nghttp2_frame *frame
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
             fct_h2_head_complete(h2, frame);
         } else if (h2->head.too_big) { /* the trailers */
-            (void)fct_h2_check(h2, nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE,
-                                                             frame->hd.stream_id,
-                                                             NGHTTP2_PROTOCOL_ERROR));
+            (void)fct_h2_survives(h2, nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE,
+                                                                frame->hd.stream_id,
+                                                                NGHTTP2_PROTOCOL_ERROR));
             return 0;
         }
     }
@@ -194,7 +195,7 @@ static int h2_on_data(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const
     bool is_wanted = stream != NULL && !stream->is_dead && !stream->finished && !h2->is_over;
     /* nghttp2 resets a stream beyond its window, and still reports the bytes. */
     if (!is_wanted || size > window - stream->unreleased) {
-        (void)fct_h2_check(h2, nghttp2_session_consume(nghttp2, id, size));
+        (void)fct_h2_survives(h2, nghttp2_session_consume(nghttp2, id, size));
         return 0;
     }
     stream->unreleased += size;
@@ -240,8 +241,8 @@ static int h2_on_frame_send(nghttp2_session *nghttp2, const nghttp2_frame *frame
     }
     /* An answer that ends before its request frees the stream (RFC 9113, 8.1). */
     if (ends && nghttp2_session_get_stream_remote_close(nghttp2, frame->hd.stream_id) == 0) {
-        (void)fct_h2_check(h2, nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE,
-                                                         frame->hd.stream_id, NGHTTP2_NO_ERROR));
+        (void)fct_h2_survives(h2, nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE,
+                                                            frame->hd.stream_id, NGHTTP2_NO_ERROR));
     }
     return 0;
 }
@@ -272,6 +273,15 @@ static void h2_begin_time(struct fct_h2 *h2, uint64_t now_ms)
     fct_h2_watch_time(&h2->watch, now_ms);
 }
 
+static void h2_check(const struct fct_h2 *h2)
+{
+    FCT_ASSERT(!h2->inside);
+    FCT_ASSERT((h2->stream_count == 0) == fct_h2_ring_is_empty(&h2->streams));
+    FCT_ASSERT(h2->stream_count > 0 || h2->waiting == 0);
+    FCT_ASSERT(h2->stream_count > 0 || fct_h2_ring_is_empty(&h2->aborted));
+    FCT_ASSERT(!h2->is_broken || h2->is_over);
+}
+
 /* Called when nghttp2 refuses to continue. */
 static void h2_receive_failed(struct fct_h2 *h2, ssize_t rv)
 {
@@ -284,7 +294,7 @@ static void h2_receive_failed(struct fct_h2 *h2, ssize_t rv)
         fct_h2_terminate(h2, NGHTTP2_ENHANCE_YOUR_CALM);
         break;
     default:
-        (void)fct_h2_check(h2, NGHTTP2_ERR_NOMEM);
+        (void)fct_h2_survives(h2, NGHTTP2_ERR_NOMEM);
         break;
     }
 }
@@ -292,7 +302,7 @@ static void h2_receive_failed(struct fct_h2 *h2, ssize_t rv)
 static bool h2_receive(struct fct_session *session, factum_slice bytes, uint64_t now_ms)
 {
     struct fct_h2 *h2 = h2_of(session);
-    FCT_ASSERT(!h2->inside);
+    h2_check(h2);
     h2_begin_time(h2, now_ms);
     h2->inside = true;
     h2_close_aborted(h2);
@@ -313,6 +323,7 @@ static bool h2_receive(struct fct_session *session, factum_slice bytes, uint64_t
         h2_close_aborted(h2);
     }
     h2->inside = false;
+    h2_check(h2);
     return !h2->is_over;
 }
 
@@ -323,7 +334,7 @@ static void h2_gather(struct fct_h2 *h2)
         const uint8_t *piece = NULL;
         ssize_t size = nghttp2_session_mem_send(h2->nghttp2, &piece);
         if (size < 0) {
-            (void)fct_h2_check(h2, NGHTTP2_ERR_NOMEM);
+            (void)fct_h2_survives(h2, NGHTTP2_ERR_NOMEM);
             return;
         }
         if (size == 0) {
@@ -331,7 +342,7 @@ static void h2_gather(struct fct_h2 *h2)
         }
         FCT_ASSERT((size_t)size <= FCT_H2_PIECE_MAX);
         if (fct_buf_add(&h2->out, piece, (size_t)size) != FACTUM_OK) {
-            (void)fct_h2_check(h2, NGHTTP2_ERR_NOMEM);
+            (void)fct_h2_survives(h2, NGHTTP2_ERR_NOMEM);
         }
     }
 }
@@ -339,7 +350,7 @@ static void h2_gather(struct fct_h2 *h2)
 static size_t h2_send(struct fct_session *session, const uint8_t **bytes)
 {
     struct fct_h2 *h2 = h2_of(session);
-    FCT_ASSERT(!h2->inside);
+    h2_check(h2);
     h2->inside = true;
     fct_buf_clear(&h2->out);
     h2_close_aborted(h2);
@@ -347,7 +358,7 @@ static size_t h2_send(struct fct_session *session, const uint8_t **bytes)
         fct_h2_run_writable(h2);
     }
     if (!h2->is_broken && h2->out.capacity == 0) {
-        (void)fct_h2_check(
+        (void)fct_h2_survives(
             h2, fct_buf_reserve(&h2->out, H2_OUT_FIRST) == FACTUM_OK ? 0 : NGHTTP2_ERR_NOMEM);
     }
     h2_gather(h2);
@@ -357,6 +368,7 @@ static size_t h2_send(struct fct_session *session, const uint8_t **bytes)
         h2->was_used = true;
     }
     h2->inside = false;
+    h2_check(h2);
     *bytes = h2->out.ptr;
     return h2->out.len;
 }
@@ -378,7 +390,7 @@ static void h2_check_times(struct fct_h2 *h2)
 static void h2_tick(struct fct_session *session, uint64_t now_ms)
 {
     struct fct_h2 *h2 = h2_of(session);
-    FCT_ASSERT(!h2->inside);
+    h2_check(h2);
     bool was_over = h2->is_over;
     h2_begin_time(h2, now_ms);
     h2->inside = true;
@@ -406,7 +418,7 @@ static void h2_shut_down(struct fct_session *session)
     }
     h2->shuts_down = true;
     int32_t last = nghttp2_session_get_last_proc_stream_id(h2->nghttp2);
-    (void)fct_h2_check(
+    (void)fct_h2_survives(
         h2, nghttp2_submit_goaway(h2->nghttp2, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));
     fct_h2_signal(h2);
 }

@@ -1,4 +1,5 @@
-/* h2_attack_test.c - hostile peers, byte by byte: each is stopped, with little memory. */
+/* h2_attack_test.c - hostile peers, byte by byte: each is stopped, with little memory.
+ * Layer: net. */
 #include "support/test.h"
 
 #include "support/h2_client.h"
@@ -62,7 +63,8 @@ static void start(void)
     raw_preface();
 }
 
-/* Gives what is in raw to the session, and its answers to the client. True: the session goes on. */
+/* Passes the bytes in raw to the session, and its answers to the client. Returns true if the
+ * session continues. */
 static bool give_by(size_t piece)
 {
     for (size_t at = 0; at < raw_size && server.alive; at += piece) {
@@ -706,7 +708,7 @@ static void a_client_may_measure_bandwidth_by_ping(void **state)
     stop();
 }
 
-/* Every cut of the bytes. */
+/* The bytes split at every place. */
 
 static uint8_t recorded[64 * 1024];
 

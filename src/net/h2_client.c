@@ -95,6 +95,14 @@ static struct client_call *client_call_of(struct fct_client_call *call)
     return (struct client_call *)(void *)call;
 }
 
+static void client_check(const struct fct_h2_client *client)
+{
+    FCT_ASSERT(!client->inside);
+    FCT_ASSERT((client->call_count == 0) == fct_h2_ring_is_empty(&client->calls));
+    FCT_ASSERT(client->call_count > 0 || fct_h2_ring_is_empty(&client->dead));
+    FCT_ASSERT(!client->is_broken || client->is_over);
+}
+
 static void client_signal(struct fct_h2_client *client)
 {
     if (!client->inside && !client->signalled) {
@@ -104,7 +112,7 @@ static void client_signal(struct fct_h2_client *client)
 }
 
 /* Checks |rv| of a function of nghttp2: a fatal one breaks the session. */
-static void client_check(struct fct_h2_client *client, int rv)
+static void client_survive(struct fct_h2_client *client, int rv)
 {
     if (rv < NGHTTP2_ERR_FATAL) {
         client->is_broken = true;
@@ -122,6 +130,7 @@ static void client_close(struct client_call *call, enum fct_client_end how)
     call->is_dead = true;
     (void)nghttp2_session_set_stream_user_data(client->nghttp2, call->id, NULL);
     fct_h2_ring_remove(&call->all);
+    FCT_ASSERT(client->call_count > 0);
     client->call_count--;
     fct_h2_ring_remove(&call->writable);
     fct_h2_ring_remove(&call->dead);
@@ -149,8 +158,8 @@ static void client_kill(struct client_call *call, enum fct_client_end how, uint3
     call->how = how;
     fct_h2_ring_add(&client->dead, &call->dead);
     if (!client->is_broken) {
-        client_check(client, nghttp2_submit_rst_stream(client->nghttp2, NGHTTP2_FLAG_NONE, call->id,
-                                                       error_code));
+        client_survive(client, nghttp2_submit_rst_stream(client->nghttp2, NGHTTP2_FLAG_NONE,
+                                                         call->id, error_code));
     }
     client_signal(client);
 }
@@ -299,7 +308,7 @@ static int client_on_data(nghttp2_session *nghttp2, uint8_t flags, int32_t id, c
     if (client->is_broken) {
         return 0;
     }
-    client_check(client, nghttp2_session_consume_connection(nghttp2, size));
+    client_survive(client, nghttp2_session_consume_connection(nghttp2, size));
     struct client_call *call = nghttp2_session_get_stream_user_data(nghttp2, id);
     if (call == NULL || call->is_dead) {
         return 0;
@@ -320,7 +329,7 @@ void fct_client_release(struct fct_client_call *base, size_t size)
     FCT_ASSERT(size <= call->unreleased);
     call->unreleased -= size;
     if (!client->is_broken && !call->is_dead && size > 0) {
-        client_check(client, nghttp2_session_consume_stream(client->nghttp2, call->id, size));
+        client_survive(client, nghttp2_session_consume_stream(client->nghttp2, call->id, size));
         if (nghttp2_session_want_write(client->nghttp2) != 0) {
             client_signal(client);
         }
@@ -373,7 +382,7 @@ static void client_resume(struct client_call *call)
     struct fct_h2_client *client = call->client;
     if (call->deferred && !client->is_broken) {
         call->deferred = false;
-        client_check(client, nghttp2_session_resume_data(client->nghttp2, call->id));
+        client_survive(client, nghttp2_session_resume_data(client->nghttp2, call->id));
     }
     client_signal(client);
 }
@@ -488,7 +497,7 @@ factum_status fct_h2_client_request(struct fct_h2_client *client, factum_slice m
 
 bool fct_h2_client_receive(struct fct_h2_client *client, factum_slice bytes, uint64_t now_ms)
 {
-    FCT_ASSERT(!client->inside);
+    client_check(client);
     client->inside = true;
     client->heard_ms = now_ms;
     client->has_time = true;
@@ -503,6 +512,7 @@ bool fct_h2_client_receive(struct fct_h2_client *client, factum_slice bytes, uin
     }
     client_close_dead(client);
     client->inside = false;
+    client_check(client);
     return !client->is_over;
 }
 
@@ -527,14 +537,14 @@ static void client_gather(struct fct_h2_client *client)
             return;
         }
         if (size < 0 || fct_buf_add(&client->out, piece, (size_t)size) != FACTUM_OK) {
-            client_check(client, NGHTTP2_ERR_NOMEM);
+            client_survive(client, NGHTTP2_ERR_NOMEM);
         }
     }
 }
 
 size_t fct_h2_client_send(struct fct_h2_client *client, const uint8_t **bytes)
 {
-    FCT_ASSERT(!client->inside);
+    client_check(client);
     client->inside = true;
     fct_buf_clear(&client->out);
     client_close_dead(client);
@@ -545,13 +555,14 @@ size_t fct_h2_client_send(struct fct_h2_client *client, const uint8_t **bytes)
         client->signalled = false;
     }
     client->inside = false;
+    client_check(client);
     *bytes = client->out.ptr;
     return client->out.len;
 }
 
 bool fct_h2_client_tick(struct fct_h2_client *client, uint64_t now_ms)
 {
-    FCT_ASSERT(!client->inside);
+    client_check(client);
     client->inside = true;
     client_close_dead(client);
     if (!client->has_time) {
@@ -563,7 +574,7 @@ bool fct_h2_client_tick(struct fct_h2_client *client, uint64_t now_ms)
     } else if (now_ms - client->heard_ms >= client->options.ping_ms && !client->is_broken) {
         client->asked = true;
         client->asked_ms = now_ms;
-        client_check(client, nghttp2_submit_ping(client->nghttp2, NGHTTP2_FLAG_NONE, NULL));
+        client_survive(client, nghttp2_submit_ping(client->nghttp2, NGHTTP2_FLAG_NONE, NULL));
     }
     client->inside = false;
     return !client->is_over;
@@ -617,8 +628,8 @@ static bool client_create_nghttp2(struct fct_h2_client *client)
         const struct fct_mem *in;
         void *out;
     } mem = {.in = client->options.mem};
-    nghttp2_mem door = {mem.out, client_mem_alloc, client_mem_free, client_mem_zalloc,
-                        client_mem_resize};
+    nghttp2_mem memory = {mem.out, client_mem_alloc, client_mem_free, client_mem_zalloc,
+                          client_mem_resize};
     nghttp2_session_callbacks *callbacks = NULL;
     nghttp2_option *option = NULL;
     bool done = nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&option) == 0;
@@ -633,9 +644,9 @@ static bool client_create_nghttp2(struct fct_h2_client *client)
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_reserved_remote_streams(option, 0);
-        done =
-            nghttp2_session_client_new3(&client->nghttp2, callbacks, client, option, &door) == 0 &&
-            client_submit_preface(client);
+        done = nghttp2_session_client_new3(&client->nghttp2, callbacks, client, option, &memory) ==
+                   0 &&
+               client_submit_preface(client);
     }
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -672,7 +683,7 @@ void fct_h2_client_destroy(struct fct_h2_client *client)
     if (client == NULL) {
         return;
     }
-    FCT_ASSERT(!client->inside);
+    client_check(client);
     client->inside = true;
     client->is_broken = true;
     client->is_over = true;

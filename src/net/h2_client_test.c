@@ -1,4 +1,4 @@
-/* h2_client_test.c - calls over HTTP/2 to the server's own session, in memory. */
+/* h2_client_test.c - calls over HTTP/2 to the server's own session, in memory. Layer: net. */
 #include "support/test.h"
 
 #include <limits.h>
@@ -145,7 +145,7 @@ static struct seen *start_call(void)
     return it;
 }
 
-/* Both speak, in pieces of |piece|, until neither has anything to say. */
+/* Both sides exchange pieces of |piece| bytes, until neither has anything to send. */
 static void talk_by(size_t piece)
 {
     bool more = true;
@@ -417,7 +417,7 @@ static void what_is_not_http2_ends_the_connection(void **state)
     }
 }
 
-/* Any bytes: nothing is read beyond them, and all is freed. */
+/* Any bytes: nothing is read beyond them, and everything is freed. */
 static void bytes_that_are_changed_do_no_harm(void **state)
 {
     (void)state;

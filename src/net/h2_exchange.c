@@ -6,7 +6,7 @@
  *
  *     write -> stream->out -> on_read: how many -> on_send_data: header and bytes into h2->out
  *
- * Invariants (h2_answers_check).
+ * Invariants.
  *  1. After abort and in a broken session the functions accept everything and do nothing, and there
  *     is no room; closed() is due.
  *  2. A writer that found no room left more than half of the least room waiting (was_full), or the
@@ -47,6 +47,7 @@ static bool h2_answer_is_lost(const struct fct_h2_stream *stream)
 
 static size_t h2_answer_waiting(const struct fct_h2_stream *stream)
 {
+    FCT_ASSERT(stream->out_from <= stream->out.len);
     return stream->out.len - stream->out_from;
 }
 
@@ -284,8 +285,8 @@ static void h2_answer_resume(struct fct_h2_stream *stream)
 {
     if (stream->deferred) {
         stream->deferred = false;
-        (void)fct_h2_check(stream->h2,
-                           nghttp2_session_resume_data(stream->h2->nghttp2, stream->id));
+        (void)fct_h2_survives(stream->h2,
+                              nghttp2_session_resume_data(stream->h2->nghttp2, stream->id));
     }
     fct_h2_signal(stream->h2);
 }
@@ -398,7 +399,7 @@ static void h2_release(struct fct_exchange *exchange, size_t size)
     FCT_ASSERT(size <= stream->unreleased);
     stream->unreleased -= size;
     if (!h2->is_broken && size > 0) {
-        (void)fct_h2_check(h2, nghttp2_session_consume(h2->nghttp2, stream->id, size));
+        (void)fct_h2_survives(h2, nghttp2_session_consume(h2->nghttp2, stream->id, size));
         if (nghttp2_session_want_write(h2->nghttp2) != 0) {
             fct_h2_signal(h2);
         }
@@ -430,8 +431,8 @@ static void h2_abort(struct fct_exchange *exchange, enum fct_abort why)
     stream->is_dead = true;
     fct_h2_ring_add(&h2->aborted, &stream->aborted);
     if (!h2->is_broken) {
-        (void)fct_h2_check(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, stream->id,
-                                                         h2_abort_code(why)));
+        (void)fct_h2_survives(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE,
+                                                            stream->id, h2_abort_code(why)));
     }
     fct_h2_signal(h2);
 }
@@ -444,8 +445,8 @@ static void h2_trust(struct fct_exchange *exchange)
                                             (uint32_t)h2->options.limits.exchanges_max};
     if (!h2->is_trusted && !h2->is_over) {
         h2->is_trusted = true;
-        (void)fct_h2_check(h2,
-                           nghttp2_submit_settings(h2->nghttp2, NGHTTP2_FLAG_NONE, &setting, 1));
+        (void)fct_h2_survives(h2,
+                              nghttp2_submit_settings(h2->nghttp2, NGHTTP2_FLAG_NONE, &setting, 1));
         fct_h2_signal(h2);
     }
 }

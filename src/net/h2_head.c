@@ -33,9 +33,9 @@ int fct_h2_on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
     head->no_memory = false;
     memset(head->pseudo, 0, sizeof head->pseudo);
     if (h2->shuts_down && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        (void)fct_h2_check(h2,
-                           nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE,
-                                                     frame->hd.stream_id, NGHTTP2_REFUSED_STREAM));
+        (void)fct_h2_survives(h2, nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE,
+                                                            frame->hd.stream_id,
+                                                            NGHTTP2_REFUSED_STREAM));
     }
     return 0;
 }
@@ -77,8 +77,8 @@ static void h2_head_keep(struct fct_h2_head *head, factum_slice name, factum_sli
 /* Stops the report of this head. The reset counts as a glitch when it is sent. */
 static int h2_head_give_up(struct fct_h2 *h2, int32_t id)
 {
-    (void)fct_h2_check(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, id,
-                                                     NGHTTP2_ENHANCE_YOUR_CALM));
+    (void)fct_h2_survives(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, id,
+                                                        NGHTTP2_ENHANCE_YOUR_CALM));
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM is already queued */
 }
 
@@ -140,7 +140,7 @@ static void h2_head_refuse(struct fct_h2 *h2, int32_t id, const char *status)
     uint8_t value[4] = {0};
     memcpy(value, status, 3);
     nghttp2_nv field = {.name = name, .value = value, .namelen = sizeof name - 1, .valuelen = 3};
-    (void)fct_h2_check(h2, nghttp2_submit_response(h2->nghttp2, id, &field, 1, NULL));
+    (void)fct_h2_survives(h2, nghttp2_submit_response(h2->nghttp2, id, &field, 1, NULL));
 }
 
 static factum_slice h2_head_value(const uint8_t *bytes, const struct fct_h2_head_field *field)
@@ -210,8 +210,8 @@ void fct_h2_head_complete(struct fct_h2 *h2, const nghttp2_frame *frame)
     }
     struct fct_h2_stream *stream = h2->head.no_memory ? NULL : h2_head_to_stream(h2, id);
     if (stream == NULL) {
-        (void)fct_h2_check(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, id,
-                                                         NGHTTP2_INTERNAL_ERROR));
+        (void)fct_h2_survives(h2, nghttp2_submit_rst_stream(h2->nghttp2, NGHTTP2_FLAG_NONE, id,
+                                                            NGHTTP2_INTERNAL_ERROR));
         return;
     }
     int rv = nghttp2_session_set_stream_user_data(h2->nghttp2, id, stream);

@@ -116,7 +116,7 @@ struct fct_h2 {
     bool is_over;       /* GOAWAY is queued or sent, and nothing more is read */
     bool is_broken;     /* out of memory: nothing more is sent either */
     bool shuts_down;
-    bool is_trusted; /* the peer was told of exchanges_max */
+    bool is_trusted; /* the peer has the full exchanges_max */
 };
 
 struct fct_h2_trailers;
@@ -156,7 +156,7 @@ void fct_h2_ring_remove(struct fct_h2_link *link);
 /* h2.c */
 /* Checks |rv| of a function of nghttp2: a fatal one breaks the session. Returns true if it is not
  * fatal. */
-bool fct_h2_check(struct fct_h2 *h2, int rv);
+bool fct_h2_survives(struct fct_h2 *h2, int rv);
 /* Calls wants_send if it is due. */
 void fct_h2_signal(struct fct_h2 *h2);
 /* Counts a glitch. One too many ends the connection with ENHANCE_YOUR_CALM. */

@@ -1,4 +1,4 @@
-/* h2_test.c - exchanges over HTTP/2 with a client that keeps the rules. */
+/* h2_test.c - exchanges over HTTP/2 with a client that keeps the rules. Layer: net. */
 #include "support/test.h"
 
 #include <limits.h>

@@ -4,7 +4,7 @@
  * file reads frame headers (RFC 9113, 4.1) before nghttp2 sees the bytes. Each glitch takes tokens
  * from a bucket that fills with time. Knows nothing of nghttp2 or of exchanges.
  *
- * Invariants.
+ * Invariants (3: h2_watch_check).
  *  1. A peer that only reads what it asked for pays nothing: each 512 bytes sent pay for a
  *     WINDOW_UPDATE, and each frame of an answer for a PING (clients measure bandwidth by PING).
  *  2. Other WINDOW_UPDATE frames cost a 64th of a glitch.
@@ -13,6 +13,8 @@
 #include "net/h2_int.h"
 
 #include <string.h>
+
+#include "core/check.h"
 
 enum {
     H2_BYTES_PER_UPDATE = 512,
@@ -130,6 +132,13 @@ static size_t h2_watch_min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static void h2_watch_check(const struct fct_h2_watch *watch)
+{
+    FCT_ASSERT(watch->tokens <= watch->tokens_max);
+    FCT_ASSERT(watch->header_size <= FCT_H2_FRAME_HEADER_SIZE);
+    FCT_ASSERT(watch->preface_left <= FCT_H2_PREFACE_SIZE);
+}
+
 /* Takes the preface, a part of a frame's header or a part of its payload from |bytes|. Returns
  * false after too many glitches. */
 static bool h2_watch_step(struct fct_h2_watch *watch, factum_slice bytes, size_t *taken)
@@ -162,6 +171,7 @@ bool fct_h2_watch_bytes(struct fct_h2_watch *watch, factum_slice bytes)
 {
     bool was_pending = watch->is_pending;
     size_t at = 0;
+    h2_watch_check(watch);
     while (at < bytes.len) {
         size_t taken = 0;
         factum_slice rest = {bytes.ptr + at, bytes.len - at};
@@ -178,5 +188,6 @@ bool fct_h2_watch_bytes(struct fct_h2_watch *watch, factum_slice bytes)
     if (watch->is_pending && !was_pending) {
         watch->pending_ms = watch->filled_ms;
     }
+    h2_watch_check(watch);
     return true;
 }

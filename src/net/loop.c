@@ -37,10 +37,23 @@ struct fct_loop {
     uint8_t buffer[FCT_LOOP_BUFFER_SIZE];
 };
 
+static void loop_check(const struct fct_loop *loop)
+{
+    FCT_ASSERT((loop->later == NULL) == (loop->later_last == &loop->later));
+    FCT_ASSERT((loop->work == NULL) == (loop->work_last == &loop->work));
+    FCT_ASSERT(*loop->later_last == NULL);
+    FCT_ASSERT(*loop->work_last == NULL);
+    FCT_ASSERT(loop->timers.next->prev == &loop->timers);
+    FCT_ASSERT(loop->timers.prev->next == &loop->timers);
+    FCT_ASSERT(loop->timers.next == &loop->timers ||
+               loop->timers.next->due_ms <= loop->timers.prev->due_ms);
+}
+
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
 static void task_unlink(struct fct_task *task, struct fct_task ***last)
 {
+    FCT_ASSERT(*task->slot == task);
     *task->slot = task->next;
     if (task->next != NULL) {
         task->next->slot = task->slot;
@@ -173,9 +186,11 @@ static void run_later(struct fct_loop *loop)
 static void on_check(uv_check_t *check)
 {
     struct fct_loop *loop = check->data;
+    loop_check(loop);
     run_work(loop);
     run_later(loop);
     expect_later(loop);
+    loop_check(loop);
 }
 
 /* ---- timers ---------------------------------------------------------------------------------- */
@@ -235,6 +250,7 @@ void fct_timer_start(struct fct_loop *loop, struct fct_timer *timer, unsigned af
     timer->due_ms = uv_now(&loop->uv) + after_ms;
     timer_insert(loop, timer);
     tick_for_first(loop);
+    loop_check(loop);
 }
 
 static void on_tick(uv_timer_t *tick)

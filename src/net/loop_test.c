@@ -1,4 +1,4 @@
-/* loop_test.c - tasks, timers and the thread of a loop. */
+/* loop_test.c - tasks, timers and the thread of a loop. Layer: net. */
 #include "net/loop.h"
 
 #include <time.h>

@@ -127,7 +127,7 @@ static factum_status tls_pem_check(int fd, const char *path, bool secret, factum
         return fct_fail(err, FACTUM_INVALID, "%s is not a regular file", path);
     }
     if (facts.st_size > PEM_SIZE_MAX) {
-        return fct_fail(err, FACTUM_INVALID, "%s has more than %d bytes: it is no PEM file", path,
+        return fct_fail(err, FACTUM_INVALID, "%s has more than %d bytes: not a PEM file", path,
                         PEM_SIZE_MAX);
     }
     /* A service that is not root gets its key from root, readable by its group: the credentials of
@@ -136,7 +136,7 @@ static factum_status tls_pem_check(int fd, const char *path, bool secret, factum
     if (secret && (facts.st_mode & (from_root ? 037 : 077)) != 0) {
         return fct_fail(
             err, FACTUM_INVALID,
-            "others than its owner have rights on the key %s (mode %04o): run chmod 600", path,
+            "%s: a private key accessible to other users (mode %04o): run chmod 600 on it", path,
             (unsigned)(facts.st_mode & 07777));
     }
     return FACTUM_OK;

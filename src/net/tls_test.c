@@ -1,4 +1,5 @@
-/* tls_test.c - OpenSSL's client at the other end of a socket pair, in the same thread. */
+/* tls_test.c - OpenSSL's client at the other end of a socket pair, in the same thread.
+ * Layer: net. */
 #include "support/test.h"
 
 #include <fcntl.h>
@@ -546,7 +547,7 @@ TEST(a_key_that_others_may_read_is_refused)
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         assert_int_equal(chmod(f->key, modes[i]), 0);
-        refused(f, FACTUM_INVALID, "others than its owner have rights on the key");
+        refused(f, FACTUM_INVALID, "accessible to other users (mode");
         assert_text(f->err, "chmod 600");
     }
     assert_int_equal(chmod(f->key, 0400), 0);
@@ -590,7 +591,7 @@ TEST(files_that_are_missing_or_something_else_are_refused_by_name)
     assert_int_equal(fclose(file), 0);
     refused(f, FACTUM_INVALID, "has no certificate in PEM form");
     assert_int_equal(truncate(f->cert, 300000), 0);
-    refused(f, FACTUM_INVALID, "it is no PEM file");
+    refused(f, FACTUM_INVALID, "not a PEM file");
     assert_int_equal(unlink(f->cert), 0);
     refused(f, FACTUM_NOT_FOUND, f->cert);
 }

@@ -35,11 +35,20 @@ const uint64_t fct_latency_bounds[FCT_LATENCY_BOUNDS] = {
     25000 * US, 50000 * US, 100000 * US, 250000 * US, 500000 * US, 1000000 * US,
 };
 
+/* Needs the lock. */
+static void appends_check(const struct fct_appends *appends)
+{
+    FCT_ASSERT((appends->ended == NULL) == (appends->ended_last == &appends->ended));
+    FCT_ASSERT(*appends->ended_last == NULL);
+    FCT_ASSERT(appends->ended == NULL || appends->groups > 0);
+}
+
 /* Runs on the store's thread. */
 static void on_completed(void *data, factum_append_op *const *ops, size_t count)
 {
     struct fct_appends *appends = data;
     fct_mutex_lock(&appends->lock);
+    appends_check(appends);
     for (size_t i = 0; i < count; i++) {
         struct fct_pending *pending = FCT_CONTAINER_OF(ops[i], struct fct_pending, op);
         pending->next = NULL;
@@ -92,6 +101,7 @@ static void on_ended(struct fct_task *task)
 {
     struct fct_appends *appends = FCT_CONTAINER_OF(task, struct fct_appends, task);
     fct_mutex_lock(&appends->lock);
+    appends_check(appends);
     struct fct_pending *pending = appends->ended;
     appends->ended = NULL;
     appends->ended_last = &appends->ended;
@@ -101,6 +111,7 @@ static void on_ended(struct fct_task *task)
     uint64_t now_ns = fct_os_monotonic(fct_os_real());
     while (pending != NULL) {
         struct fct_pending *next = pending->next;
+        FCT_ASSERT(appends->under_way > 0);
         count_outcome(appends->server, pending, now_ns);
         if (!fct_models_sync_start(appends->server, pending)) {
             fct_append_end(appends->server, pending);

@@ -296,7 +296,7 @@ static void auth_on_checked(struct fct_task *task)
 static factum_status auth_fail(factum_status status, factum_error *err)
 {
     return status == FACTUM_BUSY
-               ? fct_fail(err, status, "too many logins wait to be checked: try again")
+               ? fct_fail(err, status, "too many logins wait for their check: try again later")
                : fct_fail(err, status, "the user or the password is wrong");
 }
 

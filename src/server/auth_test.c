@@ -124,7 +124,7 @@ static void run(struct fixture *f)
     assert_int_equal(f->waiting, 0);
 }
 
-/* The answer to |login| at last. */
+/* Returns the final answer to |login|. */
 static factum_status answer(struct fixture *f, const char *login)
 {
     factum_status status = ask(f, 0, login);
@@ -200,7 +200,7 @@ TEST(wrong_users_and_wrong_passwords_are_checked_alike_and_refused_with_one_text
     }
 }
 
-/* Milliseconds until |login| is refused, with the cost of a real secret. */
+/* Returns the milliseconds until |login| is refused, with the cost of a real secret. */
 static int64_t refusal_ms(struct fixture *f, const char *login)
 {
     uint64_t begun = fct_os_monotonic(fct_os_real());
@@ -344,7 +344,7 @@ TEST(a_field_of_any_length_is_refused_without_reading_past_the_room)
 TEST(requests_with_the_same_login_wait_for_one_check)
 {
     struct fixture *f = *state;
-    open_auth(f, 12); /* slow enough that they meet */
+    open_auth(f, 12); /* slow enough that they overlap */
     for (size_t i = 0; i < ASKS_MAX; i++) {
         assert_status(ask(f, i, "admin:sesame"), FACTUM_PENDING);
     }
@@ -369,7 +369,8 @@ TEST(too_many_different_logins_are_told_to_try_again_and_the_known_one_is_not_hi
         pending += status == FACTUM_PENDING;
         if (status != FACTUM_PENDING) {
             assert_status(status, FACTUM_BUSY);
-            assert_string_equal(f->err.text, "too many logins wait to be checked: try again");
+            assert_string_equal(f->err.text,
+                                "too many logins wait for their check: try again later");
         }
     }
     assert_int_equal(pending, FCT_AUTH_LOGINS_MAX); /* jobs come back in the loop only */

@@ -161,8 +161,7 @@ static factum_status config_check_value(const struct fct_config_given *given, fa
         return config_check_number(given, err);
     }
     if (key->kind == KIND_TEXT && !may_be_none && config_is(given->value, "none")) {
-        return fct_fail(err, FACTUM_INVALID, "%s: there is no serving without %s", given->where,
-                        key->name);
+        return fct_fail(err, FACTUM_INVALID, "%s: %s cannot be none", given->where, key->name);
     }
     return FACTUM_OK;
 }
@@ -258,10 +257,10 @@ static factum_status config_unknown(factum_slice name, const char *where, factum
     const char *nearest = config_nearest(name);
     if (nearest == NULL) {
         return fct_fail(err, FACTUM_INVALID,
-                        "%s: there is no key \"%.*s\"; factum serve --help lists them", where,
+                        "%s: unknown key \"%.*s\"; factum serve --help lists the keys", where,
                         FCT_FMT(name));
     }
-    return fct_fail(err, FACTUM_INVALID, "%s: there is no key \"%.*s\": is \"%s\" meant?", where,
+    return fct_fail(err, FACTUM_INVALID, "%s: unknown key \"%.*s\"; did you mean \"%s\"?", where,
                     FCT_FMT(name), nearest);
 }
 

@@ -66,13 +66,12 @@ static factum_status check_listen(const struct fct_config *config, factum_error 
         return fct_config_is_set(config, FCT_CONFIG_UNIX)
                    ? FACTUM_OK
                    : check_fail(config, FCT_CONFIG_LISTEN,
-                                "without a UNIX socket too nobody could connect: set listen or "
-                                "unix",
+                                "without a UNIX socket nobody could connect: set listen or unix",
                                 err);
     }
     if (!check_split(config->values[FCT_CONFIG_LISTEN].text, &host)) {
         return check_fail(config, FCT_CONFIG_LISTEN,
-                          "must be ADDRESS:PORT, as 127.0.0.1:2113 or [::1]:2113", err);
+                          "must be ADDRESS:PORT, such as 127.0.0.1:2113 or [::1]:2113", err);
     }
     if (check_is_loopback(host)) {
         return FACTUM_OK;
@@ -82,7 +81,7 @@ static factum_status check_listen(const struct fct_config *config, factum_error 
                    ? FACTUM_OK
                    : check_fail(config, FCT_CONFIG_LISTEN,
                                 "is not loopback, and with insecure everybody who reaches it is "
-                                "the admin: set insecure-any-address too if that is meant",
+                                "the admin: set insecure-any-address, too, if this is intended",
                                 err);
     }
     return fct_config_is_set(config, FCT_CONFIG_TLS_CERT)
@@ -121,8 +120,7 @@ factum_status fct_config_check(const struct fct_config *config, factum_error *er
     if (fct_config_is_set(config, FCT_CONFIG_INSECURE_ANY_ADDRESS) &&
         !fct_config_is_set(config, FCT_CONFIG_INSECURE)) {
         return check_fail(config, FCT_CONFIG_INSECURE_ANY_ADDRESS,
-                          "means something with insecure only: set that too, or leave this out",
-                          err);
+                          "has an effect with insecure only: set insecure, too, or remove it", err);
     }
     factum_status status = check_tls(config, err);
     if (status == FACTUM_OK) {

@@ -101,10 +101,9 @@ factum_status fct_config_set_foreign(struct fct_config *config,
 {
     const struct foreign_name *known = foreign_find(foreign->rest);
     if (known == NULL) {
-        return fct_fail(
-            err, FACTUM_INVALID,
-            "%s: this server has no such setting: remove it, or see factum serve --help",
-            foreign->variable);
+        return fct_fail(err, FACTUM_INVALID,
+                        "%s: unknown setting: remove it, or see factum serve --help",
+                        foreign->variable);
     }
     if (known->action == OBEY) {
         const struct fct_config_given given = {known->key, foreign->value, foreign->variable};

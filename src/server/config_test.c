@@ -11,7 +11,7 @@
 #define TEST(name) static void name(void **state)
 #define TEXTS_MAX 8
 
-/* A start, as somebody writes it. */
+/* A start, as a user writes it. */
 struct start {
     const char *flags[TEXTS_MAX]; /* "listen=127.0.0.1:1", "insecure" */
     const char *environment[TEXTS_MAX];
@@ -92,24 +92,24 @@ static const struct case_ matrix[] = {
     {{.flags = {"listen=12.7.0.0:2113"}}, "is not loopback, and logins would pass"},
     {{.flags = {"listen=0.0.0.0:2113", "insecure"}},
      "is not loopback, and with insecure everybody who reaches it is the admin: set "
-     "insecure-any-address too if that is meant"},
+     "insecure-any-address, too, if this is intended"},
     {{.flags = {"listen=0.0.0.0:2113"}, .environment = {"EVENTSTORE_INSECURE=true"}},
-     "set insecure-any-address too if that is meant"},
+     "set insecure-any-address, too, if this is intended"},
     {{.flags = {"insecure-any-address"}},
-     "insecure-any-address = true (--insecure-any-address): means something with insecure only: "
-     "set that too, or leave this out"},
+     "insecure-any-address = true (--insecure-any-address): has an effect with insecure only: "
+     "set insecure, too, or remove it"},
     {{.flags = {"insecure-any-address", "listen=0.0.0.0:2113"}},
-     "means something with insecure only"},
+     "has an effect with insecure only"},
     {{.flags = {"insecure"}, .environment = {"FACTUM_TLS_CERT=c", "FACTUM_TLS_KEY=k"}}, NULL},
     {{.flags = {"insecure", "listen=0.0.0.0:2113", "tls-cert=c", "tls-key=k"}},
-     "set insecure-any-address too if that is meant"},
+     "set insecure-any-address, too, if this is intended"},
     {{.flags = {"tls-cert=c.pem"}}, "tls-cert = c.pem (--tls-cert): needs its key: set tls-key"},
     {{.file = "tls-key = k.pem\n"},
      "tls-key = k.pem (factum.conf:1): needs its certificate: set tls-cert"},
     {{.flags = {"listen=none"}},
-     "listen = none (--listen): without a UNIX socket too nobody could connect: set listen or "
+     "listen = none (--listen): without a UNIX socket nobody could connect: set listen or "
      "unix"},
-    {{.flags = {"listen=2113"}}, "must be ADDRESS:PORT, as 127.0.0.1:2113 or [::1]:2113"},
+    {{.flags = {"listen=2113"}}, "must be ADDRESS:PORT, such as 127.0.0.1:2113 or [::1]:2113"},
     {{.flags = {"listen=:2113"}}, "must be ADDRESS:PORT"},
     {{.flags = {"listen=127.0.0.1:"}}, "must be ADDRESS:PORT"},
     {{.flags = {"listen=127.0.0.1:65536"}}, "must be ADDRESS:PORT"},
@@ -119,7 +119,7 @@ static const struct case_ matrix[] = {
     {{.flags = {"listen=[::1]2113"}}, "must be ADDRESS:PORT"},
     {{.flags = {"listen=[]:2113"}}, "must be ADDRESS:PORT"},
     {{.flags = {"listen="}}, "--listen: listen has no value: give it one, or leave it out"},
-    {{.flags = {"store=none"}}, "--store: there is no serving without store"},
+    {{.flags = {"store=none"}}, "--store: store cannot be none"},
     {{.flags = {"insecure=yes"}}, "--insecure: insecure takes true or false, not \"yes\""},
     {{.flags = {"connections-max=0"}},
      "--connections-max: connections-max takes a whole number from 1 to 1000000, not \"0\""},
@@ -129,9 +129,9 @@ static const struct case_ matrix[] = {
     {{.flags = {"connections-max=4294967297"}}, "takes a whole number from 1 to 1000000"},
     {{.flags = {"advertise-port=65536"}}, "takes a whole number from 1 to 65535"},
     {{.flags = {"advertise-port=-1"}}, "takes a whole number from 1 to 65535"},
-    {{.flags = {"lisen=127.0.0.1:1"}}, "--lisen: there is no key \"lisen\": is \"listen\" meant?"},
+    {{.flags = {"lisen=127.0.0.1:1"}}, "--lisen: unknown key \"lisen\"; did you mean \"listen\"?"},
     {{.environment = {"FACTUM_TLS_CRT=c"}},
-     "FACTUM_TLS_CRT: there is no key \"tls-crt\": is \"tls-cert\" meant?"},
+     "FACTUM_TLS_CRT: unknown key \"tls-crt\"; did you mean \"tls-cert\"?"},
     {{.environment = {"FACTUM_UNIX="}}, "FACTUM_UNIX: unix has no value"},
     {{.environment = {"FACTUM_UNIX= /run/x"}}, "begins or ends with a blank"},
     {{.environment = {"FACTUM_UNIX=/run/x\ny"}}, "has a control character"},
@@ -207,7 +207,7 @@ TEST(a_flag_is_before_the_environment_that_before_the_file_and_that_before_the_d
         assert_ok(outcome.status, outcome.err);
         assert_string_equal(outcome.config.options.advertised_host, expected[i]);
         fct_config_finish(&outcome.config);
-        start.flags[0] = NULL; /* the strongest that is left goes */
+        start.flags[0] = NULL; /* the strongest remaining source is removed */
         if (i == 1) {
             start.environment[0] = "X=1";
         } else if (i == 2) {
@@ -283,13 +283,13 @@ TEST(a_mistake_in_the_file_is_named_with_its_line)
         {"\n\nlisten\n", "factum.conf:3: a line is \"key = value\", not \"listen\""},
         {"#\nlisten =\n", "factum.conf:2: listen has no value: give it one, or leave it out"},
         {"listen = # 127.0.0.1:1\n", "factum.conf:1: listen has no value"},
-        {"= x\n", "factum.conf:1: there is no key \"\"; factum serve --help lists them"},
+        {"= x\n", "factum.conf:1: unknown key \"\"; factum serve --help lists the keys"},
         {"Listen = 127.0.0.1:1\n",
-         "factum.conf:1: there is no key \"Listen\": is \"listen\" meant?"},
+         "factum.conf:1: unknown key \"Listen\"; did you mean \"listen\"?"},
         {"conections_max = 7\n",
-         "there is no key \"conections_max\": is \"connections-max\" meant?"},
-        {"zzz = 7\n", "there is no key \"zzz\"; factum serve --help lists them"},
-        {"config = x\n", "there is no key \"config\""},
+         "unknown key \"conections_max\"; did you mean \"connections-max\"?"},
+        {"zzz = 7\n", "unknown key \"zzz\"; factum serve --help lists the keys"},
+        {"config = x\n", "unknown key \"config\""},
         {"unix = a\nstore = b\nunix = a\n",
          "factum.conf:3: unix is set a second time in this file"},
         {"[server]\n", "factum.conf:1: a line is \"key = value\", not \"[server]\""},
@@ -335,7 +335,7 @@ TEST(a_huge_file_a_long_line_and_a_zero_byte_are_refused)
     memcpy(huge + sizeof huge - 8, "=1", 2);
     input.file = fct_slice(huge, sizeof huge - 1);
     assert_status(fct_config_read(fct_mem_heap(), &input, &config, &err), FACTUM_INVALID);
-    assert_text(err, "there is no key");
+    assert_text(err, "unknown key");
 }
 
 /* ---- the environment ------------------------------------------------------------------------- */
@@ -394,9 +394,8 @@ TEST(names_of_kurrentdb_that_cannot_be_obeyed_are_refused_with_what_to_use)
         {"EVENTSTORE_ENABLE_EXTERNAL_TCP=true", "clients use gRPC"},
         {"KURRENTDB_DEFAULT_ADMIN_PASSWORD=changeit", "is made at the first start and shown once"},
         {"EVENTSTORE_INSECURE=1", "EVENTSTORE_INSECURE: insecure takes true or false, not \"1\""},
-        {"EVENTSTORE_SKIP_DB_VERIFY=true",
-         "EVENTSTORE_SKIP_DB_VERIFY: this server has no such setting: remove it"},
-        {"KURRENTDB_=x", "KURRENTDB_: this server has no such setting"},
+        {"EVENTSTORE_SKIP_DB_VERIFY=true", "EVENTSTORE_SKIP_DB_VERIFY: unknown setting: remove it"},
+        {"KURRENTDB_=x", "KURRENTDB_: unknown setting"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {

@@ -62,6 +62,25 @@ struct fct_feeds {
     struct fct_feed *buckets[BUCKETS];
 };
 
+static void feeds_check(const struct fct_feeds *feeds)
+{
+    uint64_t subscriptions = feeds->server->counters.subscriptions;
+    FCT_ASSERT((subscriptions == 0) == (feeds->followers == NULL));
+    FCT_ASSERT(feeds->sharer_count <= subscriptions);
+    FCT_ASSERT(!feeds->behind || subscriptions == 0);
+    FCT_ASSERT(subscriptions > 0 || feeds->any == NULL);
+    FCT_ASSERT(feeds->turns < TURNS_MAX);
+}
+
+static void feed_check(const struct fct_feed *feed)
+{
+    FCT_ASSERT(!feed->rides || (feed->shares && feed->subscription == NULL));
+    FCT_ASSERT(!feed->shares || feed->counted);
+    FCT_ASSERT(feed->counted || (feed->subscription == NULL && feed->slot == NULL));
+    FCT_ASSERT(feed->slot == NULL || *feed->slot == feed);
+    FCT_ASSERT(!feed->rides || feed->number <= feed->server->feeds->recent.end);
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static struct fct_feed **bucket_of(struct fct_feeds *feeds, factum_source source, factum_slice name)
@@ -183,6 +202,7 @@ static void take_recent(struct fct_feeds *feeds, const factum_event *event)
 static void read_tail(struct fct_feeds *feeds)
 {
     bool any = false;
+    feeds_check(feeds);
     if (feeds->server->counters.subscriptions == 0) {
         FCT_ASSERT(feeds->any == NULL);
         feeds->behind = true;
@@ -221,7 +241,7 @@ static void on_again(struct fct_task *task)
     read_tail(FCT_CONTAINER_OF(task, struct fct_feeds, again));
 }
 
-static void tell_watchers(struct fct_feeds *feeds, uint32_t bits)
+static void notify_watchers(struct fct_feeds *feeds, uint32_t bits)
 {
     struct fct_watcher *watcher = feeds->watchers;
     while (watcher != NULL) {
@@ -238,7 +258,7 @@ static void on_news(struct fct_task *task)
     if ((bits & (FACTUM_NEWS_END | FACTUM_NEWS_FAILED)) != 0 && feeds->again.slot == NULL) {
         read_tail(feeds);
     }
-    tell_watchers(feeds, bits);
+    notify_watchers(feeds, bits);
 }
 
 /* Runs on the store's thread. */
@@ -284,7 +304,7 @@ const struct fct_feed *fct_feeds_first(const struct fct_server *server)
 void fct_feeds_stop(struct fct_server *server)
 {
     wake_everybody(server->feeds);
-    tell_watchers(server->feeds, 0);
+    notify_watchers(server->feeds, 0);
 }
 
 void fct_feeds_room(struct fct_server *server)
@@ -400,6 +420,7 @@ static factum_status begin_following(struct fct_feed *feed, const factum_read_re
     feed->skip_system = request->skip_system;
     feed->hash = fct_recent_hash(fct_buf_slice(&feed->name));
     feeds->sharer_count += feed->shares ? 1 : 0;
+    feeds_check(feeds);
     return FACTUM_OK;
 }
 
@@ -416,6 +437,7 @@ static void end_following(struct fct_feed *feed)
     }
     feeds->sharer_count -= feed->shares ? 1 : 0;
     feed->server->counters.subscriptions--;
+    feeds_check(feeds);
     fct_buf_finish(&feed->name);
 }
 
@@ -454,7 +476,7 @@ static void begin_riding(struct fct_feed *feed)
     uint64_t place = factum_subscription_checkpoint(feed->subscription);
     if (feed->shares && fct_recent_covers(&feed->server->feeds->recent, place, &feed->number)) {
         feed->rides = true;
-        feed->said = true;
+        feed->caught_up = true;
         feed->place = place;
         factum_subscription_close(feed->subscription);
         feed->subscription = NULL;
@@ -538,13 +560,13 @@ static factum_status ride(struct fct_feed *feed, factum_event *event)
         *event = next->event;
         event->ordinal = of_stream ? event->revision : 0;
         feed->place = event->position;
-        feed->said = false;
+        feed->caught_up = false;
         feed->given = next;
         return FACTUM_OK;
     }
     feed->place = recent->place > feed->place ? recent->place : feed->place;
-    if (!feed->said) {
-        feed->said = true;
+    if (!feed->caught_up) {
+        feed->caught_up = true;
         return FACTUM_CAUGHT_UP;
     }
     return FACTUM_TIMEOUT;
@@ -598,6 +620,7 @@ static factum_status follow_next(struct fct_feed *feed, factum_event *event, fac
 
 factum_status fct_feed_next(struct fct_feed *feed, factum_event *event, factum_error *err)
 {
+    feed_check(feed);
     factum_status status = feed->follow ? follow_next(feed, event, err)
                                         : factum_cursor_try_next(feed->cursor, event, err);
     if (status == FACTUM_PENDING) {
@@ -636,6 +659,7 @@ void fct_feed_close(struct fct_feed *feed)
     if (feed->server == NULL) {
         return;
     }
+    feed_check(feed);
     stop_waiting(feed);
     fct_loop_forget(feed->server->loop, &feed->task);
     if (feed->counted) {

@@ -1,4 +1,9 @@
-/* grpc_call.c - see grpc_call.h. Layer: server. */
+/* grpc_call.c - see grpc_call.h. Layer: server.
+ *
+ * Invariants (grpc_check).
+ *  1. Between calls of the exchange at most |held| bytes of the body are not released.
+ *  2. server->partial_size is the sum of |partial_size| of all calls.
+ */
 #include "server/grpc_call.h"
 
 #include "core/check.h"
@@ -14,7 +19,7 @@
 
 static const struct fct_grpc_method *const *const services[] = {
     fct_kurrent_streams_methods,
-    fct_kurrent_other_methods,
+    fct_kurrent_services_methods,
     fct_store_methods,
     fct_schemas_methods,
 };
@@ -138,6 +143,13 @@ bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operation operation, 
     return false;
 }
 
+static void grpc_check(const struct fct_grpc_call *call)
+{
+    FCT_ASSERT(call->unreleased <= call->held);
+    FCT_ASSERT(call->server->partial_size >= call->partial_size);
+    FCT_ASSERT(call->method->streams_requests || call->message_count <= 2);
+}
+
 /* ---- the exchange's side --------------------------------------------------------------------- */
 
 static void fail_message(struct fct_grpc_call *call, factum_status status, const factum_error *err)
@@ -201,6 +213,7 @@ static void on_body(struct fct_exchange *exchange, factum_slice bytes)
 {
     struct fct_grpc_call *call = exchange->data;
     size_t size = bytes.len;
+    grpc_check(call);
     while (!call->finished) {
         factum_slice message;
         factum_error err;
@@ -222,11 +235,13 @@ static void on_body(struct fct_exchange *exchange, factum_slice bytes)
     count_partial(call);
     call->unreleased += size;
     settle(call);
+    grpc_check(call);
 }
 
 static void on_end(struct fct_exchange *exchange)
 {
     struct fct_grpc_call *call = exchange->data;
+    grpc_check(call);
     if (call->finished) {
         return;
     }
@@ -246,6 +261,7 @@ static void on_end(struct fct_exchange *exchange)
 static void on_writable(struct fct_exchange *exchange)
 {
     struct fct_grpc_call *call = exchange->data;
+    grpc_check(call);
     if (!call->finished && call->method->writable != NULL) {
         call->method->writable(call);
     }
@@ -255,6 +271,7 @@ static void on_closed(struct fct_exchange *exchange, bool complete)
 {
     struct fct_grpc_call *call = exchange->data;
     (void)complete;
+    grpc_check(call);
     call->finished = true;
     fct_timer_stop(&call->deadline_timer);
     if (call->method->closed != NULL) {
@@ -349,7 +366,7 @@ static factum_slice unoffered_text(factum_slice path)
             return factum_slice_from(texts[i][1]);
         }
     }
-    return FCT_SLICE("this server has no such call: see docs/guide/kurrentdb.md and proto/");
+    return FCT_SLICE("unknown method: see docs/guide/kurrentdb.md and proto/");
 }
 
 void fct_grpc_begin(struct fct_server *server, const struct fct_principal *principal,

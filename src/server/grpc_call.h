@@ -71,7 +71,7 @@ FCT_MUST_USE bool fct_grpc_allowed(struct fct_grpc_call *call, enum fct_operatio
 
 /* The tables of all services; a NULL ends each. */
 extern const struct fct_grpc_method *const fct_kurrent_streams_methods[];
-extern const struct fct_grpc_method *const fct_kurrent_other_methods[];
+extern const struct fct_grpc_method *const fct_kurrent_services_methods[];
 extern const struct fct_grpc_method *const fct_store_methods[];
 extern const struct fct_grpc_method *const fct_schemas_methods[];
 

@@ -69,13 +69,13 @@ static void refuse_method(struct fct_http_call *call)
     factum_slice method = call->exchange->method;
     if (len == 0) {
         (void)fct_fail(&err, FACTUM_NOT_FOUND,
-                       "there is nothing at this path: see /api/v1/info and "
+                       "unknown path: see /api/v1/info and "
                        "docs/openapi.json");
         fct_http_fail(call, FACTUM_NOT_FOUND, &err);
         return;
     }
-    (void)fct_fail(&err, FACTUM_UNSUPPORTED, "%.*s is not possible here: %s are", FCT_FMT(method),
-                   allow);
+    (void)fct_fail(&err, FACTUM_UNSUPPORTED, "method %.*s is not allowed here; allowed: %s",
+                   FCT_FMT(method), allow);
     fct_http_refuse(
         call, &(struct fct_http_refusal){.code = FACTUM_UNSUPPORTED,
                                          .status = 405,
@@ -138,7 +138,7 @@ static uint64_t body_size_max(const struct fct_http_call *call)
 
 static factum_status refuse_size(const struct fct_http_call *call, factum_error *err)
 {
-    return fct_fail(err, FACTUM_TOO_BIG, "the body of the request is over %llu bytes",
+    return fct_fail(err, FACTUM_TOO_BIG, "the body of the request has more than %llu bytes",
                     (unsigned long long)body_size_max(call));
 }
 
@@ -226,7 +226,8 @@ static factum_status keep_body(struct fct_http_call *call, factum_slice bytes, f
         return refuse_size(call, err);
     }
     if (bytes.len > FCT_HTTP_BODIES_SIZE_MAX - server->http_bodies_size) {
-        return fct_fail(err, FACTUM_BUSY, "the requests under way are over %llu bytes",
+        return fct_fail(err, FACTUM_BUSY,
+                        "the bodies of requests under way exceed %llu bytes: try again later",
                         (unsigned long long)FCT_HTTP_BODIES_SIZE_MAX);
     }
     factum_status status = fct_buf_add_slice(&call->body, bytes);

@@ -530,19 +530,19 @@ static bool expects(const struct batch *batch, size_t count, factum_slice stream
 /* Adds an expectation for each written stream without one: any. */
 static void complete_expectations(struct batch *batch)
 {
-    size_t said = batch->expectation_count;
+    size_t given = batch->expectation_count;
     size_t unused;
-    if (said > 0) {
-        qsort(batch->expectations, said, sizeof *batch->expectations, compare_expectations);
+    if (given > 0) {
+        qsort(batch->expectations, given, sizeof *batch->expectations, compare_expectations);
     }
     for (size_t i = 0; i < batch->events.count; i++) {
         factum_slice stream = batch->events.items[i].stream;
-        if (!expects(batch, said, stream, &unused)) {
+        if (!expects(batch, given, stream, &unused)) {
             batch->expectations[batch->expectation_count++] =
                 (factum_expectation){stream, factum_any()};
         }
     }
-    if (batch->expectation_count > said) {
+    if (batch->expectation_count > given) {
         qsort(batch->expectations, batch->expectation_count, sizeof *batch->expectations,
               compare_expectations);
     }
@@ -592,7 +592,7 @@ static factum_status make_batch(struct fct_http_call *call, enum body_kind kind,
     }
     if (status == FACTUM_OK && fct_http_text(call, "expected").ptr != NULL) {
         status = fct_fail(err, FACTUM_INVALID,
-                          "several streams: \"expected\" stands in the body, one for each");
+                          "several streams: \"expected\" is in the body, one for each stream");
     }
     factum_ndjson_destroy(batch->events.ndjson);
     batch->events.ndjson = NULL;

@@ -78,6 +78,13 @@ void fct_http_free(struct fct_http_call *call)
     fct_mem_free(mem, call);
 }
 
+static void http_call_check(const struct fct_http_call *call)
+{
+    FCT_ASSERT(!call->finished || call->answered);
+    FCT_ASSERT(call->server->http_bodies_size >= call->body_counted);
+    FCT_ASSERT(call->server->http_bodies_size <= FCT_HTTP_BODIES_SIZE_MAX);
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static void abort_call(struct fct_http_call *call)
@@ -100,7 +107,9 @@ static size_t common_fields(struct fct_field *fields)
 static bool respond_call(struct fct_http_call *call, unsigned status,
                          const struct fct_field *fields, size_t count)
 {
+    http_call_check(call);
     FCT_ASSERT(!call->answered);
+    FCT_ASSERT(call->exchange != NULL);
     call->answered = true;
     if (fct_exchange_respond(call->exchange, status, fields, count) != FACTUM_OK) {
         abort_call(call);
@@ -123,6 +132,7 @@ bool fct_http_write(struct fct_http_call *call, factum_slice bytes)
 
 void fct_http_finish(struct fct_http_call *call, const struct fct_field *trailers, size_t count)
 {
+    http_call_check(call);
     FCT_ASSERT(call->answered);
     FCT_ASSERT(!call->finished);
     call->finished = true;
@@ -158,7 +168,7 @@ void fct_http_answer_out(struct fct_http_call *call, factum_status status)
 {
     if (status != FACTUM_OK) {
         factum_error err;
-        (void)fct_fail(&err, status, "the answer could not be made: %s",
+        (void)fct_fail(&err, status, "the answer could not be written: %s",
                        factum_status_text(status));
         fct_http_fail(call, status, &err);
         return;

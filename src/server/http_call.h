@@ -5,13 +5,14 @@
  * (fct_http_answer, fct_http_fail), or leaves work behind: an append under way, or a reader that
  * continues when there is room.
  *
- * Invariants.
+ * Invariants (http_call_check).
  *  1. A call is freed in one place: when its exchange has closed, or, if its work asked for it, by
  *     fct_http_free afterwards.
  *  2. The route, the host, the right and the names in the query are checked before the body is
  *     read.
  *  3. The bodies of all calls together are bounded (FCT_HTTP_BODIES_SIZE_MAX).
  *  4. Memory taken from the call lasts as long as the call.
+ *  5. A finished call is answered.
  */
 #ifndef FCT_SERVER_HTTP_CALL_H
 #define FCT_SERVER_HTTP_CALL_H

@@ -97,7 +97,7 @@ static factum_status add_attribute(struct cloud_event *cloud, struct attribute a
     }
     memcpy(name, attribute.name.ptr, attribute.name.len);
     if (find_attribute(cloud, name) != NULL) {
-        return fct_fail(err, FACTUM_INVALID, "the attribute %s stands twice", name);
+        return fct_fail(err, FACTUM_INVALID, "the attribute %s occurs twice", name);
     }
     if (cloud->count == ATTRIBUTES_MAX) {
         return fct_fail(err, FACTUM_TOO_BIG, "a CloudEvent with more than %d attributes",

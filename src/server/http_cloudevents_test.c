@@ -163,7 +163,7 @@ HTTP_TEST(what_is_no_cloudevent_is_refused)
          "the attribute a is a text"},
         {STRUCTURED,
          "{\"specversion\":\"1.0\",\"id\":\"1\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"T\"}",
-         "the attribute id stands twice"},
+         "the attribute id occurs twice"},
         {STRUCTURED,
          "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"T\",\"data\":1,"
          "\"data_base64\":\"\"}",
@@ -183,7 +183,7 @@ HTTP_TEST(what_is_no_cloudevent_is_refused)
         {BINARY, "", "has a \\\"id\\\""},
         {BINARY "ce-id: %C0%A0\n", "", "ce-id is not percent-encoded UTF-8"},
         {BINARY "ce-id: 1\nce-datacontenttype: a/b\n", "", "it is the Content-Type"},
-        {BINARY "ce-id: 1\nce-id: 2\n", "", "the attribute id stands twice"},
+        {BINARY "ce-id: 1\nce-id: 2\n", "", "the attribute id occurs twice"},
         {BINARY "ce-id: 1\nce-a_b: 2\n", "", "is no attribute"},
         {BINARY "ce-id: 1\nce-data: 2\n", "", "send it as the body"},
         {BINARY "ce-id: 1\ncontent-type: application/json\n", "{", "data: not valid JSON"},

@@ -87,30 +87,31 @@ static factum_status put_endpoint_time(struct fct_buf *out, const char *name, in
     return fct_buf_printf(out, ",\"%s\":\"%s\"", name, text);
 }
 
-static factum_status put_endpoint_status(struct fct_buf *out, const factum_endpoint_status *told)
+static factum_status put_endpoint_status(struct fct_buf *out,
+                                         const factum_endpoint_status *endpoint)
 {
-    factum_status status = fct_http_put(out, "{\"service\":", told->service);
+    factum_status status = fct_http_put(out, "{\"service\":", endpoint->service);
     if (status == FACTUM_OK) {
         status = fct_buf_printf(out,
                                 ",\"disabled\":%s,\"waiting\":%" PRIu64 ",\"parked\":%" PRIu64
                                 ",\"delivered\":%" PRIu64,
-                                told->disabled ? "true" : "false", told->waiting, told->parked,
-                                told->delivered);
+                                endpoint->disabled ? "true" : "false", endpoint->waiting,
+                                endpoint->parked, endpoint->delivered);
     }
     if (status == FACTUM_OK) {
-        status = put_endpoint_time(out, "notBefore", told->not_before);
+        status = put_endpoint_time(out, "notBefore", endpoint->not_before);
     }
-    if (status == FACTUM_OK && told->problem.len > 0) {
-        status = fct_http_put(out, ",\"problem\":", told->problem);
+    if (status == FACTUM_OK && endpoint->problem.len > 0) {
+        status = fct_http_put(out, ",\"problem\":", endpoint->problem);
     }
     return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
 }
 
-static bool put_each_endpoint(void *data, const factum_endpoint_status *told)
+static bool put_each_endpoint(void *data, const factum_endpoint_status *endpoint)
 {
     struct endpoint_job *asked = data;
     if (begin_endpoint(asked)) {
-        asked->put = put_endpoint_status(&asked->job.base.out, told);
+        asked->put = put_endpoint_status(&asked->job.base.out, endpoint);
     }
     return endpoint_goes_on(asked);
 }

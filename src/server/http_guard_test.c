@@ -31,7 +31,7 @@ static const struct {
     {"127.0.0.1:2113", true, false, ":2113", NULL, "", false},
     {"127.0.0.1:2113", true, false, "db.example:99", NULL, "db.example", true},
     {"127.0.0.1:2113", true, false, "other.example", NULL, "db.example", false},
-    {"127.0.0.1:2113", true, true, "evil.example", NULL, "", true}, /* its certificate says */
+    {"127.0.0.1:2113", true, true, "evil.example", NULL, "", true}, /* named by its certificate */
     {"10.0.0.7:2113", false, false, "anything.example", NULL, "", true},
     {"unix", true, false, "anything", NULL, "", true},
     {"127.0.0.1:2113", true, false, "localhost:2113", "http://localhost:2113", "", true},

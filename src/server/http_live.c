@@ -272,7 +272,7 @@ static factum_status open_live(struct fct_http_call *call, factum_error *err)
     live->behind = true;
     live->feed.wake = on_live_wake;
     live->feed.data = live;
-    live->feed.door = FCT_FEED_HTTP;
+    live->feed.protocol = FCT_FEED_HTTP;
     live->timer.run = on_live_tick;
     call->state = live;
     call->work = &live_work;

@@ -54,7 +54,7 @@ HTTP_TEST(a_tail_gives_what_is_there_and_then_what_comes)
     end_last(f);
     assert_int_equal(f->server.counters.subscriptions, 0);
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":4}\n");
-    run_for(f, 20); /* nobody is woken who has gone */
+    run_for(f, 20); /* a closed subscriber is not woken */
 }
 
 HTTP_TEST(a_tail_goes_on_after_the_last_id_of_its_client)
@@ -240,7 +240,8 @@ HTTP_TEST(subscribers_share_what_is_read_and_encoded_once)
     fake_free(&other);
 }
 
-/* Who does not read while more comes than is kept goes on from the store, and rides again. */
+/* A subscriber that does not read while more events come than are kept continues from the store,
+ * and rides again. */
 /* Runs until |text| stands at the end of the body, which is too long to be searched each time. */
 static void run_until_end(struct http_fixture *f, const struct fake_exchange *fake,
                           const char *text)
@@ -304,29 +305,30 @@ HTTP_TEST(figures_say_how_far_subscribers_are_behind)
 {
     F;
     static struct fake_exchange slow;
-    assert_metric(f, "factum_subscribers{door=\"http\",state=\"live\"} 0\n");
+    assert_metric(f, "factum_subscribers{protocol=\"http\",state=\"live\"} 0\n");
     second_tail(f, &slow, "GET /api/v1/events?from=start");
     run_for(f, 20);
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
     run_for(f, 20);
-    assert_metric(f, "factum_subscribers{door=\"http\",state=\"live\"} 1\n");
-    assert_metric(f, "factum_subscriber_lag_max_bytes{door=\"http\"} 0\n");
+    assert_metric(f, "factum_subscribers{protocol=\"http\",state=\"live\"} 1\n");
+    assert_metric(f, "factum_subscriber_lag_max_bytes{protocol=\"http\"} 0\n");
     slow.room = 0;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":2}\n");
     run_for(f, 20);
-    assert_lacks(get(f, "/metrics")->body, "factum_subscriber_lag_max_bytes{door=\"http\"} 0\n");
-    assert_metric(f, "factum_subscriber_lag_max_bytes{door=\"kurrentdb\"} 0\n");
+    assert_lacks(get(f, "/metrics")->body,
+                 "factum_subscriber_lag_max_bytes{protocol=\"http\"} 0\n");
+    assert_metric(f, "factum_subscriber_lag_max_bytes{protocol=\"kurrentdb\"} 0\n");
     fake_free(&slow);
     second_tail(f, &slow, "GET /api/v1/events?from=start&prefix=s");
     slow.room = 0;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":3}\n");
     run_for(f, 20);
-    assert_metric(f, "factum_subscribers{door=\"http\",state=\"catching_up\"} 1\n");
+    assert_metric(f, "factum_subscribers{protocol=\"http\",state=\"catching_up\"} 1\n");
     fake_free(&slow);
-    assert_metric(f, "factum_subscribers{door=\"http\",state=\"catching_up\"} 0\n");
+    assert_metric(f, "factum_subscribers{protocol=\"http\",state=\"catching_up\"} 0\n");
 }
 
-/* Metadata that hides what is to come hides it from those who ride too. */
+/* Metadata that hides future events hides them from riding feeds, too. */
 HTTP_TEST(what_is_truncated_in_advance_is_not_given)
 {
     F;

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/slice.h"
-#include "net/doors.h"
+#include "net/acceptor.h"
 #include "server/models.h"
 #include "wire/media.h"
 
@@ -109,46 +109,47 @@ struct subscribers {
 
 /* A waiting subscriber has got every event that concerns it, however old its place is. */
 static void count_subscribers(const struct fct_server *server,
-                              struct subscribers counted[FCT_FEED_DOORS])
+                              struct subscribers counted[FCT_FEED_PROTOCOLS])
 {
     uint64_t end = 0;
     if (factum_visible_place(server->store, &end, NULL) != FACTUM_OK) {
         end = 0;
     }
     for (const struct fct_feed *feed = fct_feeds_first(server); feed != NULL; feed = feed->older) {
-        struct subscribers *of_door = &counted[feed->door];
+        struct subscribers *of_protocol = &counted[feed->protocol];
         uint64_t place = feed->slot != NULL ? end : fct_feed_place(feed);
         uint64_t lag = place < end ? end - place : 0;
-        *(fct_feed_is_live(feed) ? &of_door->live : &of_door->catching_up) += 1;
-        of_door->lag_max = lag > of_door->lag_max ? lag : of_door->lag_max;
+        *(fct_feed_is_live(feed) ? &of_protocol->live : &of_protocol->catching_up) += 1;
+        of_protocol->lag_max = lag > of_protocol->lag_max ? lag : of_protocol->lag_max;
     }
 }
 
 static factum_status put_subscribers(struct fct_buf *out, enum metric_form form,
                                      const struct fct_server *server)
 {
-    static const char *const doors[FCT_FEED_DOORS] = {"kurrentdb", "http", "factum"};
+    static const char *const protocols[FCT_FEED_PROTOCOLS] = {"kurrentdb", "http", "factum"};
     static const struct metric heads[] = {
-        {"factum_subscribers", "Subscribers now, by door and state.", 0, false},
+        {"factum_subscribers", "Subscribers now, by protocol and state.", 0, false},
         {"factum_subscriber_lag_max_bytes",
          "Bytes of the log between its end and the subscriber that is furthest behind.", 0, false},
     };
-    struct subscribers counted[FCT_FEED_DOORS] = {{.live = 0}};
+    struct subscribers counted[FCT_FEED_PROTOCOLS] = {{.live = 0}};
     count_subscribers(server, counted);
     factum_status status = put_head(out, form, &heads[0]);
-    for (size_t i = 0; i < FCT_FEED_DOORS && status == FACTUM_OK; i++) {
-        status =
-            fct_buf_printf(out,
-                           "factum_subscribers{door=\"%s\",state=\"live\"} %" PRIu64 "\n"
-                           "factum_subscribers{door=\"%s\",state=\"catching_up\"} %" PRIu64 "\n",
-                           doors[i], counted[i].live, doors[i], counted[i].catching_up);
+    for (size_t i = 0; i < FCT_FEED_PROTOCOLS && status == FACTUM_OK; i++) {
+        status = fct_buf_printf(
+            out,
+            "factum_subscribers{protocol=\"%s\",state=\"live\"} %" PRIu64 "\n"
+            "factum_subscribers{protocol=\"%s\",state=\"catching_up\"} %" PRIu64 "\n",
+            protocols[i], counted[i].live, protocols[i], counted[i].catching_up);
     }
     if (status == FACTUM_OK) {
         status = put_head(out, form, &heads[1]);
     }
-    for (size_t i = 0; i < FCT_FEED_DOORS && status == FACTUM_OK; i++) {
-        status = fct_buf_printf(out, "factum_subscriber_lag_max_bytes{door=\"%s\"} %" PRIu64 "\n",
-                                doors[i], counted[i].lag_max);
+    for (size_t i = 0; i < FCT_FEED_PROTOCOLS && status == FACTUM_OK; i++) {
+        status =
+            fct_buf_printf(out, "factum_subscriber_lag_max_bytes{protocol=\"%s\"} %" PRIu64 "\n",
+                           protocols[i], counted[i].lag_max);
     }
     return status;
 }
@@ -181,9 +182,9 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
                                   const struct fct_server *server)
 {
     const struct fct_server_counters *counters = &server->counters;
-    const struct fct_doors *doors = server->doors; /* NULL in tests */
-    const uint64_t ever = doors == NULL ? 0 : fct_doors_connections_ever(doors);
-    const uint64_t open = doors == NULL ? 0 : fct_doors_connection_count(doors);
+    const struct fct_acceptor *acceptor = server->acceptor; /* NULL in tests */
+    const uint64_t ever = acceptor == NULL ? 0 : fct_acceptor_connections_ever(acceptor);
+    const uint64_t open = acceptor == NULL ? 0 : fct_acceptor_connection_count(acceptor);
     const struct metric metrics[] = {
         {"factum_appends", "Appends acknowledged.", counters->appends, true},
         {"factum_events_appended", "Events in acknowledged appends.", counters->events_appended,

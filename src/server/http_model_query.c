@@ -115,7 +115,7 @@ static factum_status wait_for_place(struct query_job *asked, factum_error *err)
             factum_models_wait(asked->job.call->server->models, asked->query.model, asked->wait,
                                left < FCT_MODEL_SLICE_MS ? left : FCT_MODEL_SLICE_MS, &behind, err);
         if (status == FACTUM_TIMEOUT && atomic_load(&asked->job.base.stop)) {
-            return fct_fail(err, FACTUM_CANCELLED, "the query is not wanted any more");
+            return fct_fail(err, FACTUM_CANCELLED, "the query was cancelled");
         }
         if (status == FACTUM_TIMEOUT && left == 0) {
             return refuse_wait(asked, &behind, err);

@@ -124,7 +124,7 @@ factum_status fct_http_model_end(struct fct_http_job *job, factum_status status,
     if (status == FACTUM_OK && put != FACTUM_OK) {
         status = fct_job_put_end(put, err);
     } else if (status == FACTUM_OK && atomic_load(&job->base.stop)) {
-        status = fct_fail(err, FACTUM_CANCELLED, "the call is not wanted any more");
+        status = fct_fail(err, FACTUM_CANCELLED, "the call was cancelled");
     }
     if (status != FACTUM_OK) {
         fct_buf_clear(&job->base.out);

@@ -144,9 +144,9 @@ factum_status fct_http_expected(const struct fct_http_call *call, factum_expecte
     if (status != FACTUM_OK || word.ptr == NULL) {
         return status;
     }
-    factum_expected said = *expected;
+    factum_expected before = *expected;
     status = fct_http_expected_word(word, "\"expected\"", expected, err);
-    bool differ = said.kind != expected->kind || said.revision != expected->revision;
+    bool differ = before.kind != expected->kind || before.revision != expected->revision;
     return status == FACTUM_OK && *by_field && differ
                ? fct_fail(err, FACTUM_INVALID,
                           "\"expected\" contradicts If-Match or If-None-Match: leave one out")

@@ -333,7 +333,7 @@ HTTP_TEST(a_list_is_written_as_there_is_room)
     assert_true(fake->body_len < 1000);
     fake->room = 1 << 20;
     fake->exchange.handler->writable(&fake->exchange);
-    fake->exchange.handler->writable(&fake->exchange); /* has no effect on one that waits */
+    fake->exchange.handler->writable(&fake->exchange); /* has no effect on a waiting call */
     assert_false(fake->finished);
     run_until(f, NULL);
     assert_holds(fake->body, "s-1499");
@@ -357,7 +357,7 @@ HTTP_TEST(a_read_waits_for_a_token_and_not_for_ever)
     (void)snprintf(line, sizeof line, "/api/v1/events?wait=%s", token);
     assert_answer(get(f, line), 200);
     assert_answer(get(f, "/api/v1/events?wait=x"), 400);
-    /* A place that is not there yet: what the store will have reached after one more event. */
+    /* A place that does not exist yet: the one that the store will reach after one more event. */
     factum_token_format(f->store, place + 1, token);
     (void)snprintf(line, sizeof line, "GET /api/v1/events?wait=%s", token);
     struct fake_exchange *fake = begin(f, line, "prefer: respond-async, wait=0\n");

@@ -222,7 +222,7 @@ HTTP_TEST(only_so_many_proofs_run_at_once)
     assert_answer(register_as(f, PLACED, quantity), 201);
 }
 
-/* The store in memory takes its time for many events: this one is on disk. */
+/* The store in memory is slow with many events: this one is on disk. */
 static char directory[SCRATCH_SIZE];
 
 static void open_local(struct http_fixture *f)

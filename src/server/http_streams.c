@@ -128,7 +128,7 @@ void fct_http_metadata_get(struct fct_http_call *call)
 
 struct setting {
     struct fct_json object; /* in the body */
-    bool says_before;       /* it contains TRUNCATE_BEFORE */
+    bool has_before;        /* it contains TRUNCATE_BEFORE */
     factum_slice stream;    /* "$$<stream>" */
     factum_expected wanted;
     unsigned tries;
@@ -160,7 +160,7 @@ static factum_status check_metadata(struct fct_http_call *call, struct setting *
                             FCT_FMT(members[i].name), FCT_FMT(members[i].value.raw));
         }
     }
-    setting->says_before = members[2].found;
+    setting->has_before = members[2].found;
     return FACTUM_OK;
 }
 
@@ -180,7 +180,7 @@ static factum_status make_metadata(struct fct_http_call *call, const struct sett
 {
     factum_slice object = setting->object.raw;
     *json = object;
-    if (hidden == 0 || setting->says_before) {
+    if (hidden == 0 || setting->has_before) {
         return FACTUM_OK;
     }
     factum_slice rest = fct_slice_from(object, 1);
@@ -342,8 +342,8 @@ static void answer_deletion(struct fct_http_append *append)
     if (op->status == FACTUM_WRONG_REVISION && any &&
         op->result.actual_state == FACTUM_STREAM_ABSENT) {
         factum_error err;
-        (void)fct_fail(&err, FACTUM_STREAM_NOT_FOUND, "no stream %.*s: there is nothing to delete",
-                       FCT_FMT(call->name));
+        (void)fct_fail(&err, FACTUM_STREAM_NOT_FOUND,
+                       "stream %.*s does not exist: nothing to delete", FCT_FMT(call->name));
         fct_http_append_refuse(append, FACTUM_STREAM_NOT_FOUND, &err);
         return;
     }

@@ -1,5 +1,5 @@
-/* http_streams_test.c - what is said of streams and of the server: info, metadata, deletion,
- * health, metrics. Layer: server. */
+/* http_streams_test.c - answers about streams and the server: info, metadata, deletion, health,
+ * metrics. Layer: server. */
 #include "support/http_fixture.h"
 
 static struct fake_exchange *put(struct http_fixture *f, const char *target, const char *fields,
@@ -121,7 +121,7 @@ HTTP_TEST(a_stream_is_deleted_and_ended)
     F;
     struct fake_exchange *fake = ask(f, "DELETE /api/v1/streams/a", "", NULL);
     assert_answer(fake, 404);
-    assert_holds(fake->body, "no stream a: there is nothing to delete");
+    assert_holds(fake->body, "stream a does not exist: nothing to delete");
     append(f, "/api/v1/streams/a", 2);
     assert_answer(ask(f, "DELETE /api/v1/streams/a", "if-match: \"0\"\n", NULL), 412);
     fake = ask(f, "DELETE /api/v1/streams/a", "if-match: \"1\"\n", NULL);

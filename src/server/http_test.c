@@ -1,5 +1,4 @@
-/* http_test.c - the HTTP door: routes, appends, and what every call has in common. Layer: server.
- */
+/* http_test.c - HTTP/JSON: routes, appends, and what every call has in common. Layer: server. */
 #include <limits.h>
 
 #include "support/http_fixture.h"
@@ -34,7 +33,7 @@ HTTP_TEST(a_wrong_method_is_told_which_are_right)
     struct fake_exchange *fake = ask(f, "PATCH /api/v1/streams/a", "", NULL);
     assert_answer(fake, 405);
     assert_holds(fake->head, "allow: POST, GET, HEAD, DELETE\n");
-    assert_holds(fake->body, "PATCH is not possible here: POST, GET, HEAD, DELETE are");
+    assert_holds(fake->body, "method PATCH is not allowed here; allowed: POST, GET, HEAD, DELETE");
     assert_answer(ask(f, "get /api/v1/events", "", NULL), 405);
     assert_answer(ask(f, "OPTIONS /metrics", "", NULL), 405);
 }
@@ -244,7 +243,7 @@ HTTP_TEST(a_body_that_is_too_big_is_refused_as_soon_as_that_is_known)
     struct fake_exchange *fake = begin(f, "POST /api/v1/streams/a",
                                        "content-type: application/json\ncontent-length: 1048617\n");
     assert_answer(fake, 413);
-    assert_holds(fake->body, "over 1048616 bytes");
+    assert_holds(fake->body, "has more than 1048616 bytes");
     fake = begin(f, "POST /api/v1/streams/a", "content-type: application/json\n");
     size_t size = 1048617;
     char *body = test_calloc(1, size);

@@ -16,6 +16,13 @@ static const size_t jobs_max[FCT_JOB_KINDS] = {
     [FCT_JOB_SYNC] = 128,   [FCT_JOB_METRICS] = 2, [FCT_JOB_TRACE] = 4,
 };
 
+static void job_check(const struct fct_job *job)
+{
+    FCT_ASSERT(job->kind < FCT_JOB_KINDS);
+    FCT_ASSERT(job->server->jobs[job->kind] > 0);
+    FCT_ASSERT(job->server->jobs[job->kind] <= jobs_max[job->kind]);
+}
+
 static void job_run(void *data)
 {
     struct fct_job *job = data;
@@ -34,6 +41,7 @@ static void job_on_timer(struct fct_timer *timer)
 static void job_on_end(struct fct_task *task)
 {
     struct fct_job *job = FCT_CONTAINER_OF(task, struct fct_job, task);
+    job_check(job);
     fct_thread_join(&job->thread);
     job->ended(job);
 }
@@ -43,7 +51,8 @@ void *fct_job_make(struct fct_server *server, enum fct_job_kind kind, size_t siz
 {
     FCT_ASSERT(size >= sizeof(struct fct_job));
     if (server->jobs[kind] >= jobs_max[kind]) {
-        (void)fct_fail(err, FACTUM_BUSY, "%zu such calls are under way: try again later",
+        (void)fct_fail(err, FACTUM_BUSY,
+                       "too many calls of this kind are under way (limit %zu): try again later",
                        jobs_max[kind]);
         return NULL;
     }
@@ -58,6 +67,7 @@ void *fct_job_make(struct fct_server *server, enum fct_job_kind kind, size_t siz
     job->task.run = job_on_end;
     job->timer.run = job_on_timer;
     fct_buf_init(&job->out, server->mem, JOB_OUT_MAX);
+    job_check(job);
     return job;
 }
 
@@ -74,7 +84,7 @@ void fct_job_free(struct fct_job *job)
 {
     struct fct_server *server = job->server;
     fct_timer_stop(&job->timer);
-    FCT_ASSERT(server->jobs[job->kind] > 0);
+    job_check(job);
     server->jobs[job->kind]--;
     fct_buf_finish(&job->out);
     fct_mem_free(server->mem, job);
@@ -83,6 +93,6 @@ void fct_job_free(struct fct_job *job)
 factum_status fct_job_put_end(factum_status status, factum_error *err)
 {
     return status == FACTUM_OK ? FACTUM_OK
-                               : fct_fail(err, status, "the answer could not be made: %s",
+                               : fct_fail(err, status, "the answer could not be written: %s",
                                           factum_status_text(status));
 }

@@ -10,7 +10,7 @@
  *     join, job->ended(job)            <-   fct_loop_post, its last act
  *     fct_job_free
  *
- * Does not know where the call came from: http_job.h and schemas_methods.c do.
+ * Does not know where the call came from: http_job.h and schemas_calls.c do.
  *
  * Invariants (job_check).
  *  1. The loop alone frees a job, after its thread was joined.

@@ -32,6 +32,15 @@ enum fct_operation fct_kurrent_operation(factum_slice stream, bool write)
     return write ? FCT_OP_APPEND : FCT_OP_READ_STREAM;
 }
 
+static void kurrent_job_check(const struct fct_kurrent_job *job)
+{
+    const struct fct_server *server = job->server;
+    FCT_ASSERT(server->spare_job_count <= SPARE_JOBS_MAX);
+    FCT_ASSERT((server->spare_job_count == 0) == (server->spare_jobs == NULL));
+    FCT_ASSERT(server->collected_size >= job->kept);
+    FCT_ASSERT(job->slot == NULL || *job->slot == job);
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 struct fct_kurrent_job *fct_kurrent_job_create(struct fct_grpc_call *call)
@@ -80,6 +89,7 @@ void fct_kurrent_job_leave(struct fct_kurrent_job *job)
 void fct_kurrent_job_free(struct fct_kurrent_job *job)
 {
     const struct fct_mem *mem = job->server->mem;
+    kurrent_job_check(job);
     fct_kurrent_job_leave(job);
     fct_timer_stop(&job->timer);
     while (job->chunks != NULL) {
@@ -87,7 +97,6 @@ void fct_kurrent_job_free(struct fct_kurrent_job *job)
         job->chunks = chunk->next;
         fct_mem_free(mem, chunk);
     }
-    FCT_ASSERT(job->server->collected_size >= job->kept);
     job->server->collected_size -= job->kept;
     if (job->events != &job->first_event) {
         fct_mem_free(mem, job->events);

@@ -21,7 +21,7 @@
 #include "os/os.h"
 #include "server/kurrent_int.h"
 #include "server/kurrent_link.h"
-#include "server/matcher.h"
+#include "server/kurrent_matcher.h"
 
 #define READ_EVENTS_PER_TURN 256
 #define READ_EXAMINED_PER_TURN 1024
@@ -39,15 +39,15 @@ struct read_state {
     bool live; /* caught up was sent: once, however often the reader catches up */
     enum fct_kurrent_id_form id_form;
     uint32_t compatibility;
-    uint64_t left;             /* events that may still be sent */
-    uint64_t given;            /* events sent */
-    uint64_t from;             /* the requested revision, of a stream */
-    uint64_t examined;         /* since the last checkpoint */
-    uint64_t checkpoint_every; /* 0: without a filter */
-    uint64_t last_position;    /* of the last event that was examined */
-    uint64_t told_position;    /* of the last checkpoint sent */
+    uint64_t left;                /* events that may still be sent */
+    uint64_t given;               /* events sent */
+    uint64_t from;                /* the requested revision, of a stream */
+    uint64_t examined;            /* since the last checkpoint */
+    uint64_t checkpoint_every;    /* 0: without a filter */
+    uint64_t last_position;       /* of the last event that was examined */
+    uint64_t checkpoint_position; /* of the last checkpoint sent */
     struct fct_kurrent_number last_revision;
-    struct fct_matcher *matcher;
+    struct fct_kurrent_matcher *matcher;
     struct fct_buf stream;
     enum fct_link_kind links; /* whether the stream is virtual */
 };
@@ -176,9 +176,8 @@ static factum_status use_index(const struct fct_kurrent_filter *filter,
         }
         if (!of_category && !fct_slice_starts(prefix, type)) {
             *name = prefix;
-            return fct_fail(
-                err, FACTUM_NOT_FOUND,
-                "there is no such index: offered are $idx-ce-CATEGORY and $idx-et-TYPE");
+            return fct_fail(err, FACTUM_NOT_FOUND,
+                            "unknown index: offered are $idx-ce-CATEGORY and $idx-et-TYPE");
         }
         request->source = of_category ? FACTUM_SOURCE_CATEGORY : FACTUM_SOURCE_TYPE;
         request->name = fct_slice_from(prefix, category.len);
@@ -292,10 +291,10 @@ static factum_status encode_checkpoint(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
     state->examined = 0;
-    if (state->last_position == state->told_position) {
+    if (state->last_position == state->checkpoint_position) {
         return FACTUM_OK;
     }
-    state->told_position = state->last_position;
+    state->checkpoint_position = state->last_position;
     return fct_kurrent_encode_checkpoint(&call->out, state->last_position,
                                          factum_now(call->server->store));
 }
@@ -390,7 +389,7 @@ static factum_status take_event(struct fct_grpc_call *call, const factum_event *
     state->last_position = event->position;
     state->examined++;
     if (state->matcher != NULL) {
-        status = fct_matcher_test(state->matcher, event, &matches, err);
+        status = fct_kurrent_matcher_test(state->matcher, event, &matches, err);
     }
     if (status == FACTUM_OK && matches) {
         status = give_event(call, event, err);
@@ -528,8 +527,9 @@ static factum_status set_up_filter(struct fct_grpc_call *call, const struct fct_
     uint64_t window =
         read->filter.window == FCT_KURRENT_WINDOW_MAX ? read->filter.window_max : WINDOW_DEFAULT;
     state->checkpoint_every = window * read->filter.checkpoint_interval_multiplier;
-    return indexed ? FACTUM_OK
-                   : fct_matcher_create(call->server->mem, &read->filter, &state->matcher, err);
+    return indexed
+               ? FACTUM_OK
+               : fct_kurrent_matcher_create(call->server->mem, &read->filter, &state->matcher, err);
 }
 
 static void remember_read(struct read_state *state, const struct fct_kurrent_read *read)
@@ -579,7 +579,7 @@ static factum_status open_read(struct fct_grpc_call *call, const struct fct_kurr
     if (status == FACTUM_OK) {
         state->feed.wake = on_feed;
         state->feed.data = call;
-        state->feed.door = FCT_FEED_KURRENT;
+        state->feed.protocol = FCT_FEED_KURRENT;
         status = fct_feed_open(call->server, &state->feed, &request, state->follow, err);
     }
     return status;
@@ -628,7 +628,7 @@ static void read_closed(struct fct_grpc_call *call)
 {
     struct read_state *state = call->state;
     fct_feed_close(&state->feed);
-    fct_matcher_destroy(state->matcher);
+    fct_kurrent_matcher_destroy(state->matcher);
     fct_buf_finish(&state->stream);
 }
 

@@ -9,6 +9,14 @@
 
 #define STREAM_SEED 0x7265u
 
+static void recent_check(const struct fct_recent *recent)
+{
+    FCT_ASSERT(recent->first <= recent->end);
+    FCT_ASSERT(recent->end - recent->first <= FCT_RECENT_MAX);
+    FCT_ASSERT((recent->first == recent->end) == (recent->size == 0));
+    FCT_ASSERT(recent->since <= recent->place);
+}
+
 uint64_t fct_recent_hash(factum_slice stream)
 {
     return fct_hash64(stream, STREAM_SEED);
@@ -24,6 +32,7 @@ static void forget_oldest(struct fct_recent *recent)
     struct fct_recent_event *oldest = *slot_of(recent, recent->first);
     *slot_of(recent, recent->first) = NULL;
     recent->first++;
+    FCT_ASSERT(recent->size >= oldest->size);
     recent->size -= oldest->size;
     recent->since = oldest->event.position;
     for (size_t i = 0; i < FCT_SHAPES; i++) {
@@ -46,6 +55,7 @@ void fct_recent_restart(struct fct_recent *recent, uint64_t place)
     recent->first = recent->end;
     recent->since = place;
     recent->place = place;
+    recent_check(recent);
 }
 
 static size_t bytes_of(const factum_event *event)
@@ -88,6 +98,7 @@ static void copy_event(struct fct_recent_event *made, const factum_event *event)
 struct fct_recent_event *fct_recent_add(struct fct_recent *recent, const factum_event *event)
 {
     size_t size = sizeof(struct fct_recent_event) + bytes_of(event);
+    recent_check(recent);
     FCT_ASSERT(event->position >= recent->place);
     FCT_ASSERT(event->key == NULL); /* the tail does not request commits */
     struct fct_recent_event *made =
@@ -108,6 +119,7 @@ struct fct_recent_event *fct_recent_add(struct fct_recent *recent, const factum_
     recent->end++;
     recent->size += size;
     recent->place = event->position;
+    recent_check(recent);
     return made;
 }
 

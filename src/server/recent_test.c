@@ -1,5 +1,6 @@
-/* recent_test.c - the newest events: what is kept, what goes, and what a number leads to.
- * Layer: server. */
+/* recent_test.c - the newest events: which are kept, which are dropped, and what a number leads to.
+ * Layer: server.
+ */
 #include "support/mem_fault.h"
 #include "support/test.h"
 
@@ -89,7 +90,7 @@ RECENT_TEST(a_place_is_covered_if_nothing_after_it_is_missing)
     fct_recent_restart(&f->recent, 600);
     assert_false(fct_recent_covers(&f->recent, 599, &number));
     assert_true(fct_recent_covers(&f->recent, 600, &number));
-    assert_true(first + 10 < f->recent.first); /* who was at the end sees that it missed some */
+    assert_true(first + 10 < f->recent.first); /* a follower at the end sees that it missed some */
 }
 
 RECENT_TEST(the_oldest_go_when_there_are_too_many_or_too_large_ones)

@@ -116,6 +116,6 @@ factum_status fct_rights_check(const struct fct_principal *principal, enum fct_o
                     FCT_FMT(principal->name), operation_rights[operation].name,
                     stream.len == 0 ? "" : " ", FCT_FMT(stream), right_names[needed],
                     needed == FCT_RIGHT_DEPLOY
-                        ? ": come over the UNIX socket, or start the server with --allow-deploy"
+                        ? ": use the UNIX socket, or start the server with --allow-deploy"
                         : "");
 }

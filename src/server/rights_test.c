@@ -1,5 +1,5 @@
 /* rights_test.c - the matrix of operations, principals and kinds of streams. It is written by hand,
- * so that a change of the table has to be made twice, once with its reason in mind. */
+ * so that a change of the table has to be written twice, once with its reason in mind. */
 #include "support/test.h"
 
 #include "core/slice.h"
@@ -138,8 +138,8 @@ TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)
     assert_status(fct_rights_check(&principals[3], FCT_OP_DEPLOY, FCT_SLICE("order"), &err),
                   FACTUM_DENIED);
     assert_string_equal(err.text,
-                        "admin has no right to DEPLOY order: it needs the right \"deploy\": come "
-                        "over the UNIX socket, or start the server with --allow-deploy");
+                        "admin has no right to DEPLOY order: it needs the right \"deploy\": use "
+                        "the UNIX socket, or start the server with --allow-deploy");
 }
 
 TEST(a_name_that_a_terminal_would_obey_or_that_is_long_is_shown_harmlessly)

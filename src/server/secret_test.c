@@ -66,7 +66,7 @@ TEST(every_changed_byte_and_every_cut_is_refused_or_another_secret)
             if (status == FACTUM_OK) {
                 char again[FCT_SECRET_LINE_SIZE];
                 fct_secret_format(&secret, again);
-                assert_string_equal(again, line); /* there is one text for each secret */
+                assert_string_equal(again, line); /* each secret has one text */
             } else {
                 assert_true(status == FACTUM_CORRUPT || status == FACTUM_NEWER_FORMAT);
             }

@@ -15,10 +15,10 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/sized.h"
-#include "net/doors.h"
+#include "net/acceptor.h"
 #include "os/thread.h"
 #include "server/deciders.h"
-#include "server/door.h"
+#include "server/dispatch.h"
 #include "server/models.h"
 #include "server/server_int.h"
 
@@ -30,7 +30,7 @@
 
 struct factum_server {
     struct fct_server core;
-    struct fct_doors *doors;
+    struct fct_acceptor *acceptor;
     struct fct_tls_context *tls;
     struct fct_thread thread;
     struct fct_mutex lock; /* protects |tls_next| */
@@ -57,8 +57,7 @@ static void connection_refused(void *data, const char *address, uint64_t count)
     const struct fct_server *core = data;
     if (address == NULL) {
         fct_log_message(&core->log, FACTUM_LOG_WARN, "server.connections_full",
-                        "there are as many connections as connections-max allows: refused %" PRIu64,
-                        count);
+                        "connections-max is reached: refused %" PRIu64, count);
     } else {
         fct_log_message(&core->log, FACTUM_LOG_WARN, "server.address_full",
                         "%s has as many connections as connections-per-address-max allows: "
@@ -69,7 +68,7 @@ static void connection_refused(void *data, const char *address, uint64_t count)
 
 static void begin_exchange(void *data, struct fct_exchange *exchange)
 {
-    fct_door_begin(data, exchange);
+    fct_dispatch_begin(data, exchange);
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -79,7 +78,8 @@ static factum_status check_options(const factum_server_options *options, factum_
     const char *listen = options->listen == NULL ? LISTEN_DEFAULT : options->listen;
     bool loopback = true;
     if ((options->tls_cert_file == NULL) != (options->tls_key_file == NULL)) {
-        return fct_fail(err, FACTUM_INVALID, "serve: a certificate and its key go together");
+        return fct_fail(err, FACTUM_INVALID,
+                        "serve: a certificate needs its key, and a key its certificate");
     }
     if (listen[0] == '\0' && options->unix_path == NULL) {
         return fct_fail(err, FACTUM_INVALID, "serve: neither an address nor a UNIX socket");
@@ -89,7 +89,7 @@ static factum_status check_options(const factum_server_options *options, factum_
                         "serve: without insecure, a directory for the admin's secret is needed");
     }
     if (options->insecure_any_address && !options->insecure) {
-        return fct_fail(err, FACTUM_INVALID, "serve: insecure_any_address goes with insecure");
+        return fct_fail(err, FACTUM_INVALID, "serve: insecure_any_address requires insecure");
     }
     factum_status status =
         listen[0] == '\0' ? FACTUM_OK : fct_address_is_loopback(listen, &loopback, err);
@@ -147,9 +147,9 @@ static void on_stop_timer(struct fct_timer *timer)
     bool late = fct_loop_now_ms(server->core.loop) >= server->stop_by_ms;
     if (late && !server->hung_up) {
         server->hung_up = true;
-        fct_doors_hang_up(server->doors);
+        fct_acceptor_hang_up(server->acceptor);
     }
-    if (fct_doors_connection_count(server->doors) == 0 &&
+    if (fct_acceptor_connection_count(server->acceptor) == 0 &&
         fct_appends_under_way(&server->core) == 0 && !works_are_under_way(&server->core)) {
         fct_timer_stop(timer);
         fct_loop_stop(server->core.loop);
@@ -162,7 +162,7 @@ static void on_stop(struct fct_task *task)
     server->core.stopping = true;
     server->stop_by_ms = fct_loop_now_ms(server->core.loop) + (uint64_t)server->stop_timeout_ms;
     fct_feeds_stop(&server->core);
-    fct_doors_shut_down(server->doors);
+    fct_acceptor_shut_down(server->acceptor);
     server->stop_timer.run = on_stop_timer;
     fct_timer_start(server->core.loop, &server->stop_timer, STOP_POLL_MS, STOP_POLL_MS);
 }
@@ -175,7 +175,7 @@ static void on_reload(struct fct_task *task)
     server->tls_next = NULL;
     fct_mutex_unlock(&server->lock);
     if (next != NULL) {
-        fct_doors_set_tls(server->doors, next);
+        fct_acceptor_set_tls(server->acceptor, next);
         fct_tls_context_destroy(server->tls);
         server->tls = next;
     }
@@ -187,7 +187,7 @@ static void on_reload(struct fct_task *task)
 static void free_server(factum_server *server)
 {
     const struct fct_mem *mem = server->core.mem;
-    fct_doors_destroy(server->doors);
+    fct_acceptor_destroy(server->acceptor);
     if (server->core.loop != NULL) {
         fct_timer_stop(&server->stop_timer);
         fct_appends_close(&server->core);
@@ -206,11 +206,11 @@ static void free_server(factum_server *server)
     fct_mem_free(mem, server);
 }
 
-static factum_status open_doors(factum_server *server, const factum_server_options *options,
-                                factum_error *err)
+static factum_status open_acceptor(factum_server *server, const factum_server_options *options,
+                                   factum_error *err)
 {
     const char *listen = options->listen == NULL ? LISTEN_DEFAULT : options->listen;
-    const struct fct_doors_options doors = {
+    const struct fct_acceptor_options settings = {
         .mem = server->core.mem,
         .loop = server->core.loop,
         .limits = {.exchanges_first_max = options->insecure ? 0 : EXCHANGES_FIRST_MAX},
@@ -222,19 +222,19 @@ static factum_status open_doors(factum_server *server, const factum_server_optio
         .data = &server->core,
         .begin = begin_exchange,
     };
-    factum_status status = fct_doors_create(&doors, &server->doors, err);
+    factum_status status = fct_acceptor_create(&settings, &server->acceptor, err);
     if (status == FACTUM_OK && options->tls_cert_file != NULL) {
         status = fct_tls_context_create(options->tls_cert_file, options->tls_key_file, &server->tls,
                                         err);
-        fct_doors_set_tls(server->doors, server->tls);
+        fct_acceptor_set_tls(server->acceptor, server->tls);
     }
     if (status == FACTUM_OK && listen[0] != '\0') {
-        status = fct_doors_listen(server->doors, listen, server->address, err);
+        status = fct_acceptor_listen(server->acceptor, listen, server->address, err);
     }
     if (status == FACTUM_OK && options->unix_path != NULL) {
-        status = fct_doors_listen_unix(server->doors, options->unix_path, err);
+        status = fct_acceptor_listen_unix(server->acceptor, options->unix_path, err);
     }
-    server->core.doors = server->doors;
+    server->core.acceptor = server->acceptor;
     return status;
 }
 
@@ -265,7 +265,7 @@ static factum_status open_parts(factum_server *server, const factum_server_optio
         core->advertised_host = factum_slice_from(server->host);
         core->advertised_port = options->advertised_port;
         core->started_ms = fct_loop_now_ms(core->loop);
-        status = open_doors(server, options, err);
+        status = open_acceptor(server, options, err);
     }
     if (status == FACTUM_OK && !options->insecure) { /* last: a secret is shown once */
         status = fct_auth_open(core->mem, core->loop, options->secret_dir, server->secret,

@@ -95,8 +95,8 @@ struct fct_server {
     size_t spare_job_count;
     struct fct_appends *appends;
     struct fct_feeds *feeds;
-    struct fct_doors *doors;      /* for metrics */
-    factum_slice advertised_host; /* for Gossip; empty: the address that was connected to */
+    struct fct_acceptor *acceptor; /* for metrics */
+    factum_slice advertised_host;  /* for Gossip; empty: the address that was connected to */
     uint16_t advertised_port;
     uint64_t started_ms;
     uint64_t http_bodies_size; /* bytes of requests' bodies that calls hold (http_call.h) */
@@ -146,8 +146,8 @@ FCT_MUST_USE factum_status fct_append_start(struct fct_server *server, struct fc
 
 /* ---- feed.c ---------------------------------------------------------------------------------- */
 
-/* The service of a subscriber, for metrics. */
-enum fct_feed_door { FCT_FEED_KURRENT, FCT_FEED_HTTP, FCT_FEED_STORE, FCT_FEED_DOORS };
+/* The protocol of a subscriber, for metrics. */
+enum fct_feed_protocol { FCT_FEED_KURRENT, FCT_FEED_HTTP, FCT_FEED_STORE, FCT_FEED_PROTOCOLS };
 
 /* One reader of the store: a read that ends, or one that follows. Zero it first. */
 struct fct_feed {
@@ -157,8 +157,8 @@ struct fct_feed {
     bool follow;
     bool series; /* set before open: a read that later reads continue, like factum_read_start's
                   * follow */
-    enum fct_feed_door door; /* set before open */
-    factum_source interest;  /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
+    enum fct_feed_protocol protocol; /* set before open */
+    factum_source interest; /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
     struct fct_buf name;
     void (*wake)(struct fct_feed *feed);
     void *data;
@@ -170,7 +170,7 @@ struct fct_feed {
     bool counted;                   /* in that list */
     bool shares;                    /* it may ride: it reads what the tail reads, in the same way */
     bool rides;                     /* then |subscription| is NULL */
-    bool said;                      /* while riding: CAUGHT_UP was returned since the last event */
+    bool caught_up;                 /* while riding: CAUGHT_UP was returned since the last event */
     bool skip_system;               /* as in its request */
     uint64_t hash;                  /* of |name|, for recent events */
     uint64_t number;                /* of the next recent event to examine */

@@ -47,11 +47,18 @@ struct store_append_state {
     struct store_op *ops[APPEND_BUCKETS];
 };
 
+static void append_check(const struct store_append_state *state)
+{
+    FCT_ASSERT(state->call->server->collected_size <= FCT_COLLECTED_MAX);
+    FCT_ASSERT(state->withheld <= state->call->held);
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static void append_release(struct fct_grpc_call *call, size_t size)
 {
     struct store_append_state *state = call->state;
+    append_check(state);
     state->withheld += size;
     if (fct_grpc_room(call) > 0) {
         size_t all = state->withheld;
@@ -196,7 +203,7 @@ static struct store_op *append_make(struct fct_grpc_call *call, struct fct_store
     size_t head = append_round_up(sizeof(struct store_op));
     size_t revisions = append->revisions ? append->event_count * sizeof(uint64_t) : 0;
     size_t size = head + append->memory_size + revisions + append->message.len;
-    FCT_ASSERT(server->collected_size <= FCT_COLLECTED_MAX);
+    append_check(call->state);
     if (size > FCT_COLLECTED_MAX - server->collected_size) {
         server->room_wanted = true;
         (void)fct_fail(err, FACTUM_BUSY, "append: too many bytes of appends wait: try again");

@@ -61,7 +61,7 @@ struct store_news_state {
 
 /* ---- reporting ------------------------------------------------------------------------------- */
 
-static void news_tell(struct fct_grpc_call *call)
+static void news_send(struct fct_grpc_call *call)
 {
     struct store_news_state *state = call->state;
     if (call->finished || !state->due || fct_grpc_room(call) == 0) {
@@ -175,12 +175,12 @@ static void news_read(struct fct_grpc_call *call)
         } else if (status == FACTUM_CAUGHT_UP) {
             news_catch_up(state);
         } else if (status == FACTUM_PENDING) {
-            news_tell(call);
+            news_send(call);
             return;
         } else if (status == FACTUM_FAILED) {
             state->bits |= FACTUM_NEWS_FAILED;
             state->due = true;
-            news_tell(call);
+            news_send(call);
             return;
         } else {
             fct_store_call_fail(call, status, &err);
@@ -214,7 +214,7 @@ static void news_on_watcher(struct fct_watcher *watcher, uint32_t news)
     if (state->table == NULL) {
         news_ask_place(call);
     }
-    news_tell(call);
+    news_send(call);
 }
 
 /* ---- interests ------------------------------------------------------------------------------- */
@@ -322,7 +322,7 @@ static factum_status news_open_table(struct fct_grpc_call *call, factum_error *e
     }
     state->feed.wake = news_on_feed;
     state->feed.data = call;
-    state->feed.door = FCT_FEED_STORE;
+    state->feed.protocol = FCT_FEED_STORE;
     factum_status status = fct_feed_open(call->server, &state->feed, &request, true, err);
     if (status != FACTUM_OK) {
         fct_mem_free(call->server->mem, table);
@@ -375,7 +375,7 @@ static void news_message(struct fct_grpc_call *call, factum_slice message)
     if (state->table != NULL && state->feed.slot == NULL && state->feed.task.slot == NULL) {
         news_read(call); /* for the first time: what the feed has not read is reported afterwards */
     } else {
-        news_tell(call);
+        news_send(call);
     }
 }
 
@@ -391,13 +391,13 @@ static void news_begin(struct fct_grpc_call *call)
         fct_feeds_watch(call->server, &state->watcher);
         news_ask_place(call);
         state->due = true;
-        news_tell(call);
+        news_send(call);
     }
 }
 
 static void news_writable(struct fct_grpc_call *call)
 {
-    news_tell(call);
+    news_send(call);
 }
 
 static void news_end(struct fct_grpc_call *call)

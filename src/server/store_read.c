@@ -18,8 +18,8 @@
 struct store_read_state {
     struct fct_feed feed;
     bool opened;
-    bool told; /* the place was sent */
-    bool open; /* |batch| is being written */
+    bool place_sent; /* the place was sent */
+    bool open;       /* |batch| is being written */
     struct fct_store_batch batch;
 };
 
@@ -33,9 +33,9 @@ static factum_status read_begin_batch(struct fct_grpc_call *call)
     }
     uint64_t place = fct_feed_place(&state->feed);
     factum_status status =
-        fct_store_batch_begin(&state->batch, &call->out, state->told ? NULL : &place);
+        fct_store_batch_begin(&state->batch, &call->out, state->place_sent ? NULL : &place);
     if (status == FACTUM_OK) {
-        state->told = true;
+        state->place_sent = true;
         state->open = true;
     }
     return status;
@@ -55,7 +55,7 @@ static void read_send_batch(struct fct_grpc_call *call)
 static void read_finish(struct fct_grpc_call *call, factum_status status, const factum_error *err)
 {
     const struct store_read_state *state = call->state;
-    bool begun = status != FACTUM_DONE || state->told || read_begin_batch(call) == FACTUM_OK;
+    bool begun = status != FACTUM_DONE || state->place_sent || read_begin_batch(call) == FACTUM_OK;
     read_send_batch(call);
     if (!begun) {
         fct_store_call_no_memory(call);

@@ -35,7 +35,7 @@ struct store_upkeep {
     _Atomic uint64_t done;
     _Atomic uint64_t total;
     _Atomic bool stop;
-    uint64_t told; /* sent last */
+    uint64_t sent; /* sent last */
     bool backup;
     /* Used by the thread until |task| runs. */
     factum_status status;
@@ -89,11 +89,11 @@ static void upkeep_on_timer(struct fct_timer *timer)
         atomic_store(&job->stop, true);
         return;
     }
-    if (done == job->told || fct_grpc_room(call) == 0) {
+    if (done == job->sent || fct_grpc_room(call) == 0) {
         return;
     }
     const struct fct_store_upkept progress = {.done = done, .total = atomic_load(&job->total)};
-    job->told = done;
+    job->sent = done;
     factum_status status = job->backup ? fct_store_encode_backed_up(&call->out, &progress)
                                        : fct_store_encode_verified(&call->out, &progress);
     if (status == FACTUM_OK) {
@@ -148,8 +148,10 @@ static struct store_upkeep *upkeep_make(struct fct_grpc_call *call, factum_error
 {
     struct fct_server *server = call->server;
     if (server->upkeep_count == UPKEEP_JOBS_MAX) {
-        (void)fct_fail(err, FACTUM_BUSY, "%u such works are under way: try again later",
-                       UPKEEP_JOBS_MAX);
+        (void)fct_fail(
+            err, FACTUM_BUSY,
+            "too many verifications and backups are under way (limit %u): try again later",
+            UPKEEP_JOBS_MAX);
         return NULL;
     }
     struct store_upkeep *job = fct_mem_zalloc(server->mem, 1, sizeof *job);

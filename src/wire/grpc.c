@@ -101,13 +101,13 @@ static factum_status grpc_check_prefix(struct fct_grpc_deframer *deframer, factu
                         "a compressed message: no compression was offered");
     }
     if (prefix[0] != 0) {
-        return fct_fail(err, FACTUM_INVALID, "a message begins with the flag %u, not 0 or 1",
+        return fct_fail(err, FACTUM_INVALID, "a message has the flag %u, not 0 or 1",
                         (unsigned)prefix[0]);
     }
     uint32_t size = (uint32_t)prefix[1] << 24 | (uint32_t)prefix[2] << 16 |
                     (uint32_t)prefix[3] << 8 | prefix[4];
     if (size > deframer->message_size_max) {
-        return fct_fail(err, FACTUM_TOO_BIG, "a message of %u bytes, at most %zu are allowed",
+        return fct_fail(err, FACTUM_TOO_BIG, "a message of %u bytes: at most %zu are allowed",
                         (unsigned)size, deframer->message_size_max);
     }
     deframer->message_size = size;

@@ -1,4 +1,4 @@
-/* grpc_test.c - frames cut in every way, messages and timeouts in header fields. */
+/* grpc_test.c - frames split at every byte, messages and timeouts in header fields. */
 #include "wire/grpc.h"
 
 #include "core/slice.h"
@@ -10,7 +10,7 @@
 static const uint8_t body[] = {0, 0,   0,   0, 3, 'a', 'b', 'c', 0, 0, 0, 0, 0, 0, 0, 0, 0,
                                2, 'd', 'e', 0, 0, 0,   0,   8,   1, 2, 3, 4, 5, 6, 7, 8};
 
-/* The messages of |body|, each followed by a bar. */
+/* Returns the messages of |body|, each followed by a bar. */
 static const char all_messages[] = "abc||de|\1\2\3\4\5\6\7\10|";
 
 static void init_buf(struct fct_buf *buf)
@@ -18,8 +18,8 @@ static void init_buf(struct fct_buf *buf)
     fct_buf_init(buf, fct_mem_heap(), 1 << 20);
 }
 
-/* Feeds |part| and adds what comes out. The part is on the heap, so that a message that is lent
- * from it for too long is noticed by a sanitizer. */
+/* Feeds |part| and adds the resulting messages. The part is on the heap, so that a sanitizer
+ * detects a message that is lent from it for too long. */
 static factum_status feed(struct fct_grpc_deframer *deframer, factum_slice part,
                           struct fct_buf *out)
 {
@@ -137,7 +137,7 @@ static void a_message_over_the_maximum_is_refused_before_anything_is_allocated(v
     fct_grpc_deframer_init(&deframer, &fault.mem, 7);
     factum_slice bytes = BYTES(0, 0, 0, 0, 8, 'x');
     assert_status(fct_grpc_deframe(&deframer, &bytes, &message, &err), FACTUM_TOO_BIG);
-    assert_text(err, "a message of 8 bytes, at most 7 are allowed");
+    assert_text(err, "a message of 8 bytes: at most 7 are allowed");
     bytes = BYTES('y');
     assert_status(fct_grpc_deframe(&deframer, &bytes, &message, &err), FACTUM_TOO_BIG);
     fct_grpc_deframer_finish(&deframer);
@@ -150,7 +150,7 @@ static void a_message_over_the_maximum_is_refused_before_anything_is_allocated(v
     fct_grpc_deframer_finish(&deframer);
 }
 
-/* A prefix that promises much gets no memory for it: only what has arrived does. */
+/* A prefix that announces a large message gets memory only for the bytes that have arrived. */
 static void memory_grows_with_what_arrives(void **state)
 {
     (void)state;

@@ -19,7 +19,7 @@ factum_status fct_kurrent_encode_methods(struct fct_buf *buf,
                                          const struct fct_kurrent_method *methods, size_t count,
                                          const char *version)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     for (size_t i = 0; i < count; i++) {
         size_t begun = fct_pb_begin(&reply.writer, 1);
         fct_pb_put_bytes(&reply.writer, 1, factum_slice_from(methods[i].method));
@@ -30,5 +30,5 @@ factum_status fct_kurrent_encode_methods(struct fct_buf *buf,
         fct_pb_end(&reply.writer, begun);
     }
     fct_pb_put_bytes(&reply.writer, 2, factum_slice_from(version));
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }

@@ -8,7 +8,7 @@ enum { GOSSIP_TICK_NS = 100 };
 factum_status fct_kurrent_encode_cluster(struct fct_buf *buf,
                                          const struct fct_kurrent_member *member)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     struct fct_pb_writer *writer = &reply.writer;
     size_t begun = fct_pb_begin(writer, 1);
     fct_kurrent_add_id(writer, 1, &member->instance_id);
@@ -20,5 +20,5 @@ factum_status fct_kurrent_encode_cluster(struct fct_buf *buf,
     fct_pb_put_uint(writer, 2, member->port);
     fct_pb_end(writer, end_point);
     fct_pb_end(writer, begun);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }

@@ -11,6 +11,7 @@
 #include <factum/base.h>
 
 #include "core/compiler.h"
+#include "wire/grpc_message.h"
 #include "wire/kurrent_shared.h"
 #include "wire/protobuf.h"
 
@@ -47,16 +48,5 @@ void fct_kurrent_add_id(struct fct_pb_writer *writer, uint32_t number,
 void fct_kurrent_add_empty(struct fct_pb_writer *writer, uint32_t number);
 void fct_kurrent_add_position(struct fct_pb_writer *writer, uint32_t number, uint64_t position);
 void fct_kurrent_add_time(struct fct_pb_writer *writer, uint32_t number, int64_t time);
-
-/* A whole reply: the frame around the fields written between begin and end. */
-struct fct_kurrent_reply {
-    struct fct_pb_writer writer;
-    size_t before;
-    size_t begun;
-};
-
-struct fct_kurrent_reply fct_kurrent_reply_begin(struct fct_buf *buf);
-/* After a failure the buffer is as before. */
-FCT_MUST_USE factum_status fct_kurrent_reply_end(struct fct_kurrent_reply *reply);
 
 #endif

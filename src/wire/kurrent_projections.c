@@ -57,7 +57,7 @@ static void projections_put_int(struct fct_pb_writer *writer, uint32_t number, i
 factum_status fct_kurrent_encode_projection(struct fct_buf *buf,
                                             const struct fct_kurrent_projection *projection)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     struct fct_pb_writer *writer = &reply.writer;
     size_t begun = fct_pb_begin(writer, 1);
     projections_put_int(writer, 1, projection->core_processing_time);
@@ -80,5 +80,5 @@ factum_status fct_kurrent_encode_projection(struct fct_buf *buf,
     projections_put_int(writer, 18, projection->write_pending_events_before_checkpoint);
     projections_put_int(writer, 19, projection->write_pending_events_after_checkpoint);
     fct_pb_end(writer, begun);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }

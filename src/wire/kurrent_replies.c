@@ -10,38 +10,38 @@
 
 factum_status fct_kurrent_encode_confirmation(struct fct_buf *buf, factum_slice subscription_id)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     size_t begun = fct_pb_begin(&reply.writer, 2);
     fct_pb_put_bytes(&reply.writer, 1, subscription_id);
     fct_pb_end(&reply.writer, begun);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 factum_status fct_kurrent_encode_checkpoint(struct fct_buf *buf, uint64_t position, int64_t time)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     size_t begun = fct_pb_begin(&reply.writer, 3);
     fct_pb_put_uint(&reply.writer, 1, position);
     fct_pb_put_uint(&reply.writer, 2, position);
     fct_kurrent_add_time(&reply.writer, 3, time);
     fct_pb_end(&reply.writer, begun);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 factum_status fct_kurrent_encode_stream_not_found(struct fct_buf *buf, factum_slice stream)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     size_t begun = fct_pb_begin(&reply.writer, 4);
     fct_kurrent_add_stream(&reply.writer, 1, stream);
     fct_pb_end(&reply.writer, begun);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 static factum_status replies_encode_number(struct fct_buf *buf, uint32_t number, uint64_t value)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     fct_pb_add_uint(&reply.writer, number, value);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 factum_status fct_kurrent_encode_first_stream_position(struct fct_buf *buf, uint64_t revision)
@@ -56,15 +56,15 @@ factum_status fct_kurrent_encode_last_stream_position(struct fct_buf *buf, uint6
 
 factum_status fct_kurrent_encode_last_all_position(struct fct_buf *buf, uint64_t position)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     fct_kurrent_add_position(&reply.writer, 7, position);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 static factum_status replies_encode_liveness(struct fct_buf *buf, uint32_t number,
                                              const struct fct_kurrent_liveness *liveness)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     size_t begun = fct_pb_begin(&reply.writer, number);
     fct_kurrent_add_time(&reply.writer, 1, liveness->time);
     if (liveness->revision.given) {
@@ -74,7 +74,7 @@ static factum_status replies_encode_liveness(struct fct_buf *buf, uint32_t numbe
         fct_kurrent_add_position(&reply.writer, 3, liveness->position.value);
     }
     fct_pb_end(&reply.writer, begun);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 factum_status fct_kurrent_encode_caught_up(struct fct_buf *buf,
@@ -112,9 +112,9 @@ static void replies_add_success(struct fct_pb_writer *writer, uint32_t number,
 factum_status fct_kurrent_encode_appended(struct fct_buf *buf,
                                           const struct fct_kurrent_appended *appended)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     replies_add_success(&reply.writer, 1, appended);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 /* The field numbers of a oneof of expected revisions; 0: the oneof has no such field. */
@@ -170,25 +170,25 @@ factum_status fct_kurrent_encode_wrong_version(struct fct_buf *buf,
         .revision = 3, .no_stream = 0, .any = 4, .stream_exists = 5};
     static const struct replies_expected_numbers of_today = {
         .revision = 8, .no_stream = 11, .any = 9, .stream_exists = 10};
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     size_t begun = fct_pb_begin(&reply.writer, 2);
     replies_add_current(&reply.writer, 1, wrong->current);
     replies_add_expected(&reply.writer, &of_2020, &wrong->expected);
     replies_add_current(&reply.writer, 6, wrong->current);
     replies_add_expected(&reply.writer, &of_today, &wrong->expected);
     fct_pb_end(&reply.writer, begun);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 factum_status fct_kurrent_encode_deleted(struct fct_buf *buf, struct fct_kurrent_number position)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     if (position.given) {
         fct_kurrent_add_position(&reply.writer, 1, position.value);
     } else {
         fct_kurrent_add_empty(&reply.writer, 2);
     }
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 /* ---- BatchAppendResp ------------------------------------------------------------------------- */
@@ -208,10 +208,10 @@ factum_status fct_kurrent_encode_batch_appended(struct fct_buf *buf,
                                                 const struct fct_kurrent_batch_reply *batch_reply,
                                                 const struct fct_kurrent_appended *appended)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     replies_add_request(&reply.writer, batch_reply);
     replies_add_success(&reply.writer, 3, appended);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }
 
 /* In the order of fct_kurrent_refusal_kind. A name is both the message and the type of the
@@ -307,8 +307,8 @@ factum_status fct_kurrent_encode_batch_refused(struct fct_buf *buf,
                                                const struct fct_kurrent_batch_reply *batch_reply,
                                                const struct fct_kurrent_refusal *refusal)
 {
-    struct fct_kurrent_reply reply = fct_kurrent_reply_begin(buf);
+    struct fct_grpc_message reply = fct_grpc_message_begin(buf);
     replies_add_request(&reply.writer, batch_reply);
     replies_add_error(&reply.writer, batch_reply->stream, refusal);
-    return fct_kurrent_reply_end(&reply);
+    return fct_grpc_message_end(&reply);
 }

@@ -1,5 +1,5 @@
-/* kurrent_replies_test.c - answers: their bytes where they matter most, and buffers that fail.
- * What protoc makes of all of them is tests/integration/wire_test.py. */
+/* kurrent_replies_test.c - answers: the bytes of the most important ones, and buffers that fail.
+ * What protoc decodes from all of them is in tests/integration/wire_test.py. */
 #include "wire/kurrent_replies.h"
 
 #include <limits.h>

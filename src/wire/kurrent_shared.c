@@ -1,7 +1,6 @@
 /* kurrent_shared.c - see kurrent_int.h. Layer: wire. */
 #include "core/error.h"
 #include "core/slice.h"
-#include "wire/grpc.h"
 #include "wire/kurrent_int.h"
 
 factum_status fct_kurrent_end(const struct fct_pb_reader *reader)
@@ -226,21 +225,4 @@ void fct_kurrent_add_time(struct fct_pb_writer *writer, uint32_t number, int64_t
     fct_pb_put_uint(writer, 1, (uint64_t)seconds);
     fct_pb_put_uint(writer, 2, (uint64_t)nanos);
     fct_pb_end(writer, begun);
-}
-
-struct fct_kurrent_reply fct_kurrent_reply_begin(struct fct_buf *buf)
-{
-    struct fct_kurrent_reply reply = {.writer = fct_pb_writer(buf), .before = buf->len};
-    reply.writer.status = fct_grpc_frame_begin(buf, &reply.begun);
-    return reply;
-}
-
-factum_status fct_kurrent_reply_end(struct fct_kurrent_reply *reply)
-{
-    if (reply->writer.status != FACTUM_OK) {
-        reply->writer.buf->len = reply->before;
-        return reply->writer.status;
-    }
-    fct_grpc_frame_end(reply->writer.buf, reply->begun);
-    return FACTUM_OK;
 }

@@ -1,4 +1,4 @@
-/* kurrent_streams_test.c - requests as real clients send them, and as nobody should. */
+/* kurrent_streams_test.c - requests as real clients send them, and malformed ones. */
 #include "wire/kurrent_streams.h"
 
 #include "core/slice.h"
@@ -271,7 +271,7 @@ static void text_that_is_not_utf8_is_refused(void **state)
     assert_int_equal(read.stream.len, 1);
 }
 
-/* Each message below is one nested field after another, so that any cut breaks a size. */
+/* Each message below is one nested field after another, so that any truncation breaks a size. */
 static void every_cut_of_a_request_is_refused(void **state)
 {
     (void)state;

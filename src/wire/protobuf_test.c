@@ -51,7 +51,7 @@ static void an_empty_message_has_no_fields_and_is_no_failure(void **state)
     assert_false(reader.failed);
 }
 
-/* The fields before the cut are read; what is cut is a failure, which stays. */
+/* The fields before the end are read; a truncated field is a failure, which stays. */
 static void every_cut_of_a_message_fails_or_ends_between_fields(void **state)
 {
     (void)state;

@@ -75,9 +75,9 @@ static const struct fct_store_table no_members = {NULL, 0};
 static factum_status encode_table(struct fct_buf *buf, const struct fct_store_table *table,
                                   const void *from)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_store_put(&message.writer, table, from);
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 factum_status fct_schemas_encode_register(struct fct_buf *buf,
@@ -235,10 +235,10 @@ factum_status fct_schemas_next_entry(struct fct_pb_reader *reader, struct fct_sc
 
 factum_status fct_schemas_encode_shown(struct fct_buf *buf, const struct fct_schemas_shown *answer)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_store_put_nested(&message.writer, SHOWN_VERSION, &version_table, &answer->version);
     fct_store_put(&message.writer, &shown_table, answer);
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 factum_status fct_schemas_decode_shown(factum_slice message, struct fct_schemas_shown *answer,

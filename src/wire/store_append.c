@@ -147,7 +147,7 @@ static void append_put_condition(struct fct_pb_writer *writer,
 factum_status fct_store_encode_append(struct fct_buf *buf, const struct fct_store_append *append,
                                       const factum_append_request *request)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     struct fct_pb_writer *writer = &message.writer;
     fct_store_put(writer, &append_table, append);
     if (!append->cancel) {
@@ -164,7 +164,7 @@ factum_status fct_store_encode_append(struct fct_buf *buf, const struct fct_stor
         }
         fct_store_put(writer, &append_request_table, request);
     }
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 /* ---- AppendRequest, counted ------------------------------------------------------------------ */
@@ -482,7 +482,7 @@ factum_status fct_store_build_append(const struct fct_store_append *append, void
 factum_status fct_store_encode_appended(struct fct_buf *buf,
                                         const struct fct_store_appended *appended)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     struct fct_pb_writer *writer = &message.writer;
     fct_pb_put_uint(writer, 1, appended->number);
     fct_pb_put_uint(writer, APPENDED_STATUS, fct_store_number_of(appended->status));
@@ -496,7 +496,7 @@ factum_status fct_store_encode_appended(struct fct_buf *buf,
         fct_store_put_numbers(writer, APPENDED_REVISIONS, appended->revisions,
                               appended->revision_count);
     }
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 static bool append_take_outcome(const struct fct_pb_field *field,

@@ -1,5 +1,5 @@
-/* store_append_test.c - appends on the wire: what they say, in both directions, and broken ones.
- * What protoc makes of them is tests/integration/store_wire_test.py. */
+/* store_append_test.c - appends on the wire: their contents in both directions, and malformed ones.
+ * What protoc decodes is in tests/integration/store_wire_test.py. */
 #include "wire/store_append.h"
 
 #include <limits.h>
@@ -195,7 +195,7 @@ static void broken_appends_are_refused_and_read_no_further(void **state)
     encode_sample(&buf);
     factum_slice whole = message_of(&buf);
     for (size_t size = 0; size < whole.len; size++) {
-        /* Of its own size: a sanitizer sees what is read beyond it. */
+        /* In a block of its own size: a sanitizer detects reads beyond it. */
         uint8_t *cut = fct_mem_alloc(fct_mem_heap(), size > 0 ? size : 1);
         assert_non_null(cut);
         memcpy(cut, whole.ptr, size);

@@ -76,9 +76,9 @@ static const struct fct_store_table info_table = FCT_STORE_TABLE(info_members);
 
 factum_status fct_store_encode_ask(struct fct_buf *buf, const struct fct_store_ask *ask)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_store_put(&message.writer, &ask_table, ask);
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 factum_status fct_store_decode_ask(factum_slice message, struct fct_store_ask *ask,
@@ -112,7 +112,7 @@ static void ask_put_event(struct fct_pb_writer *writer, const factum_event *even
 
 factum_status fct_store_encode_answer(struct fct_buf *buf, const factum_question *question)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     struct fct_pb_writer *writer = &message.writer;
     switch (question->kind) {
     case FACTUM_ASK_PLACE:
@@ -135,7 +135,7 @@ factum_status fct_store_encode_answer(struct fct_buf *buf, const factum_question
     default:
         FCT_ASSERT(false);
     }
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 static bool ask_take_key(factum_slice bytes, factum_key_info *key)

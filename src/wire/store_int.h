@@ -11,6 +11,7 @@
 
 #include "codec/bytes.h"
 #include "core/slice.h"
+#include "wire/grpc_message.h"
 #include "wire/protobuf.h"
 #include "wire/store_shared.h"
 
@@ -79,17 +80,7 @@ void fct_store_put_nested(struct fct_pb_writer *writer, uint32_t number,
 /* Fails with INVALID: "not a valid <name> message". */
 FCT_MUST_USE factum_status fct_store_invalid(const char *name, factum_error *err);
 
-/* ---- messages -------------------------------------------------------------------------------- */
-
-struct fct_store_message {
-    struct fct_pb_writer writer;
-    size_t before;
-    size_t begun;
-};
-
-struct fct_store_message fct_store_message_begin(struct fct_buf *buf);
-/* After a failure the buffer is as before. */
-FCT_MUST_USE factum_status fct_store_message_end(struct fct_store_message *message);
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Read a repeated field of numbers, packed or not. count returns false if the field is not
  * valid. */

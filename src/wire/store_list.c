@@ -26,9 +26,9 @@ static const struct fct_store_table entry_table = FCT_STORE_TABLE(entry_members)
 
 factum_status fct_store_encode_list(struct fct_buf *buf, const factum_list_request *request)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_store_put(&message.writer, &list_table, request);
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 factum_status fct_store_decode_list(factum_slice message, factum_list_request *request,

@@ -28,11 +28,11 @@ static const struct fct_store_table news_table = FCT_STORE_TABLE(news_members);
 factum_status fct_store_encode_interests(struct fct_buf *buf,
                                          const struct fct_store_interest *interests, size_t count)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     for (size_t i = 0; i < count; i++) {
         fct_store_put_nested(&message.writer, NEWS_INTERESTS, &interest_table, &interests[i]);
     }
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 factum_status fct_store_next_interest(struct fct_pb_reader *reader,
@@ -64,12 +64,12 @@ static void news_put_hits(struct fct_pb_writer *writer, const struct fct_store_n
 
 factum_status fct_store_encode_news(struct fct_buf *buf, const struct fct_store_news *news)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_store_put(&message.writer, &news_table, news);
     if (news->hit_count > 0) {
         news_put_hits(&message.writer, news);
     }
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 static bool news_take_hits(const struct fct_pb_field *field, struct fct_store_news *news,

@@ -39,9 +39,9 @@ static const struct fct_store_table timeline_table = FCT_STORE_TABLE(timeline_me
 
 factum_status fct_store_encode_open(struct fct_buf *buf, const struct fct_store_open *open)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_store_put(&message.writer, &open_table, open);
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 factum_status fct_store_decode_open(factum_slice message, struct fct_store_open *open,
@@ -54,13 +54,13 @@ factum_status fct_store_decode_open(factum_slice message, struct fct_store_open 
 
 factum_status fct_store_encode_opened(struct fct_buf *buf, const struct fct_store_opened *opened)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_store_put(&message.writer, &opened_table, opened);
     for (uint32_t i = 0; i < opened->timeline_count; i++) {
         fct_store_put_nested(&message.writer, OPENED_TIMELINES, &timeline_table,
                              &opened->timelines[i]);
     }
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 static factum_status open_take_timeline(factum_slice bytes, struct fct_store_opened *opened,

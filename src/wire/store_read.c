@@ -49,7 +49,7 @@ static void read_put_filter(struct fct_pb_writer *writer, const factum_filter *f
 factum_status fct_store_encode_read(struct fct_buf *buf, const factum_read_request *request,
                                     bool follow)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     struct fct_pb_writer *writer = &message.writer;
     fct_store_put(writer, &read_table, request);
     if (request->query != NULL) {
@@ -59,7 +59,7 @@ factum_status fct_store_encode_read(struct fct_buf *buf, const factum_read_reque
         read_put_filter(writer, request->filter);
     }
     fct_pb_put_uint(writer, READ_FOLLOW, follow ? 1 : 0);
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 static factum_status read_count_filter(factum_slice bytes, struct fct_store_read *read,

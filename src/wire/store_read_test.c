@@ -73,7 +73,7 @@ static void an_event_comes_out_as_it_went_in(void **state)
     factum_error err;
     assert_ok(fct_store_decode_event(FCT_SLICE("\x12\1t\x58\5"), &room, &event, &err), err);
     assert_int_equal(event.created, 5);
-    assert_int_equal(event.time, 5); /* of a writer that did not say */
+    assert_int_equal(event.time, 5); /* the writer gave no time */
     assert_false(event.has_time);
     assert_null(event.key);
     assert_ok(

@@ -201,27 +201,6 @@ factum_status fct_store_invalid(const char *name, factum_error *err)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-struct fct_store_message fct_store_message_begin(struct fct_buf *buf)
-{
-    struct fct_store_message message = {.writer = fct_pb_writer(buf), .before = buf->len};
-    message.writer.status = fct_grpc_frame_begin(buf, &message.begun);
-    return message;
-}
-
-factum_status fct_store_message_end(struct fct_store_message *message)
-{
-    struct fct_buf *buf = message->writer.buf;
-    if (message->writer.status == FACTUM_OK && buf->len - message->begun > UINT32_MAX) {
-        message->writer.status = FACTUM_TOO_BIG;
-    }
-    if (message->writer.status != FACTUM_OK) {
-        buf->len = message->before;
-        return message->writer.status;
-    }
-    fct_grpc_frame_end(buf, message->begun);
-    return FACTUM_OK;
-}
-
 bool fct_store_count_numbers(const struct fct_pb_field *field, size_t *count)
 {
     factum_slice rest = field->bytes;

@@ -1,5 +1,5 @@
-/* store_shared_test.c - how a call ended, and the messages that are tables: each member must stand
- * at the number that the proto gives it, which is counted up here. */
+/* store_shared_test.c - how a call ended, and the messages that are tables: each member must have
+ * the number that the proto gives it, which is counted up here. */
 #include "wire/store_shared.h"
 
 #include "core/slice.h"
@@ -381,7 +381,7 @@ static void a_call_that_no_store_ended_has_the_nearest_status(void **state)
         assert_status(fct_store_outcome(code, none, none, none, &err), cases[i].status);
         assert_string_equal(err.text, factum_status_text(cases[i].status));
         assert_int_equal(err.os_error, 0);
-        /* What a peer makes up is no status. */
+        /* A number that a peer invented is no status. */
         assert_status(fct_store_outcome(code, none, FCT_SLICE("27"), none, &err), cases[i].status);
         assert_status(fct_store_outcome(code, none, FCT_SLICE("0"), none, NULL), cases[i].status);
     }

@@ -43,8 +43,8 @@ static const struct fct_store_table nothing = {NULL, 0};
 
 factum_status fct_store_encode_verify(struct fct_buf *buf)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
-    return fct_store_message_end(&message);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
+    return fct_grpc_message_end(&message);
 }
 
 factum_status fct_store_decode_verify(factum_slice message, factum_error *err)
@@ -56,9 +56,9 @@ factum_status fct_store_decode_verify(factum_slice message, factum_error *err)
 
 factum_status fct_store_encode_backup(struct fct_buf *buf, factum_slice to)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_pb_put_bytes(&message.writer, 1, to);
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 factum_status fct_store_decode_backup(factum_slice message, factum_slice *to, factum_error *err)
@@ -81,12 +81,12 @@ factum_status fct_store_decode_backup(factum_slice message, factum_slice *to, fa
 static factum_status upkeep_encode(struct fct_buf *buf, const struct fct_store_upkept *upkept,
                                    const struct fct_store_table *table, const void *report)
 {
-    struct fct_store_message message = fct_store_message_begin(buf);
+    struct fct_grpc_message message = fct_grpc_message_begin(buf);
     fct_store_put(&message.writer, &progress_table, upkept);
     if (upkept->has_report) {
         fct_store_put_nested(&message.writer, UPKEEP_REPORT, table, report);
     }
-    return fct_store_message_end(&message);
+    return fct_grpc_message_end(&message);
 }
 
 static bool upkeep_decode(factum_slice message, struct fct_store_upkept *upkept,

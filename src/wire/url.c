@@ -110,7 +110,7 @@ static factum_status parse_member(factum_slice part, uint8_t **memory, struct fc
     }
     for (size_t i = 0; i < url->member_count; i++) {
         if (fct_slice_equal(url->members[i].name, member->name)) {
-            return fct_fail(err, FACTUM_INVALID, "\"%.*s\" stands twice in the query",
+            return fct_fail(err, FACTUM_INVALID, "\"%.*s\" occurs twice in the query",
                             FCT_FMT(member->name));
         }
     }

@@ -48,7 +48,7 @@ placed='{"customerId":"c7","lines":[{"product":"A","quantity":2,"unitPriceCents"
 # ---- who may bring code ----------------------------------------------------------------------------
 
 serve --insecure
-refused='it needs the right .*"deploy.*: come over the UNIX socket, or start the server with --allow-deploy'
+refused='it needs the right .*"deploy.*: use the UNIX socket, or start the server with --allow-deploy'
 call "over TCP nothing is deployed" 403 "$refused" "$api/deciders/order" -H "$lua" --data-binary "@$order"
 try "nor by the command line" 10 "--allow-deploy" R decider deploy order "$order"
 try "nor by an append" 10 "--allow-deploy" R append '$definition:decider-order' T '{}' --system

@@ -76,7 +76,7 @@ SQL
 
 serve
 definition 1 >v1.sql
-call "over TCP nothing is deployed" 403 "come over the UNIX socket" "$api/projections" -H "$sql" --data-binary @v1.sql
+call "over TCP nothing is deployed" 403 "use the UNIX socket" "$api/projections" -H "$sql" --data-binary @v1.sql
 call "over the UNIX socket it is" 201 '"name":"orders","version":1,"hash":"[0-9a-f]{64}","revision":0,.*"done":true' --unix-socket "$work/socket" \
     "$api/projections?why=first" -H "$sql" --data-binary @v1.sql
 call "the same again changes nothing" 200 '"already":true' --unix-socket "$work/socket" "$api/projections" -H "$sql" \

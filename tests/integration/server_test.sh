@@ -52,15 +52,15 @@ expect() { # expect NAME PATTERN CALL_ARGUMENT...
 "$factum" --store a append s-1 T '{"n":1}' >/dev/null
 t() { try "$1" "$2" "$3" timeout 10 "$factum" --store a serve "${@:4}"; }
 t "an address without a port is refused" 2 "listen = localhost .--listen.: must be ADDRESS:PORT" --listen localhost
-t "insecure is for loopback" 2 "is not loopback, .*: set insecure-any-address too" --insecure --listen 0.0.0.0:0
+t "insecure is for loopback" 2 "is not loopback, .*: set insecure-any-address, too" --insecure --listen 0.0.0.0:0
 t "other addresses need a certificate" 2 "is not loopback, .*: set tls-cert and tls-key" --listen 0.0.0.0:0
 t "a certificate needs its key" 2 "tls-cert = x .--tls-cert.: needs its key: set tls-key" --tls-cert x
 t "a certificate must be there" 4 "x: No such file" --tls-cert x --tls-key y --listen 127.0.0.1:0
-t "an address that the machine lacks is named" 4 "no such address" --insecure-any-address --insecure --listen 192.0.2.1:0
+t "an address that the machine lacks is named" 4 "not an address of this machine" --insecure-any-address --insecure --listen 192.0.2.1:0
 t "an unknown option is refused" 2 "has no option --verbose" --verbose
 mkdir sockets
 touch sockets/file
-t "a socket takes no file's place" 3 "there is a file of that name" --insecure --listen 127.0.0.1:0 --unix sockets/file
+t "a socket takes no file's place" 3 "the file exists and is not a socket; remove it or choose another path" --insecure --listen 127.0.0.1:0 --unix sockets/file
 
 # the configuration
 printf 'listen = 127.0.0.1:1 # of the file\ninsecure = true\n' >factum.conf

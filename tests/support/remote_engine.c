@@ -103,7 +103,7 @@ static void end_cancelled(struct remote *remote, factum_append_op *op)
 {
     if (take_op(&remote->lost, op) != NULL) {
         end(remote, op, FACTUM_UNKNOWN_OUTCOME,
-            "append: cancelled before an answer came: the events are there or not");
+            "append: cancelled before an answer came: the events may have been appended");
     }
 }
 
@@ -198,7 +198,7 @@ static void see_to_deadlines(struct remote *remote)
 {
     end_late(remote, &remote->queued, false, FACTUM_EXPIRED, "append: the deadline has passed");
     end_late(remote, &remote->lost, remote->stop, FACTUM_UNKNOWN_OUTCOME,
-             "append: no answer came: the events are there or not");
+             "append: no answer came: the events may have been appended");
 }
 
 /* Gives a few of the answered ops to the news. Gives up the lock. */

@@ -1,6 +1,6 @@
 /* kurrent_matcher.c - see kurrent_matcher.h. Layer: server. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "server/matcher.h"
+#include "server/kurrent_matcher.h"
 
 #include <pcre2.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define MATCH_LIMIT 100000
 #define HEAP_LIMIT_KIB 1024
 
-struct fct_matcher {
+struct fct_kurrent_matcher {
     const struct fct_mem *mem;
     enum fct_kurrent_filter_on on;
     pcre2_code *code; /* NULL: prefixes */
@@ -22,7 +22,7 @@ struct fct_matcher {
     size_t prefix_count;
 };
 
-void fct_matcher_destroy(struct fct_matcher *matcher)
+void fct_kurrent_matcher_destroy(struct fct_kurrent_matcher *matcher)
 {
     if (matcher != NULL) {
         pcre2_match_data_free(matcher->match);
@@ -32,7 +32,8 @@ void fct_matcher_destroy(struct fct_matcher *matcher)
     }
 }
 
-static factum_status compile(struct fct_matcher *matcher, factum_slice pattern, factum_error *err)
+static factum_status compile(struct fct_kurrent_matcher *matcher, factum_slice pattern,
+                             factum_error *err)
 {
     int failed;
     PCRE2_SIZE at;
@@ -53,7 +54,8 @@ static factum_status compile(struct fct_matcher *matcher, factum_slice pattern, 
     return FACTUM_OK;
 }
 
-static void copy_prefixes(struct fct_matcher *matcher, const struct fct_kurrent_filter *filter)
+static void copy_prefixes(struct fct_kurrent_matcher *matcher,
+                          const struct fct_kurrent_filter *filter)
 {
     uint8_t *at = (uint8_t *)(matcher + 1);
     for (size_t i = 0; i < filter->prefix_count; i++) {
@@ -66,8 +68,9 @@ static void copy_prefixes(struct fct_matcher *matcher, const struct fct_kurrent_
     matcher->prefix_count = filter->prefix_count;
 }
 
-factum_status fct_matcher_create(const struct fct_mem *mem, const struct fct_kurrent_filter *filter,
-                                 struct fct_matcher **made, factum_error *err)
+factum_status fct_kurrent_matcher_create(const struct fct_mem *mem,
+                                         const struct fct_kurrent_filter *filter,
+                                         struct fct_kurrent_matcher **made, factum_error *err)
 {
     size_t size = 0;
     if (filter->on == FCT_KURRENT_FILTER_ON_NONE ||
@@ -83,7 +86,7 @@ factum_status fct_matcher_create(const struct fct_mem *mem, const struct fct_kur
     for (size_t i = 0; i < filter->prefix_count; i++) {
         size += filter->prefixes[i].len;
     }
-    struct fct_matcher *matcher = fct_mem_zalloc(mem, 1, sizeof *matcher + size);
+    struct fct_kurrent_matcher *matcher = fct_mem_zalloc(mem, 1, sizeof *matcher + size);
     if (matcher == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "a filter: out of memory");
     }
@@ -92,15 +95,15 @@ factum_status fct_matcher_create(const struct fct_mem *mem, const struct fct_kur
     copy_prefixes(matcher, filter);
     factum_status status = filter->regex.len > 0 ? compile(matcher, filter->regex, err) : FACTUM_OK;
     if (status != FACTUM_OK) {
-        fct_matcher_destroy(matcher);
+        fct_kurrent_matcher_destroy(matcher);
         return status;
     }
     *made = matcher;
     return FACTUM_OK;
 }
 
-factum_status fct_matcher_test(struct fct_matcher *matcher, const factum_event *event,
-                               bool *matches, factum_error *err)
+factum_status fct_kurrent_matcher_test(struct fct_kurrent_matcher *matcher,
+                                       const factum_event *event, bool *matches, factum_error *err)
 {
     factum_slice subject =
         matcher->on == FCT_KURRENT_FILTER_ON_STREAM ? event->stream : event->type;

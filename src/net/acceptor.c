@@ -1,4 +1,4 @@
-/* doors.c - see doors.h. Layer: net.
+/* acceptor.c - see acceptor.h. Layer: net.
  *
  * Invariants (acceptor_check).
  *  1. |conn_count| is the length of |conns|, and at most |connections_max|.
@@ -21,7 +21,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
-#include "net/doors_int.h"
+#include "net/acceptor_int.h"
 #include "net/loop_int.h"
 
 #define BACKLOG 1024
@@ -30,6 +30,14 @@
 #define CONNECTIONS_DEFAULT 10000
 #define WAITING_MAX ((size_t)512 << 20) /* over all connections */
 #define FILES_RESERVED_MAX 256          /* descriptors kept for the store's files */
+
+static void acceptor_check(const struct fct_acceptor *acceptor)
+{
+    FCT_ASSERT(acceptor->conn_count <= acceptor->options.connections_max);
+    FCT_ASSERT((acceptor->conn_count == 0) == (acceptor->conns == NULL));
+    FCT_ASSERT(acceptor->conn_count <= acceptor->conns_ever);
+    FCT_ASSERT(!acceptor->shut_down || acceptor->listeners == NULL);
+}
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
@@ -108,10 +116,10 @@ factum_status fct_address_is_loopback(const char *address, bool *loopback, factu
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
-static void open_spare(struct fct_doors *doors)
+static void open_spare(struct fct_acceptor *acceptor)
 {
-    if (doors->spare_fd < 0) {
-        doors->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (acceptor->spare_fd < 0) {
+        acceptor->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
 }
 
@@ -120,25 +128,25 @@ static void open_spare(struct fct_doors *doors)
  * tick, because the loop must not spin. */
 static void refuse_one(struct fct_listener *listener)
 {
-    struct fct_doors *doors = listener->doors;
-    if (doors->spare_fd >= 0) {
-        (void)close(doors->spare_fd);
-        doors->spare_fd = -1;
+    struct fct_acceptor *acceptor = listener->acceptor;
+    if (acceptor->spare_fd >= 0) {
+        (void)close(acceptor->spare_fd);
+        acceptor->spare_fd = -1;
     }
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
         (void)close(fd);
-        open_spare(doors);
+        open_spare(acceptor);
     } else if (errno == EMFILE || errno == ENFILE) {
         (void)uv_poll_stop(&listener->poll);
         listener->pauses = true;
     }
 }
 
-static void end_pauses(struct fct_doors *doors)
+static void end_pauses(struct fct_acceptor *acceptor)
 {
-    open_spare(doors);
-    for (struct fct_listener *at = doors->listeners; at != NULL; at = at->next) {
+    open_spare(acceptor);
+    for (struct fct_listener *at = acceptor->listeners; at != NULL; at = at->next) {
         if (at->pauses) {
             at->pauses = false;
             (void)uv_poll_start(&at->poll, UV_READABLE, on_connection);
@@ -163,43 +171,45 @@ static size_t connections_max(size_t wanted)
 }
 
 /* Counts only when the total has reached the limit of one address. */
-static bool address_is_full(const struct fct_doors *doors, const struct sockaddr_storage *from)
+static bool address_is_full(const struct fct_acceptor *acceptor,
+                            const struct sockaddr_storage *from)
 {
-    size_t most = doors->options.connections_per_address_max;
+    size_t most = acceptor->options.connections_per_address_max;
     size_t count = 0;
-    if (most == 0 || doors->conn_count < most) {
+    if (most == 0 || acceptor->conn_count < most) {
         return false;
     }
-    for (const struct fct_conn *at = doors->conns; at != NULL; at = fct_conn_next(at)) {
+    for (const struct fct_conn *at = acceptor->conns; at != NULL; at = fct_conn_next(at)) {
         count += fct_conn_is_from(at, from) ? 1 : 0;
     }
     return count >= most;
 }
 
-static void tell_refused(struct fct_doors *doors, const struct sockaddr_storage *from)
+static void report_refused(struct fct_acceptor *acceptor, const struct sockaddr_storage *from)
 {
     char address[FCT_ADDRESS_SIZE];
-    uint64_t now = fct_loop_now_ms(doors->options.loop);
-    doors->refused_count++;
-    if (doors->options.refused == NULL ||
-        (doors->refused_ms != 0 && now - doors->refused_ms < TICK_MS)) {
+    uint64_t now = fct_loop_now_ms(acceptor->options.loop);
+    acceptor->refused_count++;
+    if (acceptor->options.refused == NULL ||
+        (acceptor->refused_ms != 0 && now - acceptor->refused_ms < TICK_MS)) {
         return;
     }
     if (from != NULL) {
         fct_conn_describe(from, address);
     }
-    doors->options.refused(doors->options.data, from == NULL ? NULL : address,
-                           doors->refused_count);
-    doors->refused_count = 0;
-    doors->refused_ms = now;
+    acceptor->options.refused(acceptor->options.data, from == NULL ? NULL : address,
+                              acceptor->refused_count);
+    acceptor->refused_count = 0;
+    acceptor->refused_ms = now;
 }
 
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct fct_listener *listener = poll->data;
-    struct fct_doors *doors = listener->doors;
+    struct fct_acceptor *acceptor = listener->acceptor;
     (void)status;
     (void)events;
+    acceptor_check(acceptor);
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
         socklen_t size = sizeof from;
@@ -211,14 +221,14 @@ static void on_connection(uv_poll_t *poll, int status, int events)
             }
             return;
         }
-        if (doors->conn_count >= doors->options.connections_max) {
+        if (acceptor->conn_count >= acceptor->options.connections_max) {
             (void)close(fd);
-            tell_refused(doors, NULL);
-        } else if (!listener->is_unix && address_is_full(doors, &from)) {
+            report_refused(acceptor, NULL);
+        } else if (!listener->is_unix && address_is_full(acceptor, &from)) {
             (void)close(fd);
-            tell_refused(doors, &from);
+            report_refused(acceptor, &from);
         } else {
-            fct_conn_open(doors, fd, listener->is_unix);
+            fct_conn_open(acceptor, fd, listener->is_unix);
         }
     }
 }
@@ -226,51 +236,51 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 static void on_listener_closed(uv_handle_t *handle)
 {
     struct fct_listener *listener = handle->data;
-    struct fct_doors *doors = listener->doors;
+    struct fct_acceptor *acceptor = listener->acceptor;
     (void)close(listener->fd);
-    fct_mem_free(doors->options.mem, listener);
-    doors->closing--;
+    fct_mem_free(acceptor->options.mem, listener);
+    acceptor->closing--;
 }
 
-static void close_listeners(struct fct_doors *doors)
+static void close_listeners(struct fct_acceptor *acceptor)
 {
-    while (doors->listeners != NULL) {
-        struct fct_listener *listener = doors->listeners;
-        doors->listeners = listener->next;
+    while (acceptor->listeners != NULL) {
+        struct fct_listener *listener = acceptor->listeners;
+        acceptor->listeners = listener->next;
         if (listener->is_unix) {
             (void)unlink(listener->path);
         }
         (void)uv_poll_stop(&listener->poll);
-        doors->closing++;
+        acceptor->closing++;
         uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
     }
 }
 
 /* Takes over the bound socket |fd|. */
-static factum_status begin_listening(struct fct_doors *doors, int fd, const char *unix_path,
+static factum_status begin_listening(struct fct_acceptor *acceptor, int fd, const char *unix_path,
                                      factum_error *err)
 {
-    struct fct_listener *listener = fct_mem_zalloc(doors->options.mem, 1, sizeof *listener);
+    struct fct_listener *listener = fct_mem_zalloc(acceptor->options.mem, 1, sizeof *listener);
     if (listener == NULL) {
         (void)close(fd);
         return fct_fail(err, FACTUM_NO_MEMORY, "listen: out of memory");
     }
     int failed = listen(fd, BACKLOG) != 0 ? errno : 0;
     if (failed == 0) {
-        failed = -uv_poll_init(fct_loop_uv(doors->options.loop), &listener->poll, fd);
+        failed = -uv_poll_init(fct_loop_uv(acceptor->options.loop), &listener->poll, fd);
     }
     if (failed != 0) {
         (void)close(fd);
-        fct_mem_free(doors->options.mem, listener);
+        fct_mem_free(acceptor->options.mem, listener);
         return fct_fail_os(err, failed, "listen");
     }
-    listener->doors = doors;
+    listener->acceptor = acceptor;
     listener->fd = fd;
     listener->poll.data = listener;
     listener->is_unix = unix_path != NULL;
     (void)snprintf(listener->path, sizeof listener->path, "%s", unix_path == NULL ? "" : unix_path);
-    listener->next = doors->listeners;
-    doors->listeners = listener;
+    listener->next = acceptor->listeners;
+    acceptor->listeners = listener;
     (void)uv_poll_start(&listener->poll, UV_READABLE, on_connection);
     return FACTUM_OK;
 }
@@ -285,7 +295,7 @@ static factum_status fail_bind(int os_error, const char *address, factum_error *
         return fct_fail(err, FACTUM_DENIED, "listen on %s: not allowed for this user", address);
     }
     if (os_error == EADDRNOTAVAIL) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "listen on %s: this machine has no such address",
+        return fct_fail(err, FACTUM_NOT_FOUND, "listen on %s: not an address of this machine",
                         address);
     }
     return fct_fail_os(err, os_error, "listen on %s", address);
@@ -332,8 +342,8 @@ static void describe_bound(int fd, const char *address, char bound[FCT_ADDRESS_S
     }
 }
 
-factum_status fct_doors_listen(struct fct_doors *doors, const char *address,
-                               char bound[FCT_ADDRESS_SIZE], factum_error *err)
+factum_status fct_acceptor_listen(struct fct_acceptor *acceptor, const char *address,
+                                  char bound[FCT_ADDRESS_SIZE], factum_error *err)
 {
     struct addrinfo *found = NULL;
     int fd = -1;
@@ -347,7 +357,7 @@ factum_status fct_doors_listen(struct fct_doors *doors, const char *address,
         return fail_bind(failed, address, err);
     }
     describe_bound(fd, address, bound);
-    return begin_listening(doors, fd, NULL, err);
+    return begin_listening(acceptor, fd, NULL, err);
 }
 
 /* True if a process listens at |name|. */
@@ -362,7 +372,8 @@ static bool is_alive(const struct sockaddr_un *name)
     return alive;
 }
 
-factum_status fct_doors_listen_unix(struct fct_doors *doors, const char *path, factum_error *err)
+factum_status fct_acceptor_listen_unix(struct fct_acceptor *acceptor, const char *path,
+                                       factum_error *err)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     struct stat found;
@@ -373,7 +384,10 @@ factum_status fct_doors_listen_unix(struct fct_doors *doors, const char *path, f
     memcpy(name.sun_path, path, strlen(path));
     if (lstat(path, &found) == 0) {
         if (!S_ISSOCK(found.st_mode)) {
-            return fct_fail(err, FACTUM_EXISTS, "listen on %s: there is a file of that name", path);
+            return fct_fail(err, FACTUM_EXISTS,
+                            "listen on %s: the file exists and is not a socket; remove it or "
+                            "choose another path",
+                            path);
         }
         if (is_alive(&name)) {
             return fail_bind(EADDRINUSE, path, err);
@@ -391,21 +405,21 @@ factum_status fct_doors_listen_unix(struct fct_doors *doors, const char *path, f
         (void)close(fd);
         return fail_bind(failed, path, err);
     }
-    return begin_listening(doors, fd, path, err);
+    return begin_listening(acceptor, fd, path, err);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 /* While all peers together leave too many answers unread, closes the connection with most of
  * them. */
-static void bound_waiting(struct fct_doors *doors)
+static void bound_waiting(struct fct_acceptor *acceptor)
 {
     size_t all = 0;
     do {
         struct fct_conn *worst = NULL;
         size_t most = 0;
         all = 0;
-        for (struct fct_conn *at = doors->conns; at != NULL; at = fct_conn_next(at)) {
+        for (struct fct_conn *at = acceptor->conns; at != NULL; at = fct_conn_next(at)) {
             size_t waiting = fct_conn_waiting(at);
             all += waiting;
             if (waiting > most) {
@@ -419,13 +433,14 @@ static void bound_waiting(struct fct_doors *doors)
     } while (all > WAITING_MAX);
 }
 
-static void on_doors_tick(struct fct_timer *timer)
+static void on_acceptor_tick(struct fct_timer *timer)
 {
-    struct fct_doors *doors = FCT_CONTAINER_OF(timer, struct fct_doors, tick);
-    uint64_t now = fct_loop_now_ms(doors->options.loop);
-    end_pauses(doors);
-    bound_waiting(doors);
-    struct fct_conn *conn = doors->conns;
+    struct fct_acceptor *acceptor = FCT_CONTAINER_OF(timer, struct fct_acceptor, tick);
+    uint64_t now = fct_loop_now_ms(acceptor->options.loop);
+    acceptor_check(acceptor);
+    end_pauses(acceptor);
+    bound_waiting(acceptor);
+    struct fct_conn *conn = acceptor->conns;
     while (conn != NULL) {
         struct fct_conn *next = fct_conn_next(conn);
         fct_conn_tick(conn, now);
@@ -433,57 +448,58 @@ static void on_doors_tick(struct fct_timer *timer)
     }
 }
 
-void fct_doors_hang_up(struct fct_doors *doors)
+void fct_acceptor_hang_up(struct fct_acceptor *acceptor)
 {
-    while (doors->conns != NULL) {
-        fct_conn_close(doors->conns);
+    while (acceptor->conns != NULL) {
+        fct_conn_close(acceptor->conns);
     }
 }
 
-factum_status fct_doors_create(const struct fct_doors_options *options, struct fct_doors **made,
-                               factum_error *err)
+factum_status fct_acceptor_create(const struct fct_acceptor_options *options,
+                                  struct fct_acceptor **made, factum_error *err)
 {
-    struct fct_doors *doors = fct_mem_zalloc(options->mem, 1, sizeof *doors);
-    if (doors == NULL) {
+    struct fct_acceptor *acceptor = fct_mem_zalloc(options->mem, 1, sizeof *acceptor);
+    if (acceptor == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "listen: out of memory");
     }
-    doors->options = *options;
-    doors->options.connections_max = connections_max(options->connections_max);
-    doors->spare_fd = -1;
-    open_spare(doors);
-    doors->tick.run = on_doors_tick;
-    fct_timer_start(options->loop, &doors->tick, TICK_MS, TICK_MS);
-    *made = doors;
+    acceptor->options = *options;
+    acceptor->options.connections_max = connections_max(options->connections_max);
+    acceptor->spare_fd = -1;
+    open_spare(acceptor);
+    acceptor->tick.run = on_acceptor_tick;
+    fct_timer_start(options->loop, &acceptor->tick, TICK_MS, TICK_MS);
+    *made = acceptor;
     return FACTUM_OK;
 }
 
-void fct_doors_destroy(struct fct_doors *doors)
+void fct_acceptor_destroy(struct fct_acceptor *acceptor)
 {
-    if (doors == NULL) {
+    if (acceptor == NULL) {
         return;
     }
-    close_listeners(doors);
-    fct_doors_hang_up(doors);
-    fct_timer_stop(&doors->tick);
-    while (doors->closing > 0) {
-        (void)uv_run(fct_loop_uv(doors->options.loop), UV_RUN_NOWAIT);
+    close_listeners(acceptor);
+    fct_acceptor_hang_up(acceptor);
+    fct_timer_stop(&acceptor->tick);
+    while (acceptor->closing > 0) {
+        (void)uv_run(fct_loop_uv(acceptor->options.loop), UV_RUN_NOWAIT);
     }
-    if (doors->spare_fd >= 0) {
-        (void)close(doors->spare_fd);
+    if (acceptor->spare_fd >= 0) {
+        (void)close(acceptor->spare_fd);
     }
-    fct_mem_free(doors->options.mem, doors);
+    fct_mem_free(acceptor->options.mem, acceptor);
 }
 
-void fct_doors_set_tls(struct fct_doors *doors, struct fct_tls_context *context)
+void fct_acceptor_set_tls(struct fct_acceptor *acceptor, struct fct_tls_context *context)
 {
-    doors->tls = context;
+    acceptor->tls = context;
 }
 
-void fct_doors_shut_down(struct fct_doors *doors)
+void fct_acceptor_shut_down(struct fct_acceptor *acceptor)
 {
-    doors->shut_down = true;
-    close_listeners(doors);
-    struct fct_conn *conn = doors->conns;
+    acceptor->shut_down = true;
+    close_listeners(acceptor);
+    acceptor_check(acceptor);
+    struct fct_conn *conn = acceptor->conns;
     while (conn != NULL) {
         struct fct_conn *next = fct_conn_next(conn);
         fct_conn_shut_down(conn);
@@ -491,12 +507,12 @@ void fct_doors_shut_down(struct fct_doors *doors)
     }
 }
 
-size_t fct_doors_connection_count(const struct fct_doors *doors)
+size_t fct_acceptor_connection_count(const struct fct_acceptor *acceptor)
 {
-    return doors->conn_count;
+    return acceptor->conn_count;
 }
 
-uint64_t fct_doors_connections_ever(const struct fct_doors *doors)
+uint64_t fct_acceptor_connections_ever(const struct fct_acceptor *acceptor)
 {
-    return doors->conns_ever;
+    return acceptor->conns_ever;
 }

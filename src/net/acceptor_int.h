@@ -1,18 +1,18 @@
-/* doors_int.h - what doors.c and conn.c share. Layer: net. */
-#ifndef FCT_NET_DOORS_INT_H
-#define FCT_NET_DOORS_INT_H
+/* acceptor_int.h - what acceptor.c and conn.c share. Layer: net. */
+#ifndef FCT_NET_ACCEPTOR_INT_H
+#define FCT_NET_ACCEPTOR_INT_H
 
 #include <sys/socket.h>
 #include <uv.h>
 
 #include "core/buf.h"
-#include "net/doors.h"
+#include "net/acceptor.h"
 
 struct fct_conn;
 
 struct fct_listener {
     struct fct_listener *next;
-    struct fct_doors *doors;
+    struct fct_acceptor *acceptor;
     uv_poll_t poll;
     int fd;
     bool is_unix;
@@ -20,8 +20,8 @@ struct fct_listener {
     char path[FCT_ADDRESS_SIZE]; /* of a UNIX socket */
 };
 
-struct fct_doors {
-    struct fct_doors_options options;
+struct fct_acceptor {
+    struct fct_acceptor_options options;
     struct fct_tls_context *tls;
     struct fct_listener *listeners;
     struct fct_conn *conns;
@@ -41,7 +41,7 @@ bool fct_conn_is_from(const struct fct_conn *conn, const struct sockaddr_storage
 /* "192.0.2.1:5000", "[2001:db8::1]:5000", "unix". */
 void fct_conn_describe(const struct sockaddr_storage *from, char text[FCT_ADDRESS_SIZE]);
 /* Takes over |fd|, and closes it on failure. */
-void fct_conn_open(struct fct_doors *doors, int fd, bool is_unix);
+void fct_conn_open(struct fct_acceptor *acceptor, int fd, bool is_unix);
 /* Closes the connection at once; libuv's callback frees its memory. */
 void fct_conn_close(struct fct_conn *conn);
 void fct_conn_shut_down(struct fct_conn *conn);

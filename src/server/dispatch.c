@@ -7,7 +7,7 @@
  * Whoever can open the UNIX socket is the admin, and may deploy: the mode of the socket's file
  * admits its owner alone.
  */
-#include "server/door.h"
+#include "server/dispatch.h"
 
 #include "core/buf.h"
 #include "core/slice.h"
@@ -15,7 +15,7 @@
 #define KEPT_SIZE_MAX ((size_t)4 << 20) /* more than a window */
 
 /* An exchange whose login is being checked. */
-struct visitor {
+struct held {
     struct fct_server *server;
     struct fct_exchange *exchange;
     struct fct_auth_check check;
@@ -50,8 +50,8 @@ static bool is_grpc(const struct fct_exchange *exchange)
     return fct_slice_starts(type, FCT_SLICE("application/grpc"));
 }
 
-static void let_in(struct fct_server *server, const struct fct_principal *principal,
-                   struct fct_exchange *exchange)
+static void dispatch_to_service(struct fct_server *server, const struct fct_principal *principal,
+                                struct fct_exchange *exchange)
 {
     if (principal->right != FCT_RIGHT_NONE) {
         fct_exchange_trust(exchange);
@@ -68,7 +68,7 @@ static void turn_away(struct fct_exchange *exchange)
 {
     if (is_grpc(exchange)) {
         fct_grpc_refuse(exchange, FCT_GRPC_UNAVAILABLE,
-                        FCT_SLICE("too many logins wait: try again"));
+                        FCT_SLICE("too many logins wait for their check: try again later"));
     } else {
         fct_http_turn_away(exchange);
     }
@@ -76,99 +76,101 @@ static void turn_away(struct fct_exchange *exchange)
 
 /* ---- while the login is checked -------------------------------------------------------------- */
 
-static void visitor_free(struct visitor *visitor)
+static void held_free(struct held *held)
 {
-    fct_buf_finish(&visitor->kept);
-    fct_mem_free(visitor->server->mem, visitor);
+    fct_buf_finish(&held->kept);
+    fct_mem_free(held->server->mem, held);
 }
 
-static void visitor_body(struct fct_exchange *exchange, factum_slice bytes)
+static void held_body(struct fct_exchange *exchange, factum_slice bytes)
 {
-    struct visitor *visitor = exchange->data;
-    if (fct_buf_add_slice(&visitor->kept, bytes) != FACTUM_OK) {
+    struct held *held = exchange->data;
+    if (fct_buf_add_slice(&held->kept, bytes) != FACTUM_OK) {
         fct_exchange_abort(exchange, FCT_ABORT_CALM);
     }
 }
 
-static void visitor_end(struct fct_exchange *exchange)
+static void held_end(struct fct_exchange *exchange)
 {
-    struct visitor *visitor = exchange->data;
-    visitor->ended = true;
+    struct held *held = exchange->data;
+    held->ended = true;
 }
 
-static void visitor_writable(struct fct_exchange *exchange)
+static void held_writable(struct fct_exchange *exchange)
 {
     (void)exchange;
 }
 
-static void visitor_closed(struct fct_exchange *exchange, bool complete)
+static void held_closed(struct fct_exchange *exchange, bool complete)
 {
-    struct visitor *visitor = exchange->data;
+    struct held *held = exchange->data;
     (void)complete;
-    fct_auth_forget(&visitor->check);
-    visitor_free(visitor);
+    fct_auth_forget(&held->check);
+    held_free(held);
 }
 
-static const struct fct_exchange_handler visitor_handler = {visitor_body, visitor_end,
-                                                            visitor_writable, visitor_closed};
+static const struct fct_exchange_handler held_handler = {held_body, held_end, held_writable,
+                                                         held_closed};
 
 /* The login is correct or wrong, or could not be checked. */
-static void greet(struct fct_server *server, factum_status status, struct fct_exchange *exchange)
+static void dispatch_checked(struct fct_server *server, factum_status status,
+                             struct fct_exchange *exchange)
 {
     if (status == FACTUM_BUSY || status == FACTUM_NO_MEMORY) {
         turn_away(exchange);
     } else {
-        let_in(server, status == FACTUM_OK ? admin_of(server) : &principal_nobody, exchange);
+        dispatch_to_service(server, status == FACTUM_OK ? admin_of(server) : &principal_nobody,
+                            exchange);
     }
 }
 
 static void on_checked(struct fct_auth_check *check)
 {
-    struct visitor *visitor = check->data;
-    struct fct_exchange *exchange = visitor->exchange;
-    greet(visitor->server, check->status, exchange);
-    if (visitor->kept.len > 0) {
-        exchange->handler->body(exchange, fct_buf_slice(&visitor->kept));
+    struct held *held = check->data;
+    struct fct_exchange *exchange = held->exchange;
+    dispatch_checked(held->server, check->status, exchange);
+    if (held->kept.len > 0) {
+        exchange->handler->body(exchange, fct_buf_slice(&held->kept));
     }
-    if (visitor->ended) {
+    if (held->ended) {
         exchange->handler->end(exchange);
     }
-    visitor_free(visitor);
+    held_free(held);
 }
 
 static void check_login(struct fct_server *server, struct fct_exchange *exchange,
                         factum_slice authorization)
 {
-    struct visitor *visitor = fct_mem_zalloc(server->mem, 1, sizeof *visitor);
-    if (visitor == NULL) {
+    struct held *held = fct_mem_zalloc(server->mem, 1, sizeof *held);
+    if (held == NULL) {
         turn_away(exchange);
         return;
     }
-    visitor->server = server;
-    visitor->exchange = exchange;
-    visitor->check.done = on_checked;
-    visitor->check.data = visitor;
-    fct_buf_init(&visitor->kept, server->mem, KEPT_SIZE_MAX);
-    factum_status status = fct_auth_ask(server->auth, authorization, &visitor->check, NULL);
+    held->server = server;
+    held->exchange = exchange;
+    held->check.done = on_checked;
+    held->check.data = held;
+    fct_buf_init(&held->kept, server->mem, KEPT_SIZE_MAX);
+    factum_status status = fct_auth_ask(server->auth, authorization, &held->check, NULL);
     if (status == FACTUM_PENDING) {
-        exchange->handler = &visitor_handler;
-        exchange->data = visitor;
+        exchange->handler = &held_handler;
+        exchange->data = held;
         return;
     }
-    visitor_free(visitor);
-    greet(server, status, exchange);
+    held_free(held);
+    dispatch_checked(server, status, exchange);
 }
 
-void fct_door_begin(struct fct_server *server, struct fct_exchange *exchange)
+void fct_dispatch_begin(struct fct_server *server, struct fct_exchange *exchange)
 {
     factum_slice authorization = fct_exchange_field(exchange, FCT_SLICE("authorization"));
     bool is_unix = fct_slice_equal(exchange->peer->address, FCT_SLICE("unix"));
     if (is_unix) {
-        let_in(server, &principal_deployer, exchange);
+        dispatch_to_service(server, &principal_deployer, exchange);
     } else if (server->auth == NULL) {
-        let_in(server, admin_of(server), exchange);
+        dispatch_to_service(server, admin_of(server), exchange);
     } else if (authorization.len == 0) {
-        let_in(server, &principal_nobody, exchange);
+        dispatch_to_service(server, &principal_nobody, exchange);
     } else {
         check_login(server, exchange, authorization);
     }

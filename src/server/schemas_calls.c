@@ -1,4 +1,4 @@
-/* schemas_methods.c - factum.v1.Schemas: the registry over gRPC. Layer: server.
+/* schemas_calls.c - factum.v1.Schemas: the registry over gRPC. Layer: server.
  *
  * Each call is a job (job.h): it reads the whole registry, and proves a schema on stored events,
  * which may take long. The answer is sent as there is room.
@@ -179,13 +179,11 @@ static bool schemas_step(void *data, uint64_t done, uint64_t total)
     return !atomic_load(&job->base.stop);
 }
 
-/* The text may end in the middle of a character. */
-static factum_slice whole_characters(const char *text)
+/* A text that was truncated inside a character loses that character. */
+static factum_slice schemas_text(const char *text)
 {
     factum_slice slice = factum_slice_from(text);
-    while (slice.len > 0 && !fct_utf8_valid(slice)) {
-        slice.len--;
-    }
+    slice.len = fct_utf8_prefix(slice);
     return slice;
 }
 
@@ -221,11 +219,11 @@ static factum_status prove_or_register(struct schemas_job *job, factum_error *er
         .proven_events = done.proven_events,
     };
     if (!answer.accepted) {
-        answer.text = whole_characters(err->text);
+        answer.text = schemas_text(err->text);
         answer.failed_position = done.failed_position;
         answer.failed_revision = done.failed_revision;
-        answer.failed_stream = whole_characters(done.failed_stream);
-        answer.failed_pointer = whole_characters(done.failed_pointer);
+        answer.failed_stream = schemas_text(done.failed_stream);
+        answer.failed_pointer = schemas_text(done.failed_pointer);
     }
     return fct_job_put_end(fct_schemas_encode_registered(&job->base.out, &answer), err);
 }

@@ -1,5 +1,5 @@
-/* kurrent_services.c - KurrentDB's services besides Streams: ServerFeatures, Gossip, and the
- * statistics of the five standard projections. Layer: server.
+/* kurrent_services.c - the tables of KurrentDB's services, and the small services: ServerFeatures,
+ * Gossip, and the statistics of the five standard projections. Layer: server.
  *
  * Three of the projections are lists of the index here, and always run. The other two ($streams and
  * $stream_by_category) are shown as running for clients that look for all five; their streams do
@@ -150,8 +150,7 @@ static void statistics_message(struct fct_grpc_call *call, factum_slice message)
         }
     }
     if (named && found == 0) {
-        fct_grpc_finish(call, FCT_GRPC_NOT_FOUND, FCT_SLICE("there is no projection of that name"),
-                        NULL, 0);
+        fct_grpc_finish(call, FCT_GRPC_NOT_FOUND, FCT_SLICE("unknown projection"), NULL, 0);
         return;
     }
     answer_once(call, status);
@@ -162,7 +161,14 @@ static const struct fct_grpc_method statistics = {
     .message = statistics_message,
 };
 
-const struct fct_grpc_method *const fct_kurrent_other_methods[] = {
+/* ---- the tables ------------------------------------------------------------------------------ */
+
+const struct fct_grpc_method *const fct_kurrent_streams_methods[] = {
+    &fct_kurrent_append_method,    &fct_kurrent_batch_method, &fct_kurrent_delete_method,
+    &fct_kurrent_tombstone_method, &fct_kurrent_read_method,  NULL,
+};
+
+const struct fct_grpc_method *const fct_kurrent_services_methods[] = {
     &features,
     &gossip,
     &statistics,

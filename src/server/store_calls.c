@@ -1,7 +1,7 @@
-/* store_methods.c - the table of factum.v1.Store, and what its methods share. Layer: server. */
+/* store_calls.c - see store_calls.h; the table of factum.v1.Store. Layer: server. */
+#include "server/store_calls.h"
 #include "core/error.h"
 #include "core/slice.h"
-#include "server/store_calls.h"
 
 const struct fct_grpc_method *const fct_store_methods[] = {
     &fct_store_open_method,   &fct_store_append_method, &fct_store_read_method,

@@ -1,10 +1,10 @@
 /* dispatch.h - authenticates a request and passes it to the service that answers. Layer: server. */
-#ifndef FCT_SERVER_DOOR_H
-#define FCT_SERVER_DOOR_H
+#ifndef FCT_SERVER_DISPATCH_H
+#define FCT_SERVER_DISPATCH_H
 
 #include "server/server_int.h"
 
 /* Sets the exchange's handler. Everything else follows from calls of the handler. */
-void fct_door_begin(struct fct_server *server, struct fct_exchange *exchange);
+void fct_dispatch_begin(struct fct_server *server, struct fct_exchange *exchange);
 
 #endif
