@@ -109,7 +109,7 @@ factum_status fct_act_format(const struct fct_act *act, factum_arena *arena, fac
 static factum_status bad_act(const factum_event *event, const char *why, factum_error *err)
 {
     return fct_fail(err, FACTUM_INVALID,
-                    "the event at position %" PRIu64 " is no act on a projection: %s",
+                    "the event at position %" PRIu64 " is not an act on a projection: %s",
                     event->position, why);
 }
 
@@ -158,7 +158,7 @@ static factum_status check_deployed_text(const factum_event *event, const struct
     char hash[FCT_SHA256_TEXT_SIZE];
     struct fct_sha256 sha;
     if (act->version == 0 || act->text.len == 0) {
-        return bad_act(event, "it has no version or no text", err);
+        return bad_act(event, "it has no version or text", err);
     }
     factum_status status = fct_sha256_init(&sha, err);
     if (status == FACTUM_OK) {

@@ -33,6 +33,16 @@ struct batch {
     factum_error *err;
 };
 
+void fct_applier_check(const struct fct_applier *applier)
+{
+    const size_t count = applier->skipped_count;
+    FCT_ASSERT(applier->target != NULL);
+    FCT_ASSERT(applier->failures < FCT_BREAKER);
+    FCT_ASSERT(applier->failures == 0 || applier->before_failures.position <= applier->at.position);
+    FCT_ASSERT(count <= applier->skipped_capacity);
+    FCT_ASSERT(count < 2 || applier->skipped[count - 2] < applier->skipped[count - 1]);
+}
+
 /* ---- what is parked -------------------------------------------------------------------------- */
 
 static factum_status no_memory_for_parked(factum_error *err)
@@ -80,16 +90,20 @@ static factum_status check_limits(const struct fct_applier *applier, factum_slic
 {
     const struct fct_parked_key *found = fct_parked_set_find(&applier->parked, key);
     if (found == NULL && applier->parked.count >= applier->limits.parked_keys_max) {
+        const bool one = applier->parked.count == 1;
         return fct_fail(err, FACTUM_TOO_BIG,
-                        "%" PRIu64 " keys have parked events, as many as there may be: look at "
-                        "them with factum parked list",
-                        (uint64_t)applier->parked.count);
+                        "%" PRIu64 " key%s parked events, and no more may: look at %s with factum "
+                        "parked list",
+                        (uint64_t)applier->parked.count, one ? " has" : "s have",
+                        one ? "it" : "them");
     }
     if (found != NULL && found->event_count >= applier->limits.parked_events_max) {
+        const bool one = found->event_count == 1;
         return fct_fail(err, FACTUM_TOO_BIG,
-                        "%" PRIu64 " events of the key %.*s are parked, as many as there may be: "
-                        "look at them with factum parked list",
-                        found->event_count, FCT_FMT(key));
+                        "%" PRIu64 " event%s of the key %.*s %s parked, and no more may be: look "
+                        "at %s with factum parked list",
+                        found->event_count, one ? "" : "s", FCT_FMT(key), one ? "is" : "are",
+                        one ? "it" : "them");
     }
     return FACTUM_OK;
 }
@@ -349,7 +363,6 @@ factum_status fct_apply_batch(struct fct_applier *applier, const struct fct_boun
                               size_t count, const struct fct_checkpoint *to, int64_t now,
                               factum_error *err)
 {
-    factum_error own = {.status = FACTUM_OK};
     struct fct_checkpoint end = *to;
     struct batch batch = {
         .applier = applier,
@@ -357,8 +370,9 @@ factum_status fct_apply_batch(struct fct_applier *applier, const struct fct_boun
         .count = count,
         .now = now,
         .failures = applier->failures,
-        .err = err == NULL ? &own : err,
+        .err = err,
     };
+    fct_applier_check(applier);
     FCT_ASSERT(to->position >= applier->at.position);
     end.epoch = applier->at.epoch;
     end.event_count = applier->at.event_count + count;
@@ -372,7 +386,9 @@ factum_status fct_apply_batch(struct fct_applier *applier, const struct fct_boun
     for (size_t at = 0; status == FACTUM_OK && at < count;) {
         status = run_segment(&batch, at, &at);
     }
-    return status == FACTUM_OK ? finish_batch(&batch, &end) : abandon(&batch, status);
+    status = status == FACTUM_OK ? finish_batch(&batch, &end) : abandon(&batch, status);
+    fct_applier_check(applier);
+    return status;
 }
 
 /* ---- appliers -------------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 
 #include "projection/apply.h"
 
+/* Asserts the invariants at the head of apply.c that take no walk. */
+void fct_applier_check(const struct fct_applier *applier);
 /* Reads the parked keys from the target if a rollback has made the set differ from it. */
 FCT_MUST_USE factum_status fct_applier_know_parked(struct fct_applier *applier, factum_error *err);
 /* Has an operator skipped the event at |position|? */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/mem.h"
@@ -219,14 +220,14 @@ factum_status fct_apply_retry(struct fct_applier *applier, const factum_slice *k
                               const struct fct_parked_source *source, int64_t now, int64_t *next,
                               factum_error *err)
 {
-    factum_error own = {.status = FACTUM_OK};
-    err = err == NULL ? &own : err;
+    fct_applier_check(applier);
     factum_status status = fct_applier_know_parked(applier, err);
     if (status == FACTUM_OK && key == NULL) {
         status = drain_due(applier, forced, source, now, err);
     } else if (status == FACTUM_OK && fct_parked_set_find(&applier->parked, *key) != NULL) {
         status = drain_key(applier, key, source, now, err);
     }
+    fct_applier_check(applier);
     if (next != NULL) {
         *next = status == FACTUM_OK ? fct_parked_set_due(&applier->parked) : 0;
     }
@@ -299,6 +300,8 @@ factum_status fct_applier_skip(struct fct_applier *applier, uint64_t position, f
             (applier->skipped_count - at) * sizeof *applier->skipped);
     applier->skipped[at] = position;
     applier->skipped_count++;
+    FCT_ASSERT(at + 1 == applier->skipped_count || position < applier->skipped[at + 1]);
+    fct_applier_check(applier);
     return FACTUM_OK;
 }
 

@@ -124,14 +124,6 @@ static factum_status fake_apply(struct fct_target *target, const struct fct_boun
     return FACTUM_OK;
 }
 
-static factum_status fake_counts(struct fct_target *target, struct fct_parked_counts *counts,
-                                 factum_error *err)
-{
-    (void)err;
-    *counts = (struct fct_parked_counts){0, fake_of(target)->now.parked_count};
-    return FACTUM_OK;
-}
-
 static factum_status fake_read(struct fct_target *target, const factum_slice *key, uint64_t after,
                                size_t max, factum_arena *arena, struct fct_parked_row **rows,
                                size_t *count, factum_error *err)
@@ -214,7 +206,6 @@ static const struct fct_target_ops fake_ops = {
     .release = fake_release,
     .back_to = fake_back,
     .apply = fake_apply,
-    .parked_counts = fake_counts,
     .parked_read = fake_read,
     .park = fake_park,
     .unpark = fake_unpark,
@@ -471,12 +462,12 @@ static void limits_stop_and_drop_nothing(void **state)
     assert_ok(apply(1, 16, 2, &err), err);
     assert_state(8, 8, 16);
     assert_status(apply(17, 18, 2, &err), FACTUM_TOO_BIG);
-    assert_text(err, "8 events of the key B");
+    assert_text(err, "8 events of the key B are parked, and no more may be: look at them");
     assert_state(8, 8, 16);
     applier.limits.parked_keys_max = 1;
     fake.bad[18] = true;
     assert_status(apply(18, 18, 2, &err), FACTUM_TOO_BIG);
-    assert_text(err, "1 keys");
+    assert_text(err, "1 key has parked events, and no more may: look at it with");
     assert_state(8, 8, 16);
     fct_applier_finish(&applier);
 }

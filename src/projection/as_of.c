@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
@@ -140,14 +141,8 @@ static factum_status load_waiting(void *data, uint64_t position, factum_arena *a
                                   struct fct_bound_event *event, factum_error *err)
 {
     struct replay *replay = data;
-    factum_event_copy copy = {.memory = NULL};
-    factum_status status =
-        factum_read_event(replay->as_of->build->models->store, position, &copy, err);
-    if (status == FACTUM_OK) {
-        status = fct_bind(replay->batch.binder, &copy.event, arena, event, err);
-    }
-    factum_event_copy_free(&copy);
-    return status;
+    return fct_source_bind_again(replay->as_of->build->models->store, replay->batch.binder,
+                                 position, arena, event, err);
 }
 
 static factum_status read_events(struct replay *replay, factum_cursor *cursor, factum_error *err)
@@ -264,6 +259,18 @@ static factum_status find_moment(const struct fct_hosted_build *build,
 
 /* ---- the cache ------------------------------------------------------------------------------- */
 
+/* The invariants in as_of.h. With the lock. */
+static void as_of_check(const struct factum_models *models)
+{
+    for (unsigned i = 0; i < FCT_AS_OF_KEPT; i++) {
+        const struct fct_as_of *kept = models->as_of[i];
+        FCT_ASSERT(kept == NULL || kept->build->holders > 0);
+        FCT_ASSERT(kept == NULL || kept->build->models == models);
+        FCT_ASSERT(kept == NULL || kept->last_used <= models->as_of_count);
+        FCT_ASSERT(kept == NULL || kept != models->as_of[(i + 1) % FCT_AS_OF_KEPT]);
+    }
+}
+
 static bool fits(const struct fct_as_of *kept, const struct fct_hosted_build *build,
                  const struct fct_as_of *wanted)
 {
@@ -284,6 +291,7 @@ static struct fct_as_of *take_kept(struct fct_hosted_build *build, const struct 
     struct fct_as_of **oldest = NULL;
     *gone = NULL;
     fct_mutex_lock(&models->lock);
+    as_of_check(models);
     for (unsigned i = 0; i < FCT_AS_OF_KEPT; i++) {
         struct fct_as_of **slot = &models->as_of[i];
         if (fits(*slot, build, wanted) &&
@@ -374,6 +382,7 @@ void fct_as_of_release(struct fct_as_of *as_of)
             kept = true;
         }
     }
+    as_of_check(models);
     fct_mutex_unlock(&models->lock);
     if (!kept) {
         free_as_of(as_of);

@@ -9,6 +9,11 @@
  * An event that fails is left out with the later events of its key, as in a live model. At the end
  * the parked keys are tried once more.
  *
+ * Invariants of the cache, with the lock:
+ *  1. A kept replay holds its build, which is of the same host.
+ *  2. |last_used| is at most |as_of_count| of the host.
+ *  3. A replay is in one place of the cache, or belongs to a query.
+ *
  * Locks: the host's lock guards the cache. A replay that was taken out belongs to one query.
  */
 #ifndef FCT_PROJECTION_AS_OF_H
@@ -30,9 +35,9 @@ struct fct_as_of {
     struct fct_checkpoint at;
 };
 
-/* A replay of |build| up to the moment of |query|. *as_of is the caller's, for fct_as_of_release;
- * NULL on failure. Errors: CANCELLED (query->progress), EXPIRED (query->call), NOT_FOUND (nothing
- * was recorded by then); otherwise as factum_read and fct_model_file_open. */
+/* A replay of |build| up to the moment of |query|; a moment before the first event gives an empty
+ * model. *as_of is the caller's, for fct_as_of_release; NULL on failure. Errors: CANCELLED
+ * (query->progress), EXPIRED (query->call); otherwise as factum_read and fct_model_file_open. */
 FCT_MUST_USE factum_status fct_as_of_get(struct fct_hosted_build *build,
                                          const factum_model_query *query, struct fct_as_of **as_of,
                                          factum_error *err);

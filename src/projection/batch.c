@@ -67,6 +67,7 @@ static factum_status bind_as_trouble(struct fct_batch *batch, const factum_event
 
 factum_status fct_batch_add(struct fct_batch *batch, const factum_event *event, factum_error *err)
 {
+    FCT_ASSERT(batch->count < batch->events_max);
     FCT_ASSERT(!fct_batch_is_full(batch));
     struct fct_bound_event *bound = &batch->events[batch->count];
     factum_error own = {.status = FACTUM_OK};

@@ -181,7 +181,7 @@ static factum_status directive_types(struct directive *directive, const factum_s
         for (size_t i = 0; i < *count; i++) {
             if (fct_slice_equal(list[i], directive->word)) {
                 return directive_fail(directive, FACTUM_INVALID,
-                                      "\"%.*s\" stands twice: leave one out",
+                                      "\"%.*s\" appears twice: leave one out",
                                       FCT_FMT(directive->word));
             }
         }
@@ -435,7 +435,7 @@ static factum_status directive_tables(struct directive *directive)
     if (parser->tables_line != 0) {
         directive->column = 1;
         return directive_fail(directive, FACTUM_INVALID,
-                              "\"tables\" stands twice, first in line %u: put all into one",
+                              "\"tables\" appears twice, first in line %u: put all into one",
                               (unsigned)parser->tables_line);
     }
     parser->tables_line = directive->line;
@@ -633,7 +633,7 @@ static factum_status directive_check_place(const struct directive *directive)
                               "--@ %s after a section: move it to the top", name);
     }
     if (directive->kind->place == IN_HEADER && (parser->directives & bit) != 0) {
-        return directive_fail(directive, FACTUM_INVALID, "--@ %s stands twice: leave one out",
+        return directive_fail(directive, FACTUM_INVALID, "--@ %s appears twice: leave one out",
                               name);
     }
     parser->directives |= bit;

@@ -25,7 +25,7 @@ static factum_status checkpoint_refuse(const factum_event *event, const char *wh
                                        factum_error *err)
 {
     return fct_fail(err, FACTUM_CORRUPT,
-                    "the event at position %" PRIu64 " of %.*s is no checkpoint: %s",
+                    "the event at position %" PRIu64 " of %.*s is not a checkpoint: %s",
                     event->position, FCT_FMT(event->stream), why);
 }
 

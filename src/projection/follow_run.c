@@ -68,6 +68,16 @@ static uint64_t follow_store_events(const struct follow_run *run)
     return factum_info_get(run->follow->store, &info, &ignored) == FACTUM_OK ? info.event_count : 0;
 }
 
+/* The invariants at the head of this file, between two turns. */
+static void follow_run_check(const struct follow_run *run)
+{
+    FCT_ASSERT(run->follow->subscription != NULL);
+    FCT_ASSERT(run->kept <= run->place);
+    FCT_ASSERT(run->unsaved <= run->count);
+    FCT_ASSERT(run->follow->kept_outside || run->unsaved == 0 ||
+               memcmp(&run->saved.owner, &run->follow->owner, sizeof run->follow->owner) == 0);
+}
+
 /* ---- the checkpoint -------------------------------------------------------------------------- */
 
 static void follow_kept(struct follow_run *run)
@@ -433,6 +443,8 @@ static factum_status follow_turn(struct follow_run *run, factum_error *err)
     factum_follow *follow = run->follow;
     factum_event event;
     bool idle = true;
+    follow_run_check(run);
+    FCT_ASSERT(!run->again);
     factum_status status =
         factum_subscription_next(follow->subscription, follow_wait_ms(run), &event, err);
     if (status == FACTUM_CANCELLED && atomic_load(&follow->stop) != 0) {

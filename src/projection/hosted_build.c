@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "projection/models_int.h"
@@ -71,10 +72,21 @@ void fct_hosted_build_stop(struct fct_hosted_build *build)
     atomic_store(&build->ending, false);
 }
 
+void fct_model_check(const struct fct_model *model)
+{
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        const struct fct_hosted_build *build = model->builds[i];
+        FCT_ASSERT(build == NULL || build->holders > 0);
+        FCT_ASSERT(build == NULL || build->model == model);
+        FCT_ASSERT(build == NULL || build != model->builds[(i + 1) % FCT_MODEL_ROLES]);
+    }
+}
+
 struct fct_hosted_build *fct_hosted_build_hold(struct factum_models *models,
                                                struct fct_model *model, enum fct_model_role role)
 {
     fct_mutex_lock(&models->lock);
+    fct_model_check(model);
     struct fct_hosted_build *build = model->builds[role];
     if (build != NULL) {
         build->holders++;
@@ -90,7 +102,9 @@ void fct_hosted_build_release(struct fct_hosted_build *build)
     }
     struct factum_models *models = build->models;
     fct_mutex_lock(&models->lock);
+    FCT_ASSERT(build->holders > 0);
     bool last = --build->holders == 0;
+    FCT_ASSERT(!last || build->runner == NULL);
     fct_mutex_unlock(&models->lock);
     if (last) {
         fct_projection_definition_free(build->definition);

@@ -3,8 +3,20 @@
 
 #include <stdio.h>
 
+#include "core/check.h"
 #include "core/mem.h"
 #include "projection/query_gate.h"
+
+/* The invariants in kept_gates.h that need no gate. With the lock. */
+static void kept_gates_check(const struct factum_models *models)
+{
+    for (unsigned i = 0; i < FCT_GATES_KEPT; i++) {
+        const struct fct_kept_gate *kept = &models->gates[i];
+        FCT_ASSERT((kept->gate == NULL) == (kept->model == NULL));
+        FCT_ASSERT(kept->gate == NULL || kept->drops == kept->model->gate_drops);
+        FCT_ASSERT(kept->last_used <= models->gate_uses);
+    }
+}
 
 /* Takes the gate of |model| that was used last out of the list; zeroed if the list has none.
  * |drops| is the model's count in both cases. */
@@ -13,6 +25,7 @@ static struct fct_kept_gate gate_out(struct factum_models *models, struct fct_mo
     struct fct_kept_gate *best = NULL;
     struct fct_kept_gate taken = {.gate = NULL};
     fct_mutex_lock(&models->lock);
+    kept_gates_check(models);
     for (unsigned i = 0; i < FCT_GATES_KEPT; i++) {
         struct fct_kept_gate *kept = &models->gates[i];
         if (kept->gate != NULL && kept->model == model &&
@@ -67,6 +80,7 @@ static struct fct_query_gate *gate_in(struct factum_models *models,
         *place = *taken;
         place->last_used = ++models->gate_uses;
     }
+    kept_gates_check(models);
     fct_mutex_unlock(&models->lock);
     return out;
 }
@@ -93,6 +107,7 @@ void fct_kept_gates_drop(struct factum_models *models, struct fct_model *model)
             models->gates[i] = (struct fct_kept_gate){.gate = NULL};
         }
     }
+    kept_gates_check(models);
     fct_mutex_unlock(&models->lock);
     for (unsigned i = 0; i < FCT_GATES_KEPT; i++) {
         fct_query_gate_close(out[i]);

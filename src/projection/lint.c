@@ -180,10 +180,11 @@ static factum_status lint_function(const struct lint *lint)
     }
     if (lint_begins(name, "sqlite_") || lint_begins(name, "pragma_") ||
         fct_lint_is(name, "load_extension")) {
-        return lint_fail(lint, FACTUM_INVALID,
-                         "%.*s() tells of SQLite or changes it: a projection depends on events "
-                         "alone",
-                         FCT_FMT(name));
+        return lint_fail(
+            lint, FACTUM_INVALID,
+            "%.*s() reads or changes the state of SQLite: a projection depends on events "
+            "alone",
+            FCT_FMT(name));
     }
     return FACTUM_OK;
 }

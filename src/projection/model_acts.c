@@ -19,6 +19,7 @@
 #include "core/log_sink.h"
 #include "core/mem.h"
 #include "core/slice.h"
+#include "projection/clock.h"
 #include "projection/kept_gates.h"
 #include "projection/models_int.h"
 #include "projection/refused.h"
@@ -128,6 +129,7 @@ static void stop_others(struct fct_model *model, struct fct_acts *after)
         }
         if (build != NULL && !stays) {
             fct_mutex_lock(&build->models->lock);
+            fct_model_check(model);
             model->builds[i] = NULL;
             fct_mutex_unlock(&build->models->lock);
             fct_hosted_build_free(build);
@@ -207,43 +209,59 @@ static void restart_ended(struct fct_model *model)
     }
 }
 
+/* The builds of the acts, by role: those of |old| stay and leave |old|, others are created. Goes on
+ * after a failure, which leaves a place empty. */
+static factum_status choose_builds(struct factum_models *models, struct fct_model *model,
+                                   struct fct_hosted_build *old[FCT_MODEL_ROLES],
+                                   struct fct_hosted_build *next[FCT_MODEL_ROLES],
+                                   factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        struct fct_build_id id = *role_id(&model->acts, (enum fct_model_role)i);
+        next[i] = NULL;
+        for (unsigned k = 0; k < FCT_MODEL_ROLES && id.version != 0; k++) {
+            if (old[k] != NULL && same_build(old[k]->id, id)) {
+                next[i] = old[k];
+                old[k] = NULL;
+            }
+        }
+        if (next[i] == NULL && id.version != 0) {
+            factum_status made = fct_hosted_build_create(models, model, id, &next[i], err);
+            status = status == FACTUM_OK ? made : status;
+        }
+    }
+    return status;
+}
+
+/* Starts or stops the runner of |build|, as the acts say. */
+static factum_status match_runner(const struct factum_models *models, const struct fct_model *model,
+                                  struct fct_hosted_build *build, factum_error *err)
+{
+    if (model->acts.paused && build->runner != NULL) {
+        fct_hosted_build_stop(build);
+    } else if (!model->acts.paused && build->runner == NULL && !models->options.no_run) {
+        return fct_hosted_build_run(build, err);
+    }
+    return FACTUM_OK;
+}
+
 /* Creates the hosted builds of the acts and starts their runners; stops the runners if the
- * projection is paused. */
+ * projection is paused. Other threads see all places of the model change at once. */
 static factum_status match_runners(struct factum_models *models, struct fct_model *model,
                                    factum_error *err)
 {
     struct fct_hosted_build *old[FCT_MODEL_ROLES];
-    factum_status status = FACTUM_OK;
+    struct fct_hosted_build *next[FCT_MODEL_ROLES];
     memcpy(old, model->builds, sizeof old);
-    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) { /* not left early: |old| is freed afterwards */
-        struct fct_build_id id = *role_id(&model->acts, (enum fct_model_role)i);
-        struct fct_hosted_build *build = NULL;
-        for (unsigned k = 0; k < FCT_MODEL_ROLES && id.version != 0; k++) {
-            if (old[k] != NULL && same_build(old[k]->id, id)) {
-                build = old[k];
-                old[k] = NULL;
-            }
-        }
-        if (build == NULL && id.version != 0) {
-            factum_status made = fct_hosted_build_create(models, model, id, &build, err);
-            status = status == FACTUM_OK ? made : status;
-        }
-        fct_mutex_lock(&models->lock);
-        model->builds[i] = build;
-        fct_mutex_unlock(&models->lock);
-    }
+    factum_status status = choose_builds(models, model, old, next, err);
+    fct_mutex_lock(&models->lock);
+    memcpy(model->builds, next, sizeof next);
+    fct_model_check(model);
+    fct_mutex_unlock(&models->lock);
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
-        struct fct_hosted_build *build = model->builds[i];
-        if (build == NULL) {
-            continue;
-        }
-        if (i == FCT_ROLE_IN_USE) {
-            model->mode = build->definition->mode;
-        }
-        if (model->acts.paused && build->runner != NULL) {
-            fct_hosted_build_stop(build);
-        } else if (!model->acts.paused && build->runner == NULL && !models->options.no_run) {
-            factum_status started = fct_hosted_build_run(build, err);
+        if (next[i] != NULL) {
+            factum_status started = match_runner(models, model, next[i], err);
             status = status == FACTUM_OK ? started : status;
         }
     }
@@ -355,7 +373,7 @@ static factum_status commit_act(struct passing *pass, struct fct_acts *after, ui
  * waited for, because later acts wait for this one. */
 static bool waits_for_events(struct fct_model *model, const factum_event *event)
 {
-    int64_t now = (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+    int64_t now = fct_clock_ms();
     struct fct_hosted_build *build = model->builds[FCT_ROLE_IN_USE];
     struct fct_runner_status status;
     bool has = false;
@@ -444,9 +462,7 @@ static bool swaps_to_stopped(const struct passing *pass, const struct fct_act *a
         return false;
     }
     (void)fct_fail(why, FACTUM_FAILED,
-                   "version %" PRIu64
-                   " has stopped: %.120s; when that is mended, resume, then swap "
-                   "again",
+                   "version %" PRIu64 " has stopped: %.120s; repair that, resume, then swap again",
                    build->id.version, status.reason);
     return true;
 }
@@ -743,7 +759,7 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
     struct passing pass = {.models = models, .model = model};
     factum_error err = {.status = FACTUM_OK};
     set_settled(models, model, false);
-    factum_status status = fct_os_make_dir(fct_os_real(), models->dir, &err); /* if deleted */
+    factum_status status = fct_os_make_dir(models->os, models->dir, &err); /* if deleted */
     if (status == FACTUM_OK) {
         status = fct_model_open_file(models, model->name, true, !model->known, &pass.file, &err);
     }

@@ -75,16 +75,12 @@ static factum_status bind_at(struct fct_hosted_build *build, uint64_t position, 
                              struct fct_bound_event *event, factum_error *err)
 {
     struct fct_binder *binder;
-    factum_event_copy copy = {.memory = NULL};
-    factum_status status = factum_read_event(build->models->store, position, &copy, err);
-    if (status == FACTUM_OK) {
-        status = fct_binder_create(build->definition, &binder, err);
-        if (status == FACTUM_OK) {
-            status = fct_bind(binder, &copy.event, arena, event, err);
-            fct_binder_free(binder);
-        }
+    factum_status status = fct_binder_create(build->definition, &binder, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    factum_event_copy_free(&copy);
+    status = fct_source_bind_again(build->models->store, binder, position, arena, event, err);
+    fct_binder_free(binder);
     return status == FACTUM_OK && event->trouble != NULL
                ? fct_fail(err, FACTUM_INVALID, "%s", event->trouble)
                : status;

@@ -42,6 +42,15 @@ static const char *const model_probes[] = {
     "SELECT revision, reason FROM factum_refused",
 };
 
+/* Invariants 2 and 4 of model_file.h. */
+static void model_file_check(const struct fct_model_file *file)
+{
+    FCT_ASSERT(file->db != NULL);
+    FCT_ASSERT(file->write || file->sweeper == NULL);
+    FCT_ASSERT(file->sweep_at > 0);
+    FCT_ASSERT(file->wal_frames >= 0);
+}
+
 /* ---- its connection -------------------------------------------------------------------------- */
 
 /* Turns a failure of the file itself into CORRUPT with what to do; others stay as they are. */
@@ -137,8 +146,8 @@ static factum_status set_wal(struct fct_model_file *file, factum_error *err)
     }
     if (status == FACTUM_OK &&
         !(row && fct_slice_equal(fct_sqlite_text(statement, 0), FCT_SLICE("wal")))) {
-        status =
-            fct_fail(err, FACTUM_IO, "%s: the file system does not carry SQLite's WAL", file->path);
+        status = fct_fail(err, FACTUM_IO, "%s: the file system does not support SQLite's WAL",
+                          file->path);
     }
     (void)sqlite3_finalize(statement);
     if (status == FACTUM_OK) {
@@ -426,6 +435,7 @@ factum_status fct_model_file_open(const struct fct_model_file_options *options,
         fct_model_file_close(made);
         return status;
     }
+    model_file_check(made);
     *file = made;
     return FACTUM_OK;
 }
@@ -542,6 +552,7 @@ static bool sweep_locked(struct fct_model_file *file, int wait_ms)
 bool fct_model_file_sweep_now(struct fct_model_file *file, int wait_ms)
 {
     FCT_ASSERT(file->write);
+    model_file_check(file);
     if (file->path[0] == '\0' || sqlite3_get_autocommit(file->db) == 0 || !open_sweeper(file)) {
         return false;
     }
@@ -553,6 +564,7 @@ bool fct_model_file_sweep_now(struct fct_model_file *file, int wait_ms)
     }
     bool all = sweep_locked(file, wait_ms);
     (void)sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
+    model_file_check(file);
     return all;
 }
 

@@ -210,8 +210,8 @@ static factum_status run_query(struct asking *asking, const factum_rows *rows, u
 }
 
 /* The answer of a replay, which has everything up to its moment. */
-static factum_status answer_past(const struct asking *asking, uint64_t row_count,
-                                 factum_model_answer *answer)
+static void answer_past(const struct asking *asking, uint64_t row_count,
+                        factum_model_answer *answer)
 {
     factum_model_answer full = {.size = sizeof full, .row_count = row_count};
     full.status = (factum_build_status){
@@ -225,18 +225,17 @@ static factum_status answer_past(const struct asking *asking, uint64_t row_count
         .event_count = asking->at.event_count,
     };
     fct_sized_write(answer, &full, sizeof full);
-    return FACTUM_OK;
 }
 
 /* The snapshot contains everything that the build had before it was taken. So the answer never
  * names a later moment than that of its rows. */
-static factum_status answer_now(const struct asking *asking, uint64_t row_count,
-                                factum_model_answer *answer)
+static void answer_now(const struct asking *asking, uint64_t row_count, factum_model_answer *answer)
 {
     factum_model_answer full = {
         .size = sizeof full, .row_count = row_count, .status = asking->before};
     if (asking->as_of != NULL) {
-        return answer_past(asking, row_count, answer);
+        answer_past(asking, row_count, answer);
+        return;
     }
     if (full.status.place < asking->at.position) {
         full.status.place = asking->at.position;
@@ -244,7 +243,6 @@ static factum_status answer_now(const struct asking *asking, uint64_t row_count,
     full.status.place_created = asking->at.created;
     full.status.event_count = asking->at.event_count;
     fct_sized_write(answer, &full, sizeof full);
-    return FACTUM_OK;
 }
 
 static factum_status wait_first(struct factum_models *models, const factum_model_query *query,
@@ -300,6 +298,8 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
     factum_model_query query = {.size = sizeof query};
     struct asking asking;
     uint64_t row_count = 0;
+    factum_error own;
+    err = err == NULL ? &own : err;
     factum_status status = check_query(models, given, rows, answer, &query, err);
     if (status == FACTUM_OK) {
         status = wait_first(models, &query, answer, err);
@@ -324,7 +324,7 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
         }
         bool again = status == FACTUM_BUSY && asking.swapped && i < TRIES_MAX;
         if (status == FACTUM_OK && answer != NULL) {
-            status = answer_now(&asking, row_count, answer);
+            answer_now(&asking, row_count, answer);
         }
         fct_as_of_release(as_of);
         fct_hosted_build_release(asking.build);

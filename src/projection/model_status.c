@@ -7,7 +7,9 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
+#include "projection/clock.h"
 #include "projection/models_int.h"
+#include "projection/parked_table.h"
 
 #define POLL_MS INT64_C(20) /* how often to look at a model that another process runs */
 
@@ -23,15 +25,10 @@ const char *factum_build_state_name(factum_build_state state)
     return (size_t)state < sizeof state_names / sizeof state_names[0] ? state_names[state] : "";
 }
 
-static int64_t clock_ms(void)
-{
-    return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
-}
-
 /* The end of a wait in monotonic milliseconds; INT64_MAX: never. */
 static int64_t end_of(int64_t timeout_ms)
 {
-    int64_t now = clock_ms();
+    int64_t now = fct_clock_ms();
     return timeout_ms < 0 || timeout_ms > INT64_MAX - now ? INT64_MAX : now + timeout_ms;
 }
 
@@ -53,7 +50,7 @@ static factum_status look_into_file(const struct fct_hosted_build *build,
     if (found == FACTUM_OK) {
         status->checkpoint = row.checkpoint;
         status->place = row.checkpoint.position;
-        found = fct_model_parked_counts(file, row.name, &status->parked, err);
+        found = fct_parked_count(file->db, row.name, &status->parked, err);
     }
     fct_model_file_close(file);
     return found;
@@ -264,7 +261,7 @@ static bool has_looked(struct factum_models *models)
  */
 static bool wait_a_little(struct factum_models *models, uint32_t seen, int64_t until)
 {
-    int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();
+    int64_t left = until == INT64_MAX ? POLL_MS : until - fct_clock_ms();
     if (left > 0) {
         left = left < POLL_MS ? left : POLL_MS;
         (void)fct_word_wait(&models->changes, seen, (uint64_t)left * 1000000u);
@@ -434,7 +431,7 @@ factum_status factum_models_act_wait(factum_models *models, factum_slice model, 
         if (status != FACTUM_OK || (done && shows_act(models, model, revision))) {
             return status;
         }
-        int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();
+        int64_t left = until == INT64_MAX ? POLL_MS : until - fct_clock_ms();
         if (left <= 0) {
             (void)fct_fail(err, FACTUM_TIMEOUT,
                            "nobody has carried out revision %" PRIu64 " of %s yet", revision, name);

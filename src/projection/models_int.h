@@ -76,7 +76,6 @@ struct fct_model {
     bool pending;         /* an act waits for something: look again soon */
     uint64_t waits_at;    /* the revision of an act that waits for events, */
     int64_t waits_since;  /* and since when, in monotonic milliseconds; 0: none waits */
-    factum_projection_mode mode;
     struct fct_hosted_build *builds[FCT_MODEL_ROLES]; /* by role; NULL: none */
     uint64_t gate_drops;                              /* how often its query gates were dropped */
     char problem[256]; /* why the acts are not carried out; "": they are */
@@ -116,6 +115,8 @@ FCT_MUST_USE factum_status fct_models_open(factum_store *store,
                                            factum_error *err);
 /* The model |name|, or NULL. */
 struct fct_model *fct_models_find(struct factum_models *models, factum_slice name);
+/* Asserts invariants 1 and 2 of the model's places. With the lock. */
+void fct_model_check(const struct fct_model *model);
 /* Carries out the acts since the last one in the stream of |model|, and makes its runners match
  * them. On the host's thread. A failure is in model->problem. */
 void fct_model_catch_up(struct factum_models *models, struct fct_model *model);
@@ -158,10 +159,6 @@ FCT_MUST_USE factum_status fct_models_in_use(struct factum_models *models, factu
 /* Calls |each| for the parked events of |key| (empty: all) of this build, until it ends *go_on. */
 FCT_MUST_USE factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_slice key,
                                                    const factum_parked_each *each, bool *go_on,
-                                                   factum_error *err);
-/* The parked keys and events of |build|, its name in the file. */
-FCT_MUST_USE factum_status fct_model_parked_counts(struct fct_model_file *file, const char *build,
-                                                   struct fct_parked_counts *counts,
                                                    factum_error *err);
 /* Counts the models of mode sync. On the host's thread, after builds have changed. */
 void fct_models_count_sync(struct factum_models *models);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "os/thread.h"
 #include "projection/query_guard.h"
 
@@ -32,6 +33,13 @@ struct files_temp {
 static struct files_temp *files_temp_of(sqlite3_file *file)
 {
     return (struct files_temp *)(void *)file;
+}
+
+/* The invariants at the head of this file that take no walk. */
+static void files_temp_check(const struct files_temp *temp)
+{
+    FCT_ASSERT(temp->size <= temp->chunk_count * FILES_CHUNK_SIZE);
+    FCT_ASSERT(temp->chunk_count <= temp->chunk_room);
 }
 
 static void files_temp_keep(struct files_temp *temp, sqlite3_int64 chunk_count)
@@ -116,6 +124,7 @@ static int files_temp_write(sqlite3_file *file, const void *bytes, int len, sqli
     } source = {.from = bytes};
     files_temp_copy(temp, source.bytes, len, offset, true);
     temp->size = end > temp->size ? end : temp->size;
+    files_temp_check(temp);
     return SQLITE_OK;
 }
 
@@ -131,6 +140,7 @@ static int files_temp_truncate(sqlite3_file *file, sqlite3_int64 size)
         }
         temp->size = size;
     }
+    files_temp_check(temp);
     return SQLITE_OK;
 }
 

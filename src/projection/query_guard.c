@@ -136,12 +136,14 @@ void fct_query_guard_start(struct fct_query_guard *guard)
 void fct_query_guard_begin(struct fct_query_guard *guard)
 {
     FCT_ASSERT(guard_here == NULL);
+    FCT_ASSERT(guard->memory <= guard->memory_peak);
     guard_here = guard;
 }
 
 void fct_query_guard_end(struct fct_query_guard *guard)
 {
     FCT_ASSERT(guard_here == guard);
+    FCT_ASSERT(guard->memory <= guard->memory_peak);
     guard_here = NULL;
 }
 

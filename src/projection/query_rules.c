@@ -5,129 +5,7 @@
 #include <string.h>
 
 #include "core/slice.h"
-
-static const char *const rules_functions[] = {
-    "->",
-    "->>",
-    "abs",
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "avg",
-    "ceil",
-    "ceiling",
-    "char",
-    "coalesce",
-    "cos",
-    "cosh",
-    "count",
-    "cume_dist",
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "date",
-    "datetime",
-    "degrees",
-    "dense_rank",
-    "exp",
-    "first_value",
-    "floor",
-    "format",
-    "glob",
-    "group_concat",
-    "hex",
-    "ifnull",
-    "iif",
-    "instr",
-    "json",
-    "json_array",
-    "json_array_length",
-    "json_extract",
-    "json_group_array",
-    "json_group_object",
-    "json_insert",
-    "json_object",
-    "json_quote",
-    "json_remove",
-    "json_replace",
-    "json_set",
-    "json_type",
-    "json_valid",
-    "julianday",
-    "lag",
-    "last_value",
-    "lead",
-    "length",
-    "like",
-    "likelihood",
-    "likely",
-    "ln",
-    "log",
-    "log10",
-    "log2",
-    "lower",
-    "ltrim",
-    "max",
-    "min",
-    "mod",
-    "nth_value",
-    "ntile",
-    "nullif",
-    "percent_rank",
-    "pi",
-    "pow",
-    "power",
-    "printf",
-    "quote",
-    "radians",
-    "random",
-    "randomblob",
-    "rank",
-    "replace",
-    "round",
-    "row_number",
-    "rtrim",
-    "sign",
-    "sin",
-    "sinh",
-    "sqrt",
-    "strftime",
-    "substr",
-    "substring",
-    "sum",
-    "tan",
-    "tanh",
-    "time",
-    "total",
-    "trim",
-    "trunc",
-    "typeof",
-    "unicode",
-    "unixepoch",
-    "unlikely",
-    "upper",
-    "zeroblob",
-};
-
-static bool rules_function_allowed(const char *name)
-{
-    size_t low = 0;
-    size_t high = sizeof rules_functions / sizeof *rules_functions;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = sqlite3_stricmp(name, rules_functions[middle]);
-        if (order == 0) {
-            return true;
-        }
-        low = order > 0 ? middle + 1 : low;
-        high = order > 0 ? high : middle;
-    }
-    return false;
-}
+#include "projection/sql_functions.h"
 
 static bool rules_same(factum_slice name, const char *other)
 {
@@ -272,7 +150,7 @@ static int rules_authorize(void *data, int action, const char *first, const char
         }
         return rules_read(rules, first, second, inside);
     case SQLITE_FUNCTION:
-        if (second != NULL && rules_function_allowed(second)) {
+        if (second != NULL && fct_sql_function_allowed(second, FCT_SQL_IN_QUERY)) {
             return SQLITE_OK;
         }
         return rules_refuse_function(rules, second != NULL ? second : "without a name");

@@ -66,6 +66,19 @@ struct factum_resequencer {
     uint64_t dropped;
 };
 
+/* The invariants at the head of this file that take no walk. */
+static void reseq_check(const factum_resequencer *r)
+{
+    FCT_ASSERT(!r->busy);
+    FCT_ASSERT(r->held <= r->options.count_max);
+    FCT_ASSERT(r->held_size <= r->options.size_max);
+    FCT_ASSERT((r->held == 0) == (r->oldest == NULL));
+    FCT_ASSERT((r->held == 0) == (r->newest == NULL));
+    FCT_ASSERT((r->held == 0) == (r->heads[0] == NULL));
+    FCT_ASSERT(r->newest == NULL || r->oldest->arrived <= r->newest->arrived);
+    FCT_ASSERT(r->newest == NULL || r->newest->arrived <= r->now);
+}
+
 /* ---- the skip list --------------------------------------------------------------------------- */
 
 static int reseq_compare_keys(factum_slice a, factum_slice b)
@@ -389,6 +402,7 @@ static factum_status reseq_enter(factum_resequencer *r, int64_t now, factum_erro
                                   : "it cannot be called by a function that it calls");
     }
     r->now = now > r->now ? now : r->now;
+    reseq_check(r);
     return FACTUM_OK;
 }
 
@@ -412,7 +426,9 @@ factum_status factum_resequencer_give(factum_resequencer *resequencer, const fac
                         "most %d tags",
                         FACTUM_NAME_SIZE_MAX, FACTUM_TAGS_MAX);
     }
-    return reseq_take(resequencer, &full, err);
+    status = reseq_take(resequencer, &full, err);
+    reseq_check(resequencer);
+    return status;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -501,19 +517,21 @@ static bool reseq_is_late(const factum_resequencer *r)
            (uint64_t)r->now - (uint64_t)r->oldest->arrived >= (uint64_t)r->options.wait_max;
 }
 
-/* Parks the key of the oldest event, unless the event has its turn now or its release failed.
- * False: nothing has changed. */
+/* Parks the key of the oldest event, unless it has its turn now or its release failed. False:
+ * nothing has changed. */
 static bool reseq_park_late(factum_resequencer *r, struct reseq_run *run)
 {
     factum_error why;
-    if (reseq_drain(r, r->oldest, run) != FACTUM_OK) {
+    const uint64_t held = r->held;
+    struct reseq_node *oldest = r->oldest;
+    if (reseq_drain(r, oldest, run) != FACTUM_OK) {
         return false;
     }
-    if (r->look_all || !reseq_is_late(r)) {
+    if (r->held != held) { /* another key may be the oldest now: its turn was not asked for */
         return true;
     }
     factum_status status =
-        reseq_park_from(r, reseq_first_of(r, r->oldest->item.key), FACTUM_PARK_LATE, &why);
+        reseq_park_from(r, reseq_first_of(r, oldest->item.key), FACTUM_PARK_LATE, &why);
     if (status != FACTUM_OK) {
         reseq_run_failed(run, status, &why);
     }
@@ -542,6 +560,7 @@ factum_status factum_resequencer_run(factum_resequencer *resequencer, int64_t no
         }
     }
     r->look_all = run.status != FACTUM_OK;
+    reseq_check(r);
     return run.status;
 }
 

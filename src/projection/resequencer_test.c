@@ -317,6 +317,19 @@ TEST(what_another_key_never_releases_is_parked_at_the_bound)
     assert_int_equal(info_of(f).due, INT64_MAX);
 }
 
+TEST(each_late_key_is_asked_before_it_is_parked)
+{
+    F;
+    assert_status(give_at(f, 1, 5, 10), FACTUM_PENDING);
+    assert_status(give_at(f, 2, 5, 20), FACTUM_PENDING);
+    f->next[1] = 5; /* other programs have released what both waited for */
+    f->next[2] = 5;
+    assert_ok(run_at(f, 1000), f->err);
+    assert_released(f, 0, 1, 5);
+    assert_released(f, 1, 2, 5);
+    assert_int_equal(f->parked_count, 0);
+}
+
 /* ---- bounds ---------------------------------------------------------------------------------- */
 
 TEST(a_late_event_takes_its_key_along_in_order)
@@ -609,6 +622,7 @@ int main(void)
         CASE(any_order_within_the_bounds_comes_out_in_order),
         CASE(one_key_may_wait_for_another),
         CASE(what_another_key_never_releases_is_parked_at_the_bound),
+        CASE(each_late_key_is_asked_before_it_is_parked),
         CASE(a_late_event_takes_its_key_along_in_order),
         CASE(a_clock_that_goes_back_stands_still),
         CASE(a_full_buffer_parks_the_key_that_has_waited_longest),

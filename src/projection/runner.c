@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
@@ -20,12 +21,21 @@
 #include "os/thread.h"
 #include "projection/apply_int.h"
 #include "projection/batch.h"
+#include "projection/clock.h"
 #include "projection/source.h"
 
 #define PAUSE_FIRST_MS INT64_C(100) /* before the first retry of a failure that may pass */
 #define PAUSE_LAST_MS INT64_C(5000)
 #define QUIET_MS INT64_C(5000) /* how often the checkpoint moves past unwanted events */
 #define SOURCE_ARENA_MAX ((size_t)1 << 20)
+
+/* A call of fct_runner_do, on its stack until |done|. */
+struct runner_mail {
+    const struct fct_runner_work *work;
+    bool done;
+    factum_status status;
+    factum_error err;
+};
 
 struct fct_runner {
     struct fct_runner_options options;
@@ -49,18 +59,20 @@ struct fct_runner {
     factum_subscription *subscription; /* stopped to wake the thread */
     bool stop;
     bool ended;
-    const struct fct_runner_work *work;
-    factum_status work_status;
-    factum_error work_error;
+    factum_error end_error;   /* why, if |ended| */
+    struct runner_mail *mail; /* the mailbox: NULL or the work that waits or is being done */
     _Atomic uint32_t changes; /* change counter, for waiting threads */
 };
 
-/* ---- what others see ------------------------------------------------------------------------- */
-
-static int64_t now_ms(void)
+/* The invariants at the head of this file, on the runner's thread. */
+static void runner_check(const struct fct_runner *runner)
 {
-    return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+    FCT_ASSERT(!runner->taken || runner->target != NULL);
+    FCT_ASSERT(!runner->taken || runner->seen >= runner->applier.at.position);
+    FCT_ASSERT(runner->batch.count == 0 || runner->subscription != NULL);
 }
+
+/* ---- what others see ------------------------------------------------------------------------- */
 
 static void wake_waiters(struct fct_runner *runner)
 {
@@ -155,6 +167,8 @@ static factum_status check_checkpoint(struct fct_runner *runner, factum_error *e
 static factum_status open_target(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_target_opener *opener = &runner->options.opener;
+    FCT_ASSERT(!runner->taken);
+    FCT_ASSERT(runner->batch.count == 0);
     factum_status status =
         opener->open(opener->data, runner->options.definition, &runner->target, err);
     if (status != FACTUM_OK) {
@@ -180,7 +194,8 @@ static factum_status open_target(struct fct_runner *runner, factum_error *err)
         }
     }
     runner->retry_due = fct_parked_set_due(&runner->applier.parked);
-    runner->quiet_since = now_ms();
+    runner->quiet_since = fct_clock_ms();
+    runner_check(runner);
     return check_checkpoint(runner, err);
 }
 
@@ -191,6 +206,8 @@ static factum_status flush(struct fct_runner *runner, uint64_t place, factum_err
 {
     struct fct_batch *batch = &runner->batch;
     struct fct_checkpoint to = runner->applier.at;
+    runner_check(runner);
+    FCT_ASSERT(place >= to.position);
     to.position = place;
     if (batch->count > 0) {
         to.created = batch->events[batch->count - 1].created;
@@ -201,8 +218,9 @@ static factum_status flush(struct fct_runner *runner, uint64_t place, factum_err
     fct_batch_reset(batch);
     if (status == FACTUM_OK) {
         runner->seen = place;
-        runner->quiet_since = now_ms();
+        runner->quiet_since = fct_clock_ms();
         runner->retry_due = fct_parked_set_due(&runner->applier.parked);
+        runner_check(runner);
     }
     return status;
 }
@@ -211,13 +229,8 @@ static factum_status load_parked(void *data, uint64_t position, factum_arena *ar
                                  struct fct_bound_event *event, factum_error *err)
 {
     struct fct_runner *runner = data;
-    factum_event_copy copy = {.memory = NULL};
-    factum_status status = factum_read_event(runner->options.store, position, &copy, err);
-    if (status == FACTUM_OK) {
-        status = fct_bind(runner->batch.binder, &copy.event, arena, event, err);
-    }
-    factum_event_copy_free(&copy);
-    return status;
+    return fct_source_bind_again(runner->options.store, runner->batch.binder, position, arena,
+                                 event, err);
 }
 
 static factum_status retry_due(struct fct_runner *runner, factum_error *err)
@@ -239,12 +252,28 @@ static factum_status retry_all(struct fct_runner *runner, factum_error *err)
                            &runner->retry_due, err);
 }
 
+/* Empties the mailbox. */
+static void complete_work(struct fct_runner *runner, factum_status status, const factum_error *err)
+{
+    fct_mutex_lock(&runner->lock);
+    struct runner_mail *mail = runner->mail;
+    if (mail != NULL) {
+        FCT_ASSERT(!mail->done);
+        mail->status = status;
+        mail->err = *err;
+        mail->done = true;
+        runner->mail = NULL;
+    }
+    fct_mutex_unlock(&runner->lock);
+    wake_waiters(runner);
+}
+
 /* Does the work in the mailbox. */
 static factum_status do_work(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_parked_source source = {runner, load_parked};
     fct_mutex_lock(&runner->lock);
-    const struct fct_runner_work *work = runner->work;
+    const struct fct_runner_work *work = runner->mail == NULL ? NULL : runner->mail->work;
     fct_mutex_unlock(&runner->lock);
     if (work == NULL) {
         return FACTUM_OK;
@@ -252,12 +281,7 @@ static factum_status do_work(struct fct_runner *runner, factum_error *err)
     err->text[0] = '\0';
     factum_status status = work->run(work->data, &runner->applier, &source, wall_now(runner), err);
     runner->retry_due = fct_parked_set_due(&runner->applier.parked);
-    fct_mutex_lock(&runner->lock);
-    runner->work = NULL;
-    runner->work_status = status;
-    runner->work_error = *err;
-    fct_mutex_unlock(&runner->lock);
-    wake_waiters(runner);
+    complete_work(runner, status, err);
     return status == FACTUM_INVALID || status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
@@ -266,7 +290,7 @@ static factum_status do_work(struct fct_runner *runner, factum_error *err)
 static int64_t wait_ms(const struct fct_runner *runner)
 {
     if (runner->batch.count > 0) {
-        int64_t left = runner->batch_due - now_ms();
+        int64_t left = runner->batch_due - fct_clock_ms();
         return left > 0 ? left : 0;
     }
     if (runner->retry_due == 0) {
@@ -289,15 +313,16 @@ static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, 
 {
     uint64_t place = factum_subscription_checkpoint(runner->subscription);
     factum_status status = FACTUM_OK;
+    runner_check(runner);
     runner->caught_up = runner->caught_up || caught_up;
-    if (runner->batch.count > 0 && runner->batch_due > now_ms()) {
+    if (runner->batch.count > 0 && runner->batch_due > fct_clock_ms()) {
         return FACTUM_OK;
     }
     if (place < runner->seen) {
         place = runner->seen;
     }
     if (runner->batch.count > 0 ||
-        (place > runner->applier.at.position && now_ms() - runner->quiet_since >= QUIET_MS)) {
+        (place > runner->applier.at.position && fct_clock_ms() - runner->quiet_since >= QUIET_MS)) {
         status = flush(runner, place, err);
     }
     if (status == FACTUM_OK) {
@@ -314,7 +339,7 @@ static factum_status take_event(struct fct_runner *runner, const factum_event *e
                                 factum_error *err)
 {
     if (runner->batch.count == 0) {
-        runner->batch_due = now_ms() + runner->options.batch_wait_ms;
+        runner->batch_due = fct_clock_ms() + runner->options.batch_wait_ms;
     }
     factum_status status = fct_batch_add(&runner->batch, event, err);
     if (status == FACTUM_TOO_BIG) { /* apply the events before it first */
@@ -366,7 +391,7 @@ static factum_status subscribe(struct fct_runner *runner, factum_error *err)
     }
     fct_mutex_lock(&runner->lock);
     runner->subscription = subscription;
-    bool wanted = runner->stop || runner->work != NULL;
+    bool wanted = runner->stop || runner->mail != NULL;
     fct_mutex_unlock(&runner->lock);
     return wanted ? FACTUM_CANCELLED : FACTUM_OK;
 }
@@ -425,10 +450,10 @@ static bool may_pass(factum_status status)
 /* Sleeps until the time is over or the runner is stopped. */
 static void pause_for(struct fct_runner *runner, int64_t milliseconds)
 {
-    int64_t until = now_ms() + milliseconds;
+    int64_t until = fct_clock_ms() + milliseconds;
     for (;;) {
         uint32_t seen = atomic_load(&runner->changes);
-        int64_t left = until - now_ms();
+        int64_t left = until - fct_clock_ms();
         if (left <= 0 || is_stopping(runner)) {
             return;
         }
@@ -446,13 +471,16 @@ static void log_state(const struct fct_runner *runner, const char *id, const cha
 /* Completes waiting work that was not done. FAILED: no later work is accepted either. */
 static void refuse_work(struct fct_runner *runner, factum_status status, const char *why)
 {
-    fct_mutex_lock(&runner->lock);
-    runner->work = NULL;
-    runner->ended = status == FACTUM_FAILED;
-    runner->work_status = fct_fail(&runner->work_error, status, "the projection does not run: %s",
-                                   why[0] != '\0' ? why : "it was stopped");
-    fct_mutex_unlock(&runner->lock);
-    wake_waiters(runner);
+    factum_error err;
+    (void)fct_fail(&err, status, "the projection does not run: %s",
+                   why[0] != '\0' ? why : "it was stopped");
+    if (status == FACTUM_FAILED) {
+        fct_mutex_lock(&runner->lock);
+        runner->ended = true;
+        runner->end_error = err;
+        fct_mutex_unlock(&runner->lock);
+    }
+    complete_work(runner, status, &err);
 }
 
 /* Shows the checkpoint, which the breaker may have moved back. */
@@ -562,42 +590,49 @@ void fct_runner_stop(struct fct_runner *runner)
     destroy(runner);
 }
 
+/* Puts |mail| into the mailbox, after the work of other callers. */
+static factum_status post_work(struct fct_runner *runner, struct runner_mail *mail,
+                               factum_error *err)
+{
+    for (;;) {
+        uint32_t seen = atomic_load(&runner->changes);
+        fct_mutex_lock(&runner->lock);
+        const bool ended = runner->ended;
+        const bool posted = !ended && runner->mail == NULL;
+        if (ended) {
+            *err = runner->end_error;
+        } else if (posted) {
+            runner->mail = mail;
+            wake_runner(runner);
+        }
+        fct_mutex_unlock(&runner->lock);
+        if (ended || posted) {
+            return ended ? FACTUM_FAILED : FACTUM_OK;
+        }
+        (void)fct_word_wait(&runner->changes, seen, UINT64_MAX);
+    }
+}
+
 factum_status fct_runner_do(struct fct_runner *runner, const struct fct_runner_work *work,
                             factum_error *err)
 {
-    for (;;) { /* one work at a time */
-        uint32_t seen = atomic_load(&runner->changes);
-        fct_mutex_lock(&runner->lock);
-        bool free = runner->work == NULL && !runner->ended;
-        bool ended = runner->ended;
-        if (free) {
-            runner->work = work;
-            wake_runner(runner);
-        }
-        if (ended && err != NULL) {
-            *err = runner->work_error;
-        }
-        fct_mutex_unlock(&runner->lock);
-        if (ended) {
-            return FACTUM_FAILED;
-        }
-        if (free) {
-            break;
-        }
-        (void)fct_word_wait(&runner->changes, seen, UINT64_MAX);
+    struct runner_mail mail = {.work = work};
+    factum_status status = post_work(runner, &mail, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
     for (;;) {
         uint32_t seen = atomic_load(&runner->changes);
         fct_mutex_lock(&runner->lock);
-        bool done = runner->work != work;
-        factum_status status = runner->work_status;
-        if (done && status < FACTUM_OK && err != NULL) {
-            *err = runner->work_error;
-        }
+        const bool done = mail.done;
         fct_mutex_unlock(&runner->lock);
         if (done) {
-            return status;
+            break;
         }
         (void)fct_word_wait(&runner->changes, seen, UINT64_MAX);
     }
+    if (mail.status < FACTUM_OK) {
+        *err = mail.err;
+    }
+    return mail.status;
 }

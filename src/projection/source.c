@@ -183,3 +183,18 @@ factum_status fct_source_behind(const struct fct_source *source, factum_store *s
     }
     return FACTUM_OK;
 }
+
+/* ---- parked events --------------------------------------------------------------------------- */
+
+factum_status fct_source_bind_again(factum_store *store, struct fct_binder *binder,
+                                    uint64_t position, factum_arena *arena,
+                                    struct fct_bound_event *bound, factum_error *err)
+{
+    factum_event_copy copy = {.memory = NULL};
+    factum_status status = factum_read_event(store, position, &copy, err);
+    if (status == FACTUM_OK) {
+        status = fct_bind(binder, &copy.event, arena, bound, err);
+    }
+    factum_event_copy_free(&copy);
+    return status;
+}

@@ -2,7 +2,7 @@
 #ifndef FCT_PROJECTION_SOURCE_H
 #define FCT_PROJECTION_SOURCE_H
 
-#include "projection/definition.h"
+#include "projection/bind.h"
 
 /* A request and what it points to. The definition must outlive it. Must not be copied. */
 struct fct_source {
@@ -33,5 +33,10 @@ FCT_MUST_USE factum_status fct_source_first(const struct fct_source *source, fac
 #define FCT_BEHIND_MAX UINT64_C(10000)
 FCT_MUST_USE factum_status fct_source_behind(const struct fct_source *source, factum_store *store,
                                              uint64_t after, uint64_t *events, factum_error *err);
+/* Reads the event at |position| again and binds it into |bound|, in |arena|. Errors: NOT_FOUND (the
+ * store does not have it any more); otherwise as factum_read_event and fct_bind. */
+FCT_MUST_USE factum_status fct_source_bind_again(factum_store *store, struct fct_binder *binder,
+                                                 uint64_t position, factum_arena *arena,
+                                                 struct fct_bound_event *bound, factum_error *err);
 
 #endif

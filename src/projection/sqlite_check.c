@@ -17,6 +17,7 @@
 #include "core/slice.h"
 #include "projection/definition_int.h"
 #include "projection/lint.h"
+#include "projection/sql_functions.h"
 
 /* Of the tables in memory. Messages are printed without it: no name of a definition contains "__".
  */
@@ -39,91 +40,6 @@ struct check {
     char name[FACTUM_PROJECTION_NAME_MAX + 1];
     unsigned asked;
 };
-
-/* ---- functions ------------------------------------------------------------------------------- */
-
-static const char *const check_functions[] = {
-    "->",
-    "->>",
-    "abs",
-    "avg",
-    "ceil",
-    "ceiling",
-    "char",
-    "coalesce",
-    "count",
-    "cume_dist",
-    "dense_rank",
-    "first_value",
-    "floor",
-    "format",
-    "glob",
-    "group_concat",
-    "hex",
-    "ifnull",
-    "iif",
-    "instr",
-    "json",
-    "json_array",
-    "json_array_length",
-    "json_extract",
-    "json_group_array",
-    "json_group_object",
-    "json_insert",
-    "json_object",
-    "json_patch",
-    "json_quote",
-    "json_remove",
-    "json_replace",
-    "json_set",
-    "json_type",
-    "json_valid",
-    "lag",
-    "last_value",
-    "lead",
-    "length",
-    "like",
-    "likelihood",
-    "likely",
-    "lower",
-    "ltrim",
-    "max",
-    "min",
-    "mod",
-    "nth_value",
-    "ntile",
-    "nullif",
-    "percent_rank",
-    "printf",
-    "quote",
-    "rank",
-    "replace",
-    "round",
-    "row_number",
-    "rtrim",
-    "sign",
-    "sqrt",
-    "substr",
-    "substring",
-    "sum",
-    "total",
-    "trim",
-    "trunc",
-    "typeof",
-    "unicode",
-    "unlikely",
-    "upper",
-};
-
-bool fct_sqlite_function_allowed(const char *function)
-{
-    for (size_t i = 0; i < sizeof check_functions / sizeof check_functions[0]; i++) {
-        if (sqlite3_stricmp(function, check_functions[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* ---- the authorizer -------------------------------------------------------------------------- */
 
@@ -169,8 +85,8 @@ static int check_read(struct check *check, const char *table, const char *column
     if (check->what == CHECK_CREATE && check_begins(table, "sqlite_")) {
         return SQLITE_OK; /* creating a table reads the schema */
     }
-    return check_deny(check, table, "%s is no table of this definition: create it in \"tables\"%s",
-                      "");
+    return check_deny(check, table,
+                      "%s is not a table of this definition: create it in \"tables\"%s", "");
 }
 
 static int check_write(struct check *check, const char *table)
@@ -182,12 +98,12 @@ static int check_write(struct check *check, const char *table)
     return check->what == CHECK_QUERY
                ? check_deny(check, table, "a query reads only, and this one writes to %s%s", "")
                : check_deny(check, table,
-                            "%s is no table of this definition: create it in \"tables\"%s", "");
+                            "%s is not a table of this definition: create it in \"tables\"%s", "");
 }
 
 static int check_function(struct check *check, const char *function)
 {
-    if (fct_sqlite_function_allowed(function)) {
+    if (fct_sql_function_allowed(function, FCT_SQL_IN_DEFINITION)) {
         return SQLITE_OK;
     }
     return check_deny(check, function,

@@ -16,7 +16,5 @@
  * NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_sqlite_check(const struct fct_definition *definition,
                                             factum_error *err);
-/* May a definition call |function|? */
-bool fct_sqlite_function_allowed(const char *function);
 
 #endif

@@ -16,6 +16,8 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "os/os.h"
+#include "projection/clock.h"
+#include "projection/parked_table.h"
 #include "projection/sqlite_status.h"
 
 #define LOOK_STEPS 20000                      /* a fraction of a millisecond */
@@ -32,13 +34,10 @@
     X(RISE, "UPDATE factum_checkpoint SET epoch = epoch + 1 WHERE name = ?1")                      \
     X(READ, "SELECT position, epoch, created, event_count, token FROM factum_checkpoint"           \
             " WHERE name = ?1")                                                                    \
-    X(COUNT, "SELECT count(DISTINCT key), count(*) FROM factum_parked WHERE build = ?1")           \
-    X(PARKED, "SELECT key, position, type, reason, attempts, next_attempt, since"                  \
-              " FROM factum_parked WHERE build = ?1 AND position > ?2"                             \
-              " ORDER BY position LIMIT ?3")                                                       \
-    X(PARKED_OF, "SELECT key, position, type, reason, attempts, next_attempt, since"               \
-                 " FROM factum_parked WHERE build = ?1 AND position > ?2 AND key = ?4"             \
-                 " ORDER BY position LIMIT ?3")                                                    \
+    X(PARKED, "SELECT " FCT_PARKED_COLUMNS " FROM factum_parked WHERE build = ?1"                  \
+              " AND position > ?2 ORDER BY position LIMIT ?3")                                     \
+    X(PARKED_OF, "SELECT " FCT_PARKED_COLUMNS " FROM factum_parked WHERE build = ?1"               \
+                 " AND position > ?2 AND key = ?4 ORDER BY position LIMIT ?3")                     \
     X(PARK, "INSERT OR REPLACE INTO factum_parked VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")        \
     X(UNPARK, "DELETE FROM factum_parked WHERE build = ?1 AND position = ?2")                      \
     X(UNPARK_AFTER, "DELETE FROM factum_parked WHERE build = ?1 AND position > ?2")
@@ -378,7 +377,7 @@ static int look_whether_to_end(void *data)
     if (!t->applying) {
         return 0;
     }
-    int64_t now = (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+    int64_t now = fct_clock_ms();
     if (t->since_ms == 0) {
         t->since_ms = now;
     }
@@ -495,47 +494,22 @@ static factum_status target_apply(struct fct_target *target, const struct fct_bo
 
 /* ---- parked events --------------------------------------------------------------------------- */
 
-static factum_status target_parked_counts(struct fct_target *target,
-                                          struct fct_parked_counts *counts, factum_error *err)
+static bool copy_text(factum_arena *arena, factum_slice *text)
 {
-    struct sqlite_target *t = sqlite_target_of(target);
-    sqlite3_stmt *count = own_of(t, OWN_COUNT);
-    bool row;
-    *counts = (struct fct_parked_counts){0};
-    factum_status status = fct_sqlite_step(count, "counting parked events", &row, err);
-    if (status == FACTUM_OK && row) {
-        counts->keys = (uint64_t)sqlite3_column_int64(count, 0);
-        counts->events = (uint64_t)sqlite3_column_int64(count, 1);
-        (void)sqlite3_reset(count);
-    }
-    return status;
-}
-
-static factum_status copy_text(sqlite3_stmt *row, int column, factum_arena *arena,
-                               factum_slice *copy, factum_error *err)
-{
-    factum_slice text = fct_sqlite_text(row, column);
-    *copy = factum_arena_copy(arena, text);
-    if (copy->len != text.len) {
-        return fct_fail(err, factum_arena_status(arena), "reading parked events: no room");
-    }
-    return FACTUM_OK;
+    const size_t len = text->len;
+    *text = factum_arena_copy(arena, *text);
+    return text->len == len;
 }
 
 static factum_status copy_parked(sqlite3_stmt *row, factum_arena *arena,
                                  struct fct_parked_row *parked, factum_error *err)
 {
-    *parked = (struct fct_parked_row){
-        .position = (uint64_t)sqlite3_column_int64(row, 1),
-        .attempts = (uint64_t)sqlite3_column_int64(row, 4),
-        .next_attempt = sqlite3_column_int64(row, 5),
-        .since = sqlite3_column_int64(row, 6),
-    };
-    factum_status status = copy_text(row, 0, arena, &parked->key, err);
-    if (status == FACTUM_OK) {
-        status = copy_text(row, 2, arena, &parked->type, err);
+    *parked = fct_parked_row_at(row);
+    if (!copy_text(arena, &parked->key) || !copy_text(arena, &parked->type) ||
+        !copy_text(arena, &parked->reason)) {
+        return fct_fail(err, factum_arena_status(arena), "reading parked events: no room");
     }
-    return status == FACTUM_OK ? copy_text(row, 3, arena, &parked->reason, err) : status;
+    return FACTUM_OK;
 }
 
 /* Adds the row to an array that doubles; the arena frees the old copies. */
@@ -744,7 +718,6 @@ static const struct fct_target_ops sqlite_target_ops = {
     .release = target_release,
     .back_to = target_back_to,
     .apply = target_apply,
-    .parked_counts = target_parked_counts,
     .parked_read = target_parked_read,
     .park = target_park,
     .unpark = target_unpark,

@@ -1,5 +1,6 @@
 /* sqlite_target_test.c - batches, fencing, savepoints, parked events, and the file after a kill.
  * Layer: projection. */
+#include "projection/parked_table.h"
 #include "projection/sqlite_target.h"
 
 #include <signal.h>
@@ -436,7 +437,7 @@ static void parked_events_are_kept_by_key_and_position(void **state)
         park(f, "k3", 100 + i, "");
     }
     commit(f);
-    assert_ok(f->target->ops->parked_counts(f->target, &counts, &f->err), f->err);
+    assert_ok(fct_parked_count(f->model->file->db, "orders__v1", &counts, &f->err), f->err);
     assert_int_equal(counts.keys, 4);
     assert_int_equal(counts.events, 43);
     assert_int_equal(parked(f, NULL, 0, 1000, &arena, &rows), 43);
@@ -482,7 +483,7 @@ static void another_builds_parked_events_are_not_ours(void **state)
     begin(f, 1);
     assert_ok(f->target->ops->unpark_after(f->target, 0, &f->err), f->err);
     commit(f);
-    assert_ok(f->target->ops->parked_counts(f->target, &counts, &f->err), f->err);
+    assert_ok(fct_parked_count(f->model->file->db, "orders__v1", &counts, &f->err), f->err);
     assert_int_equal(counts.events, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM factum_parked"), 1);
 }

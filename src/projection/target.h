@@ -62,11 +62,8 @@ struct fct_target_ops {
     /* Runs the statements of the event. */
     factum_status (*apply)(struct fct_target *target, const struct fct_bound_event *event,
                            factum_error *err);
-    /* Parked events. All but the first two need a transaction. */
-    factum_status (*parked_counts)(struct fct_target *target, struct fct_parked_counts *counts,
-                                   factum_error *err);
     /* The parked rows after |after| in the order of positions, of |key| or (NULL) of all, copied
-     * into |arena|; at most |max|. */
+     * into |arena|; at most |max|. Parking and unparking need a transaction, reading does not. */
     factum_status (*parked_read)(struct fct_target *target, const factum_slice *key, uint64_t after,
                                  size_t max, factum_arena *arena, struct fct_parked_row **rows,
                                  size_t *count, factum_error *err);

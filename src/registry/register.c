@@ -9,7 +9,7 @@
  * Invariants:
  *  1. |checker| exists if and only if the schema was compiled.
  *  2. Only checked events are at or before |proven_place|, if |proven|.
- *  3. |proven_events| is at most |seen|.
+ *  3. After a pass without a failure, |proven_events| of the answer is at most |seen|.
  */
 #include <factum/registry.h>
 
@@ -19,6 +19,7 @@
 
 #include "codec/json.h"
 #include "codec/sha256.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
@@ -72,7 +73,7 @@ static factum_status read_register_options(struct registering *work,
                                 err);
     }
     if (status == FACTUM_OK && (unsigned)work->options.proof > FACTUM_SCHEMA_PROOF_NONE) {
-        return fct_fail(err, FACTUM_INVALID, "schemas: %d is no kind of proof",
+        return fct_fail(err, FACTUM_INVALID, "schemas: %d is not a kind of proof",
                         (int)work->options.proof);
     }
     if (status == FACTUM_OK && work->options.after != 0 &&
@@ -237,8 +238,10 @@ static factum_status prove(struct registering *work, factum_error *err)
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(work->schema != NULL && work->checker != NULL);
     status = prove_all(work, cursor, err);
     if (status == FACTUM_OK) {
+        FCT_ASSERT(work->answer.proven_events <= work->seen);
         work->proven = true;
         work->proven_place = factum_cursor_place(cursor);
     }

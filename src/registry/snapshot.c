@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/sized.h"
@@ -51,6 +52,16 @@ static bool grow(const struct fct_mem *mem, void *items, size_t count, size_t *c
     *block = grown;
     *capacity = wanted;
     return true;
+}
+
+/* The invariants in snapshot.h. */
+static void snapshot_check(const struct factum_schemas *schemas)
+{
+    FCT_ASSERT(schemas->version_count <= schemas->version_capacity);
+    FCT_ASSERT(schemas->mode_count <= schemas->mode_capacity);
+    FCT_ASSERT((schemas->newest_slots & (schemas->newest_slots - 1)) == 0);
+    FCT_ASSERT(2 * schemas->subject_count <= schemas->newest_slots);
+    FCT_ASSERT(schemas->subject_count <= schemas->version_count);
 }
 
 /* The slot of |subject|, or the free one for it. */
@@ -139,6 +150,7 @@ static factum_status add_version(struct factum_schemas *schemas,
         return snapshot_no_memory(err);
     }
     uint32_t *slot = newest_slot(schemas, event->subject_text);
+    FCT_ASSERT(*slot <= schemas->version_count);
     schemas->subject_count += *slot == 0 ? 1 : 0;
     *slot = (uint32_t)schemas->version_count + 1;
     schemas->versions[schemas->version_count++] = (factum_schema_version){
@@ -152,6 +164,7 @@ static factum_status add_version(struct factum_schemas *schemas,
         .after = event->after,
         .created = created,
     };
+    snapshot_check(schemas);
     return FACTUM_OK;
 }
 
@@ -159,6 +172,7 @@ static factum_status add_event(struct factum_schemas *schemas, const factum_even
                                factum_error *err)
 {
     struct fct_registry_event event;
+    snapshot_check(schemas);
     schemas->exists = true;
     schemas->revision = stored->revision;
     const uint8_t *copy = keep(schemas, stored->data);

@@ -180,7 +180,7 @@ static factum_status compile_type(struct emit *emit)
         uint8_t before = emit->types;
         status = type_bit(emit, at);
         if (status == FACTUM_OK && emit->types == before) {
-            status = FAIL(emit, at, "stands twice");
+            status = FAIL(emit, at, "appears twice");
         }
     }
     return status;
@@ -443,7 +443,7 @@ static factum_status table_required(struct emit *emit, struct fct_table *table)
             status = table_add(emit, table, text, &number);
         }
         if (status == FACTUM_OK && member_at(emit, number)->required != FCT_RULE_NONE) {
-            status = FAIL(emit, at, "stands twice");
+            status = FAIL(emit, at, "appears twice");
         }
         if (status == FACTUM_OK) {
             member_at(emit, number)->required = count++;

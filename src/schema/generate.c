@@ -101,7 +101,7 @@ static factum_status check_request(const struct fct_gen *gen,
         status = check_name(gen, "an event type", request->schemas[i].type);
         for (size_t k = 0; status == FACTUM_OK && k < i; k++) {
             if (fct_slice_equal(request->schemas[i].type, request->schemas[k].type)) {
-                status = fct_fail(gen->err, FACTUM_INVALID, "the event type %.*s stands twice",
+                status = fct_fail(gen->err, FACTUM_INVALID, "the event type %.*s appears twice",
                                   FCT_FMT(request->schemas[i].type));
             }
         }

@@ -142,7 +142,7 @@ static void requests_that_make_no_sense_are_refused(void **state)
     request.schemas = two;
     request.schema_count = 2;
     assert_status(fct_generate(&request, fct_mem_heap(), &generated, &err), FACTUM_INVALID);
-    assert_text(err, "the event type T stands twice");
+    assert_text(err, "the event type T appears twice");
     assert_status(run("", "T", "{}"), FACTUM_INVALID);
     assert_status(run("a\xff", "T", "{}"), FACTUM_INVALID);
     assert_text(err, "a category is a text in UTF-8");

@@ -230,7 +230,7 @@ static factum_status note_anchor(struct fct_build *build, const struct visit *vi
     struct fct_name *name = fct_names_at(&build->program->places, entry);
     if (name->value != FCT_NAMES_NONE && name->value != visit->rule) {
         return fct_build_fail(build, place, FACTUM_INVALID,
-                              "the anchor stands twice in one resource");
+                              "the anchor appears twice in one resource");
     }
     name->value = visit->rule;
     name->more |= dynamic ? 1 : 0;

@@ -8,10 +8,14 @@
  *
  * A pattern is parsed in full and written again for PCRE2's interpreter. No byte reaches PCRE2
  * unparsed, so no pattern has a meaning that ECMA-262 does not give it. Four valid things are
- * refused as UNSUPPORTED, each by name: - a look-behind whose alternatives have no fixed length; -
- * a back-reference inside a look-behind; - a back-reference to a group that a repetition may leave
- * with another value than in ECMA-262 (there a repetition forgets its groups whenever it begins
- * again, and in PCRE2 it does not); - a Unicode property or script that this PCRE2 does not know.
+ * refused as UNSUPPORTED, each by name:
+ *
+ *   - a look-behind whose alternatives have no fixed length;
+ *   - a back-reference inside a look-behind;
+ *   - a back-reference to a group that a repetition may leave with another value than in ECMA-262
+ *     (there a repetition forgets its groups whenever it begins again, and in PCRE2 it does not);
+ *   - a Unicode property or script that this PCRE2 does not know.
+ *
  * Properties have the values of PCRE2's version of Unicode.
  *
  * Two things are counted for the whole search. Steps are PCRE2's, whose own count begins again at

@@ -203,7 +203,7 @@ factum_status fct_registry_event_parse(factum_slice type, factum_slice data,
     *event = (struct fct_registry_event){.version = 0};
     if (!is_mode && !fct_slice_equal(type, FCT_SLICE(FCT_SCHEMA_REGISTERED))) {
         return fct_fail(err, FACTUM_INVALID,
-                        "%.*s is no event of the schema registry: use factum_schema_register",
+                        "%.*s is not an event of the schema registry: use factum_schema_register",
                         FCT_FMT(type));
     }
     for (size_t i = 0; i < MEMBER_COUNT; i++) {

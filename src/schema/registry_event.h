@@ -1,8 +1,11 @@
 /* registry_event.h - the events of the schema registry, as structs and back. Layer: schema. Pure.
  *
- * The registry is the stream "$schemas", with two types of event: $SchemaRegistered  {"subject",
- * "version", "id", "hash", "proof", "after", "schema"} $SchemaModeSet     {"subject", "mode"} A
- * subject is what a schema or a mode is for: "TYPE", "CATEGORY/TYPE" or, for a mode only,
+ * The registry is the stream "$schemas", with two types of event:
+ *
+ *     $SchemaRegistered  {"subject", "version", "id", "hash", "proof", "after", "schema"}
+ *     $SchemaModeSet     {"subject", "mode"}
+ *
+ * A subject is what a schema or a mode is for: "TYPE", "CATEGORY/TYPE" or, for a mode only,
  * "CATEGORY/". It is divided at its first slash, so a type that contains a slash needs its
  * category. Format: docs/formats.md.
  */

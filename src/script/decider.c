@@ -4,11 +4,15 @@
  * sandbox that no other call uses (a box); release() gives the box back. Lua's results come as JSON
  * and are parsed as such.
  *
- * Invariants: 1. A box belongs to one state, or to one call, or is idle. 2. decide and query get
- * copies of the state and of initial. 3. An idle box has no state and no garbage, so that a call
- * has the same result in a used box as in a fresh one. 4. A box whose script was stopped or has
- * failed has lost its state: it is |broken| until it is released, and calls that need the state
- * fail. 5. At most IDLE_MAX boxes are idle; |idle_bytes| is the sum of their sizes.
+ * Invariants:
+ *  1. A box belongs to one state, or to one call, or is idle.
+ *  2. decide and query get copies of the state and of initial.
+ *  3. An idle box has no state and no garbage, so that a call has the same result in a used box as
+ *     in a fresh one.
+ *  4. A box whose script was stopped or has failed has lost its state: it is |broken| until it is
+ *     released, and calls that need the state fail.
+ *  5. |idle_count| boxes are idle, at most IDLE_MAX. |idle_size| is the sum of their sizes, at most
+ *     IDLE_BYTES_MAX.
  */
 #include <string.h>
 
@@ -83,6 +87,15 @@ struct fct_sandbox_options fct_lua_options(const factum_script *script)
     };
 }
 
+/* Invariant 5. With the lock. */
+static void boxes_check(const struct lua_decider *owner)
+{
+    FCT_ASSERT(owner->idle_count <= IDLE_MAX);
+    FCT_ASSERT(owner->idle_size <= IDLE_BYTES_MAX);
+    FCT_ASSERT((owner->idle == NULL) == (owner->idle_count == 0));
+    FCT_ASSERT((owner->idle == NULL) == (owner->idle_size == 0));
+}
+
 static factum_status take_box(struct lua_decider *owner, struct lua_box **box, factum_error *err)
 {
     fct_mutex_lock(&owner->lock);
@@ -92,6 +105,7 @@ static factum_status take_box(struct lua_decider *owner, struct lua_box **box, f
         owner->idle_count--;
         owner->idle_size -= taken->size;
     }
+    boxes_check(owner);
     fct_mutex_unlock(&owner->lock);
     if (taken == NULL) {
         taken = fct_mem_zalloc(owner->mem, 1, sizeof *taken);
@@ -147,6 +161,7 @@ static void give_box(struct lua_decider *owner, struct lua_box *box)
         owner->idle_count++;
         owner->idle_size += box->size;
     }
+    boxes_check(owner);
     fct_mutex_unlock(&owner->lock);
     if (!keep) {
         free_box(owner, box);
@@ -387,7 +402,7 @@ static char *text_of(const struct answer *answer, uint32_t value, const char *wh
 {
     size_t len = 0;
     if (value == FACTUM_JSON_NONE || factum_json_kind_of(answer->json, value) != FACTUM_JSON_TEXT) {
-        factum_arena_fail(answer->arena, FACTUM_INVALID, "%s is missing or no text", what);
+        factum_arena_fail(answer->arena, FACTUM_INVALID, "%s is missing or not a text", what);
         return NULL;
     }
     size_t size = (size_t)factum_json_at(answer->json, value)->len + 1;
@@ -453,7 +468,7 @@ static bool emit_event(const struct answer *answer, uint32_t value)
     const factum_json *json = answer->json;
     if (factum_json_kind_of(json, value) != FACTUM_JSON_OBJECT) {
         factum_arena_fail(answer->arena, FACTUM_INVALID,
-                          "decide returned a list with something that is no event in it");
+                          "decide returned a list with something that is not an event in it");
         return false;
     }
     if (!knows_members(answer, value, "type data stream tags ")) {
@@ -681,7 +696,7 @@ static int check_script(lua_State *lua)
     lua_pop(lua, 1);
     int type = lua_getfield(lua, -1, "query");
     if (type != LUA_TNIL && type != LUA_TFUNCTION) {
-        return luaL_error(lua, "query is no function");
+        return luaL_error(lua, "query is not a function");
     }
     *has_query = type == LUA_TFUNCTION;
     return 0;

@@ -160,14 +160,15 @@ static void a_script_that_fails_writes_nothing(void **state)
     fails(&f, "Withdraw", "{}", FACTUM_INVALID, "account.lua:13: attempt to compare");
     fails(&f, "Nothing", "{", FACTUM_INVALID, "the command's data: not valid JSON");
     fails(&f, "Strange", "{\"v\":5}", FACTUM_INVALID, "neither an event");
-    fails(&f, "Strange", "{\"v\":[5]}", FACTUM_INVALID, "no event in it");
+    fails(&f, "Strange", "{\"v\":[5]}", FACTUM_INVALID, "not an event in it");
     fails(&f, "Strange", "{\"v\":{\"typ\":\"A\"}}", FACTUM_INVALID, "what is \"typ\"?");
     fails(&f, "Strange", "{\"v\":{\"data\":{}}}", FACTUM_INVALID, "type is missing");
-    fails(&f, "Strange", "{\"v\":{\"type\":5}}", FACTUM_INVALID, "type is missing or no text");
+    fails(&f, "Strange", "{\"v\":{\"type\":5}}", FACTUM_INVALID, "type is missing or not a text");
     fails(&f, "Strange", "{\"v\":{\"type\":\"a\\u0000\"}}", FACTUM_INVALID, "character");
     fails(&f, "Strange", "{\"v\":{\"reject\":\"x\",\"type\":\"A\"}}", FACTUM_INVALID,
           "what is \"type\"?");
-    fails(&f, "Strange", "{\"v\":{\"reject\":5}}", FACTUM_INVALID, "reject is missing or no text");
+    fails(&f, "Strange", "{\"v\":{\"reject\":5}}", FACTUM_INVALID,
+          "reject is missing or not a text");
     fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"tags\":\"x\"}}", FACTUM_INVALID,
           "tags are a list");
     fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"stream\":\"other-1\"}}", FACTUM_INVALID,
@@ -190,8 +191,9 @@ static void a_script_that_lacks_something_is_refused(void **state)
         {"", "there is no function evolve"},
         {"function evolve() end", "there is no function decide"},
         {"function evolve() end function decide() end", "there is no initial"},
-        {"initial = function() end function evolve() end function decide() end", "no JSON"},
-        {"initial = {} function evolve() end function decide() end query = 1", "query"},
+        {"initial = function() end function evolve() end function decide() end", "not JSON"},
+        {"initial = {} function evolve() end function decide() end query = 1",
+         "query is not a function"},
         {"initial = = 1", "account.lua:1: unexpected symbol"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

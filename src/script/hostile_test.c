@@ -275,7 +275,7 @@ static void errors_are_told_whatever_they_are(void **state)
     stops("function run( return end", "s.lua:1:", "expected");
     stops("x = = 1", "s.lua:1:", "unexpected symbol");
     stops("y = 1", "s.lua", "there is no function run");
-    stops(RUN("return function() end"), "s.lua", "a function is no JSON");
+    stops(RUN("return function() end"), "s.lua", "a function is not JSON");
     stops(RUN("return 0/0"), "s.lua", "nan");
     stops(RUN("return {1, nil, 3}"), "s.lua", "hole");
     stops(RUN("return {1, x = 2}"), "s.lua", "list");

@@ -164,7 +164,7 @@ static int refuse_arithmetic(lua_State *lua)
     }
     start[len] = '\0';
     return luaL_error(lua,
-                      "the number %s%s is no exact integer or float: it can be kept and "
+                      "the number %s%s is not an exact integer or float: it can be kept and "
                       "compared, and decimal.scale takes it, but there is no arithmetic on it",
                       start, len < text.len ? "..." : "");
 }

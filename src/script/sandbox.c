@@ -377,8 +377,8 @@ static void unload(struct fct_sandbox *sandbox)
     sandbox->lua = NULL;
     if (lua != NULL) {
         lua_close(lua);
+        FCT_ASSERT(sandbox->memory == 0);
     }
-    sandbox->memory = 0;
     sandbox->loaded = false;
 }
 
@@ -429,9 +429,20 @@ static factum_status load(struct fct_sandbox *sandbox, factum_error *err)
     return FACTUM_OK;
 }
 
+/* The invariants at the head of this file, between two calls. */
+static void sandbox_check(const struct fct_sandbox *sandbox)
+{
+    FCT_ASSERT(sandbox->memory <= sandbox->limits.memory);
+    FCT_ASSERT(sandbox->bytes <= sandbox->limits.bytes);
+    FCT_ASSERT(sandbox->elements <= sandbox->limits.elements);
+    FCT_ASSERT(sandbox->lua != NULL || sandbox->memory == 0);
+    FCT_ASSERT(sandbox->lua != NULL || !sandbox->loaded);
+}
+
 factum_status fct_sandbox_run(struct fct_sandbox *sandbox, lua_CFunction body, void *argument,
                               factum_error *err)
 {
+    sandbox_check(sandbox);
     if (sandbox->lua == NULL) {
         factum_status status = load(sandbox, err);
         if (status != FACTUM_OK) {
@@ -440,9 +451,11 @@ factum_status fct_sandbox_run(struct fct_sandbox *sandbox, lua_CFunction body, v
     }
     begin_budget(sandbox);
     if (call_protected(sandbox, body, argument) == LUA_OK) {
+        sandbox_check(sandbox);
         return FACTUM_OK;
     }
     unload(sandbox);
+    sandbox_check(sandbox);
     return report(sandbox, err);
 }
 

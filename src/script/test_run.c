@@ -164,7 +164,7 @@ static factum_status transact(struct test_case *test, factum_result *result, fac
         command.data = factum_json_raw(json, data);
     }
     if (time != FACTUM_JSON_NONE && factum_json_to_int64(json, time, &command.time) != FACTUM_OK) {
-        return fct_fail(err, FACTUM_INVALID, "when has a time that is no whole number");
+        return fct_fail(err, FACTUM_INVALID, "when has a time that is not a whole number");
     }
     const factum_transact_request request = {
         .size = sizeof request,

@@ -113,7 +113,7 @@ static void push_text(lua_State *lua, const factum_json *json, uint32_t value)
     size_t len = 0;
     char *to = luaL_buffinitsize(lua, &buffer, inside.len);
     if (factum_json_unescape(json, value, to, inside.len, &len) != FACTUM_OK) {
-        (void)luaL_error(lua, "a text with a lone surrogate (\\ud800 to \\udfff) is no Unicode");
+        (void)luaL_error(lua, "a text with a lone surrogate (\\ud800 to \\udfff) is not Unicode");
     }
     luaL_pushresultsize(&buffer, len);
 }
@@ -230,8 +230,8 @@ static void add_number(const struct json_out *out, int index)
     } else {
         double number = lua_tonumber(out->lua, index);
         if (!isfinite(number)) {
-            refuse(out,
-                   isnan(number) ? "nan is no number in JSON" : "infinite numbers are not in JSON");
+            refuse(out, isnan(number) ? "nan is not a number in JSON"
+                                      : "infinite numbers are not in JSON");
         }
         len = fct_number_format(number, text);
         if ((out->flags & FCT_JSON_KEEP_FLOATS) != 0 && strpbrk(text, ".e") == NULL) {
@@ -346,7 +346,7 @@ static void add_value(struct json_out *out, int index)
     } else if (fct_is_null(lua, index)) {
         add_bytes(out, "null", 4);
     } else {
-        (void)luaL_error(lua, "%s: a %s is no JSON", out->what, luaL_typename(lua, index));
+        (void)luaL_error(lua, "%s: a %s is not JSON", out->what, luaL_typename(lua, index));
     }
 }
 
