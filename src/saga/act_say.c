@@ -68,7 +68,7 @@ static const char *stuck_text(uint8_t why)
 {
     switch (why) {
     case FCT_WHY_BLOCKED:
-        return "its command cannot be made of what is kept";
+        return "its command cannot be created from the kept values";
     case FCT_WHY_UNDO:
         return "its undo has failed for good";
     case FCT_WHY_SILENT:

@@ -220,10 +220,9 @@ static factum_status item_refuse(const struct fct_loader *loader, const struct f
                                   FCT_FMT(key->text));
     }
     if (inside && fct_yaml_is_text(key, "parallel")) {
-        return fct_saga_load_fail(
-            loader, FACTUM_INVALID, key->mark, "parallel",
-            "parallel stands inside parallel: put its steps into the outer one, "
-            "or let it follow");
+        return fct_saga_load_fail(loader, FACTUM_INVALID, key->mark, "parallel",
+                                  "parallel is inside parallel: put its steps into the outer one, "
+                                  "or let it follow");
     }
     return FACTUM_OK;
 }

@@ -97,6 +97,7 @@ static void appends_ended(void *data, factum_append_op *const *ops, size_t count
 {
     struct factum_sagas *sagas = data;
     fct_mutex_lock(&sagas->lock);
+    FCT_ASSERT(count <= sagas->options.commits_max - sagas->ended_count);
     for (size_t i = 0; i < count; i++) {
         sagas->ended[sagas->ended_count++] = ops[i];
     }
@@ -259,10 +260,11 @@ static factum_status take_ended(struct factum_sagas *sagas, factum_error *err)
     sagas->ended_count = 0;
     fct_mutex_unlock(&sagas->lock);
     factum_status status = FACTUM_OK;
+    factum_error later;
     int64_t now = sagas_now(sagas);
     for (uint32_t i = 0; i < count; i++) {
         factum_status one = fct_manager_completed(sagas->manager, sagas->ending[i], now,
-                                                  status == FACTUM_OK ? err : NULL);
+                                                  status == FACTUM_OK ? err : &later);
         status = status == FACTUM_OK ? one : status;
     }
     return status;
@@ -438,7 +440,7 @@ static factum_status check_sagas_options(const factum_store *store,
         return fct_fail(err, FACTUM_INVALID, "sagas: a store and options are needed");
     }
     if (options->host.len > 0 && !fct_saga_name_valid(options->host)) {
-        return fct_fail(err, FACTUM_INVALID, "sagas: %.*s is no name of a host",
+        return fct_fail(err, FACTUM_INVALID, "sagas: %.*s is not the name of a host",
                         FCT_FMT(options->host));
     }
     if ((factum_capabilities(store) & FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS) == 0) {

@@ -70,7 +70,7 @@ static factum_status rule_pivot(struct fct_loader *loader)
     }
     if (loader->stages[loader->stage_of[pivot]].parallel) {
         return rule_fail(loader, loader->steps[pivot].pivot_mark, "pivot-alone",
-                         "the pivot stands inside parallel: put it behind the others, as a step of "
+                         "the pivot is inside parallel: put it after the others, as a step of "
                          "its own");
     }
     return FACTUM_OK;

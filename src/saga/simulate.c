@@ -289,7 +289,7 @@ static void heal(struct sim *sim)
         bool moved = catch_up(sim);
         moved = answer_all(sim) || moved;
         if (round >= HEAL_ROUNDS_MAX) {
-            fct_sim_breach(sim, "S4 the saga goes on and on");
+            fct_sim_breach(sim, "S4 the saga does not end");
             break;
         }
         if (moved) {

@@ -76,9 +76,10 @@ void fct_sim_stop_runner(struct sim_runner *runner)
         factum_append_op *op = runner->ops[--runner->op_count].op;
         fct_sim_reach(runner->sim, FCT_SIM_CRASHED_UNSEEN);
         op->status = FACTUM_CANCELLED;
-        /* Drops an append whose manager is gone. */
+        factum_error err;
+        /* The result means nothing: the manager is destroyed next. */
         factum_status status =
-            fct_manager_completed(runner->manager, op, fct_sim_wall(runner->sim), NULL);
+            fct_manager_completed(runner->manager, op, fct_sim_wall(runner->sim), &err);
         (void)status;
     }
     fct_manager_destroy(runner->manager);
