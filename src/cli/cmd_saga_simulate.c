@@ -7,6 +7,7 @@
 
 #include "cli/deploying.h"
 #include "cli/saga_report.h"
+#include "cli/whole_file.h"
 
 #define SEEDS_MAX 100000000u
 #define SCRIPT_SIZE_MAX (256u << 10)
@@ -157,12 +158,12 @@ static int run_simulate(const struct options *options)
     if (!read_seeds(options, &s)) {
         return EXIT_USAGE;
     }
-    int code = read_file(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
+    int code = file_read(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
     if (code == 0) {
         code = saga_load(options, options->arguments[0], (factum_slice){bytes, len}, NULL, &saga);
     }
     if (code == 0 && options->script != NULL) {
-        code = read_file(options->script, SCRIPT_SIZE_MAX, &script, &len);
+        code = file_read(options->script, SCRIPT_SIZE_MAX, &script, &len);
         s.simulation.script = (factum_slice){script, len};
         s.simulation.script_name = options->script;
     }

@@ -60,7 +60,7 @@ static size_t mark_key(struct plan *plan, size_t first)
     size_t count = 0;
     for (size_t i = first; i < plan->count; i++) {
         if (same_text(planned_key(plan, i), planned_key(plan, first))) {
-            plan->rows[i].told = true;
+            plan->rows[i].printed = true;
             count++;
         }
     }
@@ -98,7 +98,7 @@ void parked_plan_print(struct plan *plan, const char *service)
 {
     size_t keys = 0;
     for (size_t i = 0; i < plan->count; i++) {
-        if (plan->rows[i].told) {
+        if (plan->rows[i].printed) {
             continue;
         }
         if (keys < SHOWN_MAX) {
@@ -111,7 +111,7 @@ void parked_plan_print(struct plan *plan, const char *service)
     if (keys > SHOWN_MAX) {
         (void)printf("and those of %zu other keys\n", keys - SHOWN_MAX);
     }
-    (void)printf("what waits behind them in its key follows them\n");
+    (void)printf("later commands of their keys follow them\n");
     (void)fflush(stdout);
 }
 
@@ -121,7 +121,7 @@ void parked_plan_print_json(struct plan *plan, const char *service, uint64_t ret
     (void)printf("{\"service\":\"%s\",\"retried\":%" PRIu64 ",\"hosted\":%s,\"keys\":[", service,
                  retried, hosted ? "true" : "false");
     for (size_t i = 0; i < plan->count; i++) {
-        if (!plan->rows[i].told) {
+        if (!plan->rows[i].printed) {
             (void)mark_key(plan, i);
             (void)printf("%s{\"key\":", between);
             print_json_text(stdout, planned_key(plan, i));
