@@ -19,7 +19,7 @@
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
-#include "saga/act_say.h"
+#include "saga/act_describe.h"
 #include "saga/look.h"
 #include "saga/names.h"
 #include "saga/pick.h"
@@ -315,7 +315,8 @@ static factum_status decide_act(struct acting *a, int64_t now)
     if (a->append->outcome.count == 0) {
         return fail_with_last(&a->look, FACTUM_CONDITION_FAILED, "there is nothing to do", a->err);
     }
-    fct_act_say(instance, a->append, now, a->outcome.consequence, sizeof a->outcome.consequence);
+    fct_act_describe(instance, a->append, now, a->outcome.consequence,
+                     sizeof a->outcome.consequence);
     return FACTUM_OK;
 }
 

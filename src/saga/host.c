@@ -60,10 +60,10 @@ struct factum_sagas {
     struct fct_thread thread;
     factum_listener listener;
     factum_completer completer;
-    _Atomic uint32_t word; /* rises when the thread has work */
-    _Atomic bool asleep;   /* the thread waits for |word|, or is about to */
-    _Atomic uint32_t told; /* rises when |info| has changed */
-    _Atomic uint32_t told_waiters;
+    _Atomic uint32_t word;         /* rises when the thread has work */
+    _Atomic bool asleep;           /* the thread waits for |word|, or is about to */
+    _Atomic uint32_t info_changes; /* rises when |info| has changed */
+    _Atomic uint32_t info_waiters;
     _Atomic bool stop;
     struct fct_mutex lock;
     factum_append_op **ended; /* |commits_max| of them */
@@ -149,9 +149,9 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
     sagas->info.clock_parted = sagas->clock.parted;
     snprintf(sagas->info.reason, sizeof sagas->info.reason, "%s", reason);
     fct_mutex_unlock(&sagas->lock);
-    atomic_fetch_add(&sagas->told, 1);
-    if (atomic_load(&sagas->told_waiters) > 0) {
-        fct_word_wake(&sagas->told, UINT32_MAX);
+    atomic_fetch_add(&sagas->info_changes, 1);
+    if (atomic_load(&sagas->info_waiters) > 0) {
+        fct_word_wake(&sagas->info_changes, UINT32_MAX);
     }
 }
 
@@ -320,7 +320,7 @@ static factum_status feed_some(struct factum_sagas *sagas, bool *more, factum_er
     return FACTUM_OK;
 }
 
-static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
+static void sleep_until_work(struct factum_sagas *sagas, uint32_t seen)
 {
     int64_t next = fct_manager_next(sagas->manager);
     int64_t now = sagas_now(sagas);
@@ -361,7 +361,7 @@ static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
         keep_checkpoint(sagas, false);
         publish(sagas, sagas->caught_up, "");
         if (!more) {
-            sleep_until_news(sagas, seen);
+            sleep_until_work(sagas, seen);
         }
     }
     return status;
@@ -562,7 +562,7 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
     uint64_t deadline = factum_deadline(timeout_ms);
     for (;;) {
         factum_sagas_info info = {.size = sizeof info};
-        uint32_t told = atomic_load(&sagas->told);
+        uint32_t info_changes = atomic_load(&sagas->info_changes);
         factum_status status = factum_sagas_info_get(sagas, &info, err);
         if (status != FACTUM_OK || info.place >= place) {
             return status;
@@ -571,9 +571,9 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
             return fct_fail(err, FACTUM_TIMEOUT, "sagas: they have come to %" PRIu64 "%s%s",
                             info.place, info.reason[0] != '\0' ? ": " : "", info.reason);
         }
-        atomic_fetch_add(&sagas->told_waiters, 1);
-        (void)fct_word_wait(&sagas->told, told, POLL_NS);
-        atomic_fetch_sub(&sagas->told_waiters, 1);
+        atomic_fetch_add(&sagas->info_waiters, 1);
+        (void)fct_word_wait(&sagas->info_changes, info_changes, POLL_NS);
+        atomic_fetch_sub(&sagas->info_waiters, 1);
     }
 }
 

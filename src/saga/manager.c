@@ -567,7 +567,7 @@ static void count_outcome(struct fct_manager *manager, const struct fct_commit *
 
 /* An answer has waited for its saga as long as it is kept. It stays recorded, and counts if the
  * saga starts after all. */
-static void tell_unmatched(const struct fct_manager *manager, const struct fct_entry *entry)
+static void log_unmatched(const struct fct_manager *manager, const struct fct_entry *entry)
 {
     fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.unmatched",
                     "saga %.*s-%.*s: an answer has arrived, but the saga has not started",
@@ -576,8 +576,8 @@ static void tell_unmatched(const struct fct_manager *manager, const struct fct_e
 
 /* A step that can only go forward has failed, or was silent, as often as its definition allows
  * before an alarm. */
-static void tell_alarm(const struct fct_manager *manager, const struct fct_entry *entry,
-                       uint8_t slot)
+static void log_alarm(const struct fct_manager *manager, const struct fct_entry *entry,
+                      uint8_t slot)
 {
     const struct fct_step_text *step = &entry->instance->saga->slots[slot];
     fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.alarm",
@@ -594,13 +594,13 @@ static void raise_alarms(const struct fct_manager *manager, const struct fct_com
     const struct fct_saga_state *after = &commit->append.outcome.state;
     const struct factum_saga *saga = entry->instance->saga;
     if (after->phase == FCT_SAGA_NONE && before->deadline.due != 0 && after->deadline.due == 0) {
-        tell_unmatched(manager, entry);
+        log_unmatched(manager, entry);
     }
     for (uint8_t slot = 0; saga != NULL && slot < saga->plan.step_count + 2u; slot++) {
         uint32_t tries = saga->slots[slot].alarm_tries;
         if (fct_plan_is_forward(&saga->plan, slot) && before->steps[slot].attempts < tries &&
             after->steps[slot].attempts >= tries) {
-            tell_alarm(manager, entry, slot);
+            log_alarm(manager, entry, slot);
         }
     }
 }

@@ -143,13 +143,13 @@ static factum_status outbox_expect(struct factum_outbox *outbox, factum_slice st
                                    factum_expected expected, factum_error *err)
 {
     for (size_t i = 0; i < outbox->expectation_count; i++) {
-        const factum_expectation *said = &outbox->expectations[i];
-        if (!fct_slice_equal(said->stream, stream)) {
+        const factum_expectation *existing = &outbox->expectations[i];
+        if (!fct_slice_equal(existing->stream, stream)) {
             continue;
         }
-        bool same =
-            said->expected.kind == expected.kind && (expected.kind != FACTUM_EXPECTED_REVISION ||
-                                                     said->expected.revision == expected.revision);
+        bool same = existing->expected.kind == expected.kind &&
+                    (expected.kind != FACTUM_EXPECTED_REVISION ||
+                     existing->expected.revision == expected.revision);
         if (!same && expected.kind != FACTUM_EXPECTED_NONE) {
             return fct_fail(err, FACTUM_INVALID, "outbox: two things are expected of stream %.*s",
                             FCT_FMT(stream));

@@ -54,8 +54,8 @@ void fct_sim_start_runner(struct sim *sim, struct sim_runner *runner)
     runner->place =
         sim->options->faults.lose_checkpoint && fct_sim_chance(sim, 500) ? 0 : runner->saved;
     sim->clock_unsure = sim->clock_unsure || sim->offset != 0;
-    fct_sim_tell(sim, "manager %d starts%s", (int)(runner - sim->runners) + 1,
-                 runner->place == 0 ? ", from the beginning of the log" : "");
+    fct_sim_log(sim, "manager %d starts%s", (int)(runner - sim->runners) + 1,
+                runner->place == 0 ? ", from the beginning of the log" : "");
     factum_status status = fct_manager_create(&options, &runner->manager, &err);
     if (status == FACTUM_OK) {
         fct_sim_alter(sim, &runner->manager->set);
