@@ -89,7 +89,7 @@ static void print_key_plan(struct plan *plan, size_t first, const char *service)
     (void)printf(count == 1 ? ": position " : ": positions ");
     print_positions(plan, first, SHOWN_MAX, ", ");
     if (count > SHOWN_MAX) {
-        (void)printf(" and %zu later ones", count - SHOWN_MAX);
+        (void)printf(" and %zu later one%s", count - SHOWN_MAX, count - SHOWN_MAX == 1 ? "" : "s");
     }
     (void)printf("%s\n", count == 1 ? "" : ", in this order");
 }
@@ -109,7 +109,8 @@ void parked_plan_print(struct plan *plan, const char *service)
         keys++;
     }
     if (keys > SHOWN_MAX) {
-        (void)printf("and those of %zu other keys\n", keys - SHOWN_MAX);
+        (void)printf("and those of %zu other key%s\n", keys - SHOWN_MAX,
+                     keys - SHOWN_MAX == 1 ? "" : "s");
     }
     (void)printf("later commands of their keys follow them\n");
     (void)fflush(stdout);

@@ -132,7 +132,7 @@ static void words_of_whole(struct wording *s, const struct fct_change *change)
 {
     switch (change->kind) {
     case FCT_CHANGE_SAGA_FAILED:
-        add_words(s, "the saga turns round: what may have happened is undone, in reverse order");
+        add_words(s, "the saga compensates: what may have happened is undone, in reverse order");
         break;
     case FCT_CHANGE_SAGA_DONE:
         add_words(s, "the saga ends: done");
@@ -266,7 +266,7 @@ static void words_of_undos(struct following *f)
         uint8_t phase = f->state->steps[i].phase;
         if (plan->steps[i].has_undo &&
             (phase == FCT_STEP_DONE || phase == FCT_STEP_UNKNOWN || phase == FCT_STEP_ASKED)) {
-            add_words(s, "%s%.*s", any ? ", " : "If it turns round later, these are undone: ",
+            add_words(s, "%s%.*s", any ? ", " : "If it compensates later, these are undone: ",
                       FCT_FMT(s->saga->slots[i].name));
             any = true;
         }

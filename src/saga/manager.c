@@ -581,9 +581,9 @@ static void log_alarm(const struct fct_manager *manager, const struct fct_entry 
 {
     const struct fct_step_text *step = &entry->instance->saga->slots[slot];
     fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.alarm",
-                    "saga %.*s-%.*s: step %.*s has failed %u times, and is tried again",
+                    "saga %.*s-%.*s: step %.*s has failed %u time%s, and is tried again",
                     FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), FCT_FMT(step->name),
-                    step->alarm_tries);
+                    step->alarm_tries, step->alarm_tries == 1 ? "" : "s");
 }
 
 /* One alarm each: by the commit that reaches the number. */
