@@ -293,7 +293,7 @@ static factum_status take_key(const struct parse *parse)
 }
 
 /* Does the media type mean JSON? Its parameters do not matter. */
-static bool says_json(factum_slice type)
+static bool means_json(factum_slice type)
 {
     static const char suffix[] = "+json";
     char text[FACTUM_NAME_SIZE_MAX + 1] = "";
@@ -319,7 +319,7 @@ static factum_status take_content_type(const struct parse *parse, factum_new_eve
     if (!fct_media_type_valid(type)) {
         return must_be(parse, MEMBER_CONTENT_TYPE, what);
     }
-    *json = says_json(type);
+    *json = means_json(type);
     event->content_type = *json ? FACTUM_CONTENT_JSON : FACTUM_CONTENT_BINARY;
     if (!fct_slice_equal(type, CONTENT_JSON) && !fct_slice_equal(type, CONTENT_BYTES)) {
         event->media_type = type;
@@ -619,7 +619,7 @@ static factum_status put_data(struct fct_buf *buf, const factum_event *event)
 {
     struct fct_json value;
     factum_slice type = event->content_type;
-    bool json = type.len > 0 && type.len <= FACTUM_NAME_SIZE_MAX && says_json(type);
+    bool json = type.len > 0 && type.len <= FACTUM_NAME_SIZE_MAX && means_json(type);
     bool plain = json && fct_json_parse(event->data, &value, NULL) == FACTUM_OK;
     bool none = json && event->data.len == 0; /* no data: no member */
     factum_status status = none ? FACTUM_OK : fct_buf_add_text(buf, ",\"data\":");

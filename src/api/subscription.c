@@ -9,7 +9,7 @@
  * Invariants:
  *  1. Every event of this subscription at or before |checkpoint| was returned. |checkpoint| never
  *     falls.
- *  2. |said| is true from CAUGHT_UP to the next event.
+ *  2. |caught_up| is true from CAUGHT_UP to the next event.
  */
 #include "api/store_int.h"
 
@@ -26,7 +26,7 @@ struct factum_subscription {
     struct fct_reader *reader;
     _Atomic uint64_t checkpoint;
     uint64_t deadline;     /* of its request; 0: none */
-    bool said;             /* CAUGHT_UP was returned after the last event */
+    bool caught_up;        /* CAUGHT_UP was returned after the last event */
     bool ended;            /* the stream's tombstone was returned, or is before the start */
     bool stream;           /* it reads one stream, which a tombstone can end */
     bool tombstone_hidden; /* the reader may skip it */
@@ -172,16 +172,16 @@ static factum_status go_on(factum_subscription *subscription, int64_t left, bool
     struct fct_reader *reader = subscription->reader;
     factum_status status = FACTUM_OK;
     reach(subscription, reader->place);
-    if (!subscription->said || subscription->tombstone_hidden) {
+    if (!subscription->caught_up || subscription->tombstone_hidden) {
         status = look_for_tombstone(subscription, err);
     }
-    if (status == FACTUM_OK && !subscription->said) {
+    if (status == FACTUM_OK && !subscription->caught_up) {
         uint64_t visible = reader->place;
         if (!*looked) { /* otherwise all that is visible now came after this call began */
             status = fct_engine_place(engine, &visible, err);
         }
         if (status == FACTUM_OK && visible <= reader->place) {
-            subscription->said = true;
+            subscription->caught_up = true;
             return FACTUM_CAUGHT_UP;
         }
     } else if (status == FACTUM_OK) {
@@ -223,7 +223,7 @@ factum_status factum_subscription_next(factum_subscription *subscription, int64_
         }
         factum_status status = next_of_reader(subscription, event, err);
         if (status == FACTUM_OK) {
-            subscription->said = false;
+            subscription->caught_up = false;
             subscription->ended =
                 subscription->stream && event->revision == FACTUM_REVISION_TOMBSTONE;
             reach(subscription, event->position);

@@ -63,7 +63,7 @@ bool act_has_stopped(const struct read_models *models, factum_slice name)
     return true;
 }
 
-static int wait_for_act(const struct read_models *models, const struct patience *patience,
+static int wait_for_act(const struct read_models *models, const struct wait_limit *limit,
                         uint64_t revision)
 {
     factum_error err;
@@ -72,7 +72,7 @@ static int wait_for_act(const struct read_models *models, const struct patience 
     int code = 0;
     progress_begin(&progress, models->options->arguments[0], models->options->quiet);
     while (code == 0) {
-        int64_t wait_ms = patience_next(patience);
+        int64_t wait_ms = wait_limit_next(limit);
         factum_status status = models_act_wait(models, name, revision, wait_ms, &err);
         if (status == FACTUM_OK) {
             break;
@@ -197,10 +197,10 @@ static bool is_carried_out(struct read_models *models)
 int act_run(struct read_models *models, factum_projection_act act, factum_slice key,
             uint64_t position)
 {
-    struct patience patience;
+    struct wait_limit limit;
     factum_act_result result = {.size = sizeof result};
     const factum_slice name = factum_slice_from(models->options->arguments[0]);
-    if (!patience_begin(models->options, &patience)) {
+    if (!wait_limit_begin(models->options, &limit)) {
         return EXIT_USAGE;
     }
     int code = record_act(models, act, key, position, &result);
@@ -209,7 +209,7 @@ int act_run(struct read_models *models, factum_projection_act act, factum_slice 
     }
     bool done = code == 0 && is_carried_out(models);
     if (done) {
-        code = wait_for_act(models, &patience, result.revision);
+        code = wait_for_act(models, &limit, result.revision);
     }
     if (code == 0) {
         print_act(models, act, &result, done);

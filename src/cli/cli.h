@@ -180,7 +180,7 @@ void print_json_text(FILE *to, factum_slice text);
 /* Prints |place| of |store| as "token":"..." (no braces). */
 void print_json_token(const factum_store *store, uint64_t place);
 /* Prints on standard error the option that continues after |place|. */
-void say_go_on(const factum_store *store, uint64_t place);
+void print_go_on(const factum_store *store, uint64_t place);
 void print_event(const factum_event *event);
 int print_event_json(factum_ndjson *ndjson, const factum_event *event);
 void format_size(uint64_t bytes, char text[32]);

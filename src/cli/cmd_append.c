@@ -137,7 +137,7 @@ static bool set_event(const struct options *options, factum_slice tags[TAG_OPTIO
 }
 
 /* Does the content type mean JSON, by the rule that lines of JSON follow? */
-static bool says_json(const char *type)
+static bool means_json(const char *type)
 {
     size_t len = strcspn(type, "; ");
     return (len == 16 && strncasecmp(type, "application/json", len) == 0) ||
@@ -152,7 +152,7 @@ static bool set_data(const struct options *options, factum_new_event *event)
     factum_error err;
     bool given = options->argument_count == 3;
     const char *type = options->content_type;
-    bool json = type == NULL ? !options->bytes : says_json(type);
+    bool json = type == NULL ? !options->bytes : means_json(type);
     event->content_type = json ? FACTUM_CONTENT_JSON : FACTUM_CONTENT_BINARY;
     if (type != NULL && strcmp(type, "application/json") != 0 &&
         strcmp(type, "application/octet-stream") != 0) {

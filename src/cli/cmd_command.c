@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "cli/script.h"
+#include "cli/whole_file.h"
 
 #define COMMAND_DATA_MAX ((size_t)16 << 20)
 
@@ -147,7 +148,7 @@ static int get_data(const struct options *options, uint8_t **bytes, factum_slice
     *data = factum_slice_from(given);
     if (given[0] == '@' || strcmp(given, "-") == 0) {
         const char *path = given[0] == '@' ? given + 1 : given;
-        int code = read_file(path, COMMAND_DATA_MAX, bytes, &data->len);
+        int code = file_read(path, COMMAND_DATA_MAX, bytes, &data->len);
         if (code != 0) {
             return code;
         }
@@ -219,7 +220,7 @@ const struct command command_command = {
             "  --traceparent TEXT the trace that it belongs to (W3C)\n"
             "  --json             the outcome as JSON\n",
     .notes = "The stream is CATEGORY-ID. The exit status is 8 if the command is rejected, and 7 if "
-             "the\nscript fails; nothing is written then. Without --key a new one is made and "
+             "the\nscript fails; nothing is written then. Without --key a new one is generated and "
              "printed.\n",
     .options = "decider data key correlation traceparent json ",
     .arguments_min = 3,

@@ -28,7 +28,7 @@ static void print_family(const struct command *family)
 static int run(const struct options *options)
 {
     if (strcmp(options->arguments[0], "bash") != 0) {
-        return complain("completions are made for bash only");
+        return complain("completions exist for bash only");
     }
     (void)printf(
         "_factum() {\n"

@@ -5,6 +5,7 @@
 
 #include "cli/input.h"
 #include "cli/script.h"
+#include "cli/whole_file.h"
 
 #define SCRIPT_SIZE_MAX ((size_t)1 << 20) /* the library refuses larger scripts by its own limit */
 #define HASH_SHOWN 12                     /* digits that a reader can compare */
@@ -63,7 +64,7 @@ static int run_deploy(const struct options *options)
         return complain("CATEGORY is a name without '-' that does not begin with '$', not \"%s\"",
                         options->arguments[0]);
     }
-    int code = read_file(options->arguments[1], SCRIPT_SIZE_MAX, &bytes, &len);
+    int code = file_read(options->arguments[1], SCRIPT_SIZE_MAX, &bytes, &len);
     if (code == 0) { /* check before a store is created for it */
         code = open_text(options->arguments[1], (factum_slice){bytes, len}, options->arguments[0],
                          &decider);

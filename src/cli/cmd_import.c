@@ -361,19 +361,20 @@ static bool refuses_event(factum_status status)
 }
 
 /* Reports which lines are in the store when an import ends with |status| at |line|. */
-static void say_where_it_ended(factum_status status, uint64_t line)
+static void report_end(factum_status status, uint64_t line)
 {
     if (status == FACTUM_UNKNOWN_OUTCOME) { /* the checkpoint is in the same append */
-        (void)fprintf(stderr,
-                      "factum: it is not known whether the lines from %" PRIu64
-                      " on were imported; run the same command again: it goes on after those that "
-                      "were\n",
-                      line);
+        (void)fprintf(
+            stderr,
+            "factum: it is not known whether the lines from %" PRIu64
+            " on were imported; run the same command again: it continues after those that "
+            "were\n",
+            line);
         return;
     }
     (void)fprintf(stderr,
                   "factum: nothing from line %" PRIu64
-                  " on was imported; run the same command again to go on from there\n",
+                  " on was imported; run the same command again to continue from there\n",
                   line);
 }
 
@@ -400,8 +401,9 @@ static bool append_checkpoint(struct import *import, struct place after)
     factum_status status = append_part(import, 0, 0, after, &err);
     if (status != FACTUM_OK) {
         import->code = fail_with(status, &err);
-        (void)fprintf(stderr, "factum: run the same command again: it goes on after the lines that "
-                              "were imported\n");
+        (void)fprintf(stderr,
+                      "factum: run the same command again: it continues after the lines that "
+                      "were imported\n");
     }
     return status == FACTUM_OK;
 }
@@ -414,7 +416,7 @@ static bool not_appended(struct import *import, size_t from, size_t end, factum_
         return bad_lines(import, import->items[end - 1].place.line, end - from, err->text);
     }
     import->code = fail_with(status, err);
-    say_where_it_ended(status, import->items[from].place.line);
+    report_end(status, import->items[from].place.line);
     return false;
 }
 
@@ -809,7 +811,7 @@ static bool take_line(struct import *import, factum_slice line, bool cut)
 }
 
 /* The import has ended before its source: what is in the store, and what to do. */
-static void say_stopped(struct import *import)
+static void report_stopped(struct import *import)
 {
     uint64_t missing = import->held > 0 ? import->held : import->line_number + 1;
     progress_clear();
@@ -826,7 +828,7 @@ static void say_stopped(struct import *import)
     } else if (import->code == 0 && interrupted) {
         (void)fprintf(stderr,
                       "factum: stopped after line %" PRIu64
-                      "; run the same command again to go on from there\n",
+                      "; run the same command again to continue from there\n",
                       missing - 1);
         import->code = EXIT_INTERRUPTED;
     } else if (import->code == 0 && import->unreadable) {
@@ -840,7 +842,7 @@ static void say_stopped(struct import *import)
 }
 
 /* What was skipped beyond what was shown; a source of bad lines alone is no success. */
-static void say_skipped(struct import *import)
+static void report_skipped(struct import *import)
 {
     uint64_t shown = import->options->quiet ? 0 : SHOWN_MAX;
     if (!import->skip_bad || import->skipped == 0) {
@@ -886,8 +888,8 @@ static void import_lines(struct import *import)
     if (good && import->line_number < import->resume.line && import->code == 0) {
         (void)check_resumed(import);
     }
-    say_stopped(import);
-    say_skipped(import);
+    report_stopped(import);
+    report_skipped(import);
 }
 
 static void print_summary(struct import *import)

@@ -105,7 +105,7 @@ static int go_through(const struct options *options, factum_store *store,
     bool full = request->count_max != 0 && given >= request->count_max;
     if (status == FACTUM_DONE && full && !options->quiet && !options->json) {
         (void)fflush(stdout); /* the hint comes after the names, also where both go to one place */
-        say_go_on(store, last);
+        print_go_on(store, last);
     }
     return status < 0 ? fail_with(status, &err) : interrupted ? EXIT_INTERRUPTED : 0;
 }
@@ -205,7 +205,7 @@ const struct command command_streams = {
 const struct command command_categories = {
     .name = "categories",
     .usage = "categories [options]",
-    .summary = "list the categories: what stands before the first '-' of a stream's name",
+    .summary = "list the categories: the part before the first '-' of a stream's name",
     .help = LIST_HELP,
     .options = LIST_OPTIONS,
     .run = run_categories,

@@ -325,7 +325,7 @@ static int host_if_here(struct read_models *models)
 }
 
 /* The act is done already: a failure to count changes nothing. */
-static void say_what_stays(const struct read_models *models)
+static void report_still_parked(const struct read_models *models)
 {
     factum_error err;
     char text[64];
@@ -337,7 +337,7 @@ static void say_what_stays(const struct read_models *models)
         format_things(count, "event is", "events are", text);
         (void)fprintf(stderr, "factum: %s still parked\n", text);
     } else if (status != FACTUM_OK) {
-        (void)fprintf(stderr, "factum: what is still parked is not known: %s\n", err.text);
+        (void)fprintf(stderr, "factum: the count of parked events is unknown: %s\n", err.text);
     }
 }
 
@@ -359,7 +359,7 @@ static int retry_key(struct read_models *models, factum_slice key)
         code = act_run(models, key.len > 0 ? FACTUM_ACT_RETRY : FACTUM_ACT_RETRY_ALL, key, 0);
     }
     if (code == 0 && !models->elsewhere && !options->quiet) {
-        say_what_stays(models);
+        report_still_parked(models);
     }
     return code;
 }
@@ -396,7 +396,7 @@ static int skip_position(struct read_models *models, uint64_t position)
         code = act_run(models, FACTUM_ACT_SKIP, (factum_slice){NULL, 0}, position);
     }
     if (code == 0 && !models->elsewhere && !models->options->quiet) {
-        say_what_stays(models);
+        report_still_parked(models);
     }
     return code;
 }
@@ -406,7 +406,7 @@ static int run_skip(const struct options *options)
     struct read_models models;
     uint64_t position = 0;
     if (options->why == NULL || options->why[0] == '\0') {
-        return complain("what is skipped is never applied or delivered: say --why");
+        return complain("a skipped event or command is never applied or delivered: give --why");
     }
     if (options->delivery) {
         return WITH_DELIVERIES(parked_deliveries_skip(options));

@@ -36,7 +36,7 @@ static int run_ping(const struct options *options)
 const struct command command_ping = {
     .name = "ping",
     .usage = "ping [ADDRESS] [--json]",
-    .summary = "ask a server whether it is there",
+    .summary = "test the connection to a server",
     .help = "  --json             the figures as JSON\n",
     .notes =
         "Without ADDRESS: that of --store, --connect or FACTUM_STORE. The exit status is 11 if "

@@ -8,6 +8,7 @@
 #include "cli/input.h"
 #include "cli/read_models.h"
 #include "cli/table.h"
+#include "cli/whole_file.h"
 
 #define HASH_SHOWN 12 /* digits that a reader can compare */
 
@@ -93,7 +94,7 @@ static int run_deploy(const struct options *options)
     factum_projection *projection = NULL;
     uint8_t *bytes = NULL;
     size_t len = 0;
-    int code = read_file(options->arguments[0], FACTUM_PROJECTION_TEXT_MAX, &bytes, &len);
+    int code = file_read(options->arguments[0], FACTUM_PROJECTION_TEXT_MAX, &bytes, &len);
     if (code == 0) { /* check before a store is created for it */
         code = load_text(options->arguments[0], (factum_slice){bytes, len}, NULL, &projection);
         factum_projection_free(projection);

@@ -53,12 +53,12 @@ static factum_status look(const struct read_models *models, factum_slice name, b
 
 static int late(const struct read_models *models)
 {
-    (void)complain("what is built beside %s has not caught up yet", models->options->arguments[0]);
+    (void)complain("the build beside %s has not caught up yet", models->options->arguments[0]);
     return EXIT_NOT_YET;
 }
 
 static int wait_until_built(const struct read_models *models, factum_slice name,
-                            const struct patience *patience)
+                            const struct wait_limit *limit)
 {
     struct progress progress;
     factum_error err;
@@ -67,7 +67,7 @@ static int wait_until_built(const struct read_models *models, factum_slice name,
     progress_begin(&progress, models->options->arguments[0], models->options->quiet);
     while (code == 0) {
         factum_status status = look(models, name, &ready, &err);
-        int64_t wait_ms = patience_next(patience);
+        int64_t wait_ms = wait_limit_next(limit);
         const struct timespec pause = {.tv_nsec = (wait_ms < 20 ? wait_ms : 20) * 1000000};
         if (status != FACTUM_OK) {
             code = fail_with(status, &err);
@@ -115,10 +115,10 @@ static int print_diff(const struct read_models *models, factum_slice name, uint6
 static int run_diff(const struct options *options)
 {
     struct read_models models;
-    struct patience patience;
+    struct wait_limit limit;
     uint64_t shown_max = CHANGES_SHOWN;
     const factum_slice name = factum_slice_from(options->arguments[0]);
-    if (!check_name(options->arguments[0]) || !patience_begin(options, &patience) ||
+    if (!check_name(options->arguments[0]) || !wait_limit_begin(options, &limit) ||
         (options->changes_max != NULL &&
          !option_count(options->changes_max, "changes-max", &shown_max))) {
         return EXIT_USAGE;
@@ -129,7 +129,7 @@ static int run_diff(const struct options *options)
     }
     code = read_models_host(&models, options->arguments[0]);
     if (code == 0) {
-        code = wait_until_built(&models, name, &patience);
+        code = wait_until_built(&models, name, &limit);
     }
     if (code == 0) {
         code = print_diff(&models, name, shown_max);

@@ -77,13 +77,13 @@ static bool stands_still(const factum_build_status *status)
 
 /* Sets *place to 0 if the model does not advance to it. */
 static int wait_for(const struct read_models *models, uint64_t *place,
-                    const struct patience *patience, struct progress *progress)
+                    const struct wait_limit *limit, struct progress *progress)
 {
     factum_error err;
     const factum_slice name = factum_slice_from(models->options->arguments[0]);
     for (;;) {
         factum_build_status behind = {.size = sizeof behind};
-        int64_t wait_ms = patience_next(patience);
+        int64_t wait_ms = wait_limit_next(limit);
         factum_status status = models_wait(models, name, *place, wait_ms, &behind, &err);
         if (status == FACTUM_OK) {
             return 0;
@@ -136,7 +136,7 @@ static void print_answer_json(const struct read_models *models, const struct tab
 }
 
 /* On standard error, so that standard output has rows only. */
-static void say_as_of(const struct read_models *models, const factum_model_answer *answer)
+static void print_as_of(const struct read_models *models, const factum_model_answer *answer)
 {
     char rows[64];
     char events[64];
@@ -172,7 +172,7 @@ static int print_answer(const struct read_models *models, const struct table *ta
         return EXIT_FAILURE_;
     }
     if (!options->quiet) {
-        say_as_of(models, answer);
+        print_as_of(models, answer);
     }
     return 0;
 }
@@ -263,7 +263,7 @@ static int ask_the_past(const struct read_models *models, const factum_model_que
     return code;
 }
 
-static int wait_and_ask(struct read_models *models, const struct patience *patience,
+static int wait_and_ask(struct read_models *models, const struct wait_limit *limit,
                         factum_model_query *query)
 {
     uint64_t place = 0;
@@ -280,7 +280,7 @@ static int wait_and_ask(struct read_models *models, const struct patience *patie
     }
     if (code == 0 && (models->path != NULL || models->options->wait != NULL)) {
         progress_begin(&progress, models->options->arguments[0], models->options->quiet);
-        code = wait_for(models, &place, patience, &progress);
+        code = wait_for(models, &place, limit, &progress);
         progress_end(&progress);
     }
     return code == 0 ? ask(models, query, place) : code;
@@ -288,7 +288,7 @@ static int wait_and_ask(struct read_models *models, const struct patience *patie
 
 static int run(const struct options *options)
 {
-    struct patience patience;
+    struct wait_limit limit;
     struct read_models models;
     factum_model_parameter parameters[PARAM_OPTIONS_MAX];
     factum_model_query query = {
@@ -297,7 +297,7 @@ static int run(const struct options *options)
     if (code == 0) {
         code = read_parameters(options, parameters);
     }
-    if (code == 0 && !patience_begin(options, &patience)) {
+    if (code == 0 && !wait_limit_begin(options, &limit)) {
         code = EXIT_USAGE;
     }
     if (code == 0) {
@@ -306,7 +306,7 @@ static int run(const struct options *options)
     if (code != 0) {
         return code;
     }
-    code = wait_and_ask(&models, &patience, &query);
+    code = wait_and_ask(&models, &limit, &query);
     return read_models_close(&models, finish_output(code));
 }
 

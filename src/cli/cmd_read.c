@@ -104,13 +104,13 @@ static int follow(const struct options *options, factum_subscription *subscripti
 }
 
 /* Prints the token from which the next tail neither misses nor repeats an event. */
-static void say_where_it_ended(const struct options *options, const factum_store *store,
-                               const factum_subscription *subscription, int code)
+static void report_end(const struct options *options, const factum_store *store,
+                       const factum_subscription *subscription, int code)
 {
     uint64_t checkpoint = factum_subscription_checkpoint(subscription);
     bool ended = (code == 0 || code == EXIT_INTERRUPTED) && fflush(stdout) == 0;
     if (ended && ferror(stdout) == 0 && checkpoint != 0 && !options->quiet) {
-        say_go_on(store, checkpoint);
+        print_go_on(store, checkpoint);
     }
 }
 
@@ -147,7 +147,7 @@ static int tail(const struct options *options, factum_store *store, factum_read_
         return fail_with(status, &err);
     }
     int code = follow(options, subscription, options->timeout == NULL ? -1 : (double)seconds);
-    say_where_it_ended(options, store, subscription, code);
+    report_end(options, store, subscription, code);
     factum_subscription_close(subscription);
     return code;
 }
@@ -166,7 +166,7 @@ static int run_tail(const struct options *options)
 const struct command command_tail = {
     .name = "tail",
     .usage = "tail [STREAM] [options]",
-    .summary = "print the last events and go on with new ones",
+    .summary = "print the last events, and then new ones",
     .help = SELECT_HELP "  --timeout SECONDS  end after so long; 0: after what is there now\n",
     .notes =
         "A store belongs to one process at a time: new events come from this one only, until a\n"

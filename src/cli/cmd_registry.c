@@ -13,6 +13,7 @@
 #include "cli/cmd_schema.h"
 #include "cli/json_diff.h"
 #include "cli/progress.h"
+#include "cli/whole_file.h"
 
 /* ---- registering and checking ---------------------------------------------------------------- */
 
@@ -105,13 +106,14 @@ static int register_or_check(const struct options *options, bool write)
 {
     factum_store *store;
     factum_error err;
-    struct content text;
-    int code = content_read(options->arguments[1], FACTUM_SCHEMA_SIZE_MAX, &text);
+    uint8_t *text;
+    size_t len;
+    int code = file_read(options->arguments[1], FACTUM_SCHEMA_SIZE_MAX, &text, &len);
     if (code == 0) {
         code = open_store(options, write, &store);
     }
     if (code != 0) {
-        free(text.bytes);
+        free(text);
         return code;
     }
     struct progress progress;
@@ -122,7 +124,7 @@ static int register_or_check(const struct options *options, bool write)
     code = proof_options(options, store, &proof);
     if (code == 0) {
         const registering act = write ? factum_schema_register : factum_schema_prove;
-        const factum_slice schema = {text.bytes, text.len};
+        const factum_slice schema = {text, len};
         factum_status status = ask_projections(options, store, schema, &err);
         if (status == FACTUM_OK) {
             status =
@@ -138,7 +140,7 @@ static int register_or_check(const struct options *options, bool write)
             print_accepted(options, &done, write && !done.already);
         }
     }
-    free(text.bytes);
+    free(text);
     return close_store(store, code);
 }
 

@@ -12,14 +12,13 @@
 #include "cli/sagas.h"
 #include "cli/served.h"
 
-#define TARGET_SIZE 2048
-
 static bool read_result(const struct options *options, factum_saga_act_request *request)
 {
     bool needed = request->verb == FACTUM_SAGA_SKIP;
     if (options->result == NULL) {
         if (needed) {
-            (void)complain("skip needs --result ok or --result fail: as what the step counts");
+            (void)complain(
+                "skip needs --result ok or --result fail: the result that the step counts as");
         }
         return !needed;
     }
@@ -60,7 +59,7 @@ static bool read_request(const struct options *options, factum_saga_verb verb,
         return false;
     }
     if (!options->what_if && (options->reason == NULL || options->reason[0] == '\0')) {
-        (void)complain("say why: --reason TEXT. --what-if says what would follow");
+        (void)complain("give the reason: --reason TEXT. --what-if shows what would follow");
         return false;
     }
     if (options->revision != NULL &&
@@ -183,7 +182,7 @@ static factum_status act_anywhere(const struct options *options, factum_store *s
                                   const factum_saga_act_request *request,
                                   factum_saga_act_outcome *outcome, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     factum_arena arena;
     factum_json_writer to;
     if (!is_address(options->store)) {
@@ -283,9 +282,9 @@ static int run_timer(const struct options *options)
 #define COMMON_OPTIONS "reason by revision what-if json "
 #define COMMON_HELP                                                                                \
     "  --reason TEXT  why; --what-if goes without\n"                                               \
-    "  --by WHO       who says so (the user of this process)\n"                                    \
+    "  --by WHO       who acts (the user of this process)\n"                                       \
     "  --revision N   only if the saga is at this revision\n"                                      \
-    "  --what-if      says what would follow, and does nothing\n"                                  \
+    "  --what-if      shows what would follow, and does nothing\n"                                 \
     "  --json         the outcome as one object\n"
 
 #define VERB(variable, verb, arguments, what, more_help, more_options, least, most)                \

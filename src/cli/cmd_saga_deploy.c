@@ -6,6 +6,7 @@
 #include "cli/deploying.h"
 #include "cli/saga_report.h"
 #include "cli/table.h"
+#include "cli/whole_file.h"
 
 /* ---- deploying ------------------------------------------------------------------------------- */
 
@@ -103,7 +104,7 @@ static int run_deploy(const struct options *options)
     if (options->force && options->why == NULL) {
         return complain("--force needs --why: it is kept with the deployment");
     }
-    int code = read_file(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
+    int code = file_read(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
     if (code == 0) { /* check before a store is created for it; warnings are printed once */
         quiet.quiet = true;
         code = saga_load(&quiet, options->arguments[0], (factum_slice){bytes, len}, NULL, &saga);

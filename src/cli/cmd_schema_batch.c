@@ -130,7 +130,7 @@ static bool take_remotes(const struct line *line, factum_schema_document *docume
             return false;
         }
         if (factum_json_unescape(json, at, uris, json->nodes[at].len, &len) != FACTUM_OK) {
-            (void)snprintf(err->text, sizeof err->text, "a URI in \"remotes\" is no text");
+            (void)snprintf(err->text, sizeof err->text, "a URI in \"remotes\" is not a text");
             return false;
         }
         documents[*count] = (factum_schema_document){

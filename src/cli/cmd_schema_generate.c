@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/schema_set.h"
+#include "cli/whole_file.h"
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -25,19 +26,20 @@ struct target {
 static int check_target(struct target *target, bool force)
 {
     struct stat about;
-    factum_slice now = {NULL, 0};
+    uint8_t *now = NULL;
+    size_t len = 0;
     const size_t size = sizeof FACTUM_GENERATE_FIRST_LINE - 1;
     if (stat(target->path, &about) != 0) {
         return errno == ENOENT ? 0 : file_failed(target->path, errno);
     }
     if (S_ISREG(about.st_mode) && about.st_size <= (off_t)FACTUM_GENERATE_OUTPUT_SIZE_MAX) {
-        int code = file_read(target->path, FACTUM_GENERATE_OUTPUT_SIZE_MAX, &now);
+        int code = file_read(target->path, FACTUM_GENERATE_OUTPUT_SIZE_MAX, &now, &len);
         if (code != 0) {
             return code;
         }
-        bool ours = now.len >= size && memcmp(now.ptr, FACTUM_GENERATE_FIRST_LINE, size) == 0;
-        target->same = same_text(now, target->text);
-        free((void *)(uintptr_t)now.ptr);
+        bool ours = len >= size && memcmp(now, FACTUM_GENERATE_FIRST_LINE, size) == 0;
+        target->same = same_text((factum_slice){now, len}, target->text);
+        free(now);
         if (ours || target->same || force) {
             return 0;
         }
@@ -171,13 +173,13 @@ const struct command command_schema_generate = {
     .name = "schema generate",
     .usage = "schema generate CATEGORY --to DIR [--from DIR]",
     .summary = "write C types of the events of a category",
-    .help =
-        "  --to DIR           where CATEGORY.gen.h and CATEGORY.gen.c go; made if it is not there\n"
-        "  --from DIR         the schemas are files: TYPE.json, or TYPE/N.json with the newest "
-        "N\n"
-        "  --keep-unknown     members that a schema does not name are kept, too\n"
-        "  --force            overwrite files that were not generated\n"
-        "  --json             the files that were written, and whether they changed, as JSON\n",
+    .help = "  --to DIR           where CATEGORY.gen.h and CATEGORY.gen.c go; created if it does "
+            "not exist\n"
+            "  --from DIR         the schemas are files: TYPE.json, or TYPE/N.json with the newest "
+            "N\n"
+            "  --keep-unknown     members that a schema does not name are kept, too\n"
+            "  --force            overwrite files that were not generated\n"
+            "  --json             the files that were written, and whether they changed, as JSON\n",
     .notes = "Without --from the schemas are those of the store: the newest version of each "
              "CATEGORY/TYPE,\n"
              "and of each TYPE alone of which the category has an event.\n"

@@ -51,7 +51,7 @@ static void notify_systemd(const char *state)
     }
 }
 
-static void say_ready(const factum_server *server, const struct fct_config *config, bool quiet)
+static void report_ready(const factum_server *server, const struct fct_config *config, bool quiet)
 {
     const char *address = factum_server_address(server);
     const char *path = config->options.unix_path;
@@ -147,7 +147,7 @@ static size_t flags_of(const struct options *options,
 }
 
 /* Reads a configuration file into |text|; 0 or an exit code. */
-static int read_file(const char *name, char text[FCT_CONFIG_FILE_MAX + 1], size_t *len)
+static int read_config_file(const char *name, char text[FCT_CONFIG_FILE_MAX + 1], size_t *len)
 {
     FILE *file = fopen(name, "rb");
     if (file == NULL) {
@@ -173,7 +173,7 @@ static int configure(const struct options *options, struct fct_config *config)
     factum_error err;
     const char *file_name = options->config != NULL ? options->config : getenv("FACTUM_CONFIG");
     if (file_name != NULL) {
-        int code = read_file(file_name, text, &len);
+        int code = read_config_file(file_name, text, &len);
         if (code != 0) {
             return code;
         }
@@ -226,7 +226,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
         hosts_close(&hosts);
         return close_store(store, fail_with(status, &err));
     }
-    say_ready(server, config, options->quiet);
+    report_ready(server, config, options->quiet);
     wait_for_signals(server, signals);
     notify_systemd("STOPPING=1");
     factum_server_stop(server, STOP_MS);

@@ -77,7 +77,7 @@ const struct command command_trace = {
             "  --json             all nodes and edges, on a line\n"
             "  --dot              a graph for Graphviz\n"
             "  --mermaid          a sequence diagram of the services, for Mermaid\n"
-            "  --stream NAME      the stream where the event with the id stands\n"
+            "  --stream NAME      the stream that has the event with the id\n"
             "  --scan N           look through the newest N events for an id without an index\n"
             "                     (65536)\n",
     .notes =

@@ -55,7 +55,7 @@ static int stop_at_damage(struct input *input, const char *what)
     return 0;
 }
 
-static int say_damage(const struct input *input)
+static int report_damage(const struct input *input)
 {
     (void)complain("%s: the compressed file is damaged at byte %" PRIu64 ": %s", input->path,
                    input->taken - (input->raw_end - input->raw_at), input->damage);
@@ -152,7 +152,7 @@ static int fill(struct input *input)
     size_t made = 0;
     while (made == 0 && !input->text_over) {
         if (input->damage != NULL) {
-            return say_damage(input);
+            return report_damage(input);
         }
         if (input->raw_at == input->raw_end && !input->raw_over && read_raw(input) != 0) {
             return -1;

@@ -77,23 +77,24 @@ int code_of_status(factum_status status)
 
 /* The damage that the open store has logged: reported once, after the output of the command. */
 static char damage[256];
-static bool damage_said;
+static bool damage_reported;
 
 void damage_shown(void)
 {
-    damage_said = true;
+    damage_reported = true;
 }
 
 int fail_with(factum_status status, const factum_error *err)
 {
     (void)fflush(stdout);
     progress_clear();
-    damage_said = damage_said || (damage[0] != '\0' && status == FACTUM_CORRUPT);
+    damage_reported = damage_reported || (damage[0] != '\0' && status == FACTUM_CORRUPT);
     (void)fputs("factum: ", stderr);
     print_text(stderr, factum_slice_from(status < 0 ? err->text : factum_status_text(status)));
     (void)fputc('\n', stderr);
     if (status == FACTUM_NO_SPACE) {
-        (void)fputs("factum: make space and run the same command again; reading goes on\n", stderr);
+        (void)fputs("factum: make space and run the same command again; reading still works\n",
+                    stderr);
     }
     return code_of_status(status);
 }
@@ -154,7 +155,7 @@ int close_store(factum_store *store, int code)
     } else if (status != FACTUM_OK && code == 0) {
         return fail_with(status, &err);
     }
-    if (damage[0] != '\0' && !damage_said) {
+    if (damage[0] != '\0' && !damage_reported) {
         (void)fflush(stdout);
         (void)fputs("factum: this may not be all: ", stderr);
         print_text(stderr, factum_slice_from(damage));
@@ -288,11 +289,11 @@ void print_json_token(const factum_store *store, uint64_t place)
     (void)printf("\"token\":\"%s\"", token);
 }
 
-void say_go_on(const factum_store *store, uint64_t place)
+void print_go_on(const factum_store *store, uint64_t place)
 {
     char token[FACTUM_TOKEN_SIZE];
     factum_token_format(store, place, token);
-    (void)fprintf(stderr, "factum: go on with --after %s\n", token);
+    (void)fprintf(stderr, "factum: continue with --after %s\n", token);
 }
 
 /* Prints bytes that are not JSON. If they are text, its lines stay lines. */

@@ -10,7 +10,6 @@
 #include "cli/deploying.h"
 #include "cli/parked_plan.h"
 
-#define TARGET_SIZE 4096
 #define DELIVERIES_MAX 10000 /* as many as a server returns at once */
 
 static const factum_slice empty = {NULL, 0};
@@ -44,7 +43,7 @@ static void deliveries_close(struct deliveries *deliveries)
 
 /* ---- asking a server ------------------------------------------------------------------------- */
 
-static bool tell_served(struct served_answer *answer, uint32_t object, const void *data)
+static bool take_delivery(struct served_answer *answer, uint32_t object, const void *data)
 {
     const factum_endpoint_parked_each *each = data;
     const factum_endpoint_parked parked = {
@@ -61,25 +60,26 @@ static bool tell_served(struct served_answer *answer, uint32_t object, const voi
     return answer->lacks == NULL && each->each(each->data, &parked);
 }
 
-static factum_status tell_all_served(struct served_answer *answer,
-                                     const factum_endpoint_parked_each *each, factum_error *err)
+static factum_status each_served(struct served_answer *answer,
+                                 const factum_endpoint_parked_each *each, factum_error *err)
 {
     uint32_t list = served_member(answer, FACTUM_JSON_ROOT, "deliveries", FACTUM_JSON_ARRAY);
     if (list != FACTUM_JSON_NONE && served_bool(answer, FACTUM_JSON_ROOT, "more")) {
         *err = (factum_error){.status = FACTUM_TOO_BIG};
-        (void)snprintf(err->text, sizeof err->text,
-                       "over %d deliveries are parked, and the server tells no more at once: name "
-                       "a key",
-                       DELIVERIES_MAX);
+        (void)snprintf(
+            err->text, sizeof err->text,
+            "over %d deliveries are parked, and the server returns no more at once: name "
+            "a key",
+            DELIVERIES_MAX);
         return FACTUM_TOO_BIG;
     }
-    return served_each(answer, "deliveries", tell_served, each, err);
+    return served_each(answer, "deliveries", take_delivery, each, err);
 }
 
 static factum_status served_deliveries(factum_store *store, factum_slice service, factum_slice key,
                                        const factum_endpoint_parked_each *each, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     const struct served_question question = {.method = "GET", .target = target};
     (void)snprintf(target, sizeof target, "/api/v1/parked-deliveries?limit=%d%s%.*s%s",
@@ -91,7 +91,7 @@ static factum_status served_deliveries(factum_store *store, factum_slice service
     }
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK) {
-        status = tell_all_served(&answer, each, err);
+        status = each_served(&answer, each, err);
     }
     served_finish(&answer);
     return status;
@@ -134,7 +134,7 @@ static factum_status served_act(factum_store *store, const char *service, const 
                                 char *body, size_t len, const char *member, uint64_t *number,
                                 factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     const struct served_question question = {
         .method = "POST", .target = target, .body = {(const uint8_t *)body, len}, .once = true};
@@ -155,7 +155,7 @@ static factum_status served_act(factum_store *store, const char *service, const 
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static factum_status deliveries_tell(struct deliveries *deliveries, factum_slice service,
+static factum_status deliveries_each(struct deliveries *deliveries, factum_slice service,
                                      factum_slice key, const factum_endpoint_parked_each *each,
                                      factum_error *err)
 {
@@ -174,7 +174,7 @@ int parked_deliveries_list(const struct read_models *models, factum_slice key,
     struct deliveries deliveries;
     factum_status status = deliveries_open(models, &deliveries, &err);
     if (status == FACTUM_OK) {
-        status = deliveries_tell(&deliveries, empty, key, each, &err);
+        status = deliveries_each(&deliveries, empty, key, each, &err);
     }
     deliveries_close(&deliveries);
     /* A server that calls no endpoints has parked nothing. */
@@ -198,7 +198,7 @@ static bool check_service(const char *text)
 
 static int none_parked(const char *service)
 {
-    (void)complain("no such delivery of %s is parked: factum parked list shows those that are",
+    (void)complain("no parked delivery of %s matches: factum parked list shows all of them",
                    service);
     return EXIT_NOT_FOUND;
 }
@@ -221,7 +221,7 @@ static int retry_plan(const struct options *options, struct deliveries *deliveri
     uint64_t count = 0;
     factum_error err;
     const char *service = options->arguments[0];
-    bool says = !options->json && !options->quiet;
+    bool verbose = !options->json && !options->quiet;
     if (plan->no_memory) {
         (void)complain("out of memory");
         return EXIT_FAILURE_;
@@ -229,7 +229,7 @@ static int retry_plan(const struct options *options, struct deliveries *deliveri
     if (plan->count == 0) {
         return none_parked(service);
     }
-    if (says) {
+    if (verbose) {
         parked_plan_print(plan, service);
     }
     factum_status status = retry_planned(deliveries, service, key, &count, &err);
@@ -238,7 +238,7 @@ static int retry_plan(const struct options *options, struct deliveries *deliveri
     }
     if (options->json) {
         parked_plan_print_json(plan, service, count, deliveries->served);
-    } else if (says && !deliveries->served) {
+    } else if (verbose && !deliveries->served) {
         (void)printf("nothing is delivered by this command: a host of the endpoints does it, as "
                      "factum serve\n");
     }
@@ -254,7 +254,7 @@ static int retry_deliveries(const struct options *options, const struct read_mod
     const factum_endpoint_parked_each each = {&plan, parked_plan_row};
     factum_status status = deliveries_open(models, &deliveries, &err);
     if (status == FACTUM_OK) {
-        status = deliveries_tell(&deliveries, factum_slice_from(options->arguments[0]), key, &each,
+        status = deliveries_each(&deliveries, factum_slice_from(options->arguments[0]), key, &each,
                                  &err);
     }
     int code = status == FACTUM_OK && !interrupted ? retry_plan(options, &deliveries, &plan, key)
@@ -303,7 +303,7 @@ static factum_status skip_here(const struct options *options, struct deliveries 
     const factum_endpoint_parked_each each = {&search, look_for_position};
     factum_slice by = who_acts(options);
     factum_status status =
-        deliveries_tell(deliveries, factum_slice_from(options->arguments[0]), empty, &each, err);
+        deliveries_each(deliveries, factum_slice_from(options->arguments[0]), empty, &each, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -314,7 +314,7 @@ static factum_status skip_here(const struct options *options, struct deliveries 
         (void)snprintf(err->text, sizeof err->text,
                        search.found
                            ? "out of memory"
-                           : "no such delivery is parked: factum parked list shows those that are");
+                           : "no parked delivery matches: factum parked list shows all of them");
         return status;
     }
     (void)fprintf(to, "%s (by %.*s)", options->why, (int)by.len, (const char *)by.ptr);

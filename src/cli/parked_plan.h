@@ -11,7 +11,7 @@ struct planned {
     uint64_t position;
     size_t key; /* its offset in |keys| */
     size_t key_len;
-    bool told;
+    bool printed;
 };
 
 /* The parked commands of a service, in the order of their positions. Starts as {0}; freed by

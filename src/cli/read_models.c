@@ -41,21 +41,21 @@ bool argument_position(const char *text, uint64_t *position)
     return true;
 }
 
-bool patience_begin(const struct options *options, struct patience *patience)
+bool wait_limit_begin(const struct options *options, struct wait_limit *limit)
 {
     uint64_t seconds = 0;
-    *patience = (struct patience){.limited = options->timeout != NULL};
-    if (patience->limited && !option_number(options->timeout, "timeout", &seconds)) {
+    *limit = (struct wait_limit){.limited = options->timeout != NULL};
+    if (limit->limited && !option_number(options->timeout, "timeout", &seconds)) {
         return false;
     }
-    patience->end = seconds_now() + (double)seconds;
+    limit->end = seconds_now() + (double)seconds;
     return true;
 }
 
-int64_t patience_next(const struct patience *patience)
+int64_t wait_limit_next(const struct wait_limit *limit)
 {
-    double left = patience->end - seconds_now();
-    if (!patience->limited || left * 1000 >= LOOK_MS) {
+    double left = limit->end - seconds_now();
+    if (!limit->limited || left * 1000 >= LOOK_MS) {
         return LOOK_MS;
     }
     return left > 0 ? (int64_t)(left * 1000) : 0;

@@ -49,14 +49,14 @@ int read_models_ready(const struct read_models *models, factum_slice name);
 int read_models_close(struct read_models *models, int code);
 
 /* How long a command waits. */
-struct patience {
+struct wait_limit {
     bool limited; /* by --timeout */
     double end;   /* seconds_now */
 };
 /* False after a message. */
-bool patience_begin(const struct options *options, struct patience *patience);
+bool wait_limit_begin(const struct options *options, struct wait_limit *limit);
 /* Milliseconds until the next look; 0: the time is over. */
-int64_t patience_next(const struct patience *patience);
+int64_t wait_limit_next(const struct wait_limit *limit);
 /* Call before a busy server is asked again. */
 void pause_a_little(void);
 /* Prints |err|'s text; EXIT_NOT_YET. */

@@ -31,6 +31,9 @@ factum_status saga_lists_list(struct saga_lists *lists, const factum_saga_filter
 factum_status saga_lists_timers(struct saga_lists *lists, const factum_saga_filter *filter,
                                 const factum_saga_timer_each *each, factum_error *err);
 
+#define SAGA_ID_TEXT_SIZE (FACTUM_SAGA_NAME_MAX + FACTUM_SAGA_ID_MAX + 2)
+/* NAME-ID in |text|, which the result borrows. */
+factum_slice saga_id_text(factum_slice saga, factum_slice id, char text[SAGA_ID_TEXT_SIZE]);
 /* Does |text| have the form NAME-ID? False after a message. */
 bool argument_saga(const char *text);
 /* The status with this name, or ANY after a message on standard error. */

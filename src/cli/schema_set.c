@@ -10,6 +10,8 @@
 
 #include <factum/registry.h>
 
+#include "cli/whole_file.h"
+
 #define ENTRIES_MAX 100000 /* in one directory */
 
 void schema_set_free(struct schema_set *schemas)
@@ -18,12 +20,6 @@ void schema_set_free(struct schema_set *schemas)
         free((void *)(uintptr_t)schemas->items[i].type.ptr);
         free((void *)(uintptr_t)schemas->items[i].text.ptr);
     }
-}
-
-int file_failed(const char *path, int error)
-{
-    (void)complain("%s: %s", path, strerror(error));
-    return error == ENOENT || error == ENOTDIR ? EXIT_NOT_FOUND : EXIT_FAILURE_;
 }
 
 char *path_join(const char *directory, const char *name)
@@ -37,32 +33,6 @@ char *path_join(const char *directory, const char *name)
 }
 
 /* ---- a directory ----------------------------------------------------------------------------- */
-
-int file_read(const char *path, size_t size_max, factum_slice *content)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return file_failed(path, errno);
-    }
-    int code = 0;
-    uint8_t *bytes = malloc(size_max + 1);
-    size_t len = bytes == NULL ? 0 : fread(bytes, 1, size_max + 1, file);
-    if (bytes == NULL) {
-        code = out_of_memory();
-    } else if (ferror(file) != 0) {
-        code = file_failed(path, errno);
-    } else if (len > size_max) {
-        code = complain("%s has more than %zu bytes", path, size_max);
-    }
-    (void)fclose(file);
-    if (code != 0) {
-        free(bytes);
-        return code;
-    }
-    content->ptr = bytes;
-    content->len = len;
-    return 0;
-}
 
 /* The number N of "N.json"; 0 for another name. */
 static uint64_t version_of(const char *name)
@@ -105,10 +75,12 @@ static int add_schema(struct schema_set *schemas, const char *type, size_t type_
         }
     }
     factum_generate_schema *schema = &schemas->items[schemas->count];
-    int code = file_read(path, FACTUM_GENERATE_SCHEMA_SIZE_MAX, &schema->text);
+    uint8_t *text = NULL;
+    int code = file_read(path, FACTUM_GENERATE_SCHEMA_SIZE_MAX, &text, &schema->text.len);
+    schema->text.ptr = text;
     uint8_t *name = code != 0 ? NULL : malloc(type_len + 1);
     if (code == 0 && name == NULL) {
-        free((void *)(uintptr_t)schema->text.ptr);
+        free(text);
         return out_of_memory();
     }
     if (code == 0) {

@@ -22,13 +22,9 @@ int schema_set_from_directory(const char *directory, struct schema_set *schemas)
 int schema_set_from_store(const struct options *options, struct schema_set *schemas);
 void schema_set_free(struct schema_set *schemas);
 
-/* Reads |path|, of at most |size_max| bytes; the caller frees *content. 0, or the exit code after a
- * message. */
-int file_read(const char *path, size_t size_max, factum_slice *content);
 /* "DIR/NAME"; the caller frees it. NULL without memory. */
 char *path_join(const char *directory, const char *name);
-/* Both print a message and return the exit code. */
-int file_failed(const char *path, int error);
+/* Prints the message and returns the exit code. */
 static inline int out_of_memory(void)
 {
     (void)complain("out of memory");

@@ -1,9 +1,11 @@
 /* script.c - see script.h. Layer: cli. */
 #include "cli/script.h"
 
-#include "cli/input.h"
 #include <stdlib.h>
 #include <string.h>
+
+#include "cli/input.h"
+#include "cli/whole_file.h"
 
 int fail_with_script(factum_status status, const factum_error *err)
 {
@@ -27,7 +29,7 @@ int open_decider(const char *path, const char *name, factum_script_decider **dec
 {
     uint8_t *bytes;
     size_t len;
-    int code = read_file(path, (size_t)1 << 20, &bytes, &len);
+    int code = file_read(path, (size_t)1 << 20, &bytes, &len);
     if (code != 0) {
         return code;
     }

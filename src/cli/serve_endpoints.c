@@ -71,12 +71,12 @@ static factum_status read_secrets_file(const char *name, char *text, factum_erro
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
         status = refuse(err, "%s is not a file", name);
     } else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        status = refuse(err, "%s holds secrets, and others may read it: chmod 600 it", name);
+        status = refuse(err, "%s contains secrets, and others may read it: chmod 600 it", name);
     } else {
         size_t len = fread(text, 1, SECRETS_FILE_MAX, file);
         text[len] = '\0';
         if (ferror(file) != 0 || len == SECRETS_FILE_MAX || strlen(text) != len) {
-            status = refuse(err, "%s cannot be read, is too big, or is no text", name);
+            status = refuse(err, "%s cannot be read, is too big, or is not a text", name);
         }
     }
     (void)fclose(file);

@@ -239,13 +239,13 @@ factum_build_state served_state(factum_slice name)
 }
 
 factum_status served_each(struct served_answer *answer, const char *name,
-                          bool (*tell)(struct served_answer *answer, uint32_t object,
+                          bool (*take)(struct served_answer *answer, uint32_t object,
                                        const void *data),
                           const void *data, factum_error *err)
 {
     uint32_t list = served_member(answer, FACTUM_JSON_ROOT, name, FACTUM_JSON_ARRAY);
     uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer->json, list);
-    while (at != FACTUM_JSON_NONE && tell(answer, at, data)) {
+    while (at != FACTUM_JSON_NONE && take(answer, at, data)) {
         at = factum_json_next(&answer->json, list, at);
     }
     return served_check(answer, err);

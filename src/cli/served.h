@@ -14,6 +14,9 @@
 
 /* ---- served.c: one question ------------------------------------------------------------------ */
 
+/* The longest target of a question, with its parameters and a zero byte. */
+#define SERVED_TARGET_SIZE 4096
+
 struct served_question {
     const char *method;
     const char *target;
@@ -53,9 +56,9 @@ factum_slice served_unescaped(struct served_answer *answer, uint32_t value);
 /* Reads "behind" of |object|: {"events", "seconds"}. */
 void served_behind(struct served_answer *answer, uint32_t object, factum_build_status *status);
 factum_build_state served_state(factum_slice name);
-/* Calls |tell| for each item of the list |name| until it returns false. Errors: as served_check. */
+/* Calls |take| for each item of the list |name| until it returns false. Errors: as served_check. */
 factum_status served_each(struct served_answer *answer, const char *name,
-                          bool (*tell)(struct served_answer *answer, uint32_t object,
+                          bool (*take)(struct served_answer *answer, uint32_t object,
                                        const void *data),
                           const void *data, factum_error *err);
 /* Appends |text|, percent-encoded, to the string |target| in |size| bytes. False: it does not fit.

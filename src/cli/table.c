@@ -122,6 +122,15 @@ factum_value table_number(uint64_t number)
                           .integer = number > INT64_MAX ? INT64_MAX : (int64_t)number};
 }
 
+factum_value table_time(int64_t time, char text[FACTUM_TIME_TEXT_SIZE])
+{
+    if (time == 0) {
+        return table_text((factum_slice){NULL, 0});
+    }
+    factum_time_format(time, text);
+    return table_text(factum_slice_from(text));
+}
+
 static factum_slice text_of(const struct table *table, const struct table_cell *cell)
 {
     return (factum_slice){(const uint8_t *)table->bytes + cell->offset, cell->len};

@@ -38,6 +38,8 @@ size_t table_row_count(const struct table *table);
 /* Values for table_row. */
 factum_value table_text(factum_slice text); /* empty: NULL */
 factum_value table_number(uint64_t number);
+/* A time, which borrows |text|; 0: NULL. */
+factum_value table_time(int64_t time, char text[FACTUM_TIME_TEXT_SIZE]);
 
 /* Prints columns side by side, numbers to the right, NULL as "-". Values wider than |cut| columns
  * of a terminal are shortened; 0: no value is, and no colour is used. False without memory. */

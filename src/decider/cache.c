@@ -120,6 +120,16 @@ bool fct_cache_is_of(const factum_state_cache *cache, const factum_store *store)
     return cache->store == store;
 }
 
+/* Under the lock. */
+static void cache_check(const factum_state_cache *cache)
+{
+    FCT_ASSERT(cache->info.bytes <= cache->size_max &&
+               cache->info.entry_count <= cache->entry_count_max); /* 1 */
+    FCT_ASSERT((cache->newest == NULL) == (cache->oldest == NULL) &&
+               (cache->newest == NULL) == (cache->info.entry_count == 0));
+    FCT_ASSERT(cache->info.entry_count > 0 || cache->info.bytes == 0);
+}
+
 /* ---- lists, under the lock ------------------------------------------------------------------- */
 
 static struct fct_cache_entry **bucket_of(factum_state_cache *cache, uint64_t hash)
@@ -186,6 +196,7 @@ static struct fct_cache_entry *take_excess(factum_state_cache *cache)
     while (cache->info.bytes > cache->size_max ||
            cache->info.entry_count > cache->entry_count_max) {
         struct fct_cache_entry *entry = cache->oldest;
+        FCT_ASSERT(entry != NULL && !entry->taken && entry->waiting == 0); /* 2 */
         unlink_idle(cache, entry);
         unlink_bucket(cache, entry);
         entry->next = excess;
@@ -271,6 +282,7 @@ struct fct_cache_turn fct_cache_take(factum_state_cache *cache, const struct fct
     struct fct_cache_turn turn = {.entry = NULL};
     struct fct_cache_entry *fresh = NULL;
     fct_mutex_lock(&cache->lock);
+    cache_check(cache);
     struct fct_cache_entry *entry = find_entry(cache, hash, decider, key);
     if (entry == NULL) {
         fct_mutex_unlock(&cache->lock);
@@ -299,6 +311,7 @@ struct fct_cache_turn fct_cache_take(factum_state_cache *cache, const struct fct
             fresh = NULL;
         }
     }
+    cache_check(cache);
     fct_mutex_unlock(&cache->lock);
     fct_mem_free(cache->mem, fresh);
     return turn;
@@ -329,6 +342,7 @@ void fct_cache_give(factum_state_cache *cache, struct fct_cache_turn turn, struc
         unlink_bucket(cache, entry);
         excess = entry;
     }
+    cache_check(cache);
     fct_mutex_unlock(&cache->lock);
     free_entries(cache->mem, excess);
 }

@@ -131,8 +131,8 @@ factum_status factum_decider_find(factum_store *store, factum_slice category,
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static factum_status tell_each(factum_store *store, factum_slice name,
-                               const factum_deployed_each *each, factum_error *err)
+static factum_status deliver_decider(factum_store *store, factum_slice name,
+                                     const factum_deployed_each *each, factum_error *err)
 {
     factum_deployed *deployed = NULL;
     factum_slice category = fct_slice_from(name, sizeof FCT_DEFINITION_PREFIX - 1);
@@ -172,7 +172,7 @@ factum_status factum_decider_list(factum_store *store, const factum_deployed_eac
     while (status == FACTUM_OK) {
         status = factum_list_next(list, &entry, err);
         if (status == FACTUM_OK) {
-            status = tell_each(store, entry.name, each, err);
+            status = deliver_decider(store, entry.name, each, err);
         }
     }
     factum_list_close(list);

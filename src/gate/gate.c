@@ -82,6 +82,15 @@ static bool writes_registry(const factum_append_op *op)
     return written;
 }
 
+/* With the lock held. */
+static void gate_check(const struct gate *gate)
+{
+    FCT_ASSERT(atomic_load(&gate->rules) != NULL); /* 1 */
+    FCT_ASSERT(gate->retired_count <= RETIRED_MAX);
+    FCT_ASSERT(gate->under_way == (gate->before != NULL)); /* 2 */
+    FCT_ASSERT(!gate->under_way || gate->before != atomic_load(&gate->rules));
+}
+
 /* With the lock held: retires |table|, which new appends no longer see. */
 static void retire(struct gate *gate, struct fct_rules *table)
 {
@@ -111,10 +120,12 @@ static void change_end(struct fct_op_tail *tail, factum_append_op *op)
     bool written = op->status == FACTUM_OK && !op->result.already;
     fct_mutex_lock(&gate->lock);
     FCT_ASSERT(gate->under_way);
+    gate_check(gate);
     publish_rules(gate, written ? change->after : gate->before);
     retire(gate, written ? gate->before : change->after);
     gate->before = NULL;
     gate->under_way = false;
+    gate_check(gate);
     fct_mutex_unlock(&gate->lock);
     fct_mem_free(gate->mem, change);
 }
@@ -211,6 +222,7 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
                         "schemas are not registered in a call back: try again outside of it");
     }
     fct_mutex_lock(&gate->lock);
+    gate_check(gate);
     if (gate->under_way) {
         status = fct_fail(err, FACTUM_BUSY, "another schema is being registered: try again");
     } else {
@@ -220,6 +232,7 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
         fct_passage_drain(&gate->passage);
         free_retired(gate);
     }
+    gate_check(gate);
     fct_mutex_unlock(&gate->lock);
     return status;
 }

@@ -19,7 +19,7 @@
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
-#include "saga/act_say.h"
+#include "saga/act_describe.h"
 #include "saga/look.h"
 #include "saga/names.h"
 #include "saga/pick.h"
@@ -62,7 +62,7 @@ static factum_status check_request(const factum_saga_act_request *request, factu
     const char *verb = factum_saga_verb_name(request->verb);
     bool data = request->verb == FACTUM_SAGA_EDIT || request->verb == FACTUM_SAGA_SKIP;
     if (verb[0] == '\0') {
-        return fct_fail(err, FACTUM_INVALID, "saga: %d is no act", (int)request->verb);
+        return fct_fail(err, FACTUM_INVALID, "saga: %d is not an act", (int)request->verb);
     }
     if (request->reason.len == 0 && !request->what_if) {
         return fct_fail(err, FACTUM_INVALID, "%s: an act needs a reason", verb);
@@ -203,7 +203,7 @@ static factum_status check_data(struct acting *a)
     factum_status status = fct_pick_parse(request->data, &a->arena, &json, a->err);
     if (status != FACTUM_OK) {
         return status == FACTUM_INVALID
-                   ? fct_fail(a->err, status, "%s: the data is no JSON object", verb)
+                   ? fct_fail(a->err, status, "%s: the data is not a JSON object", verb)
                    : status;
     }
     uint32_t count = factum_json_count(&json, FACTUM_JSON_ROOT);
@@ -315,7 +315,8 @@ static factum_status decide_act(struct acting *a, int64_t now)
     if (a->append->outcome.count == 0) {
         return fail_with_last(&a->look, FACTUM_CONDITION_FAILED, "there is nothing to do", a->err);
     }
-    fct_act_say(instance, a->append, now, a->outcome.consequence, sizeof a->outcome.consequence);
+    fct_act_describe(instance, a->append, now, a->outcome.consequence,
+                     sizeof a->outcome.consequence);
     return FACTUM_OK;
 }
 

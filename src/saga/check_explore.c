@@ -204,7 +204,7 @@ static void replay_break(struct explorer *e, const char *rule, struct fct_check_
 }
 
 /* The run to the world |at|, and one input further if |more|. */
-static factum_status tell_run(struct explorer *e, uint32_t at, const char *rule, bool more)
+static factum_status record_run(struct explorer *e, uint32_t at, const char *rule, bool more)
 {
     struct fct_check_found *found = e->found;
     uint32_t depth = 0;
@@ -291,7 +291,7 @@ static factum_status expand(struct explorer *e, uint32_t at)
         enum fct_check_result result =
             fct_world_step(e->setup, &e->world, &e->inputs[i], &e->next, &e->out, &rule);
         if (result == FCT_CHECK_BROKEN) {
-            return tell_run(e, at, rule, true);
+            return record_run(e, at, rule, true);
         }
         if (result == FCT_CHECK_IDLE) {
             continue;
@@ -305,15 +305,15 @@ static factum_status expand(struct explorer *e, uint32_t at)
     }
     count_end(e, at, &seen);
     if (!seen.over && !seen.goes_on) {
-        return tell_run(e, at, "S7 nothing can happen any more, and it has not ended", false);
+        return record_run(e, at, "S7 nothing can happen any more, and it has not ended", false);
     }
     if (seen.stuck && e->world.acts < e->setup->acts && !seen.act_helps) {
-        return tell_run(e, at, "S5 it is stuck, and no act of an operator helps", false);
+        return record_run(e, at, "S5 it is stuck, and no act of an operator helps", false);
     }
     return FACTUM_OK;
 }
 
-static factum_status tell_progress(const struct explorer *e, uint64_t at)
+static factum_status report_progress(const struct explorer *e, uint64_t at)
 {
     bool go_on = e->progress == NULL || e->progress->step == NULL ||
                  e->progress->step(e->progress->data, e->count, e->count - at);
@@ -337,7 +337,7 @@ static factum_status explore_all(struct explorer *e)
             e->found->run_length++;
             level_end = e->count;
         }
-        status = at % TELL_EVERY == 0 ? tell_progress(e, at) : FACTUM_OK;
+        status = at % TELL_EVERY == 0 ? report_progress(e, at) : FACTUM_OK;
         if (status == FACTUM_OK) {
             status = expand(e, (uint32_t)at);
         }
@@ -406,7 +406,7 @@ static factum_status prove_ends(struct explorer *e)
             if (can_end(e, (uint32_t)at)) {
                 continue;
             }
-            if (looked++ % TELL_EVERY == 0 && tell_progress(e, e->count) != FACTUM_OK) {
+            if (looked++ % TELL_EVERY == 0 && report_progress(e, e->count) != FACTUM_OK) {
                 return FACTUM_CANCELLED;
             }
             if (look_again(e, (uint32_t)at)) {
@@ -417,7 +417,7 @@ static factum_status prove_ends(struct explorer *e)
             }
         }
     }
-    return open == 0 ? FACTUM_OK : tell_run(e, first, "S7 from here on it can never end", false);
+    return open == 0 ? FACTUM_OK : record_run(e, first, "S7 from here on it can never end", false);
 }
 
 /* ---- the entry ------------------------------------------------------------------------------- */

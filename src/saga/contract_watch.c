@@ -106,7 +106,7 @@ factum_status fct_contract_send(struct fct_contract *contract, enum fct_contract
 /* ---- looking --------------------------------------------------------------------------------- */
 
 /* Is the text of the metadata's member |name| |wanted|? */
-static bool contract_says(const factum_json *metadata, const char *name, factum_slice wanted)
+static bool metadata_member_is(const factum_json *metadata, const char *name, factum_slice wanted)
 {
     uint32_t value = factum_json_find(metadata, FACTUM_JSON_ROOT, factum_slice_from(name));
     return value != FACTUM_JSON_NONE && factum_json_text_is(metadata, value, wanted);
@@ -143,10 +143,10 @@ static void contract_see(struct fct_contract *contract, struct fct_contract_sent
     }
     sent->commit = event->commit;
     sent->keyed = sent->keyed && keyed;
-    sent->caused = sent->caused && contract_says(metadata, "$causationId", sent->id);
-    sent->correlated = sent->correlated &&
-                       contract_says(metadata, "$correlationId", factum_slice_from(contract->run));
-    sent->of_saga = sent->of_saga && contract_says(metadata, "$sagaId", sent->saga_id);
+    sent->caused = sent->caused && metadata_member_is(metadata, "$causationId", sent->id);
+    sent->correlated = sent->correlated && metadata_member_is(metadata, "$correlationId",
+                                                              factum_slice_from(contract->run));
+    sent->of_saga = sent->of_saga && metadata_member_is(metadata, "$sagaId", sent->saga_id);
     sent->traced = sent->traced && contract_traced(metadata);
 }
 
@@ -174,7 +174,7 @@ static factum_status contract_look(struct fct_contract *contract, const factum_e
     for (size_t i = 0; i < FCT_CONTRACT_COMMANDS; i++) {
         struct fct_contract_sent *sent = &contract->sent[i];
         const bool keyed = in_key && fct_slice_equal(*event->key, sent->id);
-        if (keyed || contract_says(&metadata, "$causationId", sent->id)) {
+        if (keyed || metadata_member_is(&metadata, "$causationId", sent->id)) {
             contract_see(contract, sent, event, &metadata, keyed);
         }
     }

@@ -28,7 +28,7 @@ struct fct_contract_sent {
     char id_text[FCT_COMMAND_ID_SIZE];
     factum_slice id;
     factum_slice saga_id; /* in |id_text| */
-    uint64_t commit;      /* position of the first answer's commit; so is the next */
+    uint64_t commit;      /* of the latest answer */
     size_t answers;       /* commits that answer it, without tombstones */
     bool tombstone;       /* CommandCancelled is under its id */
     bool keyed;           /* every answer is under its id */

@@ -585,7 +585,7 @@ static const char *phase_text(uint8_t phase)
         "has not been started",
         "is waiting for its answer",
         "was silent and waits for an operator's answer",
-        "is blocked: its command could not be made of the data",
+        "is blocked: its command could not be created from the data",
         "is done",
         "has failed, without effect",
         "was silent: whether it happened is not known",
@@ -639,7 +639,7 @@ static factum_status on_retry(struct decision *d, const struct fct_saga_input *i
     }
     if (again && !sendable(d, slot, undo)) {
         return fct_fail(err, FACTUM_CONDITION_FAILED,
-                        "retry: the command cannot be made of the data any more: edit it first");
+                        "retry: the command can no longer be created from the data: edit it first");
     }
     act_on(d, FCT_CHANGE_SAGA_RETRIED, input);
     send_command(d, slot, undo, again);

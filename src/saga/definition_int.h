@@ -19,7 +19,7 @@
 #define FCT_SAGA_MEMORY_MAX ((size_t)32 << 20)
 
 /* The values of a `retry`; missing ones come from the defaults. */
-struct fct_retry_said {
+struct fct_retry_parsed {
     struct fct_retry value;
     bool times;
     bool from;
@@ -31,9 +31,9 @@ struct fct_retry_said {
 
 /* Parts of a step in the file that are not in the loaded definition, or not in this form. A mark
  * with the line 0: missing. */
-struct fct_step_said {
+struct fct_step_parsed {
     struct fct_step_text text;
-    struct fct_retry_said retry;
+    struct fct_retry_parsed retry;
     int64_t within;
     bool pivot;
     bool undo_none;
@@ -49,7 +49,7 @@ struct fct_step_said {
     struct fct_mark *fail_marks;
 };
 
-struct fct_stage_said {
+struct fct_stage_parsed {
     bool parallel;
     bool any;
     struct fct_mark mark; /* of `parallel`, or of `join: any` */
@@ -63,12 +63,12 @@ struct fct_loader {
     size_t step_count;
     size_t stage_count;
     uint8_t stage_of[FCT_SAGA_STEPS_MAX];
-    struct fct_step_said steps[FCT_SAGA_STEPS_MAX];
-    struct fct_stage_said stages[FCT_SAGA_STEPS_MAX];
-    struct fct_step_said done;
-    struct fct_step_said undone;
+    struct fct_step_parsed steps[FCT_SAGA_STEPS_MAX];
+    struct fct_stage_parsed stages[FCT_SAGA_STEPS_MAX];
+    struct fct_step_parsed done;
+    struct fct_step_parsed undone;
     int64_t within; /* of `defaults` */
-    struct fct_retry_said retry;
+    struct fct_retry_parsed retry;
     struct fct_mark deadline_mark;
     struct fct_mark start_mark;
     struct fct_mark id_mark;
@@ -129,7 +129,7 @@ FCT_MUST_USE factum_status fct_saga_load_word(const struct fct_loader *loader,
                                               unsigned *index);
 FCT_MUST_USE factum_status fct_saga_load_retry(struct fct_loader *loader,
                                                const struct fct_yaml *node,
-                                               struct fct_retry_said *retry);
+                                               struct fct_retry_parsed *retry);
 
 /* A member of a mapping that is known by name. */
 struct fct_saga_load_key {

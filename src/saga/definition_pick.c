@@ -49,8 +49,9 @@ factum_status fct_saga_load_path(const struct fct_loader *loader, const struct f
                                  struct fct_path **path)
 {
     if (node->kind != FCT_YAML_SCALAR || node->text.len == 0 || node->text.ptr[0] != '.') {
-        return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, "path",
-                                  "here is no path: write such as .orderId, with a dot before it");
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, node->mark, "path",
+            "this is not a path: write such as .orderId, with a dot before it");
     }
     return pick_compile(loader, node->mark, node->text, path);
 }
@@ -85,7 +86,7 @@ static factum_status pick_put_scalar(const struct fct_loader *loader, const stru
     }
     if (pick_is_path(node)) {
         return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, "literal",
-                                  "the path %.*s stands inside a literal: paths are values of the "
+                                  "the path %.*s is inside a literal: paths are values of the "
                                   "fields themselves; put a text in quotes",
                                   FCT_FMT(node->text));
     }
@@ -213,7 +214,7 @@ factum_status fct_saga_load_pick(const struct fct_loader *loader, const struct f
     if (node->kind != FCT_YAML_MAP) {
         return fct_saga_load_fail(
             loader, FACTUM_INVALID, node->mark, "value",
-            "here is no mapping: write such as {orderId, cents: .totalCents}, or "
+            "this is not a mapping: write such as {orderId, cents: .totalCents}, or "
             "{} for no data");
     }
     if (node->count > FCT_SAGA_FIELDS_MAX) {

@@ -281,13 +281,13 @@ static factum_status typed_keep(struct typed *typed, const struct fct_pick *keep
 static void typed_reply_id(struct typed *typed, uint8_t slot)
 {
     const struct fct_path *id = typed->saga->id;
-    const struct fct_step_said *said = &typed->loader->steps[slot];
+    const struct fct_step_parsed *parsed = &typed->loader->steps[slot];
     struct fct_path last = {.count = 1};
     uint32_t at = id->count;
     while (at > 0 && id->steps[at - 1].kind != FCT_PATH_MEMBER) {
         at--;
     }
-    struct typed_schema schema = typed_event_schema(typed, said->text.ok);
+    struct typed_schema schema = typed_event_schema(typed, parsed->text.ok);
     if (at == 0 || !typed_open(typed, &typed->event, schema.text)) {
         return;
     }
@@ -296,10 +296,10 @@ static void typed_reply_id(struct typed *typed, uint8_t slot)
     struct fct_shape shape = typed_shape(typed, &typed->event, &last);
     if (shape.types == 0 || shape.unnamed) {
         fct_saga_load_warn(
-            typed->loader, said->ok_mark, "reply-id",
+            typed->loader, parsed->ok_mark, "reply-id",
             "%.*s has no member \"%.*s\": such an event belongs to a saga only if it "
             "names the command that it answers",
-            FCT_FMT(said->text.ok),
+            FCT_FMT(parsed->text.ok),
             FCT_FMT(fct_slice(last.names + last.steps[0].start, last.steps[0].len)));
     }
 }
@@ -532,20 +532,20 @@ static factum_status typed_slot(struct typed *typed, uint8_t slot)
 {
     const struct fct_loader *loader = typed->loader;
     const struct fct_step_text *step = &typed->saga->slots[slot];
-    const struct fct_step_said *said = slot < loader->step_count    ? &loader->steps[slot]
-                                       : slot == loader->step_count ? &loader->done
-                                                                    : &loader->undone;
+    const struct fct_step_parsed *parsed = slot < loader->step_count    ? &loader->steps[slot]
+                                           : slot == loader->step_count ? &loader->done
+                                                                        : &loader->undone;
     factum_status status = FACTUM_OK;
     if (step->ok.len > 0) {
         typed_reply_id(typed, slot);
         status = typed_keep(typed, &step->keep, step->ok);
     }
     if (status == FACTUM_OK && step->action.name.len > 0) {
-        const struct typed_use use = {&step->action, said->with_mark};
+        const struct typed_use use = {&step->action, parsed->with_mark};
         status = typed_use_call(typed, &use);
     }
     if (status == FACTUM_OK && step->undo.name.len > 0) {
-        const struct typed_use use = {&step->undo, said->undo_with_mark};
+        const struct typed_use use = {&step->undo, parsed->undo_with_mark};
         status = typed_use_call(typed, &use);
     }
     return status;

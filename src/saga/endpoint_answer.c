@@ -193,12 +193,12 @@ static void judge_reply(factum_slice body, factum_arena *arena, struct fct_judge
     judgement->stream = json_text(&members[2], FACTUM_NAME_SIZE_MAX, arena);
     judgement->data = members[1].found ? members[1].value.raw : FCT_SLICE("{}");
     if (whole.kind != FACTUM_JSON_OBJECT || judgement->type.len == 0) {
-        park(judgement, "the answer is no object with a \"type\"");
+        park(judgement, "the answer is not an object with a \"type\"");
     } else if (fct_slice_starts(judgement->type, FCT_SLICE("$")) ||
                fct_slice_equal(judgement->type, FCT_SLICE("CommandCancelled"))) {
         park(judgement, "the answer's type %.*s is reserved", FCT_FMT(judgement->type));
     } else if (members[2].found && (!has_text(&members[2]) || judgement->stream.len == 0)) {
-        park(judgement, "the answer's \"stream\" is no name of a stream");
+        park(judgement, "the answer's \"stream\" is not the name of a stream");
     } else if (stream_is_refused(judgement->stream)) {
         park(judgement, "the answer may not be written to the stream %.*s",
              FCT_FMT(judgement->stream));

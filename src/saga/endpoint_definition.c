@@ -356,7 +356,7 @@ factum_status factum_endpoint_act_record(factum_store *store,
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static factum_status tell_endpoint(factum_store *store, factum_slice stream,
+static factum_status list_endpoint(factum_store *store, factum_slice stream,
                                    const factum_endpoint_each *each, bool *go_on, factum_error *err)
 {
     factum_arena arena;
@@ -370,7 +370,7 @@ static factum_status tell_endpoint(factum_store *store, factum_slice stream,
     return status;
 }
 
-static factum_status tell_endpoints(factum_store *store, const factum_endpoint_each *each,
+static factum_status list_endpoints(factum_store *store, const factum_endpoint_each *each,
                                     factum_error *err)
 {
     factum_list *list;
@@ -384,7 +384,7 @@ static factum_status tell_endpoints(factum_store *store, const factum_endpoint_e
         return status;
     }
     while (go_on && (status = factum_list_next(list, &entry, err)) == FACTUM_OK) {
-        status = tell_endpoint(store, entry.name, each, &go_on, err);
+        status = list_endpoint(store, entry.name, each, &go_on, err);
         if (status != FACTUM_OK && status != FACTUM_NOT_FOUND) {
             break;
         }
@@ -404,12 +404,12 @@ factum_status factum_endpoint_list(factum_store *store, factum_slice service,
                         "endpoint: a store and a function for endpoints are needed");
     }
     if (service.len == 0) {
-        return tell_endpoints(store, each, err);
+        return list_endpoints(store, each, err);
     }
     if (!fct_endpoint_name_valid(service)) {
         return fct_fail(err, FACTUM_INVALID, "endpoint: the name of a service is [a-z][a-z0-9_]*");
     }
     (void)snprintf(stream, sizeof stream, "%s%.*s", FCT_ENDPOINT_STREAM_PREFIX, (int)service.len,
                    (const char *)service.ptr);
-    return tell_endpoint(store, factum_slice_from(stream), each, &go_on, err);
+    return list_endpoint(store, factum_slice_from(stream), each, &go_on, err);
 }

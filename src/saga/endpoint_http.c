@@ -285,7 +285,7 @@ factum_status fct_http_start(struct fct_http *http, const struct fct_http_reques
 
 /* ---- the end of a request -------------------------------------------------------------------- */
 
-static void say_problem(struct fct_http_flight *flight)
+static void describe_problem(struct fct_http_flight *flight)
 {
     const char *text = flight->refused[0] != '\0'     ? flight->refused
                        : flight->slow                 ? "the answer came too slowly: cut off"
@@ -307,7 +307,7 @@ static void fill_answer(struct fct_http_flight *flight, struct fct_http_reply *a
         (void)curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &answer->status);
         return;
     }
-    say_problem(flight);
+    describe_problem(flight);
     answer->problem = flight->problem;
     answer->not_reached = flight->requests == 0;
 }

@@ -475,7 +475,7 @@ factum_status fct_queue_find(struct fct_queue *queue, factum_slice command_id,
     }
     factum_status status = queue_finish(&call, err);
     return status == FACTUM_OK && !found
-               ? fct_fail(err, FACTUM_NOT_FOUND, FCT_QUEUE_FILE ": no such command")
+               ? fct_fail(err, FACTUM_NOT_FOUND, FCT_QUEUE_FILE ": the command does not exist")
                : status;
 }
 

@@ -151,7 +151,7 @@ static factum_status check_allow(const factum_endpoints_options *options, factum
     for (size_t i = 0; i < options->allow_count; i++) {
         if (!fct_endpoint_pattern_valid(options->allow[i])) {
             return fct_fail(err, FACTUM_INVALID,
-                            "endpoints: \"%.*s\" is no HOST, HOST:PORT or *.DOMAIN",
+                            "endpoints: \"%.*s\" is not HOST, HOST:PORT or *.DOMAIN",
                             FCT_FMT(options->allow[i]));
         }
     }

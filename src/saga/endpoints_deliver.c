@@ -9,11 +9,15 @@
  *
  * Each path changes the row or moves its time forward, so that no command is due for ever in a
  * loop.
+ *
+ * Invariant: |delivery_count| is the length of the list |deliveries|, at most FCT_DELIVERIES_MAX.
+ * Only the courier changes them.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
@@ -58,6 +62,12 @@ factum_status fct_reply_append(factum_store *store, const struct fct_reply *repl
                                            .expectation_count = 1,
                                            .idempotency_key = reply->key};
     return factum_append(store, &request, NULL, NULL, err);
+}
+
+static void deliveries_check(const struct factum_endpoints *e)
+{
+    FCT_ASSERT(e->delivery_count <= FCT_DELIVERIES_MAX);
+    FCT_ASSERT((e->deliveries == NULL) == (e->delivery_count == 0));
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -137,9 +147,11 @@ static void free_delivery(struct factum_endpoints *e, struct fct_delivery *deliv
         link = &(*link)->next;
     }
     if (*link != NULL) {
+        FCT_ASSERT(e->delivery_count > 0);
         *link = delivery->next;
         e->delivery_count--;
     }
+    deliveries_check(e);
     factum_arena_finish(&delivery->arena);
     fct_mem_free(fct_mem_heap(), delivery);
 }
@@ -524,6 +536,7 @@ static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *deli
         delivery->next = e->deliveries;
         e->deliveries = delivery;
         e->delivery_count++;
+        deliveries_check(e);
         return;
     }
     not_called(e, delivery, status, &err);

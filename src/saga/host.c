@@ -60,10 +60,10 @@ struct factum_sagas {
     struct fct_thread thread;
     factum_listener listener;
     factum_completer completer;
-    _Atomic uint32_t word; /* rises when the thread has work */
-    _Atomic bool asleep;   /* the thread waits for |word|, or is about to */
-    _Atomic uint32_t told; /* rises when |info| has changed */
-    _Atomic uint32_t told_waiters;
+    _Atomic uint32_t word;         /* rises when the thread has work */
+    _Atomic bool asleep;           /* the thread waits for |word|, or is about to */
+    _Atomic uint32_t info_changes; /* rises when |info| has changed */
+    _Atomic uint32_t info_waiters;
     _Atomic bool stop;
     struct fct_mutex lock;
     factum_append_op **ended; /* |commits_max| of them */
@@ -97,6 +97,7 @@ static void appends_ended(void *data, factum_append_op *const *ops, size_t count
 {
     struct factum_sagas *sagas = data;
     fct_mutex_lock(&sagas->lock);
+    FCT_ASSERT(count <= sagas->options.commits_max - sagas->ended_count);
     for (size_t i = 0; i < count; i++) {
         sagas->ended[sagas->ended_count++] = ops[i];
     }
@@ -148,9 +149,9 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
     sagas->info.clock_parted = sagas->clock.parted;
     snprintf(sagas->info.reason, sizeof sagas->info.reason, "%s", reason);
     fct_mutex_unlock(&sagas->lock);
-    atomic_fetch_add(&sagas->told, 1);
-    if (atomic_load(&sagas->told_waiters) > 0) {
-        fct_word_wake(&sagas->told, UINT32_MAX);
+    atomic_fetch_add(&sagas->info_changes, 1);
+    if (atomic_load(&sagas->info_waiters) > 0) {
+        fct_word_wake(&sagas->info_changes, UINT32_MAX);
     }
 }
 
@@ -259,10 +260,11 @@ static factum_status take_ended(struct factum_sagas *sagas, factum_error *err)
     sagas->ended_count = 0;
     fct_mutex_unlock(&sagas->lock);
     factum_status status = FACTUM_OK;
+    factum_error later;
     int64_t now = sagas_now(sagas);
     for (uint32_t i = 0; i < count; i++) {
         factum_status one = fct_manager_completed(sagas->manager, sagas->ending[i], now,
-                                                  status == FACTUM_OK ? err : NULL);
+                                                  status == FACTUM_OK ? err : &later);
         status = status == FACTUM_OK ? one : status;
     }
     return status;
@@ -318,7 +320,7 @@ static factum_status feed_some(struct factum_sagas *sagas, bool *more, factum_er
     return FACTUM_OK;
 }
 
-static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
+static void sleep_until_work(struct factum_sagas *sagas, uint32_t seen)
 {
     int64_t next = fct_manager_next(sagas->manager);
     int64_t now = sagas_now(sagas);
@@ -359,7 +361,7 @@ static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
         keep_checkpoint(sagas, false);
         publish(sagas, sagas->caught_up, "");
         if (!more) {
-            sleep_until_news(sagas, seen);
+            sleep_until_work(sagas, seen);
         }
     }
     return status;
@@ -438,7 +440,7 @@ static factum_status check_sagas_options(const factum_store *store,
         return fct_fail(err, FACTUM_INVALID, "sagas: a store and options are needed");
     }
     if (options->host.len > 0 && !fct_saga_name_valid(options->host)) {
-        return fct_fail(err, FACTUM_INVALID, "sagas: %.*s is no name of a host",
+        return fct_fail(err, FACTUM_INVALID, "sagas: %.*s is not the name of a host",
                         FCT_FMT(options->host));
     }
     if ((factum_capabilities(store) & FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS) == 0) {
@@ -560,7 +562,7 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
     uint64_t deadline = factum_deadline(timeout_ms);
     for (;;) {
         factum_sagas_info info = {.size = sizeof info};
-        uint32_t told = atomic_load(&sagas->told);
+        uint32_t info_changes = atomic_load(&sagas->info_changes);
         factum_status status = factum_sagas_info_get(sagas, &info, err);
         if (status != FACTUM_OK || info.place >= place) {
             return status;
@@ -569,9 +571,9 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
             return fct_fail(err, FACTUM_TIMEOUT, "sagas: they have come to %" PRIu64 "%s%s",
                             info.place, info.reason[0] != '\0' ? ": " : "", info.reason);
         }
-        atomic_fetch_add(&sagas->told_waiters, 1);
-        (void)fct_word_wait(&sagas->told, told, POLL_NS);
-        atomic_fetch_sub(&sagas->told_waiters, 1);
+        atomic_fetch_add(&sagas->info_waiters, 1);
+        (void)fct_word_wait(&sagas->info_changes, info_changes, POLL_NS);
+        atomic_fetch_sub(&sagas->info_waiters, 1);
     }
 }
 

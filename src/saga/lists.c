@@ -384,7 +384,7 @@ static factum_status check_filter(struct fct_saga_lists *lists, const factum_sag
                                   factum_error *err)
 {
     if (filter->status > FACTUM_SAGA_OPEN) {
-        return fct_fail(err, FACTUM_INVALID, "sagas: %d is no status", (int)filter->status);
+        return fct_fail(err, FACTUM_INVALID, "sagas: %d is not a status", (int)filter->status);
     }
     if (filter->count_max > LISTS_COUNT_MAX) {
         return fct_fail(err, FACTUM_INVALID,

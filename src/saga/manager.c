@@ -3,6 +3,10 @@
  * Invariants:
  *  1. An entry has at most one commit under way, which is for the first input of its queue.
  *  2. An input leaves its queue only when nothing remains to be committed for it.
+ *  3. The instance of an entry with a commit stays loaded, and the entry is in no queue of entries
+ *     that continue later.
+ *  4. At most |commits_max| commits are under way, and at most |timers_max| timers fire a second.
+ *  5. |closing_last| ends the list |closing|.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -26,6 +30,22 @@
 
 static factum_status run_entry(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
                                factum_error *err);
+
+static void entry_check(const struct fct_entry *entry)
+{
+    FCT_ASSERT((entry->first == NULL) == (entry->last == NULL));
+    if (entry->commit != NULL) {
+        FCT_ASSERT(entry->commit->entry == entry && entry->first != NULL); /* 1, 2 */
+        FCT_ASSERT(entry->instance != NULL && !entry->is_again);           /* 3 */
+    }
+}
+
+static void manager_check(const struct fct_manager *manager)
+{
+    FCT_ASSERT(manager->commit_count <= manager->options.commits_max); /* 4 */
+    FCT_ASSERT(manager->timers_fired <= manager->options.timers_max);
+    FCT_ASSERT(manager->closing == NULL || manager->closing_last->closing == NULL); /* 5 */
+}
 
 /* ---- creating -------------------------------------------------------------------------------- */
 
@@ -266,125 +286,6 @@ factum_status fct_manager_queue(struct fct_manager *manager, const struct fct_sa
     return run_entry(manager, entry, manager->run_now, err);
 }
 
-/* ---- what an input means to its saga --------------------------------------------------------- */
-
-/* The definition that the input is judged by. */
-static const struct factum_saga *definition_of(const struct fct_manager *manager,
-                                               const struct fct_entry *entry,
-                                               const struct fct_waiting *waiting)
-{
-    const struct fct_instance *instance = entry->instance;
-    if (instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE) {
-        return instance->saga;
-    }
-    uint64_t at = waiting->has_event && waiting->kind == FCT_WAITING_START ? waiting->event.position
-                                                                           : UINT64_MAX;
-    return fct_deployed_at(&manager->set, entry->key.name, at);
-}
-
-static bool is_failure(const struct fct_step_text *step, factum_slice type)
-{
-    for (size_t i = 0; i < step->fail_count; i++) {
-        if (fct_slice_equal(step->fail[i], type)) {
-            return true;
-        }
-    }
-    return fct_slice_equal(type, FCT_SLICE("CommandFailed"));
-}
-
-/* An event that names a command. False: it is not an answer, but an intermediate event. */
-static bool reply_input(const struct factum_saga *saga, const struct fct_waiting *waiting,
-                        struct fct_saga_input *control)
-{
-    factum_slice type = waiting->event.type;
-    control->kind = FCT_INPUT_REPLY;
-    control->slot = fct_saga_slot(saga, waiting->step);
-    control->undo = waiting->undo;
-    control->generation = waiting->generation;
-    if (control->slot == FCT_SLOT_NONE || fct_slice_equal(type, FCT_SLICE("CommandCancelled"))) {
-        return false;
-    }
-    const struct fct_step_text *step = &saga->slots[control->slot];
-    bool any_type = control->undo || fct_plan_is_call(&saga->plan, control->slot);
-    bool failed =
-        any_type ? fct_slice_equal(type, FCT_SLICE("CommandFailed")) : is_failure(step, type);
-    control->ok = !failed;
-    return failed || any_type || fct_slice_equal(type, step->ok);
-}
-
-static bool waits_for_answer(const struct fct_instance *instance, uint8_t slot)
-{
-    uint8_t phase = instance->state.steps[slot].phase;
-    return phase == FCT_STEP_DOING || phase == FCT_STEP_ASKED || phase == FCT_STEP_UNKNOWN;
-}
-
-/* An event that names no command: the step that waits for its type, or otherwise any step with it.
- */
-static bool read_outside(const struct factum_saga *saga, const struct fct_instance *instance,
-                         factum_slice type, struct fct_saga_input *control)
-{
-    control->kind = FCT_INPUT_OUTSIDE;
-    control->slot = FCT_SLOT_NONE;
-    for (uint8_t i = 0; i < saga->plan.step_count; i++) {
-        bool ok = fct_slice_equal(saga->slots[i].ok, type);
-        if (!ok && !is_failure(&saga->slots[i], type)) {
-            continue;
-        }
-        if (control->slot == FCT_SLOT_NONE || waits_for_answer(instance, i)) {
-            control->slot = i;
-            control->ok = ok;
-        }
-        if (waits_for_answer(instance, i)) {
-            break;
-        }
-    }
-    return control->slot != FCT_SLOT_NONE;
-}
-
-/* The timer that is due; false: none. */
-static bool find_timer(const struct fct_instance *instance, int64_t now,
-                       struct fct_saga_input *control)
-{
-    control->kind = FCT_INPUT_TIMER;
-    if (instance->saga == NULL || fct_saga_has_ended(&instance->state)) {
-        return false;
-    }
-    for (uint8_t i = 0; i < instance->saga->plan.step_count + 2u; i++) {
-        int64_t due = instance->state.timers[i].due;
-        if (due != 0 && due <= now) {
-            control->slot = i;
-            return true;
-        }
-    }
-    control->slot = FCT_SLOT_NONE;
-    return instance->state.deadline.due != 0 && instance->state.deadline.due <= now;
-}
-
-/* False: nothing is to be done for the input. */
-static bool read_input(const struct fct_entry *entry, const struct fct_waiting *waiting,
-                       const struct factum_saga *saga, int64_t now, struct fct_saga_input *control)
-{
-    *control = (struct fct_saga_input){.slot = FCT_SLOT_NONE};
-    if (saga == NULL ||
-        (waiting->has_event && fct_instance_knows(entry->instance, &waiting->event))) {
-        return false;
-    }
-    switch (waiting->kind) {
-    case FCT_WAITING_START:
-        control->kind = FCT_INPUT_START;
-        return true;
-    case FCT_WAITING_REPLY:
-        return reply_input(saga, waiting, control);
-    case FCT_WAITING_OUTSIDE:
-        return read_outside(saga, entry->instance, waiting->event.type, control);
-    case FCT_WAITING_TIMERS:
-        return find_timer(entry->instance, now, control);
-    case FCT_WAITING_REFRESH:
-    default:
-        return false;
-    }
-}
-
 /* ---- commits --------------------------------------------------------------------------------- */
 
 static struct fct_commit *take_commit(struct fct_manager *manager)
@@ -492,8 +393,7 @@ static factum_status try_commit(struct fct_manager *manager, struct fct_entry *e
                                              &commit->arena, &commit->append, err);
     if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_CONDITION_FAILED) {
         fct_manager_bad(manager, "saga %.*s-%.*s: an input cannot be taken: %s",
-                        FCT_FMT(entry->key.name), FCT_FMT(entry->key.id),
-                        err != NULL ? err->text : factum_status_text(status));
+                        FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), err->text);
         status = rest_timers(manager, entry, now, err);
         commit->append.outcome.count = 0;
     }
@@ -583,7 +483,7 @@ static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry
     }
     factum_status status = load_entry(manager, entry, err);
     if (status == FACTUM_CORRUPT || status == FACTUM_STREAM_DELETED || status == FACTUM_TOO_BIG) {
-        fct_manager_bad(manager, "%s", err != NULL ? err->text : factum_status_text(status));
+        fct_manager_bad(manager, "%s", err->text);
         fct_entries_set_open(&manager->entries, entry, false);
         *served = true;
         return fct_entries_set_due(&manager->entries, entry, 0, err);
@@ -607,8 +507,8 @@ static factum_status serve_first(struct fct_manager *manager, struct fct_entry *
     if (status != FACTUM_OK || *served) {
         return status;
     }
-    const struct factum_saga *saga = definition_of(manager, entry, entry->first);
-    if (!read_input(entry, entry->first, saga, now, &control)) {
+    const struct factum_saga *saga = fct_manager_definition(manager, entry, entry->first);
+    if (!fct_manager_read_input(entry, entry->first, saga, now, &control)) {
         *served = true;
         /* The entry's timer goes back to its proper time. */
         return entry->first->kind == FCT_WAITING_TIMERS ? note_state(manager, entry, err)
@@ -639,6 +539,7 @@ static factum_status run_entry(struct fct_manager *manager, struct fct_entry *en
             input_served(manager, entry);
         }
     }
+    entry_check(entry);
     make_room(manager);
     drop_idle(manager, entry);
     return FACTUM_OK;
@@ -666,23 +567,23 @@ static void count_outcome(struct fct_manager *manager, const struct fct_commit *
 
 /* An answer has waited for its saga as long as it is kept. It stays recorded, and counts if the
  * saga starts after all. */
-static void tell_unmatched(const struct fct_manager *manager, const struct fct_entry *entry)
+static void log_unmatched(const struct fct_manager *manager, const struct fct_entry *entry)
 {
     fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.unmatched",
-                    "saga %.*s-%.*s: an answer has come for it, but it has not started",
+                    "saga %.*s-%.*s: an answer has arrived, but the saga has not started",
                     FCT_FMT(entry->key.name), FCT_FMT(entry->key.id));
 }
 
 /* A step that can only go forward has failed, or was silent, as often as its definition allows
  * before an alarm. */
-static void tell_alarm(const struct fct_manager *manager, const struct fct_entry *entry,
-                       uint8_t slot)
+static void log_alarm(const struct fct_manager *manager, const struct fct_entry *entry,
+                      uint8_t slot)
 {
     const struct fct_step_text *step = &entry->instance->saga->slots[slot];
     fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.alarm",
-                    "saga %.*s-%.*s: step %.*s has failed %u times, and is tried again",
+                    "saga %.*s-%.*s: step %.*s has failed %u time%s, and is tried again",
                     FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), FCT_FMT(step->name),
-                    step->alarm_tries);
+                    step->alarm_tries, step->alarm_tries == 1 ? "" : "s");
 }
 
 /* One alarm each: by the commit that reaches the number. */
@@ -693,13 +594,13 @@ static void raise_alarms(const struct fct_manager *manager, const struct fct_com
     const struct fct_saga_state *after = &commit->append.outcome.state;
     const struct factum_saga *saga = entry->instance->saga;
     if (after->phase == FCT_SAGA_NONE && before->deadline.due != 0 && after->deadline.due == 0) {
-        tell_unmatched(manager, entry);
+        log_unmatched(manager, entry);
     }
     for (uint8_t slot = 0; saga != NULL && slot < saga->plan.step_count + 2u; slot++) {
         uint32_t tries = saga->slots[slot].alarm_tries;
         if (fct_plan_is_forward(&saga->plan, slot) && before->steps[slot].attempts < tries &&
             after->steps[slot].attempts >= tries) {
-            tell_alarm(manager, entry, slot);
+            log_alarm(manager, entry, slot);
         }
     }
 }
@@ -709,10 +610,11 @@ static factum_status take_outcome(struct fct_manager *manager, struct fct_commit
 {
     struct fct_entry *entry = commit->entry;
     uint64_t position = commit->op.result.position;
+    factum_error why;
     count_outcome(manager, commit);
     raise_alarms(manager, commit);
     entry->known = position > entry->known ? position : entry->known;
-    if (fct_instance_take(entry->instance, &commit->append, now, NULL) != FACTUM_OK) {
+    if (fct_instance_take(entry->instance, &commit->append, now, &why) != FACTUM_OK) {
         fct_entries_unload(&manager->entries, entry);
         entry->seen = UINT64_MAX; /* only a load from the store shows what is stored */
         return FACTUM_OK;
@@ -726,8 +628,8 @@ static factum_status end_commit(struct fct_manager *manager, struct fct_commit *
     struct fct_entry *entry = commit->entry;
     factum_status status = commit->op.status;
     if (is_refusal(status)) {
-        return begin_commit(manager, entry, commit, definition_of(manager, entry, entry->first),
-                            now, served, err);
+        return begin_commit(manager, entry, commit,
+                            fct_manager_definition(manager, entry, entry->first), now, served, err);
     }
     if (status == FACTUM_OK) {
         status = take_outcome(manager, commit, now, err);
@@ -740,7 +642,7 @@ static factum_status end_commit(struct fct_manager *manager, struct fct_commit *
     } else if (factum_status_is_retryable(status) || status == FACTUM_CANCELLED) {
         try_again(manager, entry, now);
         status = FACTUM_OK;
-    } else if (err != NULL) {
+    } else {
         *err = commit->op.err;
     }
     return_commit(manager, commit);
@@ -753,6 +655,9 @@ factum_status fct_manager_completed(struct fct_manager *manager, factum_append_o
     struct fct_commit *commit = op->data;
     struct fct_entry *entry = commit->entry;
     bool served = false;
+    FCT_ASSERT(entry->commit == commit && manager->commit_count > 0);
+    manager_check(manager);
+    entry_check(entry);
     manager->run_now = now;
     entry->commit = NULL;
     manager->commit_count--;
@@ -783,6 +688,7 @@ factum_status fct_manager_feed(struct fct_manager *manager, const factum_event *
         manager->entries.waiting_bytes >= WAITING_BYTES_MAX) {
         return FACTUM_BUSY;
     }
+    manager_check(manager);
     manager->run_now = now;
     factum_status status = fct_manager_route(manager, event, err);
     if (status == FACTUM_OK) {
@@ -795,6 +701,7 @@ void fct_manager_fed(struct fct_manager *manager, uint64_t place)
 {
     manager->fed = place > manager->fed ? place : manager->fed;
     drop_closing(manager);
+    manager_check(manager);
 }
 
 /* Runs the entries that wait for room, while there is some, and, if it is time, those that wait for
@@ -831,6 +738,7 @@ static bool timer_may_fire(struct fct_manager *manager, int64_t now)
 
 factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_error *err)
 {
+    manager_check(manager);
     manager->run_now = now;
     factum_status status = run_later(manager, now, err);
     while (status == FACTUM_OK && !is_full(manager)) {

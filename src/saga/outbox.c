@@ -1,6 +1,9 @@
 /* outbox.c - see outbox.h. Layer: saga.
  *
- * Invariant: each stream that an event names has one expectation.
+ * Invariants:
+ *  1. Each stream that an event names has one expectation, and no other stream has one.
+ *  2. Counts are within their capacities, and there are at most FCT_OUTBOX_EVENTS_MAX events.
+ *  3. An outbox that refuses has at most one event, CommandFailed.
  */
 #include "saga/outbox.h"
 
@@ -8,6 +11,7 @@
 #include <stdio.h>
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "saga/command.h"
@@ -23,6 +27,16 @@ void fct_outbox_init(struct factum_outbox *outbox, factum_arena *arena,
 factum_arena *factum_outbox_arena(factum_outbox *outbox)
 {
     return outbox->arena;
+}
+
+static void outbox_check(const struct factum_outbox *outbox)
+{
+    FCT_ASSERT(outbox->expectation_count <= outbox->event_count &&
+               (outbox->expectation_count > 0) == (outbox->event_count > 0)); /* 1 */
+    FCT_ASSERT(outbox->event_count <= outbox->event_capacity &&
+               outbox->event_count <= FCT_OUTBOX_EVENTS_MAX); /* 2 */
+    FCT_ASSERT(outbox->expectation_count <= outbox->expectation_capacity);
+    FCT_ASSERT(!outbox->refused || outbox->event_count <= 1); /* 3 */
 }
 
 /* ---- the metadata of an answer --------------------------------------------------------------- */
@@ -129,13 +143,13 @@ static factum_status outbox_expect(struct factum_outbox *outbox, factum_slice st
                                    factum_expected expected, factum_error *err)
 {
     for (size_t i = 0; i < outbox->expectation_count; i++) {
-        const factum_expectation *said = &outbox->expectations[i];
-        if (!fct_slice_equal(said->stream, stream)) {
+        const factum_expectation *existing = &outbox->expectations[i];
+        if (!fct_slice_equal(existing->stream, stream)) {
             continue;
         }
-        bool same =
-            said->expected.kind == expected.kind && (expected.kind != FACTUM_EXPECTED_REVISION ||
-                                                     said->expected.revision == expected.revision);
+        bool same = existing->expected.kind == expected.kind &&
+                    (expected.kind != FACTUM_EXPECTED_REVISION ||
+                     existing->expected.revision == expected.revision);
         if (!same && expected.kind != FACTUM_EXPECTED_NONE) {
             return fct_fail(err, FACTUM_INVALID, "outbox: two things are expected of stream %.*s",
                             FCT_FMT(stream));
@@ -206,6 +220,7 @@ static factum_status outbox_take(struct factum_outbox *outbox, const factum_new_
         status = outbox_expect(outbox, copy->stream, expected, err);
     }
     outbox->event_count += status == FACTUM_OK ? 1 : 0;
+    outbox_check(outbox);
     return status;
 }
 
@@ -276,6 +291,7 @@ factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, cons
             fct_outbox_add_own(outbox, FCT_COMMAND_FAILED, fct_slice(to.buffer, to.used), NULL);
     }
     outbox->refused = true;
+    outbox_check(outbox);
     outbox->status = status; /* the fault of the events was dropped with them */
     return FACTUM_OK;
 }
@@ -285,6 +301,7 @@ factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, cons
 void fct_outbox_request(const struct factum_outbox *outbox, factum_slice key,
                         factum_append_request *request)
 {
+    outbox_check(outbox);
     *request = (factum_append_request){
         .size = sizeof *request,
         .events = outbox->events,

@@ -18,7 +18,7 @@ factum_status fct_pick_parse(factum_slice text, factum_arena *arena, factum_json
     }
     factum_status status = factum_json_parse(text, NULL, nodes, capacity, json, err);
     if (status == FACTUM_OK && factum_json_kind_of(json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {
-        return fct_fail(err, FACTUM_INVALID, "the data is no JSON object");
+        return fct_fail(err, FACTUM_INVALID, "the data is not a JSON object");
     }
     return status;
 }

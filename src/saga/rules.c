@@ -70,7 +70,7 @@ static factum_status rule_pivot(struct fct_loader *loader)
     }
     if (loader->stages[loader->stage_of[pivot]].parallel) {
         return rule_fail(loader, loader->steps[pivot].pivot_mark, "pivot-alone",
-                         "the pivot stands inside parallel: put it behind the others, as a step of "
+                         "the pivot is inside parallel: put it after the others, as a step of "
                          "its own");
     }
     return FACTUM_OK;
@@ -79,14 +79,14 @@ static factum_status rule_pivot(struct fct_loader *loader)
 static factum_status rule_undo(struct fct_loader *loader)
 {
     for (uint8_t slot = 0; slot < (uint8_t)loader->step_count; slot++) {
-        const struct fct_step_said *step = &loader->steps[slot];
-        bool said = step->undo_mark.line > 0;
-        if (rule_is_behind(loader, slot) && said) {
+        const struct fct_step_parsed *step = &loader->steps[slot];
+        bool parsed = step->undo_mark.line > 0;
+        if (rule_is_behind(loader, slot) && parsed) {
             return rule_fail(loader, step->undo_mark, "undo-behind-pivot",
                              "%.*s comes after the pivot and is never undone: leave undo out",
                              FCT_FMT(step->text.name));
         }
-        if (!rule_is_behind(loader, slot) && !step->pivot && !said) {
+        if (!rule_is_behind(loader, slot) && !step->pivot && !parsed) {
             return rule_fail(loader, step->text.mark, "undo-missing",
                              "%.*s can be followed by a failure and has no undo: add undo and "
                              "undo_with, or undo: none and because",
@@ -98,7 +98,7 @@ static factum_status rule_undo(struct fct_loader *loader)
 
 static factum_status rule_on_timeout_of(const struct fct_loader *loader, uint8_t slot)
 {
-    const struct fct_step_said *step = &loader->steps[slot];
+    const struct fct_step_parsed *step = &loader->steps[slot];
     struct fct_mark mark = step->on_timeout_mark;
     if (rule_is_behind(loader, slot)) {
         return rule_fail(loader, mark, "on-timeout",
@@ -135,8 +135,8 @@ static factum_status rule_on_timeout(struct fct_loader *loader)
 static factum_status rule_join_any(struct fct_loader *loader)
 {
     for (uint8_t slot = 0; slot < (uint8_t)loader->step_count; slot++) {
-        const struct fct_step_said *step = &loader->steps[slot];
-        const struct fct_stage_said *stage = &loader->stages[loader->stage_of[slot]];
+        const struct fct_step_parsed *step = &loader->steps[slot];
+        const struct fct_stage_parsed *stage = &loader->stages[loader->stage_of[slot]];
         if (!stage->any) {
             continue;
         }
@@ -160,7 +160,7 @@ static factum_status rule_join_any(struct fct_loader *loader)
 static factum_status rule_ok_fail(struct fct_loader *loader)
 {
     for (size_t i = 0; i < loader->step_count; i++) {
-        const struct fct_step_said *step = &loader->steps[i];
+        const struct fct_step_parsed *step = &loader->steps[i];
         for (size_t k = 0; k < step->text.fail_count; k++) {
             if (fct_slice_equal(step->text.fail[k], step->text.ok)) {
                 return rule_fail(loader, step->fail_marks[k], "ok-and-fail",
@@ -185,7 +185,7 @@ static bool rule_names_type(const struct fct_step_text *step, factum_slice type)
 static factum_status rule_shared_types(struct fct_loader *loader)
 {
     for (size_t i = 1; i < loader->step_count; i++) {
-        const struct fct_step_said *step = &loader->steps[i];
+        const struct fct_step_parsed *step = &loader->steps[i];
         for (size_t k = 0; k < i; k++) {
             const struct fct_step_text *other = &loader->steps[k].text;
             if (rule_names_type(other, step->text.ok)) {
@@ -434,10 +434,10 @@ static factum_status rule_id(struct fct_loader *loader)
 }
 
 static factum_status rule_retry_of(const struct fct_loader *loader,
-                                   const struct fct_retry_said *said)
+                                   const struct fct_retry_parsed *parsed)
 {
-    if (said->from && said->to && said->value.from > said->value.to) {
-        return rule_fail(loader, said->mark, "retry",
+    if (parsed->from && parsed->to && parsed->value.from > parsed->value.to) {
+        return rule_fail(loader, parsed->mark, "retry",
                          "\"from\" is longer than \"to\": from is the first wait, to the longest");
     }
     return FACTUM_OK;

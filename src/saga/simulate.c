@@ -128,7 +128,7 @@ static void draw_clock(struct sim *sim)
         sim->offset = drawn[fct_sim_below(sim, 3)];
     }
     sim->jumped = true;
-    fct_sim_tell(sim, "the wall clock is set %s", back ? "right" : "wrong");
+    fct_sim_log(sim, "the wall clock is set %s", back ? "right" : "wrong");
     fct_sim_advance(sim, 0);
 }
 
@@ -274,7 +274,7 @@ static void end_faults(struct sim *sim)
     }
     sim->healed_at = sim->time;
     fct_sim_stop_runner(&sim->runners[1]);
-    fct_sim_tell(sim, "---- from now on nothing fails, and everybody answers");
+    fct_sim_log(sim, "---- from now on nothing fails, and everybody answers");
 }
 
 static void heal(struct sim *sim)
@@ -289,7 +289,7 @@ static void heal(struct sim *sim)
         bool moved = catch_up(sim);
         moved = answer_all(sim) || moved;
         if (round >= HEAL_ROUNDS_MAX) {
-            fct_sim_breach(sim, "S4 the saga goes on and on");
+            fct_sim_breach(sim, "S4 the saga does not end");
             break;
         }
         if (moved) {
@@ -324,7 +324,7 @@ static void run_item(struct sim *sim, const struct fct_script_run *item)
     case FCT_RUN_HANDLE:
     case FCT_RUN_DELIVER:
         if (at == SIM_NONE || sim->commands[at].sent == 0) {
-            fct_sim_tell(sim, "line %u: that command was not sent", item->mark.line);
+            fct_sim_log(sim, "line %u: that command was not sent", item->mark.line);
         } else if (item->what == FCT_RUN_HANDLE) {
             fct_sim_handle_as(sim, at, item->ok, false);
         } else {
@@ -362,7 +362,7 @@ static void play(struct sim *sim, const struct fct_saga_script *script)
 }
 
 /* Delivers the answers that a scripted run has left in an outbox. */
-static void tell_all(struct sim *sim)
+static void fill_simulated(struct sim *sim)
 {
     for (size_t i = 0; i < sim->command_count && !fct_sim_over(sim); i++) {
         if (sim->commands[i].effects > 0 && sim->commands[i].copies == 0) {
@@ -382,7 +382,7 @@ static void run(struct sim *sim)
     }
     if (script != NULL && script->run_count > 0) {
         play(sim, script);
-        tell_all(sim);
+        fill_simulated(sim);
     } else {
         chaos(sim);
     }

@@ -110,7 +110,7 @@ static void check_failed(struct sim *sim, const struct sim_saga *saga)
 {
     const struct fct_saga_plan *plan = &sim->saga->plan;
     if (fct_saga_pivot_passed(plan, &saga->state)) {
-        fct_sim_breach(sim, "S3 the saga turns round behind its pivot");
+        fct_sim_breach(sim, "S3 the saga compensates after its pivot");
     }
     for (uint8_t i = 0; i < plan->step_count; i++) {
         if (saga->state.steps[i].phase == FCT_STEP_DOING) {
@@ -158,7 +158,7 @@ static void check_recorded(struct sim *sim, const struct sim_saga *saga,
 void fct_sim_check_change(struct sim *sim, struct sim_saga *saga, const struct fct_change *change)
 {
     if (fct_saga_has_ended(&saga->state) && change->kind != FCT_CHANGE_REPLY_RECORDED) {
-        fct_sim_breach(sim, "S3 the saga goes on after its end");
+        fct_sim_breach(sim, "S3 the saga continues after its end");
     }
     saga->acted = saga->acted || change->kind >= FCT_CHANGE_SAGA_RETRIED;
     switch (change->kind) {

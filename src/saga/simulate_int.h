@@ -116,7 +116,7 @@ struct sim {
 /* ---- simulate_report.c ----------------------------------------------------------------------- */
 
 /* Adds a line to the trace, with the time. */
-FCT_PRINTF(2, 3) void fct_sim_tell(struct sim *sim, const char *format, ...);
+FCT_PRINTF(2, 3) void fct_sim_log(struct sim *sim, const char *format, ...);
 /* A property is broken. Only the first one is kept. */
 FCT_PRINTF(2, 3) void fct_sim_breach(struct sim *sim, const char *format, ...);
 /* The simulation cannot continue: with |err| of the call, if there is one. */
@@ -171,8 +171,8 @@ void fct_sim_tick(struct sim_runner *runner);
 void fct_sim_start_saga(struct sim *sim, struct sim_saga *saga);
 /* A service takes the command; its answer is drawn, or follows the script. */
 void fct_sim_handle(struct sim *sim, size_t at);
-/* The same with an answer by the caller; |told|: the answer reaches the log at once. */
-void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told);
+/* The same with an answer by the caller; |immediate|: the answer reaches the log at once. */
+void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool immediate);
 /* The answer comes again, or for the first time; |outside|: without the id of the command. */
 void fct_sim_copy_answer(struct sim *sim, size_t at, bool outside);
 /* Acts besides the managers: an operator, or, for a timer, another host. */

@@ -8,7 +8,7 @@
 #include "core/slice.h"
 #include "saga/simulate_int.h"
 
-void fct_sim_tell(struct sim *sim, const char *format, ...)
+void fct_sim_log(struct sim *sim, const char *format, ...)
 {
     char text[400];
     va_list args;
@@ -33,7 +33,7 @@ void fct_sim_breach(struct sim *sim, const char *format, ...)
     va_start(args, format);
     vsnprintf(sim->report->broken, sizeof sim->report->broken, format, args);
     va_end(args);
-    fct_sim_tell(sim, "BROKEN: %s", sim->report->broken);
+    fct_sim_log(sim, "BROKEN: %s", sim->report->broken);
 }
 
 void fct_sim_fail(struct sim *sim, factum_status status, const char *what, const factum_error *err)

@@ -54,8 +54,8 @@ void fct_sim_start_runner(struct sim *sim, struct sim_runner *runner)
     runner->place =
         sim->options->faults.lose_checkpoint && fct_sim_chance(sim, 500) ? 0 : runner->saved;
     sim->clock_unsure = sim->clock_unsure || sim->offset != 0;
-    fct_sim_tell(sim, "manager %d starts%s", (int)(runner - sim->runners) + 1,
-                 runner->place == 0 ? ", from the beginning of the log" : "");
+    fct_sim_log(sim, "manager %d starts%s", (int)(runner - sim->runners) + 1,
+                runner->place == 0 ? ", from the beginning of the log" : "");
     factum_status status = fct_manager_create(&options, &runner->manager, &err);
     if (status == FACTUM_OK) {
         fct_sim_alter(sim, &runner->manager->set);
@@ -76,9 +76,10 @@ void fct_sim_stop_runner(struct sim_runner *runner)
         factum_append_op *op = runner->ops[--runner->op_count].op;
         fct_sim_reach(runner->sim, FCT_SIM_CRASHED_UNSEEN);
         op->status = FACTUM_CANCELLED;
-        /* Drops an append whose manager is gone. */
+        factum_error err;
+        /* The result means nothing: the manager is destroyed next. */
         factum_status status =
-            fct_manager_completed(runner->manager, op, fct_sim_wall(runner->sim), NULL);
+            fct_manager_completed(runner->manager, op, fct_sim_wall(runner->sim), &err);
         (void)status;
     }
     fct_manager_destroy(runner->manager);

@@ -24,7 +24,7 @@ struct service_event {
     const struct sim_command *command;
     factum_slice type;
     factum_slice data;
-    bool told; /* it names the command that it answers */
+    bool immediate; /* it names the command that it answers */
     bool did;
     bool ok;
     bool undid;
@@ -39,7 +39,7 @@ static factum_status make_metadata_of(struct sim *sim, const struct service_even
     factum_slice stream = fct_saga_stream(&saga->key, saga_id);
     factum_json_writer_in(&to, &sim->scratch);
     factum_json_put_object(&to);
-    if (event->told) {
+    if (event->immediate) {
         factum_json_put_member_text(&to, "$causationId", event->command->id);
         factum_json_put_member_text(&to, "$sagaId",
                                     fct_slice_from(stream, sizeof FCT_SAGA_PREFIX - 1));
@@ -211,7 +211,7 @@ static void put_tombstone(struct sim *sim, size_t at)
     }
 }
 
-void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told)
+void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool immediate)
 {
     struct sim_command *command = &sim->commands[at];
     uint64_t crashes = sim->report->reached[FCT_SIM_CRASHED];
@@ -235,12 +235,12 @@ void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told)
         fct_sim_reach(sim, FCT_SIM_REFUSED);
     }
     /* The answer's own type would be taken for an answer that names no command. */
-    factum_slice type = told ? type_of_answer(sim, command, ok) : FCT_SLICE("EffectOfCommand");
+    factum_slice type = immediate ? type_of_answer(sim, command, ok) : FCT_SLICE("EffectOfCommand");
     const struct service_event event = {.prefix = "did-",
                                         .command = command,
                                         .type = type,
                                         .data = data_of_answer(sim, command, ok),
-                                        .told = told,
+                                        .immediate = immediate,
                                         .did = true,
                                         .ok = ok,
                                         .undid = undid};
@@ -277,7 +277,7 @@ void fct_sim_copy_answer(struct sim *sim, size_t at, bool outside)
                                         .command = command,
                                         .type = type_of_answer(sim, command, command->ok),
                                         .data = data_of_answer(sim, command, command->ok),
-                                        .told = !outside};
+                                        .immediate = !outside};
     append_one(sim, &event, fct_slice(NULL, 0));
 }
 
@@ -294,13 +294,13 @@ static void note_act(struct sim *sim, const struct fct_saga_input *control)
                                         [FCT_INPUT_TIMER_MOVE] = "timer move",
                                         [FCT_INPUT_TIMER_CANCEL] = "timer cancel"};
     if (control->kind < FCT_INPUT_RETRY) {
-        fct_sim_tell(sim, "a timer is due");
+        fct_sim_log(sim, "a timer is due");
         return;
     }
     factum_slice step =
         control->slot != FCT_SLOT_NONE ? sim->saga->slots[control->slot].name : FCT_SLICE("");
-    fct_sim_tell(sim, "an operator: %s %.*s %s", names[control->kind], FCT_FMT(step),
-                 control->kind == FCT_INPUT_SKIP ? (control->ok ? "ok" : "fail") : "");
+    fct_sim_log(sim, "an operator: %s %.*s %s", names[control->kind], FCT_FMT(step),
+                control->kind == FCT_INPUT_SKIP ? (control->ok ? "ok" : "fail") : "");
     sim->report->act_count++;
     fct_sim_reach(sim, FCT_SIM_ACTED);
 }
@@ -325,7 +325,7 @@ static bool sim_append_act(struct sim *sim, const struct fct_instance *instance,
         note_act(sim, control);
         status = factum_append(sim->store, &append.request, NULL, NULL, &err);
     }
-    /* The command may have taken the key that a skip closes: the operator is told. */
+    /* The command may have taken the key that a skip closes: the operator is immediate. */
     if (status == FACTUM_KEY_CONFLICT) {
         return false;
     }

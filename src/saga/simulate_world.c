@@ -69,7 +69,7 @@ static void cut_power(struct sim *sim)
     factum_error err;
     uint64_t calls = fct_sim_disk_calls(sim->disk);
     fct_sim_reach(sim, FCT_SIM_CRASHED);
-    fct_sim_tell(sim, "the machine crashes at disk call %" PRIu64 ": %s", calls, modes[mode]);
+    fct_sim_log(sim, "the machine crashes at disk call %" PRIu64 ": %s", calls, modes[mode]);
     /* The close may fail if the disk has stopped; unwritten data is lost either way. */
     (void)factum_close(sim->store, &err);
     sim->store = NULL;
@@ -234,7 +234,7 @@ static void look_at_command(struct sim *sim, const factum_event *event)
         size_t undone = get_command(sim, member_text_of(sim, event->metadata, "$undoes"));
         sim->commands[at].undoes = undone;
     }
-    fct_sim_tell(sim, "%.*s is sent: %.*s", FCT_FMT(event->type), FCT_FMT(id));
+    fct_sim_log(sim, "%.*s is sent: %.*s", FCT_FMT(event->type), FCT_FMT(id));
 }
 
 /* A service has had an effect. */
@@ -251,7 +251,7 @@ static void look_at_effect(struct sim *sim, const factum_event *event)
     command->undid =
         command->undid || fct_slice_holds(event->metadata, FCT_SLICE("\"$undid\":true"));
     command->effect_at = command->effect_at == 0 ? event->position : command->effect_at;
-    fct_sim_tell(sim, "%.*s answers %.*s", FCT_FMT(event->type), FCT_FMT(id));
+    fct_sim_log(sim, "%.*s answers %.*s", FCT_FMT(event->type), FCT_FMT(id));
 }
 
 static void note_announced(struct sim *sim, size_t saga, const struct fct_change *change)
@@ -290,8 +290,8 @@ static void look_at_saga(struct sim *sim, const factum_event *event)
     const struct fct_change *change = &record.change;
     factum_slice name =
         change->slot != FCT_SLOT_NONE ? sim->saga->slots[change->slot].name : FCT_SLICE("");
-    fct_sim_tell(sim, "    %.*s: %.*s %.*s %s", FCT_FMT(key.id), FCT_FMT(event->type),
-                 FCT_FMT(name), fct_why_name(change->why));
+    fct_sim_log(sim, "    %.*s: %.*s %.*s %s", FCT_FMT(key.id), FCT_FMT(event->type), FCT_FMT(name),
+                fct_why_name(change->why));
     fct_sim_check_change(sim, saga, change);
     saga->exists = true;
     fct_saga_evolve(&sim->saga->plan, &saga->state, change);
@@ -312,7 +312,7 @@ static void look_at(struct sim *sim, const factum_event *event)
         if (at != SIM_NONE) {
             sim->sagas[at].starts++;
         }
-        fct_sim_tell(sim, "%.*s of %.*s", FCT_FMT(event->type), FCT_FMT(key.id));
+        fct_sim_log(sim, "%.*s of %.*s", FCT_FMT(event->type), FCT_FMT(key.id));
     }
     factum_arena_reset(&sim->scratch);
 }

@@ -30,7 +30,7 @@ struct step {
     factum_slice keep; /* added by the input */
     factum_slice kept; /* everything that is kept after it */
     struct fct_failure failure;
-    struct fct_failure said; /* by the answer in the input; may differ from |failure| */
+    struct fct_failure answered; /* by the answer in the input; may differ from |failure| */
     bool context_made;
     factum_json context; /* what `with` looks into */
     factum_slice payloads[FCT_SAGA_SLOTS_MAX][2];
@@ -83,15 +83,15 @@ static void take_word(struct step *s, const factum_json *json, const char *name,
     copy_text(to, size, otherwise);
 }
 
-static void find_said(struct step *s, const factum_json *json)
+static void read_reason(struct step *s, const factum_json *json)
 {
-    struct fct_failure *said = &s->said;
+    struct fct_failure *answered = &s->answered;
     factum_slice none = fct_slice(NULL, 0);
-    said->slot = s->input->control.slot;
-    take_word(s, json, "code", s->input->event->type, said->code, sizeof said->code);
-    take_word(s, json, "text", none, said->text, sizeof said->text);
-    if (said->text[0] == '\0') {
-        take_word(s, json, "reason", none, said->text, sizeof said->text);
+    answered->slot = s->input->control.slot;
+    take_word(s, json, "code", s->input->event->type, answered->code, sizeof answered->code);
+    take_word(s, json, "text", none, answered->text, sizeof answered->text);
+    if (answered->text[0] == '\0') {
+        take_word(s, json, "reason", none, answered->text, sizeof answered->text);
     }
 }
 
@@ -102,7 +102,7 @@ static void find_failure(struct step *s, const factum_json *json)
     struct fct_failure *failure = &s->failure;
     bool reply = control->kind == FCT_INPUT_REPLY || control->kind == FCT_INPUT_OUTSIDE;
     if (reply) {
-        find_said(s, json);
+        read_reason(s, json);
     }
     if (s->instance->state.phase == FCT_SAGA_COMPENSATING) {
         *failure = s->instance->failure;
@@ -112,7 +112,7 @@ static void find_failure(struct step *s, const factum_json *json)
     switch (control->kind) {
     case FCT_INPUT_REPLY:
     case FCT_INPUT_OUTSIDE:
-        *failure = s->said;
+        *failure = s->answered;
         break;
     case FCT_INPUT_TIMER:
         copy_text(failure->code, sizeof failure->code,
@@ -416,7 +416,7 @@ static void fill_record(struct step *s, const struct fct_change *change, bool fi
                    change->kind == FCT_CHANGE_UNDO_FAILED ||
                    (change->kind == FCT_CHANGE_SAGA_STUCK && change->why == FCT_WHY_UNDO);
     if (refused || change->kind == FCT_CHANGE_SAGA_FAILED) {
-        const struct fct_failure *why = refused && own ? &s->said : &s->failure;
+        const struct fct_failure *why = refused && own ? &s->answered : &s->failure;
         record->code = factum_slice_from(why->code);
         record->text = factum_slice_from(why->text);
     }

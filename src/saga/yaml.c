@@ -80,7 +80,7 @@ static factum_status tree_take_key(const struct tree *tree, struct tree_level *l
     for (const struct fct_yaml *k = level->node->first; k != NULL; k = k->next) {
         if (fct_slice_equal(k->text, key->text)) {
             return tree_fail(tree, FACTUM_INVALID, key->mark,
-                             "\"%.*s\" stands twice, first in line %u: leave one out",
+                             "\"%.*s\" occurs twice, first in line %u: leave one out",
                              FCT_FMT(key->text), (unsigned)k->mark.line);
         }
     }

@@ -185,12 +185,12 @@ static factum_status found_nothing(const struct fct_flow *flow, const struct wan
     const char *where = flow->options.stream.len > 0 ? "the stream's" : "the store's";
     if (all) {
         return fct_fail(err, FACTUM_NOT_FOUND,
-                        "\"%.*s\" is no correlation id, saga or key, and none of %s %" PRIu64
+                        "\"%.*s\" is not a correlation id, saga or key, and none of %s %" PRIu64
                         " events has it as its id, its command's or its trace's",
                         FCT_FMT(wanted->id), where, wanted->scanned);
     }
     return fct_fail(err, FACTUM_NOT_FOUND,
-                    "\"%.*s\" is no correlation id, saga or key, nor an id in %s newest %" PRIu64
+                    "\"%.*s\" is not a correlation id, saga or key, nor an id in %s newest %" PRIu64
                     " events, back to position %" PRIu64 ": look further back, or name the stream",
                     FCT_FMT(wanted->id), where, wanted->scanned, wanted->oldest);
 }
