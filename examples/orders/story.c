@@ -3,10 +3,10 @@
  *
  *     orders-story STORE
  *
- * It places an order, which is paid, shipped and delivered; prints its time line; reads its state as
- * of a revision and as of a time; lets two clerks change it at the same time, one of whom is refused
- * and decides again; and repeats a write whose answer was lost, which is recognised and not written
- * twice.
+ * It places an order, which is paid, shipped and delivered; prints its time line; reads its state
+ * as of a revision and as of a time; lets two clerks change it at the same time, one of whom is
+ * refused and decides again; and repeats a write whose answer was lost, which is recognised and not
+ * written twice.
  */
 #include <inttypes.h>
 #include <stdio.h>
