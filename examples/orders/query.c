@@ -8,9 +8,9 @@
  * server sends events, not answers. A second run continues where the first one ended.
  *
  * The answer waits for all events up to TOKEN, which is from the answer to an append; without one,
- * for all that the store has now. Rows are printed with '|' between the values, then as of when they
- * are. If the model does not get there in time, the program prints how far it is behind, and ends
- * with 1.
+ * for all that the store has now. Rows are printed with '|' between the values, then as of when
+ * they are. If the model does not get there in time, the program prints how far it is behind, and
+ * ends with 1.
  */
 #include <inttypes.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* services.c - see services.h. Layer: example, public API only.
  *
  * The ledgers are listed in participants.c. A handler only determines which events answer a
- * command. <factum/participant.h> appends them once, under the command's id, and prevents a do after
- * its undo.
+ * command. <factum/participant.h> appends them once, under the command's id, and prevents a do
+ * after its undo.
  */
 #include "services.h"
 
