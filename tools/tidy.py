@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Checks the tree for what a reader should not have to check. tidy_test.py tests it.
+"""Holds the tree to what a reader should not have to check. tidy_test.py tests it.
 
 For C: lines of 100 columns, functions of 70 lines, files of 1000 (internal headers 250), an opening
 comment in every file of src/, include/ and tests/support/, no banned function.
-A meson.build names every .c and every test script.
+Every .c and every test script is named by a meson.build.
 For all text: no FIXME, TODO only with the number of an issue, no path of one machine.
 
-Prints one line for each violation, and exits with 1 if there is one.
+Prints one line for each breach, and exits with 1 if there is one.
 """
 import pathlib
 import re
