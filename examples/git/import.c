@@ -58,7 +58,7 @@ static factum_slice slice(const char *text, size_t len)
     return whole;
 }
 
-/* Room for |len| bytes; git_commit_room() made sure that it is there. */
+/* Room for |len| bytes; commit_room() has counted it. */
 static char *take(struct batch *batch, size_t len)
 {
     char *memory = batch->memory + batch->used;

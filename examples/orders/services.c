@@ -18,7 +18,7 @@
 
 /* ---- the data of a command ------------------------------------------------------------------- */
 
-/* A text, in the outbox's memory; empty if there is none. */
+/* A text, in the outbox's memory; empty if |name| is missing. */
 static factum_slice text_of(const factum_command *command, const char *name, factum_outbox *outbox)
 {
     const factum_json *json = command->json;

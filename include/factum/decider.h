@@ -390,8 +390,8 @@ typedef struct factum_result {
      * about, if |has_revision|. */
     uint64_t revision;
     bool has_revision;
-    /* A place that includes the events appended, or, if there are none, all that was decided on. A
-     * reader that must see them waits for it (factum_wait, factum_token_format). */
+    /* A place that includes the events appended, or, if no event was appended, all that was decided
+     * on. A reader that must see them waits for it (factum_wait, factum_token_format). */
     uint64_t place;
     char code[FACTUM_CODE_SIZE];        /* of a rejection */
     char text[FACTUM_REJECT_TEXT_SIZE]; /* of a rejection */

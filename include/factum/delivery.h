@@ -34,7 +34,7 @@ struct sqlite3;
  * follower then fails. */
 typedef struct factum_follow_keeper {
     void *data;
-    /* Copies the token that |save| kept last; leaves "" if there is none. */
+    /* Copies the token that |save| kept last; leaves "" if no token was kept. */
     factum_status (*load)(void *data, char token[FACTUM_TOKEN_SIZE], factum_error *err);
     /* Stores |to| in place of |from|, which is "" the first time, and may equal |to|. No
      * transaction need be open: only unwanted events may have passed. Returns WRONG_REVISION if the
