@@ -81,7 +81,8 @@ FACTUM_API factum_typed_object factum_typed_members(factum_typed_reader *in, uin
  * fails if a required member was missing. */
 FACTUM_API int factum_typed_next(factum_typed_object *object);
 /* Goes to the end and begins again, to read the members that are not among the names. Returns room
- * for all of them, each |size| bytes, cleared; *count is how many. NULL if no such member exists. */
+ * for all of them, each |size| bytes, cleared; *count is how many. NULL if no such member
+ * exists. */
 FACTUM_API void *factum_typed_others(factum_typed_object *object, size_t size, size_t *count);
 /* The name of the member that factum_typed_next has found; in the arena if it has escapes. */
 FACTUM_API factum_slice factum_typed_name_of(const factum_typed_object *object);
