@@ -1,4 +1,4 @@
-/* decider.c - what deciding costs beside a bare append, and how fast events are folded.
+/* decider.c - the cost of a decision beside a bare append, and how fast events are folded.
  *
  *     decider DIR [SECONDS]
  *
@@ -247,7 +247,7 @@ static atomic_uint_fast64_t numbers;
 
 static void stream_of(const struct worker *w, int i, char *name, size_t size)
 {
-    /* A mode's streams are its own: else the states of one are old by the appends of another. */
+    /* Each mode has streams of its own: appends of one mode would make states of another old. */
     if (w->one_stream)
         snprintf(name, size, "shared%d-%d", w->mode, w->durability);
     else

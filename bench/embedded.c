@@ -13,8 +13,8 @@
  * append g1/g100/g256/g1000: one thread, that many events a durable commit.
  * append w1..w256: that many threads, each appending one event and waiting until it is
  *   durable; commits are shared by group commit (rocksdb: its own).
- * append g1/g100/g256/g1000 is also what an asynchronous interface with as many appends in
- *   flight can reach; w256 / g256 shows what waking 256 threads costs.
+ * append g1/g100/g256/g1000 is also the limit of an asynchronous interface with as many appends in
+ *   flight; w256 / g256 shows the cost of waking 256 threads.
  * Every append checks the stream's expected version in the store.
  */
 #include "backend.h"
@@ -31,7 +31,7 @@ static wl_params_t P;
 
 /* ---- record used by raw, lmdb, rocksdb ----------------------------------- */
 typedef struct {
-    uint32_t len, crc; /* of all that follows crc */
+    uint32_t len, crc; /* of all bytes after crc */
     uint64_t pos, version;
     uint8_t id[16];
     uint8_t name_len, type_len;
@@ -469,8 +469,8 @@ static void rk_append(void *db, wl_event *const *ev, int n)
     rocksdb_writebatch_t *b = rocksdb_writebatch_create();
     for (int i = 0; i < n; i++) {
         char key[KEY_LEN], lk[9], lv[REC_MAX];
-        /* version must be free and the one before it taken, in the store or earlier in this
-         * batch; writers own their streams, so the check is not raced here */
+        /* the version must be free and the one before it taken, in the store or earlier in this
+         * batch; writers own their streams, so nobody else changes that here */
         idx_key(key, ev[i]->name, ev[i]->version);
         rocksdb_pinnableslice_t *p = rocksdb_get_pinned(k->db, k->r, key, KEY_LEN, &err);
         if (p)
@@ -558,9 +558,9 @@ static bool is_factum(const backend *b)
     return b->open == factum_bench_open;
 }
 
-/* ---- concurrent writers: group commit -------------------------------------------
- * The first to join a forming batch leads it: waits until the commit before is through,
- * closes the batch, commits it, and wakes all its members by one futex call. */
+/* ---- concurrent writers: group commit ------------------------------------------- The first
+ * writer to join a forming batch leads it: it waits for the end of the commit before, closes the
+ * batch, commits it, and wakes all its members by one futex call. */
 typedef struct {
     wl_event *ev[1000];
     int n;
@@ -758,7 +758,7 @@ static void run_load_events(const backend *b, const char *d, double rss0, double
             "MB", 0);
     wl_emit(b->name, "disk", "bytes/event, running", wl_disk_bytes(d, true) / P.events, "B", 0);
     b->close(db);
-    /* zeros written ahead of need are room for what comes, not the cost of what is there */
+    /* zeros written ahead are space for later events, not a cost of the stored ones */
     double ahead = is_factum(b) ? factum_bench_ahead(d) : 0;
     wl_emit(b->name, "disk", "bytes/event, closed", (wl_disk_bytes(d, true) - ahead) / P.events,
             "B", 0);
@@ -830,10 +830,10 @@ static void run_load(const backend *b, const char *dir)
     b->close(db);
 }
 
-/* ---- projection: the load folded into an SQL read model ---------------------------
- * One row an order (events, quantity, cents), upserted; 1000 events a transaction, the
- * position reached stored in the same transaction; synchronous=NORMAL, for a read model
- * can be made again. Reads the raw log: the least that a projection can cost. */
+/* ---- projection: the load folded into an SQL read model --------------------------- One row for
+ * each order (events, quantity, cents), upserted; 1000 events in a transaction, which also stores
+ * the position reached; synchronous=NORMAL, because a read model can be rebuilt. Reads the raw log:
+ * the least that a projection can cost. */
 static uint64_t json_num(const char *d, size_t n, const char *key)
 {
     const char *p = memmem(d, n, key, strlen(key));
@@ -949,7 +949,7 @@ int main(int argc, char **argv)
         if (!strcmp(backends[i].name, name))
             b = &backends[i];
     if (!b)
-        wl_die(name, "no such backend");
+        wl_die(name, "unknown backend");
     char d[600];
     wl_init();
     backend named = *b; /* WL_NAME: what the rows call it */

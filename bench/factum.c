@@ -169,7 +169,7 @@ static void bench_absent(const char *as, const char *dir)
 
 enum { FIRST = 100 };
 
-/* Time to the first FIRST events of |request|, which have to be what it asks for. */
+/* Time to the first FIRST events of |request|, which must fit it. */
 static uint64_t time_first(factum_store *store, const factum_read_request *request,
                            factum_slice tag, const factum_slice *types, size_t type_count)
 {
@@ -226,7 +226,8 @@ static void bench_query(const char *as, const char *dir)
     wl_lat_init(&lat[1]);
     for (uint32_t i = 0; i < 2 * PROBES; i++) {
         uint64_t took[2];
-        for (int k = 0; k < 2; k++) { /* elsewhere, or one would find the other's events cached */
+        for (int k = 0; k < 2;
+             k++) { /* at another place, because the events of the first are cached */
             uint64_t r = wl_mix(2 * (i % PROBES) + (uint32_t)k);
             factum_slice tag = all[r % TAGS];
             /* anywhere in the first half, so that 100 follow */
@@ -378,13 +379,13 @@ static void run_async(factum_store *store, uint64_t *ver, const wl_params_t *p)
 
 /* ---- listeners: commits that nobody listens to, and commits that 1,000 listen to ------------- */
 
-static _Atomic uint64_t told;
+static _Atomic uint64_t notified;
 
 static void on_news(void *data, uint32_t news)
 {
     (void)data;
     (void)news;
-    told++;
+    notified++;
 }
 /* Commits of one event by one thread, for |secs|. */
 static double commit_rate(factum_store *store, wl_writer *w, double secs)
@@ -411,11 +412,11 @@ static void run_listeners(factum_store *store, uint64_t *ver, const wl_params_t 
             listeners[i] = (factum_listener){.size = sizeof listeners[i], .notify = on_news};
             must(factum_listen(store, &listeners[i], &err), "factum listen", &err);
         }
-        uint64_t told0 = told;
+        uint64_t before = notified;
         with[k] = commit_rate(store, &w, p->secs);
         for (int i = 0; i < LISTENERS; i++)
             factum_unlisten(store, &listeners[i]);
-        if (told - told0 < LISTENERS)
+        if (notified - before < LISTENERS)
             wl_die("factum", "listeners were not called");
     }
     wl_emit_reps("factum", "listeners", "none", without, p->reps, "commits/s");

@@ -2,9 +2,9 @@
  *
  *   json [SECONDS]      of each measurement; 0.3 by default
  *
- * The texts are 1,024 events of some 200 bytes and 1,024 of some 600 bytes, all different, since a
- * processor learns the branches of one text by heart. Time is that of the processor, and the figure
- * is the best of several rounds: other programs on the machine disturb it less so. */
+ * The texts are 1,024 events of some 200 bytes and 1,024 of some 600 bytes, all different, because
+ * a processor learns the branches of one text. Time is that of the processor, and the figure is the
+ * best of several rounds, so that other programs on the machine disturb it less. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

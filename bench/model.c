@@ -1,15 +1,14 @@
 /* model.c - the bench of read models.
  *
- *     model load DIR           makes the store DIR/store with WL_EVENTS events of orders
+ *     model load DIR           creates the store DIR/store with WL_EVENTS events of orders
  *     model catch-up DIR       projections from the start, beside a loop written by hand
- *     model rebuild DIR        the act REBUILD while nothing else goes on
- *     model fresh DIR          a wait for what is there; queries
+ *     model rebuild DIR        the act REBUILD, while nothing else happens
+ *     model fresh DIR          a wait for a place that was reached; queries
  *     model as-of DIR          queries as of a moment
- *     model live PORT          a server: append to visible, and what "mode sync" costs an append
+ *     model live PORT          a server: append to visible, and the cost of "mode sync"
  *     model target DIR         the target alone, without a store
  *
- * Prints rows in the form of workload.h, whose parameters it takes.
- */
+ * Prints rows in the form of workload.h, whose parameters it takes. */
 #include "model.h"
 
 #include <sys/wait.h>

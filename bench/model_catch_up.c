@@ -1,7 +1,7 @@
 /* model_catch_up.c - projections that read a store from its start, and a rebuild, beside a loop
- * that is written by hand and does the same: the public cursor, factum/json.h, prepared
- * statements, a checkpoint in the transaction of each batch; WAL, synchronous=FULL, the same
- * cache. Rounds of all kinds by turns, on new files; each ends when everything counts. */
+ * written by hand that does the same: the public cursor, factum/json.h, prepared statements, a
+ * checkpoint in the transaction of each batch; WAL, synchronous=FULL, the same cache. Rounds of all
+ * kinds take turns, on new files; each ends when all events are applied. */
 #include "model.h"
 
 #include <factum/json.h>
@@ -299,7 +299,7 @@ static bool look_for_building(void *data, const factum_build_status *status)
     return true;
 }
 
-/* Until what is built beside the version in use has everything. */
+/* Waits until the build beside the version in use has everything. */
 static void wait_for_building(factum_models *models, const char *name, uint64_t place)
 {
     struct building building = {.place = place};
@@ -322,7 +322,7 @@ int model_rebuild(const char *dir)
     uint64_t place = model_place(store);
     model_remove(dir, "models");
     for (int i = 0; i < reps; i++) {
-        /* one of its own for each round: so nothing else stands beside the version in use */
+        /* one name for each round, so that no other build exists beside the version in use */
         char name[32], sql[80];
         const char *const only = name;
         snprintf(name, sizeof name, "rebuilt%d", i);

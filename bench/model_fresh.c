@@ -1,4 +1,4 @@
-/* model_fresh.c - what it costs to ask a read model: a wait for what is there already, small
+/* model_fresh.c - the cost of asking a read model: a wait for a place that it has reached, small
  * queries one after another and from two threads, and queries as of a moment. */
 #include "model.h"
 

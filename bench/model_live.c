@@ -1,12 +1,12 @@
-/* model_live.c - read models of a server that runs: how long after an append an event is seen by a
- * query, and what "mode sync" costs an append.
+/* model_live.c - read models of a running server: how long after an append a query sees the event,
+ * and the cost of "mode sync" for an append.
  *
- * Append to visible, open loop: event i is due at a fixed time and is submitted then, whatever has
- * become of those before it; its time counts from when it was due. A watcher asks over HTTP, with
- * the token of the oldest event that it has not seen: the server answers once the model has it.
- * Every event up to the place that the answer says was visible by then. So a time has the append,
- * the model, the query and both answers in it, and, because one query is under way at a time, the
- * rest of the one before.
+ * Append to visible, open loop: event i is due at a fixed time and is submitted then, whether or
+ * not those before it have ended; its time is measured from when it was due. A watcher asks over
+ * HTTP, with the token of the oldest event that it has not seen: the server answers once the model
+ * has it. Every event up to the place in the answer was visible by then. So a time includes the
+ * append, the model, the query and both answers, and, because one query is under way at a time, the
+ * rest of the query before.
  *
  * Mode sync: one model wants events of the type OrderPaid and is of mode sync, another one wants
  * OrderPlaced and is not; appends of the two types take turns. */
@@ -84,8 +84,8 @@ static int http_post(int fd, const char *path, const char *body, const char **te
     return atoi(buffer + 9);
 }
 
-/* Asks for one row, once the model has the place |after|. The place up to which everything is in
- * the answer. */
+/* Asks for one row, once the model has the place |after|. Returns the place up to which the answer
+ * has all events. */
 static uint64_t http_seen(int fd, uint64_t after)
 {
     char body[200], token[FACTUM_TOKEN_SIZE];
@@ -269,8 +269,8 @@ static void on_done(void *data, factum_append_op *const *ops, size_t count)
     pthread_mutex_unlock(&live.lock);
 }
 
-/* Every event that stands at or before the place of an answer was visible by then. Appends that are
- * under way together may stand in another order than they were sent in. */
+/* Every event at or before the place of an answer was visible by then. Appends that are under way
+ * together may be stored in another order than they were sent in. */
 static void *watch(void *data)
 {
     int fd = http_dial();

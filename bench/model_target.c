@@ -1,10 +1,10 @@
-/* model_target.c - what the target of read models costs beside a loop over prepared statements,
+/* model_target.c - the cost of the target of read models beside a loop over prepared statements,
  * without events of a store.
  *
  * Both upsert the same rows of 20,000 orders, one for each event, in batches of 500 and of 5,000,
- * each a transaction that moves a checkpoint first; WAL, synchronous=FULL, the same cache. By turns
- * in one run, on files of their own; the table shows medians of the rounds and their ratio.
- */
+ * each a transaction that moves a checkpoint first; WAL, synchronous=FULL, the same cache. They
+ * take turns in one run, on files of their own; the table shows medians of the rounds and their
+ * ratio. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,10 +3,10 @@
  *     saga run DIR        sagas of four steps, beside their commits made by hand
  *     saga live PORT,PORT the same over a server that runs sagas, by hand over one that does not
  *     saga timers DIR     timers armed, and ten thousand due at once, beside the same commits
- *     saga fill DIR       leaves running sagas in the store, for
+ *     saga fill DIR       leaves running sagas in the store, for recover
  *     saga recover DIR    the start with running sagas: time and memory
  *     saga check DIR      states a second of the checker
- *     saga stamp DIR      what a trace costs an append
+ *     saga stamp DIR      the cost of a trace for an append
  *
  * SAGA_COUNT: running sagas of fill (100000). Prints rows in the form of workload.h, whose
  * parameters it takes.

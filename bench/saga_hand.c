@@ -1,6 +1,6 @@
 /* saga_hand.c - the commits of a saga, made by hand: see saga.h.
  *
- * What a program would append that does without sagas, if it is to leave the same events. The bytes
+ * These are the appends of a program without sagas that leaves the same events. The bytes
  * of one saga are kept with the places of its id in them; each saga by hand is a copy with another
  * id. Its own stream is expected at its revision, as a saga does, all others at any. */
 #include "saga.h"
@@ -241,7 +241,7 @@ struct burst {
     factum_completer completer;
     pthread_mutex_t lock;
     pthread_cond_t news;
-    uint64_t left, until; /* sagas that are still to be begun; and not after this time, unless 0 */
+    uint64_t left, until; /* sagas that have not begun; none begins after this time, unless 0 */
     uint64_t done, under_way;
 };
 

@@ -1,4 +1,4 @@
-/* saga_rest.c - timers, the start with running sagas, the checker, and what a trace costs. */
+/* saga_rest.c - timers, the start with running sagas, the checker, and the cost of a trace. */
 #include "saga.h"
 
 static const char *const late_saga =
@@ -45,7 +45,7 @@ static double wait_for(factum_sagas *sagas, uint64_t from, bool fired, uint64_t 
     }
 }
 
-/* All that are set are due now. The event wakes the host, which sleeps by the machine's clock. */
+/* Makes all timers due now. The event wakes the host, which sleeps by the machine's clock. */
 static uint64_t make_due(factum_store *store)
 {
     atomic_fetch_add(&ahead, INT64_C(2) * 3600 * 1000000000);
@@ -286,7 +286,7 @@ static void stamp_done(void *data, factum_append_op *const *ops, size_t count)
     pthread_mutex_unlock(&stamp.lock);
 }
 
-/* Appends in |secs|: by one thread that waits, or with so many under way. */
+/* Appends in |secs|: by one thread that waits, or with |flights| under way. */
 static double stamp_rate(int flights, double secs)
 {
     static struct stamp_flight all[STAMP_FLIGHTS];
@@ -312,8 +312,8 @@ static double stamp_rate(int flights, double secs)
     return (double)stamp.done / ((double)(wl_now() - from) / 1e9);
 }
 
-/* Short slices of all three in turns, so that what the machine does besides meets them alike. CPU
- * time is that of this process, so that others count less. */
+/* Short slices of all three in turns, so that other work of the machine affects them alike. CPU
+ * time is that of this process, so that other processes matter less. */
 static void stamp_measure(int flights, const char *param)
 {
     enum { MAX = SAGA_REPS_MAX * STAMP_SLICES };

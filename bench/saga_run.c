@@ -1,15 +1,16 @@
 /* saga_run.c - sagas of four steps, to their end: how many a second, and how long a step takes.
  *
- * So many sagas are under way at once: for each that is done the next order is placed. One thread
- * follows commands and ends, and answers each command as soon as it sees it, by a completion: the
- * participants cost as little as can be. A second measurement has one factum_participant a service.
+ * A fixed number of sagas is under way at once: for each that is done the next order is placed. One
+ * thread follows commands and ends, and answers each command as soon as it sees it, by a
+ * completion, so that the participants cost as little as possible. A second measurement has one
+ * factum_participant for each service.
  *
- * Beside them the same commits by hand (saga_hand.c): ten a saga. The order is one; the manager
- * begins the saga, and sends the first command, by one; each step has the answer of its
- * participant, and the commit of the manager that takes it, and sends the next command or ends the
+ * Beside them the same commits by hand (saga_hand.c): ten for each saga. The order is one. One is
+ * the manager's, which begins the saga and sends the first command. Each step has the answer of its
+ * participant, and the commit of the manager that takes it and sends the next command or ends the
  * saga. By hand these ten are made one after another for as many sagas at once, by a thread for
- * each that waits for its commits, and then by completions: the faster of the two counts. They have
- * a store of their own, in which no sagas run. All take turns. */
+ * each that waits for its commits, and then by completions; the faster of the two is used. They
+ * have a store of their own, in which no sagas run. All take turns. */
 #include "saga.h"
 
 #include <factum/participant.h>
@@ -311,7 +312,8 @@ static struct seen by_hand(struct drive *drive, const struct hand *hand, int cou
     return waiting.rate > flowing.rate ? waiting : flowing;
 }
 
-/* The lists are part of it: what they do behind is waited for, and counts as CPU time. */
+/* The lists are part of the measurement: their later work is waited for, and is part of the CPU
+ * time. */
 static struct seen by_sagas(struct drive *drive, int count, double secs)
 {
     uint64_t from = wl_now(), cpu = saga_cpu();
@@ -358,8 +360,8 @@ static uint64_t place_of(factum_store *store)
     return place;
 }
 
-/* All of it, in |store|, where sagas run, and in |other|, where none do. |kind| goes behind the
- * names of the rows. */
+/* All measurements, in |store|, where sagas run, and in |other|, where none do. |kind| is appended
+ * to the names of the rows. */
 static void measure_all(factum_store *store, factum_store *other, const char *kind)
 {
     static const int counts[] = {1, 16, 64};

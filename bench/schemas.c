@@ -1,10 +1,10 @@
-/* schemas.c - what a schema costs: appends of events that are checked beside appends that are not,
+/* schemas.c - the cost of a schema: appends of events that are checked beside appends that are not,
  * 64 in flight, and the proof of a version on stored events.
  *
  *   schemas DIRECTORY [EVENTS TO PROVE]      1,000,000 by default
  *
- * The two stores take turns, and the figure is the median of the rounds' ratios: what else the
- * machine does disturbs both alike. Appends are submitted from the completer, as a server's loop
+ * The two stores take turns, and the figure is the median of the rounds' ratios, so that other work
+ * of the machine affects both alike. Appends are submitted from the completer, as a server's loop
  * submits them: one thread does all the checks. */
 #include <inttypes.h>
 #include <pthread.h>

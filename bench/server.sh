@@ -2,7 +2,7 @@
 # server.sh BUILD - measures goals S1 to S9: the server of BUILD beside Redis 7 Streams, PostgreSQL, NATS
 # JetStream (which does not sync), the floor (server/floor.c) and bare HTTP/2, in one run.
 #
-#   make bench-server                     everything, some six minutes; bench/results/server.*
+#   make bench-server                     everything, several minutes; bench/results/server.*
 #   ONLY="floor factum" make bench-server some sections: floor http2 http2-sync factum factum-many
 #                                         redis-always redis-everysec jetstream postgres
 #   WL_SECS=0.2 WL_EVENTS=100000          a quick look (parameters: workload.h); other settings: run.sh

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # demo.sh [BUILD [WORK]] - real events, stored, replayed, folded and audited, in a new store each time.
 #
-# The purchase, rental and Northwind orders where ../shared/data has them, else orders that
-# examples/orders makes; and the clone's own git history. Every command is shown before it runs. Fails if
-# anything is not as it must be. WORK, which is emptied first, is build/demo if it is not named.
+# The purchase, rental and Northwind orders if ../shared/data has them, otherwise orders that
+# examples/orders generates; and the clone's own git history. Every command is shown before it runs. Fails
+# if any result is wrong. WORK, which is emptied first, is build/demo by default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$(cd "${1:-build/release}" && pwd)
@@ -25,7 +25,7 @@ title() { # title TEXT WHAT_IT_SHOWS
     step=$((step + 1))
     printf '\n%s%d. %s%s\n%s\n\n' "$bold" "$step" "$1" "$plain" "$2"
 }
-show() { # show COMMAND...: prints it as one would type it, and runs it
+show() { # show COMMAND...: prints it as a user would type it, and runs it
     local word line=
     for word in "$@"; do
         case $word in
@@ -45,13 +45,13 @@ must() { # must EXPECTED GOT WHAT
         exit 1
     fi
 }
-refused() { # refused CODE COMMAND...: has to end with this code
+refused() { # refused CODE COMMAND...: must end with this code
     local code=0 want=$1
     shift
     show "$@" || code=$?
     must "$want" "$code" "exit code of: $*"
 }
-timed() { # timed EVENTS WHAT COMMAND...: runs it unseen and prints how fast it was
+timed() { # timed EVENTS WHAT COMMAND...: runs it without output and prints how fast it was
     local events=$1 what=$2 from=${EPOCHREALTIME/./} micros
     shift 2
     "$@" >/dev/null
@@ -64,8 +64,8 @@ total() { # total CATEGORY COLUMN: of the last line of the report
 }
 
 title "One order, from the inside" \
-    "A program (examples/orders/story.c) places an order, and two clerks decide on it at once. Its state is
-never stored: it is folded from its events, as of now or of any moment before."
+    "A program (examples/orders/story.c) places an order, and two clerks decide on it at the same time. Its
+state is never stored: it is folded from its events, as of now or of any moment before."
 show "$programs/orders-story" story.factum
 
 if [ -f "$data/purchase-orders.ndjson.gz" ]; then
@@ -81,8 +81,8 @@ on disk when it returns."
     must 6741651 "$(total rental 5)" "cents paid for rentals"
     stream=rental-2 middle=2005-05-26 type=RentalPaid category=rental at=2005-06-01
 else
-    title "20,000 orders, made here" \
-        "(Real ones are used where ../shared/data has them.) Lines of JSON become events in streams, one
+    title "20,000 generated orders" \
+        "(Real ones are used if ../shared/data has them.) Lines of JSON become events in streams, one
 stream for each order. Every 1,000 are one commit, and are on disk when it returns."
     printf '%s$ orders-generate --orders 20000 --seed 1 >orders.ndjson%s\n' "$green" "$plain"
     "$programs/orders-generate" --orders 20000 --seed 1 >orders.ndjson
@@ -92,32 +92,32 @@ stream for each order. Every 1,000 are one commit, and are on disk when it retur
 fi
 
 title "A stream's history" \
-    "All that happened to one order: stream, revision in it, event type, when it happened; then the data."
+    "All events of one order: stream, revision in it, event type, when it happened; then the data."
 show "$factum" read "$stream"
 
 title "The same order as of a time in the middle" \
-    "Only what had happened by then; and the state that follows from it. Compare with the state now."
+    "Only events that had happened by then, and the state that follows from them. Compare it with the state now."
 show "$factum" read "$stream" --time-at "$middle"
 show "$programs/orders-show" orders.factum "$stream" --at "$middle" | grep -v '^ *[0-9]'
 show "$programs/orders-show" orders.factum "$stream" | grep -v '^ *[0-9]'
 
 title "Events across streams" \
-    "By event type, oldest first; and by category (what stands before the '-'), newest first."
+    "By event type, oldest first; and by category (the name before the '-'), newest first."
 show "$factum" read --type "$type" --count 2
 show "$factum" read --category "$category" --backwards --count 2
 
 title "All orders, folded: a report now, and as of $at" \
-    "The second is not a saved report. It is made from the same events, without those after that day."
+    "The second is not a saved report. It is computed from the same events, without those after that day."
 show "$programs/orders-report" orders.factum --category "$category"
 show "$programs/orders-report" orders.factum --category "$category" --at "$at"
 
 title "A concurrent write is refused" \
-    "Two people want to place order demo-1. Both say that it must not exist yet; the second is told."
+    "Two people want to place order demo-1. Both require that it does not exist yet; the second is refused."
 show "$factum" append demo-1 OrderPlaced '{"total":4200}' --expected no-stream
 refused 3 "$factum" append demo-1 OrderPlaced '{"total":9}' --expected no-stream
 
 title "A retried write is recognised" \
-    "The answer to a payment was lost, so it is sent again, with its key. It is there once."
+    "The answer to a payment was lost, so it is sent again, with its key. It is stored once."
 show "$factum" append demo-1 PaymentReceived '{"amount":4200}' --expected 0 --key pay-demo-1
 show "$factum" append demo-1 PaymentReceived '{"amount":4200}' --expected 0 --key pay-demo-1 | tee again.txt
 grep -q 'already appended' again.txt || must recognised written "the second payment"
@@ -132,7 +132,7 @@ if git -C "$root" rev-parse --verify -q HEAD >/dev/null 2>&1; then
     show "$factum" --store git.factum verify
 fi
 
-title "Is it all true?" \
+title "Verification" \
     "Everything is read from disk and checked: checksums, the chain over all commits, revisions, the index.
 The imports keep their place in streams of their own, so there are a few more events than lines."
 show "$factum" verify
@@ -142,7 +142,7 @@ show "$factum" info
 
 orders=300
 server= others=
-stop_all() { # what this script has started, and nothing else
+stop_all() { # only processes that this script has started
     local process
     for process in $server $others; do
         kill -9 "$process" 2>/dev/null || true
@@ -158,7 +158,7 @@ stop_server() {
     while kill -0 "$server" 2>/dev/null; do sleep 0.05; done
     server=
 }
-free_port() { # one of which nobody listens now
+free_port() { # one on which nobody listens now
     local try
     for try in $(seq 100); do
         port=$((20000 + (RANDOM + try) % 12000))
@@ -230,7 +230,7 @@ if [ -x "$programs/door" ]; then # built with the server
         how="curl; with Node 20 and npm it is KurrentDB's official client"
     fi
     if [ -n "$publisher" ]; then
-        title "Services publish and subscribe, and the server is killed under them" \
+        title "Services publish and subscribe while the server is killed" \
             "The publisher is $how, the subscriber a C
 program (examples/follow.c). The server gets kill -9 three times. Nothing is lost, and nothing comes twice."
         served "$publisher"

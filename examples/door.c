@@ -1,15 +1,14 @@
-/* door.c - door: a program that owns its store, and lets others use it over the network. Layer:
+/* door.c - door: a program that owns its store, and serves it to others over the network. Layer:
  * example, public API only.
  *
  *     door STORE [ADDRESS:PORT]
  *
- * Each line that comes on standard input becomes an event of the stream "door-lines": the program
- * appends to its own store, while other programs append and subscribe through the door. It ends
- * when its input ends, or by SIGTERM or SIGINT. "factum serve" is this with more options.
+ * Each line of standard input becomes an event of the stream "door-lines": the program appends to
+ * its own store, while other programs append and subscribe through the server. It ends when its
+ * input ends, or by SIGTERM or SIGINT. "factum serve" is this with more options.
  *
- * The door is open to every program of this machine, without a login. For anything else leave
- * |insecure| out and read docs/guide/security.md.
- */
+ * The server is open to every program of this machine, without a login. For anything else leave
+ * |insecure| out and read docs/guide/security.md. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -32,8 +31,9 @@ static void stop(int number)
     stopping = 1;
 }
 
-/* SIGTERM and SIGINT wait until pselect lets them in: none is lost between a look at |stopping| and
- * the wait. Called before the store is opened, so that its threads inherit the blocked signals. */
+/* Blocks SIGTERM and SIGINT except during pselect, so that none is lost between a check of
+ * |stopping| and the wait. Called before the store is opened, so that its threads inherit the
+ * blocked signals. */
 static void take_signals(sigset_t *while_waiting)
 {
     sigset_t signals;
@@ -66,8 +66,8 @@ static factum_status append_line(factum_store *store, const char *line, size_t l
     return status;
 }
 
-/* What is complete of |text|; the rest is moved to its beginning. A line that fills the buffer is
- * taken as it is. */
+/* Appends the complete lines of |text| and moves the rest to its beginning. A line that fills the
+ * buffer is taken as it is. */
 static factum_status append_lines(factum_store *store, char text[LINE_SIZE], size_t *len)
 {
     factum_status status = FACTUM_OK;

@@ -3,13 +3,12 @@
  *     follow ADDRESS PORT PATH [COUNT]
  *     follow 127.0.0.1 2113 '/api/v1/events?category=order' 100
  *
- * Prints each event, a line of JSON, as they come, and ends after COUNT of them. When the server or
- * the connection is lost, it connects again and goes on after the last event that it has printed:
- * each comes once, none is missing. What it knows is the field "id" of the last one; a real
- * subscriber stores it together with what it made of the event.
+ * Prints each event, a line of JSON, when it comes, and ends after COUNT events. If the server or
+ * the connection is lost, it connects again and continues after the last event that it has printed:
+ * each event comes once, none is missing. Its only state is the field "id" of the last event; a
+ * real subscriber stores that together with the effects of the event.
  *
- * The request says HTTP/1.0, so that the answer is not chunked and its lines come as they are.
- */
+ * The request is HTTP/1.0, so that the answer is not chunked and its lines come unchanged. */
 #include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
@@ -72,7 +71,8 @@ static FILE *ask(const struct subscriber *subscriber)
     return stream;
 }
 
-/* 0 if events follow, REFUSED if the server says no, -1 if it says nothing, or "not now". */
+/* 0 if events follow, REFUSED if the server refuses, -1 if it does not answer, or answers "not
+ * now". */
 static int read_head(FILE *stream)
 {
     char *line = NULL;
@@ -91,8 +91,8 @@ static int read_head(FILE *stream)
     return result;
 }
 
-/* Until the connection or the server ends, or everything that is wanted has come. An event is
- * complete at its empty line; only then it is printed, and its id remembered. */
+/* Reads until the connection or the server ends, or COUNT events have come. An event is complete at
+ * its empty line; only then it is printed, and its id remembered. */
 static void read_events(struct subscriber *subscriber, FILE *stream)
 {
     char *line = NULL;

@@ -4,10 +4,9 @@
  *     publish STORE STREAM TYPE JSON
  *     publish factum://localhost:2113 order-42 OrderPlaced '{"totalCents":4200}'
  *
- * STORE is an address, or a directory. What the store does not take, because the event breaks the
- * schema of its type or for any other reason, is printed as the store says it, and the program ends
- * with 1.
- */
+ * STORE is an address, or a directory. If the store refuses the event, because it does not fit the
+ * schema of its type or for any other reason, the program prints the store's message and ends with
+ * 1. */
 #include <inttypes.h>
 #include <stdio.h>
 

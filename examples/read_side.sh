@@ -1,10 +1,10 @@
-# read_side.sh - the part of demo.sh, which reads it, about the read side: tables in SQL that a server keeps up to
-# date from the events, and answers from. The store is orders.factum, with all of its orders.
+# read_side.sh - the part of demo.sh about the read side: tables in SQL that a server keeps up to date from the
+# events, and answers from. demo.sh sources it. The store is orders.factum, with all of its orders.
 
 models=$root/examples/orders/models
 today=$(date -u +%F)
 
-# ask MODEL MEMBERS [ANSWER]: a query over HTTP; the answer has to contain ANSWER
+# ask MODEL MEMBERS [ANSWER]: a query over HTTP; the answer must contain ANSWER
 ask() {
     show curl -sS "$api/models/$1/query" -H "$json" -d "{$2}" | tee said.json
     echo
@@ -13,13 +13,13 @@ ask() {
         *) must "${3:-}" otherwise "the answer of $1" ;;
     esac
 }
-# operate MODEL ACT MEMBERS: what an operator does; the answer comes when it was carried out
+# operate MODEL ACT MEMBERS: an act of an operator; the answer comes when it is carried out
 operate() {
     show curl -sS "$api/projections/$1/$2" -H "$json" -d "{$3}" | tee said.json
     echo
     grep -q '"done":true' said.json || must done otherwise "$2 of $1"
 }
-# put STREAM TYPE DATA: appends an event; $token is what the server answers with
+# put STREAM TYPE DATA: appends an event; $token is that of the answer
 put() {
     show curl -sS "$api/streams/$1" -H "$json" -d "{\"type\":\"$2\",\"data\":$3}" | tee said.json
     echo
@@ -32,14 +32,14 @@ rows() {
     curl -sS "$api/models/$1/query" -H "$json" -d "{\"sql\":\"$2\",\"rowsMax\":100000,$(wait_for)}" |
         tr -d '\n' | sed 's/,"asOf".*//' | sha256sum | cut -c1-16
 }
-has() { "$factum" "$@" --help >/dev/null 2>&1; } # has COMMAND...: is it there?
+has() { "$factum" "$@" --help >/dev/null 2>&1; } # has COMMAND...: does the command exist?
 order() { # order CENTS: the data of an OrderPlaced
     printf '{"customerId":"C7","totalCents":%s,"lines":[{"product":"tea","unitPriceCents":%s,"quantity":1}]}' "$1" "$1"
 }
 
 title "Read models in SQL" \
-    "Each file of examples/orders/models says in SQL which tables a model has, and what an event does to them. The
-server keeps them up to date, and each event counts exactly once. An answer says as of when it is."
+    "Each file of examples/orders/models has the tables of a model, in SQL, and the changes for each type of event. The
+server keeps them up to date, and applies each event exactly once. An answer says as of when it is."
 printf '%s$ factum --store orders.factum serve --insecure --allow-deploy --listen 127.0.0.1:%s &%s\n' \
     "$green" "$port" "$plain"
 serve orders.factum --allow-deploy
@@ -72,15 +72,15 @@ ask order_summary "\"sql\":\"SELECT status, total_cents FROM order_summary WHERE
 ask order_summary "\"query\":\"totals\",$(wait_for)" "[$((orders_then + 1)),$((cents_then + 4200)),"
 
 title "A program with a read model of its own" \
-    "examples/orders/query.c keeps the same model in a directory beside it, from the server's events. It waits for the
-same token, and asks its own tables."
+    "examples/orders/query.c keeps the same model in a directory of its own, from the server's events. It waits for the
+same token, and queries its own tables."
 show "$programs/orders-query" "$served" mine order_summary \
     "SELECT status, total_cents FROM order_summary WHERE order_id = 'order-50001'" "$token" | tee said.txt
 grep -qx 'placed|4200' said.txt || must "placed|4200" otherwise "the program's own model"
 
 title "mode sync: the answer to a write comes when the model has it" \
-    "open_orders.sql says --@ mode sync. Whoever places an order sees it on the next page, without a token. A model that
-stands still holds up no write: the order counts, and the answer says who is behind."
+    "open_orders.sql says --@ mode sync. A user who places an order sees it on the next page, without a token. A paused
+model delays no write: the order is stored, and the answer says which model is behind."
 show "$factum" --store "$served" projection deploy "$models/open_orders.sql"
 ask open_orders "\"query\":\"oldest\",\"parameters\":{\"count\":2},$(wait_for)"
 put order-50002 OrderPlaced "$(order 1900)"
@@ -93,8 +93,8 @@ ask open_orders "\"sql\":\"SELECT total_cents FROM open_orders WHERE order_id = 
     '"rows":[[2500]]'
 
 title "A new version is built beside the old one" \
-    "Version 2 says \"open\" instead of \"placed\". Version 1 answers until the swap, which is one transaction; and so is
-the way back."
+    "Version 2 says \"open\" instead of \"placed\". Version 1 answers until the swap, which is one transaction; so is
+the rollback."
 sed -e 's/^\(--@ projection .* version\) 1/\1 2/' -e "s/'placed'/'open'/" "$models/order_summary.sql" >order_summary.sql
 show diff "$models/order_summary.sql" order_summary.sql | sed "s,$root/,,g" || true
 show "$factum" --store "$served" projection deploy order_summary.sql --why 'the console says open'
@@ -123,7 +123,7 @@ printf 'SHA-256 of all rows: %s before, %s after\n' "$before" "$after"
 
 title "An event that does not fit is parked" \
     "Order 50002 uses a gift card whose sale is not known. gift_cards.sql expects one row: the event is parked, with the
-reason, and so are the later events of this order, which keep their order. All other orders go on."
+reason, and so are the later events of this order, in their sequence. All other orders go on."
 show "$factum" --store "$served" projection deploy "$models/gift_cards.sql"
 put card-G1 GiftCardSold '{"card":"G1","cents":8000}'
 put order-50002 GiftCardUsed '{"card":"G2","cents":1000}'
@@ -137,7 +137,8 @@ grep -q 'gift_cards:[0-9]*: expected 1 row, 0 changed' parked.json || must expec
 position=$(sed -n 's/.*"position":\([0-9]*\).*/\1/p' parked.json | head -n 1)
 
 title "The order is repaired, and tried again" \
-    "The sale of the card arrives. What waited for it is applied in its order; who did it, and why, is an event too."
+    "The sale of the card arrives. The parked events are applied in their sequence; who retried them, and why, is an
+event too."
 put card-G2 GiftCardSold '{"card":"G2","cents":3000}'
 if has parked try; then
     show "$factum" --store "$served" parked try gift_cards "$position" | tee said.txt
@@ -150,8 +151,8 @@ echo
 show "$factum" --store "$served" read '$definition:projection-gift_cards' --backwards --count 1
 
 title "Revenue as of a past date" \
-    "The model is replayed up to a moment into a file of its own. --time-at takes what had happened by then, however late
-it was recorded; --at takes what was recorded by then: before the payment, it was not there."
+    "The model is replayed up to a moment into a file of its own. --time-at takes events that had happened by
+then, however late they were recorded; --at takes events recorded by then: before the payment, not the payment."
 put order-50001 PaymentReceived '{"paymentId":"P1","amountCents":4200}'
 moment=$("$factum" --store "$served" read order-50001 --json | sed -n '2s/.*"created":"\([^"]*\)".*/\1/p')
 query=("$factum" --store "$served" query daily_revenue --models mine)

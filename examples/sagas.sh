@@ -1,5 +1,5 @@
-# sagas.sh - the part of demo.sh, which reads it, about sagas: an order is fulfilled by five services, each with
-# a ledger of its own. Whatever goes wrong, the ledgers agree in the end.
+# sagas.sh - the part of demo.sh about sagas: an order is fulfilled by five services, each with a ledger of its own.
+# Whatever goes wrong, the ledgers agree in the end. demo.sh sources it.
 
 fulfilment=$root/examples/orders/sagas/order_fulfilment.yaml
 saga=("$factum" --store "$served" saga)
@@ -7,7 +7,7 @@ rm -rf fulfilment.factum
 goods= payment= starts=0
 : >payment.log
 
-typed() { # typed LINE: a command that is not run as it is shown
+typed() { # typed LINE: prints a command that is run in another way
     printf '%s$ %s%s\n' "$green" "$1" "$plain"
 }
 start_server() {
@@ -99,7 +99,7 @@ completed_cents() { # of the orders that were completed
 
 title "A saga is proven before it runs" \
     "Stock is reserved, the payment charged, a parcel handed over: three services, and no transaction over them. The file
-says which commands, which answers, and how each step is undone. The check explores every order of answers, silence,
+has the commands, the answers, and the undo of each step. The check explores every order of answers, silence,
 repetition, crashes and acts of operators: each run ends done, or undone, or asks a person."
 show cat "$fulfilment"
 look ': sound, [0-9,]* states' "${saga[@]}" check "$fulfilment"
@@ -114,7 +114,7 @@ start_goods --refuse Atlantis
 start_payment --closed old-card
 
 title "An order goes through" \
-    "The trace is what caused what, over all services, with the time of each step."
+    "The trace shows what caused what, over all services, with the time of each step."
 show "$factum" --store "$served" append stock-tea StockReceived '{"quantity":200}' --quiet
 request 1 4200 card-1 Bremen
 comes_to 1 done
@@ -131,7 +131,7 @@ look StockReleased "$factum" --store "$served" read stock-tea --backwards --coun
 
 title "The server and a service are killed in the middle" \
     "40 orders are under way, with services that take their time. The server and the payment get kill -9, and are started
-again. The other services wait for the server. Every order goes on where it was."
+again. The other services wait for the server. Every order continues where it was."
 stop_process TERM "$goods"
 start_goods --slow 60
 for order in $(seq 101 140); do
@@ -155,9 +155,9 @@ must 41 "$(count_of done)" "orders that are done"
 echo "All 40 are done."
 trace 140 'OrderCompleted  *order-140'
 
-title "An operator repairs what no program can" \
-    "Nobody ships to Atlantis, so order 4 is to be undone; but the card is closed by now, and the refund fails for good.
-The saga is stuck, and says where. What an act would lead to is said before it is done."
+title "An operator repairs a stuck saga" \
+    "Nobody ships to Atlantis, so order 4 must be undone; but the card is closed by now, and the refund fails for good.
+The saga is stuck, and shows where. Each act first prints what it would lead to."
 stop_process TERM "$goods"
 start_goods --refuse Atlantis
 request 4 1900 old-card Atlantis
@@ -174,9 +174,9 @@ look '"account":"new-card"' "$factum" --store "$served" read payment-4
 look 'the customer has a new card' "$factum" --store "$served" read --type SagaEdited
 
 title "A payment that does not answer" \
-    "Was the card charged or not? A second version of the file waits for a second only, then takes the charge back. The
-refund finds no charge, and leaves a tombstone, CommandCancelled, under the id of the charge. When the provider wakes up
-and wants to charge, it is refused by that: the order is undone, and nobody pays. Sagas that run keep their version."
+    "Was the card charged or not? A second version of the file waits only one second, then refunds the charge. The refund
+finds no charge, and appends a tombstone, CommandCancelled, under the id of the charge. When the provider wakes up and
+wants to charge, the tombstone refuses it: the order is undone, and nobody pays. Running sagas keep their version."
 sed -e 's/^version: 1/version: 2/' -e 's/within: 2m/within: 1s/' "$fulfilment" >order_fulfilment.yaml
 show diff "$fulfilment" order_fulfilment.yaml | sed "s,$root/,,g" || true
 deploy order_fulfilment.yaml --why 'the provider is slow'
@@ -203,7 +203,7 @@ else
 fi
 
 title "The ledgers agree" \
-    "Each service kept its own. Nothing is reserved, charged or sent for an order that was rejected, whatever went wrong."
+    "Each service has its own. Nothing is reserved, charged or sent for an order that was rejected, whatever went wrong."
 reserved=$(sum stock StockReserved quantity) released=$(sum stock StockReleased quantity)
 shipped=$(sum parcel ParcelHandedOver quantity)
 charged=$(sum payment PaymentCharged amountCents) refunded=$(sum payment PaymentRefunded amountCents)

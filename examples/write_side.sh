@@ -1,5 +1,5 @@
-# write_side.sh - the part of demo.sh, which reads it, about the write side: a server that checks every event
-# by the schema of its type, and decides commands by a decider in Lua. Each command counts once.
+# write_side.sh - the part of demo.sh about the write side: a server that checks every event by the schema of its
+# type, and decides commands by a decider in Lua. Each command takes effect once. demo.sh sources it.
 
 served=factum://127.0.0.1:$port
 api=http://127.0.0.1:$port/api/v1
@@ -27,9 +27,9 @@ everywhere_refused() {
     must 0 "$("$factum" --store "$served" read order-7 --json 2>/dev/null | wc -l)" "events of order-7"
 }
 
-title "A bad event is refused at every door" \
-    "A schema is registered for the type. From then on an event that breaks it is not stored: not from C, not by
-HTTP, not through KurrentDB's client for Node. Each is told the same place and the same rule."
+title "A bad event is refused by every protocol" \
+    "A schema is registered for the type. From then on an event that does not fit is not stored: not from C, not by
+HTTP, not through KurrentDB's client for Node. Each gets the same place and the same rule."
 printf '%s$ factum --store rules.factum serve --insecure --allow-deploy --listen 127.0.0.1:%s &%s\n' \
     "$green" "$port" "$plain"
 serve rules.factum --allow-deploy
@@ -40,24 +40,24 @@ done
 everywhere_refused /lines/0/quantity \
     '{"customerId":"C7","lines":[{"product":"tea","unitPriceCents":4200,"quantity":0}],"totalCents":4200}'
 
-title "A schema is proven on what is stored" \
-    "One order without a currency is stored. A version that needs one is refused: it names the event, and the
-place in it."
+title "A schema is proven on stored events" \
+    "One order without a currency is stored. A version that requires one is refused: the message names the
+event, and the place in it."
 show "$programs/publish" "$served" order-8 OrderPlaced \
     '{"customerId":"C7","lines":[{"product":"tea","unitPriceCents":4200,"quantity":1}],"totalCents":4200}'
 sed 's/"required": \["customerId", /&"currency", /' "$root/examples/orders/schemas/OrderPlaced.json" >stricter.json
 refused 7 "$factum" --store "$served" schema register order/OrderPlaced stricter.json 2>&1 | tee said.txt
 grep -q order-8 said.txt || must named hidden "the event that breaks the schema"
 
-title "A decider keeps the rules" \
-    "examples/lua/order.lua is deployed into the store: whoever decides about orders decides by it, on the state
-that is folded from the order's events. What is not paid is not shipped."
+title "A decider enforces the rules" \
+    "examples/lua/order.lua is deployed into the store: every command for an order is decided by it, on the state
+that is folded from the order's events. An order that is not paid is not shipped."
 show "$factum" --store "$served" decider deploy order "$root/examples/lua/order.lua" --why 'the first rules'
 command=("$factum" --store "$served" command order)
 show "${command[@]}" 9 Place --data '{"customerId":"C7","lines":[{"product":"tea","unitPriceCents":2100,"quantity":2}]}'
 refused 8 "${command[@]}" 9 Ship --data '{"carrier":"DHL","parcel":"T1"}'
 if [ -n "$curl" ]; then
-    title "A command counts once" \
+    title "A command takes effect once" \
         "A payment is sent three times at once, with one key. It is decided once, and each sender gets the answer."
     pay() { curl -sS -o "paid$1.json" -H "$json" -H 'idempotency-key: pay-9' -d '{"paymentId":"P9","amount":42}' \
         "$api/commands/order/9/Pay"; }

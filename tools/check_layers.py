@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Holds the includes of the tree to tools/layers.toml.
+"""Checks the includes of the tree against tools/layers.toml.
 
     check_layers.py              the includes of every .c and .h; only a *_test.c may include
                                  "support/..." (tests/support) and, whatever its layer, "sim/...".
-                                 No two files of a layer have a static function or a struct of one
-                                 name: each layer of the library can be compiled as one file
+                                 No two files of a layer have a static function or a struct of the
+                                 same name: each layer of the library can be compiled as one file
     check_layers.py --headers    every header compiles alone; public ones also as C99 and C++17
 
-Prints one line for each breach, and exits with 1 if there is one.
+Prints one line for each violation, and exits with 1 if there is one.
 """
 import concurrent.futures
 import os

@@ -3,7 +3,7 @@
 
 libfactum.a may define only names that begin with factum_ or fct_. libfactum.so may export only names
 that begin with factum_. Neither may contain a function of the test doubles (tests/support).
-Prints one line for each breach, and exits with 1 if there is one.
+Prints one line for each violation, and exits with 1 if there is one.
 """
 import pathlib
 import re

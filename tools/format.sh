@@ -2,7 +2,7 @@
 # format.sh - formats every C file by .clang-format, except for those that are generated.
 #
 #     tools/format.sh [FILE...]            writes
-#     tools/format.sh --check [FILE...]    names what would change, and fails if anything would
+#     tools/format.sh --check [FILE...]    names files that would change, and fails if any would
 set -euo pipefail
 cd "$(dirname "$0")/.."
 check=
@@ -31,7 +31,7 @@ fi
 if [ -z "$check" ]; then
     exec "$format" -i "${files[@]}"
 fi
-# One process looks at many files; it prints a line for each place, which names the file.
+# One process checks many files; it prints a line for each place, with the name of the file.
 unformatted=$(printf '%s\0' "${files[@]}" | xargs -0 -P 2 -n 64 "$format" --dry-run 2>&1 |
     sed -n 's/^\([^:]*\):[0-9]*:[0-9]*: warning: code should be clang-formatted.*/\1/p' | sort -u)
 [ -z "$unformatted" ] && exit 0

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# install.sh BUILD PREFIX - installs BUILD under PREFIX, below DESTDIR if it is set, and says how to use it.
+# install.sh BUILD PREFIX - installs BUILD under PREFIX, below DESTDIR if it is set, and prints how to use it.
 #
 # The library goes into PREFIX/lib, where ld.so and pkg-config of every system look if PREFIX is /usr/local;
-# LIBDIR names another directory. What Meson says is in BUILD/install.log, and shown if it fails.
+# LIBDIR names another directory. Meson's output is in BUILD/install.log, and shown if it fails.
 set -euo pipefail
 build=$1
 prefix=$(realpath -m -- "$2")

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# install_deps.sh - installs what is missing of the Debian packages that Factum is built with.
+# install_deps.sh - installs the missing ones of the Debian packages that Factum needs.
 #
 #     install_deps.sh            to build and run it
 #     install_deps.sh --test     and to test it
-#     install_deps.sh --bench    and to build the peers that it is measured against
+#     install_deps.sh --bench    and to build the other stores of the benchmark
 #     install_deps.sh --ci       everything
-#     install_deps.sh --tell     installs nothing, and names what is missing to build it
+#     install_deps.sh --tell     installs nothing, and names the packages that are missing to build it
 #
-# Does nothing, and is quick, when all are there. Without root it names what to install, and fails.
+# Does nothing, quickly, if all are installed. Without root it names what to install, and fails.
 set -eu
 
 build=(gcc libc6-dev meson ninja-build pkg-config python3 libssl-dev libxxhash-dev libzstd-dev
@@ -20,7 +20,7 @@ peers=(libhiredis-dev libpq-dev redis-server nats-server postgresql-15 nghttp2-s
     iproute2 procps)
 ci=(clang patch libclang-rt-14-dev clang-tidy-14 cppcheck
     curl python3-grpcio nghttp2-client golang-go golang-google-grpc-dev prometheus)
-# Clients of the server that come from npm. A newer node than Debian's is used as it is.
+# Clients of the server that come from npm. A node newer than Debian's is used.
 command -v npm >/dev/null || ci+=(npm nodejs)
 
 wanted=("${build[@]}")
@@ -68,7 +68,7 @@ fi
 echo "installing (a minute or so): ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 install=(apt-get install -y -q --no-install-recommends "${missing[@]}")
-# The lists may be missing or old: fetch them only if it does not work without.
+# The lists may be missing or old: fetch them only if installing fails without.
 if ! "${install[@]}" >/dev/null 2>&1; then
     apt-get update -q
     "${install[@]}"

@@ -7,9 +7,9 @@
     --verbose         print what tests print even if they pass
 
 Every case that a test prints as TAP counts as one; a test that prints no TAP counts as one. A test that
-ends before its plan, by a signal or late, has failed in one case more. While the tests run, it is shown how
-many have ended; each skipped case is printed with its reason, and, after all else, each failed one with the
-first of what it said, and the tests that took longest. The last line is "N passed, N failed" or
+ends before its plan, by a signal or late, has one failed case more. While the tests run, the number of
+ended ones is shown. Each skipped case is printed with its reason. At the end come each failed case with the
+beginning of its output, and the slowest tests. The last line is "N passed, N failed" or
 "N passed, N failed, N skipped"; exits with 1 if anything failed.
 """
 import argparse
@@ -30,7 +30,7 @@ ENDED = re.compile(r"^\s*(\d+)/(\d+)\s")
 PROGRESS_EVERY = 15  # seconds, where there is no terminal
 OUTPUT_LINES_MAX = 120
 LONGEST_SHOWN = 12
-FAILURE_SHOWN = 600  # characters of what a failed case said
+FAILURE_SHOWN = 600  # characters of the output of a failed case
 
 
 class Count:
@@ -207,7 +207,7 @@ def run_meson(build, options):
         count.failed = 1
         show("no test ran", output)
         return count
-    suites = {}  # a test counts for the first of its suites
+    suites = {}  # a test is counted for the first of its suites
     seen = set()
     failures = []
     for test in sorted(tests, key=lambda test: test["name"]):

@@ -1,10 +1,9 @@
-/* bare.c - what gRPC calls cost a server that does nothing but sync: nghttp2, each call answered
- * alike. Not a store.
+/* bare.c - the cost of gRPC calls for a server that does nothing but sync: nghttp2, each call gets
+ * the same answer. Not a store.
  *
- * One thread, epoll. What the calls of a turn said is written raw by one pwrite into a file of
- * written extents, then one fdatasync, then the answers: the floor's way. Its client is that of
- * Factum's unary appends (factum.c).
- */
+ * One thread, epoll. The messages of all calls of a turn are written raw by one pwrite into a file
+ * of written extents, then one fdatasync, then the answers: as in the floor. Its client is that of
+ * Factum's unary appends (factum.c). */
 #include "rpc.h"
 
 #include <arpa/inet.h>

@@ -1,15 +1,14 @@
-/* door.h - what the client of a server must do to be measured by driver.c.
+/* door.h - the functions that the client of a server has, to be measured by driver.c.
  *
- * A connection is used by one thread. What cannot go on ends the program with a message.
- */
+ * A connection is used by one thread. A failure ends the program with a message. */
 #ifndef DOOR_H
 #define DOOR_H
 #include "../workload.h"
 
 enum put_mode {
     PUT_APPEND, /* expected version checked */
-    PUT_LOAD,   /* also to be found in the order of all events */
-    PUT_LIVE,   /* also to be seen by those who subscribe() */
+    PUT_LOAD,   /* also found in the order of all events */
+    PUT_LIVE,   /* also seen by subscribers */
 };
 
 struct door {
@@ -19,18 +18,18 @@ struct door {
     void *(*dial)(void); /* NULL: not up yet */
     void (*hangup)(void *conn);
     int (*fd)(void *conn);
-    /* Queues an append, sends what is queued, takes the answers that are there: acked() for each.
-     * take() blocks if the connection is blocking. */
+    /* put() queues an append; flush() sends the queue; take() takes the answers that have come, and
+     * calls acked() for each. take() blocks if the connection is blocking. */
     void (*put)(void *conn, const wl_event *event, uint64_t tag, enum put_mode mode);
     void (*flush)(void *conn);
     void (*take)(void *conn);
-    bool (*first)(void *conn); /* can the first event be read? */
+    bool (*first)(void *conn); /* true if the first event can be read */
     void (*prepare)(void *conn);
     void (*load)(void *conn); /* NULL: by put(PUT_LOAD), 256 in flight */
     void (*loaded)(void *conn);
     void (*replay)(void *conn, wl_sink *sink);
     void (*stream)(void *conn, const char *name, wl_sink *sink);
-    /* to what comes from now on: of all, or of a stream */
+    /* subscribes to new events, of all or of a stream */
     void (*subscribe)(void *conn, const char *stream);
     void (*news)(void *conn); /* waits, and calls arrived() for each event that has come */
 };

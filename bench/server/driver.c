@@ -4,9 +4,9 @@
  *                                              of the process PID an append
  *   server PEER PORT load | replay | rehydrate | e2e
  *   server PEER PORT ready [T0 WHAT]           until the load can be read; T0: CLOCK_MONOTONIC, ns
- *   server PEER PORT subscribers PID           what 1,000 subscribers cost the process PID
- *   server PEER PORT fanout PID                what 1, 10, 100 and 1,000 subscribers of everything
- *                                              cost the process PID, for each event that they got
+ *   server PEER PORT subscribers PID           the cost of 1,000 subscribers for the process PID
+ *   server PEER PORT fanout PID                the cost of 1, 10, 100 and 1,000 subscribers of
+ *                                              everything for the process PID, for each event given
  *   server PEER PORT cpu PID                   its CPU time an event replayed
  *   server PEER PORT serve DIR                 floor and bare: the server itself
  *   server - 0 now                             CLOCK_MONOTONIC
@@ -67,7 +67,8 @@ static void *connected(void)
 
 /* ---- appends in flight --------------------------------------------------------------- */
 
-/* A tag is the number of the connection and that of the slot: who is answered sends the next. */
+/* A tag is the number of the connection and that of the slot: the slot that is answered sends the
+ * next append. */
 struct slot {
     uint64_t sent;
     bool free;
@@ -395,7 +396,7 @@ static void step_e2e(void)
     door->hangup(conn);
 }
 
-/* 1,000 subscribers of as many streams: of those that are written, where each tenth append is seen
+/* 1,000 subscribers of 1,000 streams: of streams that are written, where each tenth append is seen
  * by one of them, and of streams that nobody writes. */
 enum { SUBSCRIBERS = 1000, SUBSCRIBED_RATE = 2000, SECONDS = 4 };
 
@@ -465,8 +466,8 @@ static void step_subscribers(int pid)
     door->hangup(conn);
 }
 
-/* CPU time for each event that was given to a subscriber of everything: what appends cost without
- * subscribers is taken off. */
+/* CPU time for each event given to a subscriber of everything: the cost of appends without
+ * subscribers is subtracted. */
 static void step_fanout(int pid)
 {
     void *conn = connected();

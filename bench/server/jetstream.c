@@ -4,9 +4,8 @@
  * One stream EVENTS with file storage and one replica; an event stream is a subject, ev.STREAM.
  * Every append has Nats-Expected-Last-Subject-Sequence, so that the server checks the version. With
  * one publisher, sequence numbers are known before their answers come. This version of the server
- * answers before it syncs, and cannot be told otherwise: its figures are not durable. Without the
- * library of NATS, whose thread that flushes would set the pace of small windows.
- */
+ * answers before it syncs, and has no setting for that: its figures are not durable. It does not
+ * use the library of NATS, whose flushing thread would limit small windows. */
 #include "door.h"
 
 #include <poll.h>

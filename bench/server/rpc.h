@@ -1,8 +1,4 @@
-/* rpc.h - gRPC calls of a client over one HTTP/2 connection: nghttp2 and src/wire/grpc.h.
- *
- * Not for more than benchmarks: what cannot go on ends the program, and a call that does not end
- * with OK cannot go on.
- */
+/* Only for benchmarks: a failure, and a call that does not end with OK, end the program. */
 #ifndef RPC_H
 #define RPC_H
 #include "door.h"
@@ -49,14 +45,14 @@ struct rpc *rpc_dial(void); /* NULL: nobody listens */
 void rpc_hangup(void *conn);
 int rpc_fd(void *conn);
 void rpc_flush(void *conn);
-/* Waits for something, and calls message() and end() of calls. */
+/* Waits for answers, and calls message() and end() of calls. */
 void rpc_take(void *conn);
-/* A new call; say something by call->out and rpc_say(). Given back when it has ended, after end().
- */
+/* A new call; send a message by call->out and rpc_say(). It is freed when it has ended, after
+ * end(). */
 struct call *rpc_call(struct rpc *rpc, void (*message)(struct call *call, factum_slice message));
 /* Begins the call. */
 void rpc_begin(struct call *call, const char *path);
-/* What is new in call->out is to be sent. */
+/* Sends the new bytes of call->out. */
 void rpc_say(struct call *call);
 /* Until the call has ended. */
 void rpc_finish(struct call *call);

@@ -3,10 +3,10 @@
  *
  *     accounts-register STORE ACCOUNT EMAIL
  *
- * The rule spans all accounts, so no stream holds what it needs: the decider reads by a query, "all
- * events with the tag email:<address>", and its append is refused if another such event has come
- * meanwhile. Two who want one address at once: one gets it, the other is rejected. Ends with 8 if
- * the address is taken.
+ * The rule is about all accounts, so no single stream has the events that it needs. The decider
+ * reads by a query, "all events with the tag email:<address>", and its append is refused if another
+ * such event has come meanwhile. If two accounts want one address at the same time, one gets it and
+ * the other is rejected. Ends with 8 if the address is taken.
  */
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static factum_slice joined(factum_arena *arena, const char *prefix, factum_slice
     return (factum_slice){text, len + rest.len};
 }
 
-/* What decides about a command: everything that was ever said of its address. */
+/* The events that decide about a command: all with its address. */
 static void account_query(const account_command *command, factum_arena *arena, factum_query *query)
 {
     factum_slice *tag = (factum_slice *)factum_arena_alloc(arena, sizeof *tag);

@@ -5,15 +5,15 @@
  *
  * Each commit is one atomic append to many streams: an event for every file that it changed, in the
  * file's stream "file-<path>", and one of type CommitMade in its author's stream "author-<email>".
- * The commit's hash is the idempotency key, so that a second run adds what is new and nothing
- * twice, and the correlation id of all its events, so that they can be read together.
+ * The commit's hash is the idempotency key, so that a second run adds only new commits, and the
+ * correlation id of all its events, so that they can be read together.
  *
  *   FileAdded, FileChanged, FileDeleted   {"commit","path","added","deleted"}, lines
  *   FileRenamed                           the same and "from"; in the stream of the new path
  *   FileDeleted, with "renamedTo"         in the stream of the old path
  *   CommitMade                            {"commit","parents","name","email","subject","files",...}
  *
- * A merge is a CommitMade alone: what it brought in is in the commits that it merged. A commit of
+ * A merge is only a CommitMade: its changes are in the commits that it merged. A commit of
  * more than CHUNK_EVENTS events (or CHUNK_BYTES) is written as several appends with the keys
  * HASH.1, HASH.2, ..., HASH, in this order; it is then not atomic, but a run that was interrupted
  * completes it.
@@ -34,7 +34,7 @@
 struct import {
     factum_store *store;
     uint64_t commits;
-    uint64_t known; /* commits that were there already */
+    uint64_t known; /* commits that were imported before */
     uint64_t events;
 };
 
@@ -58,7 +58,7 @@ static factum_slice slice(const char *text, size_t len)
     return whole;
 }
 
-/* Room for |len| bytes; git_commit_room() made sure that it is there. */
+/* Room for |len| bytes; commit_room() has counted it. */
 static char *take(struct batch *batch, size_t len)
 {
     char *memory = batch->memory + batch->used;
@@ -213,7 +213,7 @@ static factum_status append(struct import *import, struct batch *batch,
         .expectations = batch->expectations,
         .expectation_count = expect_any(batch),
         .idempotency_key = slice(key, (size_t)len),
-        /* Enough here: what a crash of the machine took away, the next run adds again. */
+        /* Enough here: the next run adds again what a crash of the machine has lost. */
         .durability = FACTUM_DURABILITY_OS,
     };
     factum_append_result result;

@@ -1,6 +1,6 @@
 /* log.c - see log.h. Layer: example.
  *
- * The output is asked for with zero bytes between its parts (-z), the only byte that no path holds:
+ * The output has zero bytes between its parts (-z), because no path contains that byte:
  *
  *   \x01 hash, parents, name, email, time, subject      six parts
  *   :modes hashes kind, path [, new path]               per change (--raw); the kind R has two
@@ -12,8 +12,8 @@
  * The options switch off what a user's configuration could change, because the same commit must
  * give the same events whenever it is read.
  *
- * Invariant: |text| holds the parts of one commit and may move while they are read; so parts are
- * known by their offset until the commit is complete.
+ * Invariant: |text| has the parts of one commit and may move while they are read. So parts are
+ * offsets until the commit is complete.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "log.h"

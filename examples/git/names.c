@@ -8,8 +8,8 @@
 #define SUFFIX_SIZE 17 /* "~" and 16 digits */
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* The length of the UTF-8 sequence at |text| (ended by zero), 0 if it is none: overlong forms,
- * surrogates and values past U+10FFFF are none. */
+/* The length of the UTF-8 sequence at |text| (ended by zero), 0 if it is not UTF-8. Overlong forms,
+ * surrogates and values past U+10FFFF are not UTF-8. */
 static size_t sequence(const unsigned char *text)
 {
     unsigned char lead = text[0];

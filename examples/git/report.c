@@ -161,7 +161,7 @@ static factum_status file_history(factum_store *store, const char *path, factum_
 /* ---- state ------------------------------------------------------------------------------------
  * */
 
-/* The last event of |stream| at |moment|. STREAM_NOT_FOUND if there is none. */
+/* The last event of |stream| at |moment|. STREAM_NOT_FOUND if no such event exists. */
 static factum_status last_event(factum_store *store, factum_slice stream,
                                 const struct moment *moment, bool *deleted, factum_error *err)
 {

@@ -3,7 +3,7 @@
 //     node append.mjs ADDRESS STREAM TYPE JSON
 //     node append.mjs kurrentdb://localhost:2113?tls=false order-42 OrderPlaced '{"totalCents":4200}'
 //
-// What the server does not take is printed as it says it, and the program ends with 1.
+// If the server refuses the event, the program prints the server's message and ends with 1.
 import { jsonEvent, KurrentDBClient } from "@kurrent/kurrentdb-client";
 
 const [address, stream, type, text] = process.argv.slice(2);

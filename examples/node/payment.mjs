@@ -8,11 +8,11 @@
 // to the account --closed fails, and with --silent charges are not taken at all.
 //
 // The rules of a participant (docs/guide/participants.md) are these:
-//  1. What a command does, and its answer, are one append under the command's id as key. Sent again,
-//     or taken again after a restart, it is recognised, and counts once.
+//  1. The effects of a command, and its answer, are one append under the command's id as key. Sent
+//     again, or read again after a restart, it is recognised, and takes effect once.
 //  2. An undo takes the key of its do first. If that succeeds, the do was not done, and cannot be
-//     done any more. If the key is used, the ledger says whether there is something to give back.
-//  3. A key that was used for something else is no failure: the command is answered, or cancelled.
+//     done any more. If the key is used, the ledger shows whether there is something to refund.
+//  3. A key that was used for something else is not a failure: the command is answered, or cancelled.
 import { parseArgs } from "node:util";
 import { jsonEvent, KurrentDBClient, START, StreamNotFoundError } from "@kurrent/kurrentdb-client";
 
@@ -28,7 +28,7 @@ const [address = "kurrentdb://localhost:2113?tls=false"] = positionals;
 const client = KurrentDBClient.connectionString(address);
 const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
 
-// Appends under |key|, for which there is one append for ever. False: it was another one.
+// Appends under |key|, which names one append for ever. False: it names another one.
 const append = async (key, stream, type, data, metadata) => {
   const event = jsonEvent({ type, data, metadata: { $idempotencyKey: key, ...metadata } });
   try {
@@ -54,7 +54,7 @@ const fail = (command, code, text) =>
   answer(command, command.streamId, "CommandFailed", { code, text });
 const ledger = ({ data }) => `payment-${data.orderId}`;
 
-// Has the command |id| charged something?
+// True if the command |id| has charged something.
 const hasCharged = async (stream, id) => {
   try {
     for await (const { event } of client.readStream(stream)) {
@@ -93,7 +93,7 @@ const commands = {
   },
 };
 
-// When the server goes away, it goes on after the last command that was answered.
+// If the connection is lost, it continues after the last command that was answered.
 for (let last = START; ; await pause()) {
   try {
     const all = { fromRevision: last, resolveLinkTos: true };

@@ -3,16 +3,16 @@
 //     node publish.mjs [ADDRESS [COUNT [PREFIX]]]
 //     node publish.mjs kurrentdb://localhost:2113?tls=false 10 order-
 //
-// When the server is away it tries again with the same event, whose id stays the same: if the
-// append had arrived and only its answer was lost, the server recognises it. So nothing is lost,
-// and nothing is there twice.
+// If the server cannot be reached, it tries again with the same event and the same id: if the append
+// had arrived and only its answer was lost, the server recognises it. So no event is lost or stored
+// twice.
 import { jsonEvent, KurrentDBClient } from "@kurrent/kurrentdb-client";
 
 const [address = "kurrentdb://localhost:2113?tls=false", count = "10", prefix = "order-"] =
   process.argv.slice(2);
 const client = KurrentDBClient.connectionString(address);
 const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
-// The client's own errors have a type; those of a connection that it could not make have gRPC's code.
+// The client's own errors have a type; those of a connection that it could not open have gRPC's code.
 const isPassing = ({ type, code }) =>
   code === 14 || ["unavailable", "deadline-exceeded", "cancelled"].includes(type);
 

@@ -2,8 +2,8 @@
 //
 //     node subscribe.mjs [ADDRESS [CATEGORY]]
 //
-// When the server goes away, it subscribes again after the last event that it has seen: none is
-// missing and none comes twice. A real subscriber stores that number together with what it made of
+// If the connection is lost, it subscribes again after the last event that it has seen: no event is
+// missing and none comes twice. A real subscriber stores that number together with the effects of
 // the event.
 import { KurrentDBClient, START } from "@kurrent/kurrentdb-client";
 

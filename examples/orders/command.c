@@ -1,5 +1,5 @@
-/* command.c - orders-command: asks for something of an order, and says what came of it. Layer:
- * example, public API only.
+/* command.c - orders-command: sends a command to an order, and prints the outcome. Layer: example,
+ * public API only.
  *
  *     orders-command STORE STREAM place CENTS CUSTOMER [--id ID]
  *     orders-command STORE STREAM pay CENTS PAYMENT [--id ID]
@@ -7,9 +7,8 @@
  *     orders-command STORE STREAM deliver [--id ID]
  *     orders-command STORE STREAM cancel REASON [--id ID]
  *
- * STORE is a directory. With an id the command counts once, however often it is sent. Ends with 8
- * if the order refuses, 3 if the id was used for another command or others were faster.
- */
+ * STORE is a directory. With an id the command takes effect once, however often it is sent. Ends
+ * with 8 if the order refuses, 3 if the id was used for another command or others were faster. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

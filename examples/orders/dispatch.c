@@ -3,25 +3,25 @@
  *
  *     orders-dispatch STORE DATABASE [SECONDS]
  *
- * Keeps three tables of the SQLite file DATABASE from the events of STORE, each event exactly once
- * (<factum/delivery.h>), then prints them and ends; a second run goes on where the first one ended.
+ * Keeps three tables of the SQLite file DATABASE up to date from the events of STORE, each event
+ * exactly once (<factum/delivery.h>), then prints them and ends; a second run continues where the
+ * first one ended.
  *
- *     receipts  what was paid for each order. The bank repeats its messages: PaymentReceived with a
+ *     receipts  the payments of each order. The bank repeats its messages: PaymentReceived with a
  *               paymentId that came before changes nothing (the inbox).
- *     parcels   where each parcel is. The carrier's ParcelDelivered, in the stream parcel-<id>, may
- *               be stored before the shop's OrderShipped, which says whose parcel it is: it waits
- *               for that (the resequencer), until events come that were recorded SECONDS later
- *               (3,600). Then it is parked:
+ *     parcels   the state of each parcel. The carrier's ParcelDelivered, in the stream
+ *               parcel-<id>, may be stored before the shop's OrderShipped, which names the order
+ *               of the parcel. It waits for that (the resequencer), until events come that were
+ *               recorded SECONDS later (3,600). Then it is parked:
  *     late      deliveries of parcels that nobody has shipped.
  *
  * Invariants:
- *  1. What an event changes, the ids that it takes, and the checkpoint are one transaction.
- *  2. The checkpoint stays before the first event that the resequencer holds. So nothing is lost
- *     with the process; such events, and those after them, are given again, and change nothing the
- *     second time.
- *  3. The only clock is the time at which events were recorded: two runs over the same events park
- *     the same.
- */
+ *  1. The effects of an event, the ids that it takes, and the checkpoint are one transaction.
+ *  2. The checkpoint stays before the first event that waits in the resequencer. So no event is
+ *     lost with the process; waiting events, and those after them, are given again, and change
+ *     nothing the second time.
+ *  3. The only clock is the time at which events were recorded: two runs over the same events
+ *     park the same. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -67,7 +67,7 @@ static factum_status take_payment(struct dispatch *d, const factum_event *event,
         status = factum_inbox_take(d->db, &message, err);
     }
     if (status != FACTUM_OK) {
-        return status == FACTUM_EXISTS ? FACTUM_OK : status; /* a repetition is done with */
+        return status == FACTUM_EXISTS ? FACTUM_OK : status; /* a repetition has no effect */
     }
     const struct dispatch_values values = {.texts = {event->stream},
                                            .text_count = 1,
@@ -94,7 +94,8 @@ static bool has_row(struct dispatch *d, const char *sql, factum_slice parcel)
     return dispatch_run(d->db, sql, &values, &found, &err) == FACTUM_OK && found == 1;
 }
 
-/* Whose parcel is it? A question that fails is asked again: the event waits. */
+/* Is the order of the parcel known? If the query fails, the event waits and is asked about again.
+ */
 static factum_turn parcel_turn(void *data, const factum_sequenced *item)
 {
     struct dispatch *d = data;
@@ -152,7 +153,7 @@ static factum_status give_parcel(struct dispatch *d, const factum_event *event, 
         return FACTUM_OK; /* of somebody else */
     }
     factum_status status = factum_resequencer_give(d->resequencer, &item, event->created, err);
-    return status < 0 ? status : FACTUM_OK; /* held, released, parked or dropped */
+    return status < 0 ? status : FACTUM_OK; /* waiting, released, parked or dropped */
 }
 
 static factum_status open_resequencer(struct dispatch *d, factum_error *err)
@@ -213,7 +214,7 @@ static factum_status take_event(void *data, const factum_event *event, factum_er
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* What the resequencer holds comes again, too. */
+/* The events that wait in the resequencer come again, too. */
 static void start_again(void *data)
 {
     struct dispatch *d = data;

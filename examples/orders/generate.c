@@ -3,11 +3,11 @@
  *
  *     orders-generate [--orders N] [--seed S] [--first ID]
  *
- * Orders are placed over the year 2025; each then lives its own life: payments in one or two
- * parts, some refused and tried again, orders that are never paid and cancelled, deliveries,
- * returns of all or a part, refunds. Lines come in order of time, as a shop would have written
- * them, so that many orders are under way at once. The same arguments print the same bytes on every
- * machine: integers only, no clock, no library's random numbers.
+ * Orders are placed over the year 2025. Then each goes its own way: payments in one or two parts,
+ * some refused and tried again, orders that are never paid and cancelled, deliveries, returns of
+ * all or a part, refunds. Lines are in order of time, as a shop would have written them, so many
+ * orders are under way at once. The same arguments print the same bytes on every machine: only
+ * integers, no clock, no random numbers of a library.
  *
  * Memory: one small record for each order under way (about a tenth of all).
  */
@@ -262,7 +262,7 @@ static void refund(struct pending *order)
     order->next = OVER;
 }
 
-/* What is next in |order|'s life happens; true if there is more to come. */
+/* Does what is next for |order|; true if more follows. */
 static bool live(struct pending *order)
 {
     switch (order->next) {

@@ -1,6 +1,5 @@
-/* order.c - an order as it is shown: the decider's fold, and what stands on the events' envelopes.
- * Layer: example, public API only.
- */
+/* order.c - an order as it is shown: the decider's fold, and revision and times from the events.
+ * Layer: example, public API only. */
 #include "order.h"
 
 #include <inttypes.h>
@@ -8,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The texts of the state lie in the fold: what is shown is copied. */
+/* The texts of the state are in the fold: those that are shown are copied. */
 static factum_status take_state(struct order *order, const factum_fold *fold, factum_error *err)
 {
     factum_fold_info info = {.size = sizeof info};

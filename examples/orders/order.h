@@ -1,15 +1,14 @@
 /* order.h - an order as it is shown, now or in the past: the worked example. Layer: example, public
  * API only.
  *
- * An order is never stored. What is stored is what happened to it, one stream an order; its state
- * is computed from those events, now or as of any moment in the past.
+ * An order is never stored. Its events are stored, one stream for each order; its state is computed
+ * from them, now or as of any moment in the past.
  *
  *     OrderPlaced -> PaymentReceived -> OrderShipped -> OrderDelivered
  *
- * and what goes wrong: PaymentFailed, OrderCancelled, OrderReturned, PaymentRefunded. The three
- * events of the rental example (RentalOrdered, RentalPaid, RentalReturned) are read as steps of the
- * same life.
- */
+ * and failures: PaymentFailed, OrderCancelled, OrderReturned, PaymentRefunded. The three events of
+ * the rental example (RentalOrdered, RentalPaid, RentalReturned) are read as steps of the same
+ * kind. */
 #ifndef EXAMPLES_ORDERS_ORDER_H
 #define EXAMPLES_ORDERS_ORDER_H
 
@@ -17,12 +16,12 @@
 
 #include "order_decider.h"
 
-/* The decider's state, and what stands on the envelopes of its events. Zeroed is an order to which
- * nothing has happened. */
+/* The decider's state, and revision and times from its events. Zeroed is an order without events.
+ */
 struct order {
-    order_state state; /* its customer_id and payments are empty: they lie in the fold */
+    order_state state; /* its customer_id and payments are empty: they are in the fold */
     uint64_t event_count;
-    uint64_t revision; /* of the last event; with an append it says "nothing happened since" */
+    uint64_t revision; /* of the last event; the expected revision of an append */
     int64_t placed;    /* times, ns */
     int64_t changed;
     char customer[64]; /* "" if the events do not name one */
@@ -33,11 +32,11 @@ struct order_moment {
     bool revision_set;
     bool time_set;
     uint64_t revision; /* up to this one, inclusive */
-    int64_t time;      /* what had happened by then, inclusive */
+    int64_t time;      /* events that had happened by then, inclusive */
 };
 
-/* Understands "--revision N" and "--at TIME"; false if it is neither, or the value makes no sense.
- * */
+/* Reads "--revision N" or "--at TIME" into *moment; false if it is neither, or the value is
+ * invalid. */
 bool order_moment_option(struct order_moment *moment, const char *option, const char *value);
 
 /* Opens a cursor on the events of |stream| up to |moment|. */

@@ -1,10 +1,9 @@
-/* order_decider.c - what events do to an order, and which events a command makes. Layer: example,
- * public API only.
+/* order_decider.c - how events change an order, and which events follow from a command. Layer:
+ * example, public API only.
  *
- * Pure functions: no store, no clock, no memory but the arena's. The fold never fails on events in
- * an order that it did not expect: events are facts, and it describes them. What may happen is
- * said by order_decide.
- */
+ * Pure functions: no store, no clock, no memory except the arena's. The fold never fails on events
+ * in an unexpected order: events are facts, and it describes them. order_decide determines what may
+ * happen. */
 #include "order_decider.h"
 
 #include <inttypes.h>
@@ -123,8 +122,8 @@ static bool has_payment(const order_state *s, factum_slice id)
     return false;
 }
 
-/* Payments may come in parts. The same one twice counts once; more than the order costs is refused.
- */
+/* Payments may come in parts. A payment that was received before changes nothing; more than the
+ * order costs is refused. */
 static factum_verdict pay(const order_state *s, const order_command *c, factum_decision *out)
 {
     int64_t open = s->total_cents - s->paid_cents;
@@ -184,7 +183,7 @@ static factum_verdict deliver(const order_state *s, const order_command *c, fact
     return factum_emit(out, &e);
 }
 
-/* What was paid is given back, in the same commit. */
+/* Payments are refunded in the same commit. */
 static factum_verdict cancel(const order_state *s, const order_command *c, factum_decision *out)
 {
     if (s->status >= ORDER_STATUS_SHIPPED) {

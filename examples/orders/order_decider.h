@@ -1,10 +1,10 @@
 /* order_decider.h - what may happen to an order: its commands, its state, its rules. Layer:
  * example, public API only.
  *
- *     place -> pay (in parts, if need be) -> ship -> deliver;   cancel, until it is shipped
+ *     place -> pay (possibly in parts) -> ship -> deliver;   cancel, until it is shipped
  *
- * The events are in order.gen.h, which factum schema generate has written. The rules are in
- * order_decide (order_decider.c), and nowhere else.
+ * The events are in order.gen.h, which factum schema generate has generated. The rules are only in
+ * order_decide (order_decider.c).
  */
 #ifndef EXAMPLES_ORDERS_ORDER_DECIDER_H
 #define EXAMPLES_ORDERS_ORDER_DECIDER_H
@@ -30,13 +30,13 @@ enum order_status {
 /* "placed", "partly paid", ...; static. */
 const char *order_status_name(enum order_status status);
 
-/* A payment that has counted; the newest first. */
+/* A payment that was received; the newest is first. */
 typedef struct order_payment {
     factum_slice id;
     const struct order_payment *earlier;
 } order_payment;
 
-/* Zeroed is the state before the first event. Texts and payments lie in the fold's arena. */
+/* Zeroed is the state before the first event. Texts and payments are in the fold's arena. */
 typedef struct order_state {
     enum order_status status;
     int64_t total_cents;

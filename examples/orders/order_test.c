@@ -1,5 +1,5 @@
-/* order_test.c - the rules of an order: given what has happened, when this is asked for, then that
- * follows. Layer: example, public API only. Needs no store.
+/* order_test.c - the rules of an order: given events, when a command comes, then events follow.
+ * Layer: example, public API only. Needs no store.
  */
 #include <factum/testing.h>
 

@@ -4,7 +4,7 @@
  *     orders-participants factum://localhost:2113 stock shipping mail order
  *
  * Takes the commands of examples/orders/sagas/order_fulfilment.yaml from the server at ADDRESS, and
- * answers them. Without a SERVICE it is all five, each on a thread. Each has a ledger of its own:
+ * answers them. Without a SERVICE it runs all five, each on a thread. Each has a ledger of its own:
  *
  *     stock     stock-SKU     StockReceived, StockReserved, StockReleased
  *     payment   payment-ORDER PaymentCharged, PaymentRefunded; declines with PaymentDeclined
@@ -12,18 +12,18 @@
  *     mail      mail-ORDER    ReceiptSent
  *     order     order-ORDER   OrderCompleted, OrderRejected
  *
- * Options let things go wrong:
+ * Options for failures:
  *     --limit CENTS     payment declines more than that (100000)
- *     --closed ACCOUNT  payment can give nothing back to this account
- *     --refuse ADDRESS  shipping does not go there
- *     --silent TYPE     commands of this type are not taken, as payment.Charge
- *     --slow MS         each answer takes so long
+ *     --closed ACCOUNT  payment cannot refund to this account
+ *     --refuse ADDRESS  shipping does not deliver to this address
+ *     --silent TYPE     commands of this type are ignored, such as payment.Charge
+ *     --slow MS         each answer takes this long
  *     --name NAME       of the checkpoints: with another name it begins with the oldest command
  *                       again ("shop")
  *
- * Ends by SIGTERM or SIGINT, and says how many commands there were. Killed at any moment and
- * started again, it goes on: what a command changes and its answer are one append under the
- * command's id, so that none counts twice.
+ * Ends by SIGTERM or SIGINT, and prints how many commands it took. Killed at any moment and started
+ * again, it continues: the effects of a command and its answer are one append under the command's
+ * id, so that no command takes effect twice.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -140,7 +140,7 @@ static bool stop_service(struct service *service)
     return service->status >= 0;
 }
 
-/* Runs the services that are wanted until a signal comes; |signals| are blocked. */
+/* Runs the chosen services until a signal comes; |signals| are blocked. */
 static bool run_services(struct service *services, size_t count, struct shop *shop,
                          const sigset_t *signals)
 {

@@ -4,13 +4,13 @@
  *     orders-query factum://localhost:2113 mine order_summary 'SELECT * FROM order_summary' f1-...
  *
  * STORE is a directory, or the address of a server. The model NAME, which is deployed there, is
- * kept here, in the directory MODELS: a program that asks often has its tables beside it, and the
- * server sends events, not answers. A second run goes on where the first one ended.
+ * kept here, in the directory MODELS: a program with many queries has its tables locally, and the
+ * server sends events, not answers. A second run continues where the first one ended.
  *
- * The answer waits for all events up to TOKEN, which an append has answered with; without one, for
- * all that the store has now. Rows are printed with '|' between the values, then as of when they
- * are. What cannot be had in time is said, with how far the model is behind, and the program ends
- * with 1.
+ * The answer waits for all events up to TOKEN, which is from the answer to an append; without one,
+ * for all that the store has now. Rows are printed with '|' between the values, then as of when
+ * they are. If the model does not get there in time, the program prints how far it is behind, and
+ * ends with 1.
  */
 #include <inttypes.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* services.c - see services.h. Layer: example, public API only.
  *
- * The ledgers are listed in participants.c. A handler only says which events answer a command: that
- * they are appended once, under the command's id, and that an undo does not come before its do, is
- * the business of <factum/participant.h>.
+ * The ledgers are listed in participants.c. A handler only determines which events answer a
+ * command. <factum/participant.h> appends them once, under the command's id, and prevents a do
+ * after its undo.
  */
 #include "services.h"
 
@@ -18,7 +18,7 @@
 
 /* ---- the data of a command ------------------------------------------------------------------- */
 
-/* A text, in the outbox's memory; empty if there is none. */
+/* A text, in the outbox's memory; empty if |name| is missing. */
 static factum_slice text_of(const factum_command *command, const char *name, factum_outbox *outbox)
 {
     const factum_json *json = command->json;
@@ -96,7 +96,7 @@ static factum_status answer(const struct shop *shop, factum_outbox *outbox,
     return factum_outbox_add(outbox, event, expected, err);
 }
 
-/* Answers with what was asked for, in the ledger |prefix|ORDER. */
+/* Answers with the data of the command, in the ledger |prefix|ORDER. */
 static factum_status record(const struct shop *shop, const factum_command *command,
                             factum_outbox *outbox, const char *prefix, const char *type,
                             factum_error *err)
@@ -129,7 +129,7 @@ static factum_status fold_stock(struct stock *stock, const factum_event *event, 
     return status;
 }
 
-/* From its events each time: docs/guide/deciders.md has a cache for streams that get long. */
+/* Reads its events each time: docs/guide/deciders.md has a cache for long streams. */
 static factum_status read_stock(factum_store *store, factum_slice stream, struct stock *stock,
                                 factum_error *err)
 {
@@ -176,7 +176,7 @@ static factum_status reserve_stock(void *data, const factum_command *command, fa
                : answer(shop, outbox, &reserved, stock.at, err);
 }
 
-/* Undos are called only if their do has had an effect: then its first event says what. */
+/* Undos are called only if their do has had an effect, which is its first event. */
 static factum_status release_stock(void *data, const factum_command *command, factum_outbox *outbox,
                                    factum_error *err)
 {
@@ -189,7 +189,7 @@ static factum_status release_stock(void *data, const factum_command *command, fa
 
 /* ---- payment --------------------------------------------------------------------------------- */
 
-/* PaymentDeclined is the payment's own word for "failed, without effect". */
+/* PaymentDeclined is the payment's own event for "failed, without effect". */
 static factum_status decline(const struct shop *shop, const factum_command *command,
                              factum_outbox *outbox, factum_error *err)
 {
@@ -218,7 +218,7 @@ static factum_status charge(void *data, const factum_command *command, factum_ou
                                : record(shop, command, outbox, "payment-", "PaymentCharged", err);
 }
 
-/* The do may have been declined in the same moment in which the saga gave it up. */
+/* The do may have been declined at the moment when the saga gave it up. */
 static factum_status refund(void *data, const factum_command *command, factum_outbox *outbox,
                             factum_error *err)
 {

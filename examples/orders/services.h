@@ -1,10 +1,10 @@
-/* services.h - what the services of a saga do with a command. Layer: example, public API only. */
+/* services.h - the handlers of the services of a saga. Layer: example, public API only. */
 #ifndef ORDERS_SERVICES_H
 #define ORDERS_SERVICES_H
 
 #include <factum/participant.h>
 
-/* What all services know. The options of participants.c say what each text is; NULL: not given. */
+/* Shared by all services. The options of participants.c explain each text; NULL: not given. */
 struct shop {
     factum_store *store;
     int64_t limit; /* cents */

@@ -3,10 +3,10 @@
  *
  *     orders-story STORE
  *
- * It places an order, has it paid, shipped and delivered; prints its time line; asks for its state
- * as of a revision and as of a time; lets two clerks change it at once, of whom one is refused and
- * decides again; and repeats a write whose answer was lost, which is recognised and not written
- * twice.
+ * It places an order, which is paid, shipped and delivered; prints its time line; reads its state
+ * as of a revision and as of a time; lets two clerks change it at the same time, one of whom is
+ * refused and decides again; and repeats a write whose answer was lost, which is recognised and not
+ * written twice.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static factum_new_event event_of(const char *type, const char *time, const char 
     return event;
 }
 
-/* Appends one event to the order, if the order is still as |expected|. */
+/* Appends one event to the order, if it is still at |expected|. */
 static factum_status say(factum_store *store, factum_expected expected, const char *type,
                          const char *time, const char *data, factum_append_result *result,
                          factum_error *err)
@@ -72,8 +72,8 @@ static bool place_and_pay(factum_store *store)
     return true;
 }
 
-/* Two clerks load the order at the same revision. The first ships it; the second, who would cancel,
- * is refused, loads again and sees that it is too late. */
+/* Two clerks load the order at the same revision. The first ships it; the second wants to
+ * cancel it, is refused, loads again and sees that it is too late. */
 static bool two_clerks(factum_store *store)
 {
     factum_error err;
@@ -108,7 +108,7 @@ static bool two_clerks(factum_store *store)
     return true;
 }
 
-/* The answer of an append got lost; it is sent again, with the same key. */
+/* The answer of an append was lost; the append is sent again, with the same key. */
 static bool deliver_twice(factum_store *store)
 {
     factum_error err;

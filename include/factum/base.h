@@ -129,8 +129,8 @@ FACTUM_API void factum_time_format(int64_t time, char text[FACTUM_TIME_TEXT_SIZE
 
 /* Reads a time of RFC 3339 (any offset, up to 9 decimals) or a date without a time, into *time.
  * Second 60 is accepted only at 23:59:60 UTC on 30 June and 31 December, where leap seconds are
- * added: it becomes the last nanosecond before midnight. Errors: INVALID (|text| is neither, or out
- * of range). */
+ * added: it becomes the last nanosecond before midnight.
+ * Errors: INVALID (|text| is neither, or out of range). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_time_parse(factum_slice text, int64_t *time);
 
 /* The clock of a store, for tests and replays that control time. |now| is called from any thread,

@@ -274,8 +274,9 @@ typedef struct factum_fold_info {
 FACTUM_API FACTUM_MUST_USE factum_status factum_fold_create(const factum_decider *decider,
                                                             const factum_fold_options *options,
                                                             factum_fold **fold, factum_error *err);
-/* Folds |event| into the state. Errors that leave the state as it was: NEWER_FORMAT (the decider
- * does not know the type: the text names it and its position), INVALID (the data cannot be parsed).
+/* Folds |event| into the state.
+ * Errors that leave the state as it was: NEWER_FORMAT (the decider does not know the type: the text
+ * names it and its position), INVALID (the data cannot be parsed).
  * Errors of |evolve|, after which the fold can only be reset or destroyed: NO_MEMORY, TOO_BIG
  * (state_size_max). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_fold_add(factum_fold *fold,
@@ -389,8 +390,8 @@ typedef struct factum_result {
      * about, if |has_revision|. */
     uint64_t revision;
     bool has_revision;
-    /* A place that includes the events appended, or, if there are none, all that was decided on. A
-     * reader that must see them waits for it (factum_wait, factum_token_format). */
+    /* A place that includes the events appended, or, if no event was appended, all that was decided
+     * on. A reader that must see them waits for it (factum_wait, factum_token_format). */
     uint64_t place;
     char code[FACTUM_CODE_SIZE];        /* of a rejection */
     char text[FACTUM_REJECT_TEXT_SIZE]; /* of a rejection */
@@ -401,15 +402,15 @@ typedef struct factum_result {
  * *result. Rejections and no-ops are not recorded: the same command sent again is decided again.
  * Before one of them is returned, or an error of the decision or of its events, it is verified that
  * the state was the newest and that the command was not accepted before. |result| is optional; it
- * is overwritten also on failure, with |retries|. Errors: INVALID (the request is malformed, an
- * event cannot be parsed, or the decider contradicts itself: the text says which), NEWER_FORMAT
- * (the stream has an event of a type that the decider does not know: the text names it and its
- * position), KEY_CONFLICT (the command id was used for another command), SCHEMA_VIOLATION (an event
- * does not fit its registered schema; nothing was appended), WRONG_REVISION and CONDITION_FAILED
- * (others were faster each time: send the command again), TOO_BIG, BUSY, EXPIRED, and the others of
- * factum_append and factum_read. UNKNOWN_OUTCOME: the events may have been appended. Send the same
- * command with the same id again, after opening the store again if it is FAILED; without a command
- * id, read first. */
+ * is overwritten also on failure, with |retries|.
+ * Errors: INVALID (the request is malformed, an event cannot be parsed, or the decider contradicts
+ * itself: the text says which), NEWER_FORMAT (the stream has an event of a type that the decider
+ * does not know: the text names it and its position), KEY_CONFLICT (the command id was used for
+ * another command), SCHEMA_VIOLATION (an event does not fit its registered schema; nothing was
+ * appended), WRONG_REVISION and CONDITION_FAILED (others were faster each time: send the command
+ * again), TOO_BIG, BUSY, EXPIRED, and the others of factum_append and factum_read. UNKNOWN_OUTCOME:
+ * the events may have been appended. Send the same command with the same id again, after opening
+ * the store again if it is FAILED; without a command id, read first. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_transact(factum_store *store,
                                                          const factum_decider *decider,
                                                          const factum_transact_request *request,

@@ -34,7 +34,7 @@ struct sqlite3;
  * follower then fails. */
 typedef struct factum_follow_keeper {
     void *data;
-    /* Copies the token that |save| kept last; leaves "" if there is none. */
+    /* Copies the token that |save| kept last; leaves "" if no token was kept. */
     factum_status (*load)(void *data, char token[FACTUM_TOKEN_SIZE], factum_error *err);
     /* Stores |to| in place of |from|, which is "" the first time, and may equal |to|. No
      * transaction need be open: only unwanted events may have passed. Returns WRONG_REVISION if the
@@ -136,10 +136,10 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_follow_info_get(const factum_fol
  * effects. A consumer whose only state is in a store needs no inbox: it appends under the id as
  * factum_append_request.idempotency_key, which is kept for ever.
  *
- * One thread at a time for each |db|. Errors of all three functions: BUSY (roll back and begin
- * again; less often after BEGIN IMMEDIATE), NO_SPACE, READ_ONLY, IO, CORRUPT, NO_MEMORY, NOT_FOUND
- * (the file does not exist any longer), CANCELLED (by sqlite3_interrupt), INVALID (SQL is refused:
- * the table does not exist). */
+ * One thread at a time for each |db|.
+ * Errors of all three functions: BUSY (roll back and begin again; less often after BEGIN
+ * IMMEDIATE), NO_SPACE, READ_ONLY, IO, CORRUPT, NO_MEMORY, NOT_FOUND (the file does not exist any
+ * longer), CANCELLED (by sqlite3_interrupt), INVALID (SQL is refused: the table does not exist). */
 typedef struct factum_inbox_message {
     size_t size;
     factum_slice consumer; /* whose inbox: each consumer takes an id once. Like |id|, 1 to
@@ -221,7 +221,8 @@ typedef struct factum_resequencer factum_resequencer;
 /* Opens a resequencer, into *resequencer, which is yours until factum_resequencer_close; NULL on
  * failure. One thread at a time. |now| of the functions below is from any clock that counts
  * nanoseconds; a time before an earlier one is taken as that one. Waiting events are lost with the
- * process: see first_held above. Errors: INVALID, NO_MEMORY. */
+ * process: see first_held above.
+ * Errors: INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_resequencer_open(
     const factum_resequencer_options *options, factum_resequencer **resequencer, factum_error *err);
 /* Frees |resequencer| and its waiting events. Accepts NULL. */

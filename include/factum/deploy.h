@@ -57,12 +57,12 @@ typedef struct factum_deployment {
 } factum_deployment;
 
 /* Deploys the script |text| as the decider of |category|, if it opens as by
- * factum_script_decider_open. |options| and |deployment| are optional. Errors: INVALID (|category|
- * is not a name before the first '-' of a stream's, or begins with '$'; or the text does not open:
- * the message has its file and line), TOO_BIG (the text does not open), WRONG_REVISION (another
- * call has deployed another text at the same time: look at it), UNSUPPORTED (factum_lua_enable was
- * not called), DENIED (the server does not let this caller deploy), and those of factum_read and
- * factum_append. */
+ * factum_script_decider_open. |options| and |deployment| are optional.
+ * Errors: INVALID (|category| is not a name before the first '-' of a stream's, or begins with '$';
+ * or the text does not open: the message has its file and line), TOO_BIG (the text does not open),
+ * WRONG_REVISION (another call has deployed another text at the same time: look at it), UNSUPPORTED
+ * (factum_lua_enable was not called), DENIED (the server does not let this caller deploy), and
+ * those of factum_read and factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_decider_deploy(
     factum_store *store, factum_slice category, factum_slice text,
     const factum_deploy_options *options, factum_deployment *deployment, factum_error *err);
@@ -83,9 +83,9 @@ typedef struct factum_deployed {
 } factum_deployed;
 
 /* Finds the decider of |category|: the newest one, or that of |*revision| if |revision| is not
- * NULL. *deployed gets it, and is yours until factum_deployed_free; NULL on failure. Errors:
- * NOT_FOUND (no such decider or revision: the text says what to do), INVALID (|category|, or the
- * event is not a deployed decider), and those of factum_read. */
+ * NULL. *deployed gets it, and is yours until factum_deployed_free; NULL on failure.
+ * Errors: NOT_FOUND (no such decider or revision: the text says what to do), INVALID (|category|,
+ * or the event is not a deployed decider), and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_decider_find(factum_store *store,
                                                              factum_slice category,
                                                              const uint64_t *revision,

@@ -50,9 +50,9 @@ typedef struct factum_endpoint {
 
 /* Appends "$EndpointDeployed" to "$definition:endpoint-SERVICE". The endpoint gets the commands
  * that are recorded after that event. If the service had an endpoint before, it also gets the
- * commands that still wait, and it is enabled. |options| and |result| are optional. Errors: INVALID
- * (the text says what is wrong), WRONG_REVISION (somebody else has just changed it), and those of
- * factum_read and factum_append. */
+ * commands that still wait, and it is enabled. |options| and |result| are optional.
+ * Errors: INVALID (the text says what is wrong), WRONG_REVISION (somebody else has just changed
+ * it), and those of factum_read and factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_endpoint_deploy(factum_store *store,
                                                                 const factum_endpoint *endpoint,
                                                                 const factum_act_options *options,
@@ -153,7 +153,8 @@ typedef struct factum_endpoints_options {
 
 /* Delivers commands of |store|, which must stay open longer, on threads of its own. One host at a
  * time for a store. *endpoints gets the host, which is yours until factum_endpoints_close; NULL on
- * failure. Errors: INVALID, LOCKED (another process uses |path|), IO, NO_SPACE, NO_MEMORY, CORRUPT
+ * failure.
+ * Errors: INVALID, LOCKED (another process uses |path|), IO, NO_SPACE, NO_MEMORY, CORRUPT
  * (endpoints.db: it may be deleted; commands without an answer are then delivered again). */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_endpoints_open(factum_store *store, const factum_endpoints_options *options,
@@ -218,8 +219,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_endpoints_retry(factum_endpoints
                                                                 factum_error *err);
 /* Gives up the parked command at |position|; later ones of its key go on. The saga gets the reply
  * "CommandFailed" with the code "skipped" and |why|. A do that may have been done gets no reply:
- * the saga undoes it, as after silence. Errors: NOT_FOUND (it is not parked), and those of
- * factum_append and factum_endpoints_status. */
+ * the saga undoes it, as after silence.
+ * Errors: NOT_FOUND (it is not parked), and those of factum_append and factum_endpoints_status. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_endpoints_skip(factum_endpoints *endpoints,
                                                                uint64_t position, factum_slice why,
                                                                factum_error *err);

@@ -48,9 +48,10 @@ typedef struct factum_generate_request {
 typedef struct factum_generated factum_generated;
 
 /* Generates the texts for |request|, into *generated, which is yours until factum_generated_free;
- * NULL on failure. Errors: INVALID (no category or no schema, a type twice, a text that is not JSON
- * or not a schema, such as one with a $ref to itself: the message names the type and the place),
- * TOO_BIG (over one of the limits above: the message names it), NO_MEMORY. */
+ * NULL on failure.
+ * Errors: INVALID (no category or no schema, a type twice, a text that is not JSON or not a schema,
+ * such as one with a $ref to itself: the message names the type and the place), TOO_BIG (over one
+ * of the limits above: the message names it), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_generate(const factum_generate_request *request,
                                                          factum_generated **generated,
                                                          factum_error *err);

@@ -83,8 +83,9 @@ typedef struct factum_json_options {
 
 /* Checks |text| and writes its tape into |nodes|, which has room for |capacity| nodes, is the
  * caller's, and must last as long as *json. |options| is optional. On failure *json is unchanged;
- * |nodes| is not. Errors: INVALID (not JSON, or a member appears twice: the text says what is wrong
- * and where; or depth_max is over FACTUM_JSON_DEPTH_LIMIT), TOO_BIG (|capacity| is too small, which
+ * |nodes| is not.
+ * Errors: INVALID (not JSON, or a member appears twice: the text says what is wrong and where; or
+ * depth_max is over FACTUM_JSON_DEPTH_LIMIT), TOO_BIG (|capacity| is too small, which
  * factum_json_nodes_max never is; or the text has 4 GiB). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_parse(factum_slice text,
                                                            const factum_json_options *options,
@@ -166,8 +167,8 @@ FACTUM_API uint32_t factum_json_find(const factum_json *json, uint32_t object, f
 /* The path of |value| as a JSON pointer (RFC 6901): "/lines/3/sku", "" for the root; for a name,
  * the path of its value. Writes it into |buffer| of |size| bytes, at least 1, with a zero byte at
  * its end. A lone surrogate in a name becomes U+FFFD. Takes one step for each item or member before
- * the value in each container around it. Errors: TOO_BIG (it does not fit; |buffer| has its
- * beginning). */
+ * the value in each container around it.
+ * Errors: TOO_BIG (it does not fit; |buffer| has its beginning). */
 FACTUM_API factum_status factum_json_pointer(const factum_json *json, uint32_t value, char *buffer,
                                              size_t size);
 
@@ -204,9 +205,10 @@ FACTUM_API int factum_json_compare_numbers(factum_slice a, factum_slice b);
 /* ---- equality -------------------------------------------------------------------------------- */
 
 /* Compares two values as JSON Schema does, into *equal: 1 is 1.0 and 10e-1, "\u0061" is "a", and
- * the order of members does not matter. Errors: TOO_BIG (not decided after
- * FACTUM_JSON_EQUAL_STEPS_MAX comparisons of names; only large objects with members in different
- * orders, and objects with members twice, need more than one for each member). */
+ * the order of members does not matter.
+ * Errors: TOO_BIG (not decided after FACTUM_JSON_EQUAL_STEPS_MAX comparisons of names; only large
+ * objects with members in different orders, and objects with members twice, need more than one for
+ * each member). */
 #define FACTUM_JSON_EQUAL_STEPS_MAX 16000000u
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_equal(const factum_json *a, uint32_t value_a,
                                                            const factum_json *b, uint32_t value_b,

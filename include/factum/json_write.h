@@ -53,10 +53,11 @@ FACTUM_API void factum_json_writer_to(factum_json_writer *to, uint8_t *buffer, s
                                       void *data);
 /* Prints into |arena|: to->buffer, which grows, lasts as long as the arena's pieces. */
 FACTUM_API void factum_json_writer_in(factum_json_writer *to, factum_arena *arena);
-/* Ends the printing. Errors: TOO_BIG (the buffer is too small: to->total is what it needs; or the
- * arena's maximum; or arrays and objects deeper than FACTUM_JSON_WRITE_DEPTH_MAX), NO_MEMORY (of an
- * arena), INVALID (a text that is not UTF-8, a number that is not JSON, an object or array that was
- * not ended), and those of |write| and factum_json_writer_fail. */
+/* Ends the printing.
+ * Errors: TOO_BIG (the buffer is too small: to->total is what it needs; or the arena's maximum; or
+ * arrays and objects deeper than FACTUM_JSON_WRITE_DEPTH_MAX), NO_MEMORY (of an arena), INVALID (a
+ * text that is not UTF-8, a number that is not JSON, an object or array that was not ended), and
+ * those of |write| and factum_json_writer_fail. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_writer_finish(factum_json_writer *to,
                                                                    factum_error *err);
 

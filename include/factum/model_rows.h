@@ -77,9 +77,10 @@ typedef struct factum_model_answer {
 
 /* Answers |query| into |rows|, on the caller's thread, which needs a stack of 4 MiB. |answer| is
  * optional. TIMEOUT: |wait| was not reached; |answer| says how far behind the model is, and no row
- * was given. Errors: INVALID (not one SELECT over tables of the model, or a parameter is missing:
- * the text names the rule), NOT_FOUND (no such model or query), EXPIRED and TOO_BIG (a limit),
- * CANCELLED (by |rows| or |progress|), BUSY, IO, CORRUPT, NO_MEMORY. */
+ * was given.
+ * Errors: INVALID (not one SELECT over tables of the model, or a parameter is missing: the text
+ * names the rule), NOT_FOUND (no such model or query), EXPIRED and TOO_BIG (a limit), CANCELLED (by
+ * |rows| or |progress|), BUSY, IO, CORRUPT, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_query(factum_models *models,
                                                              const factum_model_query *query,
                                                              const factum_rows *rows,
@@ -105,16 +106,17 @@ typedef struct factum_changes {
 
 /* Calls |changes| with the rows that differ between the version in use and the one built beside it,
  * table by table, by primary keys, up to |changes_max| (0: all). *total, optional, is how many
- * differ in all. |progress|, optional, gets the number of rows read, and 0. Errors: CANCELLED
- * (|changes| or |progress| returned false), NOT_FOUND (no build beside), and those of
- * factum_models_query. */
+ * differ in all. |progress|, optional, gets the number of rows read, and 0.
+ * Errors: CANCELLED (|changes| or |progress| returned false), NOT_FOUND (no build beside), and
+ * those of factum_models_query. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_diff(
     factum_models *models, factum_slice model, uint64_t changes_max, const factum_changes *changes,
     const factum_progress *progress, uint64_t *total, factum_error *err);
 /* Applies the parked event at |position| in a transaction that is rolled back, and calls |changes|
- * with the rows that it would change. Errors: INVALID (the event cannot be applied: the text says
- * why), NOT_FOUND (no such event is parked), CANCELLED (by |changes|), FAILED (it takes more than
- * ten seconds), TOO_BIG (it changes more than 64 MiB of rows), BUSY. */
+ * with the rows that it would change.
+ * Errors: INVALID (the event cannot be applied: the text says why), NOT_FOUND (no such event is
+ * parked), CANCELLED (by |changes|), FAILED (it takes more than ten seconds), TOO_BIG (it changes
+ * more than 64 MiB of rows), BUSY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_try(factum_models *models,
                                                            factum_slice model, uint64_t position,
                                                            const factum_changes *changes,

@@ -71,9 +71,9 @@ typedef struct factum_outbox factum_outbox;
 /* Adds |event|, copied. An empty stream means the command's. |expected| is about the event's
  * stream; for a second event of the same stream it is the same again, or kind NONE. The event's own
  * metadata is kept, except for the members that the participant sets: $causationId, $correlationId,
- * $sagaId, traceparent, $idempotencyKey. Errors: INVALID (also if the metadata is not an object,
- * and after a refusal), TOO_BIG, NO_MEMORY. The first failure stays: the command is then not
- * answered. */
+ * $sagaId, traceparent, $idempotencyKey.
+ * Errors: INVALID (also if the metadata is not an object, and after a refusal), TOO_BIG, NO_MEMORY.
+ * The first failure stays: the command is then not answered. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_outbox_add(factum_outbox *outbox,
                                                            const factum_new_event *event,
                                                            factum_expected expected,
@@ -151,8 +151,8 @@ typedef struct factum_command_decider {
 } factum_command_decider;
 /* Lets commands of |type| be decided and appended by factum_transact, under their ids. A rejection
  * becomes CommandFailed with its code and text, a no-op CommandSucceeded. The events have
- * $causationId and $correlationId, but not $sagaId. |with| is copied. Errors: those of
- * factum_on_command. */
+ * $causationId and $correlationId, but not $sagaId. |with| is copied.
+ * Errors: those of factum_on_command. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_on_command_decide(factum_participant *participant, const char *type,
                          const factum_command_decider *with, factum_error *err);
@@ -231,8 +231,8 @@ typedef struct factum_contract_report {
 
 /* Tests a participant that runs somewhere, in any language: sends commands through |store| and
  * checks the answers. It sends a do, the do again, its undo, the undo again, an undo before its do,
- * then that do. OK also if checks fail: see |report|. Errors: INVALID, CANCELLED, and those of
- * factum_append and factum_read. */
+ * then that do. OK also if checks fail: see |report|.
+ * Errors: INVALID, CANCELLED, and those of factum_append and factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_contract_test(factum_store *store, const factum_contract_options *options,
                      factum_contract_report *report, factum_error *err);

@@ -58,9 +58,9 @@ typedef struct factum_projection_options {
 /* Loads the definition |text| and checks everything that can be checked without events: its form,
  * its names, that SQLite can prepare its statements, and that they use no clock, no random numbers
  * and nothing that depends on the order of rows. |options| is optional. *projection gets the
- * projection, which is yours until factum_projection_free; NULL on failure. Errors: INVALID
- * ("orders.sql:12:9: what is wrong: what would be right"), UNSUPPORTED (something that this version
- * does not know), TOO_BIG, NO_MEMORY. */
+ * projection, which is yours until factum_projection_free; NULL on failure.
+ * Errors: INVALID ("orders.sql:12:9: what is wrong: what would be right"), UNSUPPORTED (something
+ * that this version does not know), TOO_BIG, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_projection_load(factum_slice text, const factum_projection_options *options,
                        factum_projection **projection, factum_error *err);
@@ -104,10 +104,11 @@ typedef struct factum_act_result {
 } factum_act_result;
 
 /* Deploys |projection|: a first version, or a newer one, which is built beside the version in use.
- * |options| and |result| are optional. Errors: EXISTS (this version is deployed with another text:
- * give the file a higher version), INVALID (the version is lower than the newest), WRONG_REVISION
- * (somebody else has just deployed or acted: look, and try again), DENIED (a server does not let
- * this caller deploy), and those of factum_read and factum_append. */
+ * |options| and |result| are optional.
+ * Errors: EXISTS (this version is deployed with another text: give the file a higher version),
+ * INVALID (the version is lower than the newest), WRONG_REVISION (somebody else has just deployed
+ * or acted: look, and try again), DENIED (a server does not let this caller deploy), and those of
+ * factum_read and factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_projection_deploy(
     factum_store *store, const factum_projection *projection, const factum_act_options *options,
     factum_act_result *result, factum_error *err);
@@ -138,9 +139,9 @@ typedef struct factum_act_request {
 } factum_act_request;
 
 /* Records the act. The projection's host carries it out: soon if it runs, otherwise when it starts;
- * factum_models_act_wait (models.h) waits for the outcome. |result| is optional. Errors: NOT_FOUND
- * (no such projection), INVALID (it cannot be done now, such as a swap without a build: the text
- * says why), WRONG_REVISION, DENIED, and those of factum_append. */
+ * factum_models_act_wait (models.h) waits for the outcome. |result| is optional.
+ * Errors: NOT_FOUND (no such projection), INVALID (it cannot be done now, such as a swap without a
+ * build: the text says why), WRONG_REVISION, DENIED, and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_projection_act_record(factum_store *store, const factum_act_request *request,
                              factum_act_result *result, factum_error *err);

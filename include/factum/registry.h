@@ -124,11 +124,12 @@ typedef struct factum_registration {
 
 /* Registers |text| as the next version of |subject|. |options| and |registration| are optional.
  * Events of the type may be appended meanwhile: those that do not fit are found before the version
- * is accepted. Errors: INVALID (not a subject, not JSON, not a schema, or |after| without
- * PROOF_AFTER), UNSUPPORTED and TOO_BIG (as from factum_schema_compile), SCHEMA_VIOLATION (a stored
- * event does not fit; |registration| names it), BUSY (others register, or append events of the
- * type, faster than they can be checked: try again), CANCELLED (by |progress|), and those of
- * factum_read and factum_append. */
+ * is accepted.
+ * Errors: INVALID (not a subject, not JSON, not a schema, or |after| without PROOF_AFTER),
+ * UNSUPPORTED and TOO_BIG (as from factum_schema_compile), SCHEMA_VIOLATION (a stored event does
+ * not fit; |registration| names it), BUSY (others register, or append events of the type, faster
+ * than they can be checked: try again), CANCELLED (by |progress|), and those of factum_read and
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_register(
     factum_store *store, factum_slice subject, factum_slice text,
     const factum_register_options *options, factum_registration *registration, factum_error *err);

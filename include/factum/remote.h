@@ -88,9 +88,9 @@ typedef struct factum_remote_answer {
 /* Sends |request| on a connection of |store|, which was opened by an address, and waits for the
  * answer. OK: its status is 200 to 299, and |body| (optional) has all of it. A refusal of the
  * server gives the status that its problem details name (RFC 9457: "code"), with their detail as
- * the text, or IO if they name none; |body| is not called. |answer| is optional. Errors:
- * UNSUPPORTED (the store was not opened by an address), UNREACHABLE (also if the connection is lost
- * in the middle of the answer), UNKNOWN_OUTCOME, EXPIRED (timeout_ms), TOO_BIG, CANCELLED,
+ * the text, or IO if they name none; |body| is not called. |answer| is optional.
+ * Errors: UNSUPPORTED (the store was not opened by an address), UNREACHABLE (also if the connection
+ * is lost in the middle of the answer), UNKNOWN_OUTCOME, EXPIRED (timeout_ms), TOO_BIG, CANCELLED,
  * WRONG_TIMELINE, IO (the server broke off the answer), INVALID, NO_MEMORY. After any failure
  * except a refusal the server may have done what was asked. Any thread, but not inside a callback
  * of the library. */

@@ -50,9 +50,10 @@ typedef struct factum_saga_options {
 } factum_saga_options;
 
 /* Loads the definition |text|, into *saga, which is yours until factum_saga_free; NULL on failure.
- * |options| is optional. Errors: INVALID ("order.yaml:12:9: rule: what is wrong: what would be
- * right"), UNSUPPORTED (a word that this version does not know: lock, choose, wait, migrate, mode,
- * when, by), TOO_BIG, NO_MEMORY. */
+ * |options| is optional.
+ * Errors: INVALID ("order.yaml:12:9: rule: what is wrong: what would be right"), UNSUPPORTED (a
+ * word that this version does not know: lock, choose, wait, migrate, mode, when, by), TOO_BIG,
+ * NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_load(factum_slice text,
                                                           const factum_saga_options *options,
                                                           factum_saga **saga, factum_error *err);
@@ -117,8 +118,8 @@ typedef struct factum_saga_progress {
 /* Explores every interleaving of answers, silence, duplicates, reordering, crashes, time-outs, late
  * replies and operators' acts, within |bounds| (NULL: defaults). |report| says whether every run
  * ends done or completely undone, or is stuck only where an undo fails or an operator is asked. OK
- * also if the saga is not sound. |progress| is optional. Free the report. Errors: INVALID,
- * CANCELLED, NO_MEMORY. */
+ * also if the saga is not sound. |progress| is optional. Free the report.
+ * Errors: INVALID, CANCELLED, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_check(const factum_saga *saga,
                                                            const factum_saga_bounds *bounds,
                                                            const factum_saga_progress *progress,
@@ -138,10 +139,10 @@ typedef struct factum_saga_deploy_options {
 
 /* Deploys |saga|: checks it, then appends the event of its definition to "$definition:saga-NAME".
  * Instances begin with events after that one; running instances keep the version that they began
- * with. |options|, |result| and |report| are optional; free the report. Errors: EXISTS (this
- * version is deployed with another text), INVALID (the version is lower than the newest),
- * CONDITION_FAILED (the check refuses it; |report| says why), WRONG_REVISION, DENIED, and those of
- * factum_saga_check and factum_append. */
+ * with. |options|, |result| and |report| are optional; free the report.
+ * Errors: EXISTS (this version is deployed with another text), INVALID (the version is lower than
+ * the newest), CONDITION_FAILED (the check refuses it; |report| says why), WRONG_REVISION, DENIED,
+ * and those of factum_saga_check and factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_deploy(
     factum_store *store, const factum_saga *saga, const factum_saga_deploy_options *options,
     factum_act_result *result, factum_saga_report *report, factum_error *err);

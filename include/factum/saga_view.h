@@ -131,11 +131,12 @@ typedef struct factum_saga_act_outcome {
 
 /* Carries out |request|: appends an event to the saga's stream, and what follows from it, in one
  * commit. The same function decides as for replies, so a host notices and goes on. |outcome| is
- * optional. Errors: NOT_FOUND (no such saga or step), CONDITION_FAILED (the saga's state does not
- * allow it: the text names the state), WRONG_REVISION (something has happened meanwhile: the text
- * says what), KEY_CONFLICT (a step was to be skipped as failed, but its participant has acted),
- * CORRUPT (the stream is damaged, or its definition is not deployed), INVALID, TOO_BIG, NO_MEMORY,
- * and those of factum_append. */
+ * optional.
+ * Errors: NOT_FOUND (no such saga or step), CONDITION_FAILED (the saga's state does not allow it:
+ * the text names the state), WRONG_REVISION (something has happened meanwhile: the text says what),
+ * KEY_CONFLICT (a step was to be skipped as failed, but its participant has acted), CORRUPT (the
+ * stream is damaged, or its definition is not deployed), INVALID, TOO_BIG, NO_MEMORY, and those of
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_act(factum_store *store,
                                                          const factum_saga_act_request *request,
                                                          factum_saga_act_outcome *outcome,

@@ -77,9 +77,9 @@ typedef struct factum_schema_options {
 
 /* Compiles |text| into *schema, which is yours until factum_schema_destroy; NULL on failure.
  * |options| is optional. The text of an error begins with the place in the schema:
- * "#/properties/qty/minimum: must be a number, but is a string". Errors: INVALID (not JSON, or not
- * a schema, or a reference that leads nowhere), UNSUPPORTED (a draft or a pattern that is not
- * supported), TOO_BIG (over a limit), NO_MEMORY. */
+ * "#/properties/qty/minimum: must be a number, but is a string".
+ * Errors: INVALID (not JSON, or not a schema, or a reference that leads nowhere), UNSUPPORTED (a
+ * draft or a pattern that is not supported), TOO_BIG (over a limit), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schema_compile(factum_slice text,
                                                                const factum_schema_options *options,
                                                                factum_schema **schema,

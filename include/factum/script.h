@@ -48,9 +48,9 @@ typedef struct factum_script {
 typedef struct factum_script_decider factum_script_decider;
 
 /* Loads |script|, which is copied, as the decider |name|: its category. *decider gets the decider,
- * which is yours until factum_script_decider_close; NULL on failure. Errors: INVALID (the script is
- * wrong, or lacks initial, evolve or decide), TOO_BIG, NO_MEMORY, UNSUPPORTED (factum_lua_enable
- * was not called). */
+ * which is yours until factum_script_decider_close; NULL on failure.
+ * Errors: INVALID (the script is wrong, or lacks initial, evolve or decide), TOO_BIG, NO_MEMORY,
+ * UNSUPPORTED (factum_lua_enable was not called). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_script_decider_open(const factum_script *script,
                                                                     const char *name,
                                                                     factum_script_decider **decider,
@@ -104,8 +104,8 @@ typedef struct factum_blamed {
 
 /* Creates a blame, into *blame, which is yours until factum_blame_destroy; NULL on failure.
  * |bytes_max| is the most memory that it takes, including that for comparing a state with the one
- * before; 0: 64 MiB. A value takes some 100 bytes besides its path and its text. Errors: INVALID,
- * NO_MEMORY. */
+ * before; 0: 64 MiB. A value takes some 100 bytes besides its path and its text.
+ * Errors: INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_blame_create(size_t bytes_max, factum_blame **blame,
                                                              factum_error *err);
 /* Takes |state|, JSON as factum_script_state_json gives it, as the state after |event|. The first
@@ -139,8 +139,8 @@ typedef struct factum_script_cases {
 
 /* Runs the cases of |tests|, in their order, against |decider|: given events in a store in memory,
  * when a command, expect events or a rejection. Each case is decided twice, and both must give the
- * same. |cases| is called with each outcome; OK also if cases fail. Errors: INVALID and TOO_BIG
- * (the file of tests is wrong), NO_MEMORY. */
+ * same. |cases| is called with each outcome; OK also if cases fail.
+ * Errors: INVALID and TOO_BIG (the file of tests is wrong), NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_script_test(const factum_script_decider *decider,
                                                             const factum_script *tests,
                                                             const factum_script_cases *cases,

@@ -81,10 +81,10 @@ typedef struct factum_store_options {
  * address of a server, if the program allows addresses (remote.h). |path| and |options| are needed
  * during the call only; |options| is optional: all defaults. *store gets the store, which is yours
  * until factum_close; NULL on failure. A store whose log is damaged opens for reading: appends then
- * give CORRUPT (see factum_info_get and factum_repair). Errors: NOT_FOUND (no store, and must_exist
- * or read_only), EXISTS (a directory with other files), LOCKED (open already, in this process or
- * another: the text says which), CORRUPT, NEWER_FORMAT, IO, NO_SPACE, NO_MEMORY, INVALID; for an
- * address also those of remote.h. */
+ * give CORRUPT (see factum_info_get and factum_repair).
+ * Errors: NOT_FOUND (no store, and must_exist or read_only), EXISTS (a directory with other files),
+ * LOCKED (open already, in this process or another: the text says which), CORRUPT, NEWER_FORMAT,
+ * IO, NO_SPACE, NO_MEMORY, INVALID; for an address also those of remote.h. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
                                                      const factum_store_options *options,
                                                      factum_store **store, factum_error *err);
@@ -303,13 +303,14 @@ typedef struct factum_append_result {
  * gets the revision of each event. If each written stream already has the events, by their ids,
  * where its expectation says that they should go, the append is recognised as a repetition: already
  * = true, nothing is written (docs/guide/retries.md). If only some of the streams or events exist,
- * it is refused. Errors that change nothing: INVALID, TOO_BIG, SCHEMA_VIOLATION (an event does not
- * fit the schema registered for its type), WRONG_REVISION, STREAM_DELETED, CONDITION_FAILED,
- * KEY_CONFLICT, BUSY, EXPIRED, READ_ONLY, UNSUPPORTED, NO_SPACE, NO_MEMORY, CORRUPT, FAILED, IO
- * (the disk failed before anything was written). Error of which nobody knows the outcome:
- * UNKNOWN_OUTCOME (the disk or the connection failed during the append: the events were appended,
- * or none of them). After IO or UNKNOWN_OUTCOME the store may have stopped (FAILED): close it and
- * open it again. */
+ * it is refused.
+ * Errors that change nothing: INVALID, TOO_BIG, SCHEMA_VIOLATION (an event does not fit the schema
+ * registered for its type), WRONG_REVISION, STREAM_DELETED, CONDITION_FAILED, KEY_CONFLICT, BUSY,
+ * EXPIRED, READ_ONLY, UNSUPPORTED, NO_SPACE, NO_MEMORY, CORRUPT, FAILED, IO (the disk failed before
+ * anything was written).
+ * Error with an unknown outcome: UNKNOWN_OUTCOME (the disk or the connection failed during the
+ * append: the events were appended, or none of them). After IO or UNKNOWN_OUTCOME the store may
+ * have stopped (FAILED): close it and open it again. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append(factum_store *store,
                                                        const factum_append_request *request,
                                                        factum_append_result *result,
@@ -421,9 +422,9 @@ typedef struct factum_cursor factum_cursor;
 /* Opens a cursor on what is visible now; later appends do not show. Stream metadata ($maxCount,
  * $maxAge, $tb) is applied to reads of a stream. |request| and all that it points to are needed
  * during the call only. *cursor gets the cursor, which is yours until factum_cursor_close; NULL on
- * failure. Errors: STREAM_NOT_FOUND (source STREAM: never written, or deleted), STREAM_DELETED
- * (source STREAM: tombstoned), INVALID, TOO_BIG, EXPIRED, UNSUPPORTED, CORRUPT, IO, NO_MEMORY.
- * Sources other than STREAM may be empty. */
+ * failure. Sources other than STREAM may be empty.
+ * Errors: STREAM_NOT_FOUND (source STREAM: never written, or deleted), STREAM_DELETED (source
+ * STREAM: tombstoned), INVALID, TOO_BIG, EXPIRED, UNSUPPORTED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_read(factum_store *store,
                                                      const factum_read_request *request,
                                                      factum_cursor **cursor, factum_error *err);
@@ -484,8 +485,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_find_key(factum_store *store, fa
 
 /* How many events of a source are after the place |after| and at or before |upto| (UINT64_MAX: the
  * end), into *count, without reading them. For STREAM, CATEGORY, TYPE, CORRELATION and TAG. Events
- * that metadata hides, and tombstones, are counted. Errors: INVALID (ALL, QUERY, a bad name),
- * CORRUPT, IO, NO_MEMORY. */
+ * that metadata hides, and tombstones, are counted.
+ * Errors: INVALID (ALL, QUERY, a bad name), CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_count_events(factum_store *store,
                                                              factum_source source,
                                                              factum_slice name, uint64_t after,
@@ -512,12 +513,12 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_wait(factum_store *store, uint64
  * history. Compare tokens for equality only. */
 FACTUM_API void factum_token_format(const factum_store *store, uint64_t place,
                                     char text[FACTUM_TOKEN_SIZE]);
-/* The place that |token| names, into *place. Errors: INVALID (not a token), WRONG_TIMELINE (a token
- * of another store, or of a part of this store's history that a restore or a repair with loss has
- * given up: events that its owner has read may not exist here; read again from the start). One loss
- * is not noticed: a crash of the machine can take back appends of durability OS that a reader has
- * seen, and other events may then get their positions. Use SYNC where checkpoints must survive
- * that. */
+/* The place that |token| names, into *place.
+ * Errors: INVALID (not a token), WRONG_TIMELINE (a token of another store, or of a part of this
+ * store's history that a restore or a repair with loss has given up: events that its owner has read
+ * may not exist here; read again from the start). One loss is not noticed: a crash of the machine
+ * can take back appends of durability OS that a reader has seen, and other events may then get
+ * their positions. Use SYNC where checkpoints must survive that. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_token_parse(const factum_store *store,
                                                             factum_slice token, uint64_t *place,
                                                             factum_error *err);
@@ -530,8 +531,8 @@ typedef struct factum_subscription factum_subscription;
  * event once, in order, without a gap. |backwards|, count_max and the until_ members must be unset;
  * a stream need not exist. To continue after a checkpoint: FROM_AFTER. |request| and all that it
  * points to are needed during the call only. *subscription gets the subscription, which is yours
- * until factum_subscription_close; NULL on failure. Errors: INVALID, TOO_BIG, UNSUPPORTED, EXPIRED,
- * CORRUPT, IO, NO_MEMORY. */
+ * until factum_subscription_close; NULL on failure.
+ * Errors: INVALID, TOO_BIG, UNSUPPORTED, EXPIRED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           const factum_read_request *request,
                                                           factum_subscription **subscription,
@@ -539,9 +540,9 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
 /* The next event, into *event. Waits for it up to |timeout_ms| (-1: for ever, 0: not at all). OK:
  * an event, which lasts until the next call on this subscription. CAUGHT_UP: everything up to now
  * has been given; once each time that this becomes true. TIMEOUT: nothing new. PENDING: only with
- * steps_max (async.h). Errors: CANCELLED (after factum_subscription_stop), STREAM_DELETED (the
- * stream's tombstone was given, or is before the start), EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED.
- */
+ * steps_max (async.h).
+ * Errors: CANCELLED (after factum_subscription_stop), STREAM_DELETED (the stream's tombstone was
+ * given, or is before the start), EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED. / */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
                                                                   int64_t timeout_ms,
                                                                   factum_event *event,
@@ -586,7 +587,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *st
  * and $maxAge are in force only while they are set.) "$tb":0 shows all events. If the stream is
  * soft-deleted, the store adds the revision after the last one as $tb: the stream exists again,
  * without its events. An append of such an event to "$$<stream>" is stored as it is: nothing is
- * added to it. Errors: INVALID (not a JSON object, or one of the three is not a whole number >= 0),
+ * added to it.
+ * Errors: INVALID (not a JSON object, or one of the three is not a whole number >= 0),
  * STREAM_DELETED (tombstoned), and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_metadata_set(factum_store *store, factum_slice stream, factum_expected expected,
@@ -594,8 +596,9 @@ factum_metadata_set(factum_store *store, factum_slice stream, factum_expected ex
 
 /* Soft delete: reads give STREAM_NOT_FOUND. A later append continues with the next revision, where
  * reads then begin. The earlier metadata is no longer in force. The events stay in the log.
- * |result|, optional, is that of the metadata event. Errors: WRONG_REVISION (|expected| is not
- * true, or the stream never existed), STREAM_DELETED (tombstoned), and those of factum_append. */
+ * |result|, optional, is that of the metadata event.
+ * Errors: WRONG_REVISION (|expected| is not true, or the stream never existed), STREAM_DELETED
+ * (tombstoned), and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_delete(factum_store *store, factum_slice stream,
                                                        factum_expected expected,
                                                        factum_append_result *result,
@@ -643,7 +646,8 @@ typedef struct factum_list factum_list;
 /* Opens a list of the names that were ever written, up to now, including those of deleted and
  * tombstoned streams and of streams that begin with '$'. |request| and what it points to are needed
  * during the call only. *list gets the list, which is yours until factum_list_close; NULL on
- * failure. Errors: INVALID, TOO_BIG, UNSUPPORTED, EXPIRED, CORRUPT, IO, NO_MEMORY. */
+ * failure.
+ * Errors: INVALID, TOO_BIG, UNSUPPORTED, EXPIRED, CORRUPT, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_open(factum_store *store,
                                                           const factum_list_request *request,
                                                           factum_list **list, factum_error *err);
@@ -709,8 +713,9 @@ typedef struct factum_verify_report {
 
 /* Reads everything from disk and checks it: checksums, chain, consecutive revisions in each stream,
  * |created| that never falls, and that log and index agree. Appends may go on. |progress| and
- * |report| are optional. Errors: CORRUPT (there is a problem; |report| is filled), CANCELLED,
- * UNSUPPORTED, IO, NO_MEMORY. */
+ * |report| are optional.
+ * Errors: CORRUPT (there is a problem; |report| is filled), CANCELLED, UNSUPPORTED, IO, NO_MEMORY.
+ */
 FACTUM_API FACTUM_MUST_USE factum_status factum_verify(factum_store *store,
                                                        const factum_progress *progress,
                                                        factum_verify_report *report,
@@ -725,9 +730,10 @@ typedef struct factum_repair_options {
 
 /* Repairs the closed store at |path|. What is given up is kept in a side file in its log directory.
  * Giving up events begins a new timeline: tokens of events given up are refused. |progress| is
- * optional, and is not called. Errors: NOT_FOUND (no store), LOCKED (the store is open), INVALID
- * (not the damaged position), CORRUPT (the index is kept, as evidence of what was lost),
- * UNSUPPORTED (an address), NO_SPACE, IO, NO_MEMORY. */
+ * optional, and is not called.
+ * Errors: NOT_FOUND (no store), LOCKED (the store is open), INVALID (not the damaged position),
+ * CORRUPT (the index is kept, as evidence of what was lost), UNSUPPORTED (an address), NO_SPACE,
+ * IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_repair(const char *path,
                                                        const factum_repair_options *options,
                                                        const factum_progress *progress,
@@ -748,9 +754,9 @@ typedef struct factum_backup_report {
  * on. A copy from an earlier backup is read to its end before it is counted as good; a damaged one
  * is copied again, and the store's log sink gets a message that names it. The manifest with the
  * SHA-256 of every file is written last. |progress| and |report| are optional. Format:
- * docs/formats.md. Errors: CORRUPT (what does not verify is not copied), EXISTS (|to| has a backup
- * of another store, or of more than this one has), NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY,
- * CANCELLED, UNSUPPORTED. */
+ * docs/formats.md.
+ * Errors: CORRUPT (what does not verify is not copied), EXISTS (|to| has a backup of another store,
+ * or of more than this one has), NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY, CANCELLED, UNSUPPORTED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup(factum_store *store, const char *to,
                                                        const factum_progress *progress,
                                                        factum_backup_report *report,
@@ -771,9 +777,9 @@ typedef struct factum_backup_verify_report {
 
 /* Reads all of the backup in directory |from| from the disk, without its store: the manifest, and
  * the size, hash, checksums and chain of each file. A backup without a problem can be restored.
- * |log|, |progress| and |report| are optional; |log| gets a message for each problem. Errors:
- * CORRUPT (there is a problem; |report| is filled), NOT_FOUND (no backup), NEWER_FORMAT, IO,
- * NO_MEMORY, CANCELLED. */
+ * |log|, |progress| and |report| are optional; |log| gets a message for each problem.
+ * Errors: CORRUPT (there is a problem; |report| is filled), NOT_FOUND (no backup), NEWER_FORMAT,
+ * IO, NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_backup_verify(const char *from,
                                                               const factum_log_sink *log,
                                                               const factum_progress *progress,
@@ -782,9 +788,9 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_backup_verify(const char *from,
 /* Checks the backup in |from| as factum_backup_verify does, and makes a store of it in |to|, which
  * must not exist or be empty. The restored store begins a new timeline at its end. After a failure
  * |to| is removed. If it cannot be removed, it is not a store; after a failure of the last sync it
- * may be a complete one. |progress| and |report| are optional. Errors: CORRUPT (the text names the
- * file), NOT_FOUND (no backup), EXISTS (|to| is not empty), UNSUPPORTED (an address), NEWER_FORMAT,
- * NO_SPACE, IO, NO_MEMORY, CANCELLED. */
+ * may be a complete one. |progress| and |report| are optional.
+ * Errors: CORRUPT (the text names the file), NOT_FOUND (no backup), EXISTS (|to| is not empty),
+ * UNSUPPORTED (an address), NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_restore(const char *from, const char *to,
                                                         const factum_progress *progress,
                                                         factum_backup_report *report,

@@ -25,8 +25,8 @@ extern "C" {
 /* Opens a store that keeps everything in memory and loses it when it is closed. It answers like one
  * on disk, also to the calls of async.h, but has no backups (UNSUPPORTED). It is slow with more
  * than some thousand events. |options| is optional; only its limits and its clock are used. *store
- * gets the store, which is yours until factum_close; NULL on failure. Errors: INVALID, NO_MEMORY.
- */
+ * gets the store, which is yours until factum_close; NULL on failure.
+ * Errors: INVALID, NO_MEMORY. / */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_open_memory(
     const factum_store_options *options, factum_store **store, factum_error *err);
 

@@ -72,8 +72,8 @@ typedef enum factum_trace_kind {
  * command id, by its saga or as an idempotency key; an event id; a trace id of 32 hexadecimal
  * digits. Correlation ids, streams and keys have an index; for other ids the newest |scan_max|
  * events are looked through. Then all events with the same correlation ids are read. An event
- * without a correlation id has as its flow the events whose correlation id is its own id. Errors:
- * NOT_FOUND (the text says how far the search went), INVALID, TOO_BIG (names and ids of the
+ * without a correlation id has as its flow the events whose correlation id is its own id.
+ * Errors: NOT_FOUND (the text says how far the search went), INVALID, TOO_BIG (names and ids of the
  * events), CANCELLED, and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_trace_open(factum_store *store, factum_slice id,
                                                            const factum_trace_options *options,
@@ -164,8 +164,8 @@ typedef struct factum_trace_sink {
 /* Prints |trace| as |form| into |sink|. At most |lines_max| nodes are shown, equal siblings as one:
  * first the critical path and flagged nodes, with their causes, then the oldest. 0:
  * FACTUM_TRACE_LINES_DEFAULT; UINT64_MAX: all, equal siblings separately; otherwise at most 10,000.
- * JSON always has all nodes. Control characters in names are escaped. Errors: the status of |sink|,
- * INVALID, NO_MEMORY. */
+ * JSON always has all nodes. Control characters in names are escaped.
+ * Errors: the status of |sink|, INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_trace_print(const factum_trace *trace,
                                                             factum_trace_form form,
                                                             uint64_t lines_max,

@@ -81,7 +81,8 @@ FACTUM_API factum_typed_object factum_typed_members(factum_typed_reader *in, uin
  * fails if a required member was missing. */
 FACTUM_API int factum_typed_next(factum_typed_object *object);
 /* Goes to the end and begins again, to read the members that are not among the names. Returns room
- * for all of them, each |size| bytes, cleared; *count is how many. NULL if there are none. */
+ * for all of them, each |size| bytes, cleared; *count is how many. NULL if no such member
+ * exists. */
 FACTUM_API void *factum_typed_others(factum_typed_object *object, size_t size, size_t *count);
 /* The name of the member that factum_typed_next has found; in the arena if it has escapes. */
 FACTUM_API factum_slice factum_typed_name_of(const factum_typed_object *object);
@@ -95,7 +96,7 @@ FACTUM_API void factum_typed_put_members(factum_json_writer *to, const factum_me
 /* |size| cleared bytes in the arena; NULL after a failure. */
 FACTUM_API void *factum_typed_take(factum_typed_reader *in, size_t size);
 /* Room for the items of the array |value|, each |size| bytes, cleared; *count is how many. NULL if
- * there are none. */
+ * the array is empty. */
 FACTUM_API void *factum_typed_items(factum_typed_reader *in, uint32_t value, size_t size,
                                     size_t *count);
 

@@ -360,7 +360,7 @@ static void declare_functions(const struct fct_gen *gen, struct fct_gen_out *out
     fct_gen_put(out, "/* The name of the type in the store, static; empty if it is no type. */\n");
     fct_gen_put(out, "factum_slice %s_event_type_name(%s_event_type type);\n\n", p, p);
     fct_gen_put(out,
-                "/* The type with that name; 0 if there is none. */\n"
+                "/* The type with that name; 0 if no type has it. */\n"
                 "%s_event_type %s_event_type_of(factum_slice name);\n\n",
                 p, p);
 }

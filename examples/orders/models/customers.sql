@@ -1,8 +1,8 @@
 --@ projection customers version 1
 --@ from type OrderPlaced, PaymentReceived, PaymentRefunded, RentalOrdered, RentalPaid
 
--- What each customer has ordered and paid. A payment of an order does not say whose it is: the model keeps a table
--- of its own in which it looks that up.
+-- What each customer has ordered and paid. A payment does not name the customer: the model keeps a table of its own
+-- in which it looks that up.
 
 --@ tables
 CREATE TABLE {{customers}} (

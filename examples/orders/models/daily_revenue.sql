@@ -2,7 +2,7 @@
 --@ from type OrderPlaced, PaymentReceived, PaymentRefunded, RentalPaid
 
 -- What came in on each day, of two businesses: orders, and rentals of films. A day is that of the event's own time,
--- so orders that were imported later count on the day when they were placed.
+-- so orders that were imported later are added to the day when they were placed.
 
 --@ tables
 CREATE TABLE {{daily_revenue}} (

@@ -4,7 +4,7 @@
 --@ poison retry 0 within 1s then park
 
 -- What is left on each gift card. Cards are sold in streams of their own and used by orders: if a use comes before the
--- sale is known, "expect 1" makes it fail, and the order is parked until the sale is here.
+-- sale, "expect 1" makes it fail, and the order is parked until the sale has come.
 
 --@ tables
 CREATE TABLE {{gift_cards}} (

@@ -3,8 +3,8 @@
 --@ mode sync
 --@ poison retry 0 within 1s then park
 
--- The orders that somebody has to pack: placed, and neither shipped nor cancelled. "mode sync": whoever places an
--- order gets the answer when it is in this table, so the next page shows it.
+-- The orders that somebody has to pack: placed, and neither shipped nor cancelled. "mode sync": an order is
+-- acknowledged when it is in this table, so the next page shows it.
 
 --@ tables
 CREATE TABLE {{open_orders}} (

@@ -3,7 +3,7 @@
 --@ key :stream
 --@ poison retry 0 within 1s then park
 
--- A row for each order: what a list of orders shows. The stream is the order, so its events are applied in
+-- A row for each order, as a list of orders shows it. The stream is the order, so its events are applied in
 -- their order, and when one of them does not fit, those after it wait for it.
 
 --@ tables

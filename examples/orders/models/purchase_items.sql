@@ -1,7 +1,7 @@
 --@ projection purchase_items version 1
 --@ from category purchaseorder
 
--- How far each item of a purchase order is: goods, invoices, payment. Other steps are not wanted, and not read.
+-- How far each item of a purchase order is: goods, invoices, payment. Other events are not read.
 
 --@ tables
 CREATE TABLE {{purchase_items}} (

@@ -180,7 +180,7 @@ factum_slice order_event_print(const order_event *event, factum_json_writer *to)
 /* The name of the type in the store, static; empty if it is no type. */
 factum_slice order_event_type_name(order_event_type type);
 
-/* The type with that name; 0 if there is none. */
+/* The type with that name; 0 if no type has it. */
 order_event_type order_event_type_of(factum_slice name);
 
 #ifdef __cplusplus
