@@ -46,7 +46,7 @@ static inline uint64_t fct_get_u64(const uint8_t *from)
 
 #define FCT_VARINT_SIZE_MAX 10
 
-/* LEB128, 7 bits a byte, low bits first; returns the size written, 1 to 10. */
+/* Writes |value| as LEB128: 7 bits a byte, low bits first. Returns the size, 1 to 10. */
 static inline size_t fct_varint_put(uint8_t *to, uint64_t value)
 {
     size_t size = 0;
@@ -64,7 +64,7 @@ static inline size_t fct_varint_size(uint64_t value)
     return ((size_t)FCT_BITS64(value) * 9 + 64) / 64; /* ceil(bits / 7), without a loop */
 }
 
-/* Returns the size read, 0 if the bytes end too soon or the value exceeds 64 bits. */
+/* Returns the size read; 0 if the bytes end before the varint does or the value exceeds 64 bits. */
 static inline size_t fct_varint_get(const uint8_t *from, size_t len, uint64_t *value)
 {
     uint64_t result = 0;

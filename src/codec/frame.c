@@ -11,7 +11,7 @@
 #include "core/slice.h"
 
 #define BATCH_MAGIC 0x54414246u     /* "FBAT" */
-#define PAYLOAD_STEP ((size_t)3072) /* what the checksum takes at a time */
+#define PAYLOAD_STEP ((size_t)3072) /* bytes of one checksum call */
 
 static_assert(56 + sizeof(uint32_t) + sizeof(uint32_t) == FCT_BATCH_HEADER_SIZE, "flags, trailer");
 static_assert(56 + sizeof(uint64_t) == FCT_FOOTER_SIZE, "the footer ends with a zero");
@@ -126,9 +126,9 @@ factum_status fct_batch_header_decode(const uint8_t from[FCT_BATCH_HEADER_SIZE],
     return possible ? FACTUM_OK : FACTUM_CORRUPT;
 }
 
-/* The checksum reads three places side by side, which no prefetcher of the processor recognises;
- * asking two steps ahead makes it half as fast again on memory that is not in the cache. A prefetch
- * never faults, so it may point behind the payload. */
+/* The checksum reads three places side by side, a pattern that the processor's prefetcher does not
+ * recognise. Prefetching two steps ahead makes it 1.5 times as fast on memory outside the cache. A
+ * prefetch never faults, so it may point past the payload. */
 uint32_t fct_batch_payload_crc(uint64_t chain, const uint8_t *payload, size_t size)
 {
     uint32_t crc = (uint32_t)chain;

@@ -1,6 +1,6 @@
 /* frame.h - segment headers, batch headers and segment footers as bytes. Layer: codec. Pure.
  *
- * Segment header, 4096 bytes at offset 0, little-endian (reliability rule R1):
+ * Segment header, 4096 bytes at offset 0, little-endian:
  *
  *   offset size
  *        0    8  magic "FACTUMLG"
@@ -17,7 +17,7 @@
  *       96 3996  zero
  *     4092    4  CRC-32C of [0, 4092)
  *
- * Batch header, 64 bytes, 8-byte aligned, before the records of a group of commits (R2):
+ * Batch header, 64 bytes, 8-byte aligned, before the records of a group of commits:
  *
  *        0    4  magic "FBAT"
  *        4    4  CRC-32C of [8, 64), continued from a seed of the salt; checked before any length
@@ -45,7 +45,7 @@
 #include <factum/base.h>
 
 #define FCT_SEGMENT_HEADER_SIZE 4096u
-#define FCT_SEGMENT_SIZE_MAX (UINT64_C(1) << 30) /* what a header may ask for */
+#define FCT_SEGMENT_SIZE_MAX (UINT64_C(1) << 30) /* bytes; a header with more is not valid */
 #define FCT_POSITION_MAX (UINT64_MAX / 2)        /* of a segment's base and a log point */
 #define FCT_SEGMENT_FORMAT_MAJOR 1u
 #define FCT_SEGMENT_FORMAT_MINOR 0u
@@ -107,14 +107,14 @@ factum_status fct_segment_header_decode(const uint8_t from[FCT_SEGMENT_HEADER_SI
 
 void fct_batch_header_encode(uint8_t to[FCT_BATCH_HEADER_SIZE],
                              const struct fct_batch_header *header, uint64_t salt);
-/* CORRUPT if magic, CRC, own position, trailer or alignment do not hold, or if durable_upto lies
- * behind the header. The payload is not looked at; the caller compares payload_size with what there
- * is. */
+/* Decodes and checks the header of the batch at |position|. The payload is not read; the caller
+ * compares payload_size with the bytes that exist. Errors: CORRUPT (magic, CRC, position, trailer
+ * or alignment is wrong, or durable_upto is after the header). */
 factum_status fct_batch_header_decode(const uint8_t from[FCT_BATCH_HEADER_SIZE], uint64_t position,
                                       uint64_t salt, struct fct_batch_header *header);
 uint32_t fct_batch_payload_crc(uint64_t chain, const uint8_t *payload, size_t size);
-/* The chain value that the batch after this one carries: a 64-bit hash of the encoded header, which
- * holds the payload's CRC and the chain before. */
+/* The chain value of the next batch: a 64-bit hash of this batch's encoded header, which contains
+ * the CRC of its payload and the chain value before it. */
 uint64_t fct_batch_chain(const uint8_t encoded[FCT_BATCH_HEADER_SIZE]);
 
 void fct_segment_footer_encode(uint8_t to[FCT_FOOTER_SIZE],

@@ -1,11 +1,11 @@
-/* json.c - see json.h. Layer: codec. */
+/* json.c - JSON text as a whole: see json.h. Layer: codec. */
 #include "codec/json.h"
 
 #include "codec/json_number.h"
 #include "codec/json_scan.h"
 #include "core/error.h"
 
-/* Of a text that begins with |c| and is valid. */
+/* The kind of a valid value that starts with |c|. */
 static factum_json_kind kind_of(uint8_t c)
 {
     switch (c) {
@@ -62,7 +62,7 @@ struct pick {
     size_t count;
 };
 
-/* Looks at some members of the object: the ones that the tape had room for. */
+/* Compares those members of the object that are on the tape now. */
 static void pick_from(void *data, const factum_json *part)
 {
     const struct pick *pick = data;

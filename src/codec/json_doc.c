@@ -1,4 +1,4 @@
-/* json_doc.c - see json_doc.h. Layer: codec. */
+/* json_doc.c - tapes with memory of their own: see json_doc.h. Layer: codec. */
 #include "codec/json_doc.h"
 
 #include "codec/json_scan.h"
@@ -18,7 +18,7 @@ void fct_json_doc_finish(struct fct_json_doc *doc)
     *doc = (struct fct_json_doc){.mem = NULL};
 }
 
-/* Makes room for more nodes; what they hold is lost. */
+/* Makes room for more nodes; their contents are lost. */
 static factum_status grow(struct fct_json_doc *doc, size_t nodes_max)
 {
     size_t capacity = doc->capacity == 0 ? NODES_MIN : doc->capacity * 4;

@@ -19,18 +19,19 @@ struct fct_json_doc {
 };
 
 void fct_json_doc_init(struct fct_json_doc *doc, const struct fct_mem *mem);
-/* Accepts a zeroed and a finished one. */
+/* Accepts a zeroed and a finished document. */
 void fct_json_doc_finish(struct fct_json_doc *doc);
 
-/* How far the values of a text may be inside each other, and how far they are of interest. */
+/* How deep the values of a text may be nested, and down to which depth they are on the tape. */
 struct fct_json_extent {
     unsigned depth_max; /* FACTUM_JSON_DEPTH_LIMIT at most */
     unsigned levels;    /* containers that are this deep have no inside on the tape; 0: all have */
     size_t nodes_max;   /* 0: as many as the text needs */
 };
 
-/* Reads |text|, which doc->json borrows. Members may stand twice. INVALID fills |fault|, which says
- * 64 of any depth; NO_MEMORY; TOO_BIG: more than nodes_max nodes, or 4 GiB of text. */
+/* Reads |text|, which doc->json borrows. An object may have a member twice. Errors: INVALID
+ * (|fault| gets the reason; it names 64 as the limit of any depth), NO_MEMORY, TOO_BIG (more than
+ * nodes_max nodes, or 4 GiB of text). */
 FCT_MUST_USE factum_status fct_json_doc_read(struct fct_json_doc *doc, factum_slice text,
                                              struct fct_json_extent extent,
                                              struct fct_json_fault *fault);

@@ -1,8 +1,8 @@
-/* json_equal.c - do two values of JSON mean the same? Layer: codec. See factum/json.h.
+/* json_equal.c - compares the meaning of two JSON values. Layer: codec. See factum/json.h.
  *
- * Walks through the first value in the order of its tape. The members of the second are looked for
- * from where the last one was found, so objects whose members stand in the same order take one step
- * a member. */
+ * Walks through the first value in the order of its tape. The search for a member of the second
+ * starts after the member that was found last, so objects with members in the same order take one
+ * step a member. */
 #include <factum/json.h>
 
 #include "codec/json_text.h"
@@ -14,7 +14,7 @@ struct pair {
     uint32_t container_a;
     uint32_t container_b;
     uint32_t next_a; /* the item or name to come; FACTUM_JSON_NONE: none */
-    uint32_t next_b; /* of an object, where to look first */
+    uint32_t next_b; /* of an object: where the search starts */
 };
 
 struct walk {
@@ -71,7 +71,7 @@ static uint32_t find_name(struct walk *walk, const factum_json *json, uint32_t o
     return found;
 }
 
-/* Is |name| the one that counts among the equal names of its object? */
+/* Is |name| the last of the equal names of its object, whose value counts? */
 static bool counts(struct walk *walk, const factum_json *json, uint32_t object, uint32_t name)
 {
     return is_unique(json, object) ||
@@ -90,7 +90,7 @@ static uint32_t count_members(struct walk *walk, const factum_json *json, uint32
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-/* The same, apart from what is inside? Opens what has an inside. */
+/* Compares two values without their items or members. Opens non-empty containers. */
 static bool same_here(struct walk *walk, uint32_t value_a, uint32_t value_b)
 {
     const factum_json *a = walk->a;

@@ -1,10 +1,9 @@
-/* json_names.c - finds members that stand twice. See json_scan.h. Layer: codec.
+/* json_names.c - finds members that an object has twice. See json_scan.h. Layer: codec.
  *
- * A hash of each name is kept in its node's |reserved|. In small objects a bit for each hash says
- * whether there may have been an equal name before. The names of large objects are sorted as a list
- * whose links are the |next| of the names: that is always the node after the name, so it can be put
- * back. Sorting needs no memory, and no choice of names makes it slow, which a hash table cannot
- * say. */
+ * A hash of each name is kept in its node's |reserved|. In small objects a bit set of hashes shows
+ * whether an equal name may have come before. The names of large objects are sorted as a list whose
+ * links are the |next| of the names: |next| of a name is always the node after it, so it can be
+ * restored. Unlike a hash table, sorting needs no memory, and no choice of names makes it slow. */
 #include <string.h>
 
 #include "codec/bytes.h"
@@ -31,7 +30,7 @@ static inline uint16_t mix(uint64_t head, uint64_t tail, size_t len)
     return (uint16_t)(sum >> 48);
 }
 
-/* Of the length and the bytes at both ends. */
+/* A hash of the length and the bytes at both ends. */
 static inline uint16_t hash_plain(const uint8_t *text, size_t len)
 {
     if (len >= 8) {
@@ -43,7 +42,7 @@ static inline uint16_t hash_plain(const uint8_t *text, size_t len)
     return len == 0 ? 0 : mix(text[0], (uint64_t)text[len / 2] << 8 | text[len - 1], len);
 }
 
-/* The same for what a text with escapes means. */
+/* The same hash of a string with escapes, after unescaping. */
 static uint16_t hash_escaped(factum_slice inside)
 {
     struct fct_json_meaning meaning = fct_json_meaning(inside);
@@ -68,7 +67,7 @@ static inline factum_slice inside_of(const struct names *names, uint32_t name)
 
 /* ---- comparing ------------------------------------------------------------------------------- */
 
-/* By hash, then by meaning. */
+/* Orders by hash, then by meaning. */
 static int compare(const struct names *names, uint32_t a, uint32_t b)
 {
     const factum_json_node *node_a = &names->nodes[a];
@@ -86,7 +85,7 @@ static int compare(const struct names *names, uint32_t a, uint32_t b)
     return order != 0 || text_a.len == text_b.len ? order : text_a.len < text_b.len ? -1 : 1;
 }
 
-/* Is there a name before |name| that is equal? */
+/* Is a name before |name| equal to it? */
 static bool stands_before(const struct names *names, uint32_t name)
 {
     for (uint32_t at = names->object + 1; at < name; at = names->nodes[at + 1].next) {
@@ -99,7 +98,7 @@ static bool stands_before(const struct names *names, uint32_t name)
 
 /* ---- large objects --------------------------------------------------------------------------- */
 
-/* Two sorted lists into one; of equal names those of |first| come first. */
+/* Merges two sorted lists; of equal names those of |first| come first. */
 static uint32_t merge(const struct names *names, uint32_t first, uint32_t second)
 {
     uint32_t head = FACTUM_JSON_NONE;
@@ -138,7 +137,7 @@ static uint32_t sort(const struct names *names)
     return all;
 }
 
-/* Puts the links back on the way. */
+/* Restores the links of the list while it walks it. */
 static uint32_t find_sorted(const struct names *names)
 {
     uint32_t twice = FACTUM_JSON_NONE;

@@ -1,4 +1,4 @@
-/* json_number.c - see json_number.h. Layer: codec.
+/* json_number.c - exact reading and comparing of numbers: see json_number.h. Layer: codec.
  *
  * A number is taken apart once, into its significant digits (without zeros at either end) and a
  * power of ten. An exponent may have any number of digits: exponents are compared digit by digit,
@@ -17,14 +17,13 @@
 #include "core/slice.h"
 
 #define EXPONENT_MAX (INT64_C(1) << 60)
-/* Digits that can decide how a decimal rounds to a double are at most 767; one more says whether
- * anything follows. */
+/* At most 767 digits decide how a decimal rounds to a double; one more shows a non-zero rest. */
 #define DOUBLE_DIGITS_MAX 800
 #define DOUBLE_EXPONENT_MAX 100000
 
 /* sign 0.DIGITS * 10^(point + exponent), where DIGITS begins and ends with another digit than 0. */
 struct decimal {
-    const uint8_t *digits; /* there may be a point between them */
+    const uint8_t *digits; /* may contain the point */
     const uint8_t *digits_end;
     size_t count; /* of digits; 0: the number is 0 */
     int64_t point;
@@ -33,7 +32,7 @@ struct decimal {
     bool minus;
 };
 
-/* Takes the part after the 'e'. */
+/* Reads the part after the 'e'. */
 static void take_exponent(struct decimal *decimal, const uint8_t *at, const uint8_t *end)
 {
     decimal->exponent_minus = at < end && *at == '-';
@@ -54,7 +53,7 @@ static struct decimal take_apart(factum_slice raw)
     decimal.minus = at < end && *at == '-';
     at += decimal.minus ? 1 : 0;
     bool fraction = false;
-    size_t zeros = 0; /* since the last other digit */
+    size_t zeros = 0; /* since the last non-zero digit */
     for (; at < end && (*at | 0x20) != 'e'; at++) {
         if (*at == '.') {
             fraction = true;
@@ -92,7 +91,7 @@ static bool is_whole(const struct decimal *decimal, int64_t power)
     return decimal->count == 0 || power >= (int64_t)decimal->count;
 }
 
-/* Without its sign. */
+/* The absolute value. */
 static factum_status take_whole(const struct decimal *decimal, uint64_t *number)
 {
     int64_t power = power_of(decimal);
@@ -164,7 +163,7 @@ static void write_plain(const struct decimal *decimal, char *to, size_t size)
         }
         left--;
         if (power - left > DOUBLE_DIGITS_MAX) {
-            to[used++] = '1'; /* for the rest, which is not 0 */
+            to[used++] = '1'; /* stands for the rest, which is not 0 */
             break;
         }
         to[used++] = (char)*at;
@@ -191,7 +190,7 @@ factum_status fct_json_number_double(factum_slice raw, double *number)
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-/* The difference of two exponents, exact up to 2^40 and beyond only of the right sign. */
+/* The difference of two exponents: exact up to 2^40; beyond that only its sign is right. */
 static int64_t exponent_difference(const struct decimal *a, const struct decimal *b)
 {
     const int64_t enough = INT64_C(1) << 40;
@@ -211,7 +210,7 @@ static int64_t exponent_difference(const struct decimal *a, const struct decimal
     return difference;
 }
 
-/* Of the digits after the point, as if both were followed by zeros. */
+/* Compares the digits after the point, as if both were followed by zeros. */
 static int compare_digits(const struct decimal *a, const struct decimal *b)
 {
     const uint8_t *at_a = a->digits;

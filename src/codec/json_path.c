@@ -79,7 +79,7 @@ static factum_status compile_name(struct compiler *c, struct fct_path_step *step
         c->at++;
     }
     step->len = (uint16_t)(c->at - start);
-    /* Names are shorter than the text, which is not longer than |names|. */
+    /* A name is shorter than the text, and the text not longer than |names|. */
     FCT_ASSERT(step->len <= sizeof c->path->names - c->names_used);
     memcpy(c->path->names + c->names_used, c->text.ptr + start, step->len);
     c->names_used += step->len;
@@ -199,8 +199,8 @@ static uint32_t take_step(struct fct_path_walk *walk, uint32_t number, uint32_t 
     return walk->items[number];
 }
 
-/* The number of the innermost "[]" before |number| that has another item, moved to it; or the
- * count of steps if there is none. */
+/* Moves the innermost "[]" before |number| that has another item to that item, and returns its
+ * number; the count of steps if none has. */
 static uint32_t move_back(struct fct_path_walk *walk, uint32_t number)
 {
     while (number-- > 0) {
@@ -238,7 +238,7 @@ uint32_t fct_path_next(struct fct_path_walk *walk)
         value = take_step(walk, number, value);
         number++;
         if (value == FACTUM_JSON_NONE) {
-            /* The step itself has found nothing: those before it may have more. */
+            /* This step has no match; those before it may have another item. */
             number = move_back(walk, number - 1);
             value = number == UINT32_MAX ? FACTUM_JSON_NONE : walk->items[number++];
         }

@@ -6,9 +6,9 @@
  *     name  = a letter or '_' or '$', then letters, digits, '_', '$', '-'; or a JSON text: ."a b"
  *     index = 0 to 4294967294, without leading zeros
  *
- * "." alone is the whole value. "[]" goes to each item in turn: a path with one gives any number of
- * values, others one at most. A step that finds nothing (no such member, too short, no array) gives
- * nothing.
+ * "." alone is the whole value. "[]" visits each item in turn: a path with "[]" yields any number
+ * of values, other paths at most one. A step without a match (no member of that name, an array that
+ * is too short, not an array) yields nothing.
  */
 #ifndef FCT_CODEC_JSON_PATH_H
 #define FCT_CODEC_JSON_PATH_H
@@ -35,12 +35,12 @@ struct fct_path_step {
 
 struct fct_path {
     uint32_t count;
-    bool fans_out; /* has a "[]" */
+    bool fans_out; /* contains "[]" */
     struct fct_path_step steps[FCT_PATH_STEPS_MAX];
     char names[FCT_PATH_TEXT_MAX]; /* unescaped */
 };
 
-/* Where a walk is. Begin one with fct_path_begin. */
+/* A walk over the values of a path; starts with fct_path_begin. */
 struct fct_path_walk {
     const struct fct_path *path;
     const factum_json *json;
@@ -51,18 +51,18 @@ struct fct_path_walk {
     uint32_t items[FCT_PATH_STEPS_MAX];
 };
 
-/* Compiles |text|. INVALID: "path .a..b: a name is missing at byte 3". TOO_BIG: over
- * FCT_PATH_TEXT_MAX bytes or FCT_PATH_STEPS_MAX steps. */
+/* Compiles |text|. Errors: INVALID ("path .a..b: a name is missing at byte 3"), TOO_BIG (more than
+ * FCT_PATH_TEXT_MAX bytes or FCT_PATH_STEPS_MAX steps). */
 FCT_MUST_USE factum_status fct_path_compile(factum_slice text, struct fct_path *path,
                                             factum_error *err);
-/* Lets |path| go on with the steps of |more|. False: it would be too long, and is as before. */
+/* Appends the steps of |more| to |path|. False: it would become too long, and is unchanged. */
 bool fct_path_add(struct fct_path *path, const struct fct_path *more);
-/* The first value that |path| gives from |value| on, or FACTUM_JSON_NONE. */
+/* The first value that |path| yields from |value| on, or FACTUM_JSON_NONE. */
 uint32_t fct_path_find(const struct fct_path *path, const factum_json *json, uint32_t value);
-/* Begins a walk over all values; |path| and |json| must last. */
+/* Starts a walk over all values; |path| and |json| must outlast it. */
 void fct_path_begin(struct fct_path_walk *walk, const struct fct_path *path,
                     const factum_json *json, uint32_t value);
-/* The next value in the order of the text, or FACTUM_JSON_NONE at the end, then always. */
+/* The next value in the order of the text; at the end, and from then on, FACTUM_JSON_NONE. */
 uint32_t fct_path_next(struct fct_path_walk *walk);
 
 #endif

@@ -1,7 +1,7 @@
-/* json_scan.c - see json_scan.h. Layer: codec.
+/* json_scan.c - the one pass over JSON text: see json_scan.h. Layer: codec.
  *
- * Each step takes the place where it begins and returns the place after what it has checked, or
- * NULL after it has noted what is wrong and where. Texts are read 8 bytes at a time. Only bytes of
+ * Each step gets the place where it starts and returns the place after what it has checked, or NULL
+ * after it has noted what is wrong and where. Strings are read 8 bytes at a time. Only bytes of
  * 0x80 and above are checked as UTF-8.
  *
  * Invariants:
@@ -60,7 +60,7 @@ static FCT_COLD const uint8_t *want(struct scan *scan, const uint8_t *at, const 
     return NULL;
 }
 
-/* Gives away the items or members on the tape, so that there is room again. */
+/* Passes the items or members on the tape to |take|, so that the tape has room again. */
 static FCT_COLD bool make_room(struct scan *scan)
 {
     if (scan->asked->take == NULL || scan->count < 2) {
@@ -94,7 +94,7 @@ static bool is_word_character(uint8_t c)
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
 }
 
-/* Something else stands at |at| than what should. */
+/* The bytes at |at| are not what should be there. */
 static void say_unexpected(const struct scan *scan, struct fct_json_fault *fault)
 {
     const uint8_t *at = scan->at;
@@ -143,7 +143,7 @@ static void say_fault(const struct scan *scan, unsigned depth_said, struct fct_j
 
 /* ---- the tape -------------------------------------------------------------------------------- */
 
-/* False: no room. The numbers of nodes fit 31 bits, since each node takes 2 bytes of text. */
+/* False: no room. Node numbers fit into 31 bits, because each node takes 2 bytes of text. */
 static inline bool put_node(struct scan *scan, const uint8_t *at, size_t len, factum_json_kind kind,
                             unsigned flags)
 {
@@ -210,7 +210,7 @@ static FCT_COLD const uint8_t *refuse_control(struct scan *scan, const uint8_t *
     }
 }
 
-/* At a byte of 0x80 or above: the run of such bytes. No character ends after the run. */
+/* At a byte of 0x80 or above: checks the run of such bytes. No character extends past the run. */
 static const uint8_t *scan_characters(struct scan *scan, const uint8_t *at)
 {
     const uint8_t *begin = at;
@@ -221,8 +221,8 @@ static const uint8_t *scan_characters(struct scan *scan, const uint8_t *at)
     return begin + valid == at ? at : wrong(scan, begin + valid, "invalid UTF-8 in a string");
 }
 
-/* A high bit for the first byte of the 8 that is a quote, a backslash, below 0x20 or above 0x7f;
- * bits of later bytes may be wrong, of earlier ones they are not. */
+/* The high bit of the first byte that is a quote, a backslash, below 0x20 or above 0x7f is set.
+ * Bits of later bytes may be wrong; those of earlier bytes are 0. */
 static inline uint64_t special_bytes(uint64_t word)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -285,7 +285,7 @@ static const uint8_t *put_text(struct scan *scan, const uint8_t *at, unsigned fl
 
 /* ---- numbers and words ----------------------------------------------------------------------- */
 
-/* NULL: there is none. */
+/* NULL: no digit is there. */
 static inline const uint8_t *scan_digits(struct scan *scan, const uint8_t *at)
 {
     const uint8_t *begin = at;
@@ -388,7 +388,7 @@ static const uint8_t *close_nest(struct scan *scan, const uint8_t *at)
     return at;
 }
 
-/* At the opening bracket. *inside: there is something in it, and its first value comes next. */
+/* At the opening bracket. *inside: the container is not empty; its first value comes next. */
 static const uint8_t *open_nest(struct scan *scan, const uint8_t *at, bool *inside)
 {
     bool object = *at == '{';
@@ -398,7 +398,7 @@ static const uint8_t *open_nest(struct scan *scan, const uint8_t *at, bool *insi
     if (!put_node(scan, at, 0, object ? FACTUM_JSON_OBJECT : FACTUM_JSON_ARRAY, 0)) {
         return no_room(scan);
     }
-    /* Known only now: room may have been made for it. Without a tape nobody asks. */
+    /* Known only now, because making room may have moved it. Without a tape it is not used. */
     uint32_t node = scan->count > 0 ? scan->count - 1 : 0;
     scan->open[scan->depth++] = node * 2 | (object ? OPEN_OBJECT : 0);
     at = skip_space(scan, at + 1);
@@ -409,7 +409,7 @@ static const uint8_t *open_nest(struct scan *scan, const uint8_t *at, bool *insi
     return object ? put_name(scan, at) : at;
 }
 
-/* After a value: closes what ends here, or goes on to the place of the next value. */
+/* After a value: closes the containers that end here, or moves to the next value. */
 static inline const uint8_t *after_value(struct scan *scan, const uint8_t *at)
 {
     while (scan->depth > 0) {
@@ -429,7 +429,7 @@ static inline const uint8_t *after_value(struct scan *scan, const uint8_t *at)
     return at;
 }
 
-/* Whatever begins at |at|. */
+/* The value that starts at |at|. */
 static inline const uint8_t *put_value(struct scan *scan, const uint8_t *at, bool *inside)
 {
     switch (*at) {
@@ -448,7 +448,7 @@ static inline const uint8_t *put_value(struct scan *scan, const uint8_t *at, boo
     }
 }
 
-/* One value, with everything in it. */
+/* One value, with all values inside it. */
 static const uint8_t *scan_value(struct scan *scan, const uint8_t *at)
 {
     do {
@@ -469,7 +469,7 @@ factum_status fct_json_scan(struct fct_json_scan *asked, struct fct_json_fault *
 {
     static const uint8_t nothing[1];
     const uint8_t *start = asked->text.len == 0 ? nothing : asked->text.ptr;
-    struct scan scan; /* open[] is left as it is */
+    struct scan scan; /* open[] stays uninitialised */
     memset(&scan, 0, offsetof(struct scan, open));
     scan.start = start;
     scan.end = start + asked->text.len;

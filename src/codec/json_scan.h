@@ -1,5 +1,5 @@
-/* json_scan.h - the one pass over JSON text: checks it, and writes its tape if there is room for
- * one. Layer: codec. Pure: no allocation, no recursion. */
+/* json_scan.h - the one pass over JSON text: checks it and, if nodes are given, writes its tape.
+ * Layer: codec. Pure: no allocation, no recursion. */
 #ifndef FCT_CODEC_JSON_SCAN_H
 #define FCT_CODEC_JSON_SCAN_H
 
@@ -8,25 +8,26 @@
 #include "codec/json.h"
 #include "core/compiler.h"
 
-/* What is asked for and, after |count|, the answer. */
+/* The request and, from |count| on, the result. */
 struct fct_json_scan {
     factum_slice text;
     unsigned depth_max;      /* FACTUM_JSON_DEPTH_LIMIT at most */
-    unsigned depth_said;     /* in the fault: a line's own object does not count */
-    bool duplicates;         /* members of one name may stand twice; without a tape nobody looks */
-    factum_json_node *nodes; /* NULL: only check */
+    unsigned depth_said;     /* the limit that the fault names: without the object of a line */
+    bool duplicates;         /* an object may have a member twice; not checked without a tape */
+    factum_json_node *nodes; /* NULL: the text is only checked */
     size_t capacity;
     unsigned levels; /* containers that are this deep have no inside on the tape; 0: all have */
-    /* Not NULL, with |levels| 1: a tape of any length in few nodes. Each time they are full, and at
-     * the end, |take| gets the root and the items or members that were not taken yet. |capacity| is
-     * odd and 3 at least, so that no member is torn. A fault may come after some of them. */
+    /* Not NULL, with |levels| 1: a tape of any length in few nodes. Each time the nodes are full,
+     * and at the end, |take| gets the root and the items or members that it did not get yet.
+     * |capacity| is odd and at least 3: a name and its value stay together. A fault may follow. */
     void (*take)(void *data, const factum_json *part);
     void *data;
     uint32_t count;     /* of nodes; 0 without a tape */
     factum_slice value; /* the text without the white space around it */
 };
 
-/* INVALID fills |fault|. TOO_BIG: the nodes are too few, or a text with a tape has 4 GiB. */
+/* Errors: INVALID (|fault| gets the reason), TOO_BIG (too few nodes, or 4 GiB of text with a
+ * tape). */
 FCT_MUST_USE factum_status fct_json_scan(struct fct_json_scan *scan, struct fct_json_fault *fault);
 
 /* The earliest name of |object| that means the same as a name before it; FACTUM_JSON_NONE: all

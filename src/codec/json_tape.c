@@ -73,7 +73,7 @@ factum_status factum_json_parse(factum_slice text, const factum_json_options *op
     return FACTUM_OK;
 }
 
-/* ---- what is inside -------------------------------------------------------------------------- */
+/* ---- items and members ----------------------------------------------------------------------- */
 
 uint32_t factum_json_count(const factum_json *json, uint32_t container)
 {
@@ -156,7 +156,7 @@ static void pointer_put_name(struct pointer *pointer, factum_slice inside)
     }
 }
 
-/* The item or name of |container| that is |value| or has it inside, and its number. */
+/* The item or name of |container| that is |value| or contains it, and its number. */
 static uint32_t child_with(const factum_json *json, uint32_t container, uint32_t value,
                            uint32_t *number)
 {
@@ -182,7 +182,7 @@ factum_status factum_json_pointer(const factum_json *json, uint32_t value, char 
         uint32_t child = child_with(json, at, value, &number);
         if (json->nodes[at].kind == FACTUM_JSON_OBJECT) {
             pointer_put_name(&pointer, factum_json_inside(json, child));
-            at = child + 1; /* also of the name itself */
+            at = child + 1; /* the value of a member, also if |value| is its name */
         } else {
             char text[16];
             (void)snprintf(text, sizeof text, "/%" PRIu32, number);

@@ -1,4 +1,4 @@
-/* json_text.c - see json_text.h. Layer: codec. */
+/* json_text.c - unescaping and comparing strings: see json_text.h. Layer: codec. */
 #include "codec/json_text.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static uint32_t hex4(const uint8_t *at)
 /* One character of an escape. */
 struct character {
     uint32_t code;
-    unsigned read; /* bytes of the escape; 0: it is none */
+    unsigned read; /* bytes of the escape; 0: not an escape */
 };
 
 static bool is_high(uint32_t code)
@@ -153,7 +153,7 @@ int fct_json_meaning_next(struct fct_json_meaning *meaning)
     return bytes[0];
 }
 
-/* How much both have in common before the first backslash in either. */
+/* The length of the common prefix, up to the first backslash in either. */
 static size_t common_prefix(factum_slice a, factum_slice b)
 {
     size_t len = a.len < b.len ? a.len : b.len;

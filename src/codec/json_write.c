@@ -1,10 +1,10 @@
-/* json_write.c - see factum/json_write.h. Layer: codec. Pure; only an arena allocates, without
- * recursion.
+/* json_write.c - see factum/json_write.h. Layer: codec. Pure, without recursion; only an arena
+ * allocates.
  *
  * Invariants:
- * 1. used <= size; with the caller's buffer alone, total > size exactly if something found no room.
- * 2. After the first failure nothing is printed any more; only |total| grows on, where the failure
- *    is that the buffer is too small.
+ * 1. used <= size. With only the caller's buffer, total > size exactly if the output did not fit.
+ * 2. After the first failure nothing more is printed; if the failure is that the buffer is too
+ *    small, |total| still grows.
  */
 #include <factum/json_write.h>
 
@@ -40,7 +40,7 @@ static void give_up(factum_json_writer *to, factum_status status, const char *pr
     }
 }
 
-/* Gives what is in the buffer to |write|. */
+/* Passes the contents of the buffer to |write|. */
 static bool flush(factum_json_writer *to)
 {
     factum_status status = to->write(to->data, fct_slice(to->buffer, to->used));
@@ -203,7 +203,7 @@ static void put_escape(factum_json_writer *to, uint8_t c)
     put(to, six, sizeof six);
 }
 
-/* Is some of the 8 bytes no printable ASCII, a quote or a backslash? */
+/* Is one of the 8 bytes not printable ASCII, or a quote or a backslash? */
 static bool has_special(uint64_t eight)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -211,11 +211,11 @@ static bool has_special(uint64_t eight)
     uint64_t quotes = eight ^ ones * '"';
     uint64_t slashes = eight ^ ones * '\\';
     uint64_t small =
-        eight - ones * 0x20; /* borrows show only where a byte is small or above 0x7f */
+        eight - ones * 0x20; /* a borrow shows only at a byte that is small or above 0x7f */
     return ((eight | small | (quotes - ones) | (slashes - ones)) & tops) != 0;
 }
 
-/* The bytes of |text|, 1 to 7 of them: some twice, and nothing else but printable ones. */
+/* The 1 to 7 bytes of |text|, padded with printable ones: some are there twice. */
 static uint64_t few_bytes(factum_slice text)
 {
     uint32_t first;
@@ -229,7 +229,7 @@ static uint64_t few_bytes(factum_slice text)
     return (uint64_t)last << 32 | first;
 }
 
-/* How many bytes at the beginning of |text| are printed as they are, without a closer look. */
+/* How many bytes at the start of |text| need no escape; a quick lower bound. */
 static size_t plain_prefix(factum_slice text)
 {
     size_t at = 0;
@@ -245,7 +245,7 @@ static size_t plain_prefix(factum_slice text)
         at += sizeof eight;
     }
     if (at < text.len && at >= sizeof eight && at + sizeof eight > text.len) {
-        memcpy(&eight, text.ptr + text.len - sizeof eight, sizeof eight); /* some of it again */
+        memcpy(&eight, text.ptr + text.len - sizeof eight, sizeof eight); /* some bytes again */
         if (!has_special(eight)) {
             return text.len;
         }

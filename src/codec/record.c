@@ -1,7 +1,7 @@
-/* record.c - see record.h for the format. Layer: codec.
+/* record.c - encoding and decoding of records; record.h has the format. Layer: codec.
  *
  * Invariants:
- *  1. Nothing is read that was not compared with the bytes there are.
+ *  1. A size from the bytes is compared with the bytes that exist before it is used.
  *  2. encode writes every byte of the record, padding included; decode accepts what encode writes,
  *     and unknown items in extra.
  */
@@ -63,7 +63,7 @@ static size_t extra_size(const struct fct_record *record, const factum_slice *ta
         size_t len = record->content_type.len;
         size += item_size(len <= UINT16_MAX ? len : UINT16_MAX);
     }
-    return size; /* over UINT16_MAX if any part is too long */
+    return size; /* above UINT16_MAX if a part is too long */
 }
 
 size_t fct_record_size(const struct fct_record *record, const factum_slice *tags, size_t tag_count)
@@ -150,7 +150,7 @@ uint32_t fct_record_peek_size(const uint8_t *from, size_t len)
     return size;
 }
 
-/* Reads one item at *offset; false at the end or if the bytes make no item. */
+/* Reads the item at *offset. False at the end, or if the bytes are not an item. */
 static bool next_item(factum_slice extra, size_t *offset, uint8_t *kind, factum_slice *bytes)
 {
     if (*offset + 2 > extra.len) {

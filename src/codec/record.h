@@ -31,12 +31,11 @@
 #define FCT_RECORD_TRAILER_SIZE 4u
 #define FCT_RECORD_ALIGN 8u
 #define FCT_RECORD_SIZE_MAX (64u << 20)
-#define FCT_RECORD_TAGS_MAX 64u
 
 enum fct_record_kind {
     FCT_RECORD_EVENT = 1,
-    /* Stands before the events of a commit that has an idempotency key: data = the key (1 to 1024
-     * bytes), id = 128-bit content hash, revision = number of events. */
+    /* Before the events of a commit that has an idempotency key: data = the key (1 to 1024 bytes),
+     * id = 128-bit content hash, revision = number of events. */
     FCT_RECORD_COMMIT = 2,
 };
 
@@ -44,10 +43,7 @@ enum fct_record_flags {
     FCT_RECORD_JSON = 1,     /* content type is application/json */
     FCT_RECORD_FIRST = 2,    /* first event of its commit */
     FCT_RECORD_LAST = 4,     /* last event of its commit */
-    FCT_RECORD_HAS_TIME = 8, /* extra holds a time */
-    FCT_RECORD_METADATA_JSON = 16,
-    /* The first event in a stream after its soft deletion: reads of the stream start here. */
-    FCT_RECORD_RECREATES = 32,
+    FCT_RECORD_HAS_TIME = 8, /* extra contains a time */
 };
 
 /* A record as values. Slices borrow: on decoding, from the bytes decoded. */
@@ -55,41 +51,41 @@ struct fct_record {
     uint64_t position;
     uint64_t revision;
     int64_t created;
-    int64_t time; /* equals created if there is none */
+    int64_t time; /* equals |created| without HAS_TIME */
     factum_uuid id;
     factum_slice stream;
     factum_slice type;
     factum_slice metadata;
     factum_slice data;
-    factum_slice content_type; /* empty: application/json if JSON, else application/octet-stream */
+    factum_slice content_type; /* empty: application/json, or without JSON octet-stream */
     factum_slice extra;        /* decoded: the raw items, for fct_record_tag_next */
     uint32_t size;             /* decoded: of the whole record */
     uint8_t flags;
     uint8_t kind;
 };
 
-/* The state that a record's CRC starts from. */
+/* The state in which the CRC of a record starts. */
 uint32_t fct_record_seed(uint64_t salt, uint64_t position);
 
-/* The bytes that |record| with |tags| takes, 0 if a part is over its limit (stream and type 65,535;
- * whole FCT_RECORD_SIZE_MAX). record->extra is not used. */
+/* The size of |record| with |tags| in bytes; 0 if a part exceeds its limit (stream and type 65,535;
+ * the record FCT_RECORD_SIZE_MAX). record->extra is not used. */
 size_t fct_record_size(const struct fct_record *record, const factum_slice *tags, size_t tag_count);
 
-/* Encodes into |to|, which has room for |size| = fct_record_size() bytes. record->position is the
- * place that it will have. */
+/* Encodes into |to|, which has room for |size| = fct_record_size() bytes. record->position is its
+ * position in the log, which the CRC covers. */
 void fct_record_encode(uint8_t *to, size_t size, const struct fct_record *record,
                        const factum_slice *tags, size_t tag_count, uint64_t salt);
 
-/* The size at |from| if it is a believable one that fits in |len|, else 0. Reads 4 bytes. */
+/* The size stored at |from|; 0 if it is not a possible one or exceeds |len|. Reads 4 bytes. */
 uint32_t fct_record_peek_size(const uint8_t *from, size_t len);
 
-/* Takes apart the bytes at |from| and, if |verify|, checks the CRC. CORRUPT on anything that does
- * not hold; then |record| is undefined. Slices last as long as the bytes. No error text: callers
- * know the place. */
+/* Decodes the record at |from| and, if |verify|, checks its CRC. The slices of |record| borrow from
+ * the bytes. Errors: CORRUPT (anything is not valid; |record| is undefined then). There is no error
+ * text, because the caller knows the place. */
 factum_status fct_record_decode(const uint8_t *from, size_t len, uint64_t position, uint64_t salt,
                                 bool verify, struct fct_record *record);
 
-/* Steps through the tags: *offset starts at 0. False at the end. */
+/* The next tag; *offset is 0 at the start. False at the end. */
 bool fct_record_tag_next(const struct fct_record *record, size_t *offset, factum_slice *tag);
 
 #endif

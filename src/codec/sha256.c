@@ -1,11 +1,11 @@
-/* sha256.c - see sha256.h. Layer: codec. */
+/* sha256.c - SHA-256 by libcrypto: see sha256.h. Layer: codec. */
 #include "codec/sha256.h"
 
 #include <openssl/evp.h>
 
 #include "core/error.h"
 
-/* libcrypto allocates where it likes, and fails for no other reason with what it is given here. */
+/* libcrypto may allocate in any call; with the arguments used here it fails for no other reason. */
 static factum_status sha256_fail(factum_error *err)
 {
     return fct_fail(err, FACTUM_NO_MEMORY, "SHA-256: out of memory");

@@ -13,11 +13,11 @@ struct fct_sha256 {
     bool failed;
 };
 
-/* NO_MEMORY; then there is nothing to finish, but it does no harm. */
+/* Errors: NO_MEMORY; finish is then not needed, but allowed. */
 FCT_MUST_USE factum_status fct_sha256_init(struct fct_sha256 *sha, factum_error *err);
 /* A failure is reported by finish. */
 void fct_sha256_add(struct fct_sha256 *sha, const void *bytes, size_t len);
-/* Frees, whatever is returned. NO_MEMORY: libcrypto had none; |text| is then "". */
+/* Frees |sha| in any case. Errors: NO_MEMORY (of libcrypto; |text| is "" then). */
 FCT_MUST_USE factum_status fct_sha256_finish(struct fct_sha256 *sha,
                                              char text[FCT_SHA256_TEXT_SIZE], factum_error *err);
 

@@ -1,7 +1,7 @@
 /* typed.c - see factum/typed.h. Layer: codec. Knows nothing of schemas or generated types.
  *
- * Members mostly stand in the order of the type, so the name after the last one that was found is
- * tried first; the others follow by length and bytes.
+ * Members are mostly in the order of the type, so the name after the one that was found last is
+ * tried first; the others are compared by length and bytes.
  */
 #include <factum/typed.h>
 
@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define POINTER_SIZE 160 /* what a message shows of one; a longer one is cut */
+#define POINTER_SIZE 160 /* bytes of a pointer in a message; a longer one is truncated */
 
 factum_typed_reader factum_typed_reader_of(const factum_json *json, factum_arena *arena,
                                            factum_error *err)
@@ -25,7 +25,7 @@ factum_status factum_typed_finish(const factum_typed_reader *in)
     return in->status;
 }
 
-/* The pointer of |value| in |text|; one that is too long ends in "...". */
+/* Writes the pointer of |value| to |text|; one that is too long ends in "...". */
 static void pointer_of(const factum_typed_reader *in, uint32_t value, char text[POINTER_SIZE])
 {
     if (factum_json_pointer(in->json, value, text, POINTER_SIZE) == FACTUM_TOO_BIG) {
@@ -119,7 +119,7 @@ int factum_typed_find(factum_slice text, const factum_typed_name *names, uint32_
     return -1;
 }
 
-/* The same for a text or name of a tape. */
+/* The same for a string or name of a tape. */
 static int find_text(const factum_json *json, uint32_t text, const factum_typed_name *names,
                      uint32_t count)
 {
@@ -203,7 +203,7 @@ void *factum_typed_others(factum_typed_object *object, size_t size, size_t *coun
     return room;
 }
 
-/* The meaning of a text or name. */
+/* The meaning of a string or name. */
 static void meaning_of(factum_typed_reader *in, uint32_t value, factum_slice *text)
 {
     factum_slice inside = factum_json_inside(in->json, value);

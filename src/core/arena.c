@@ -2,7 +2,7 @@
  *
  * Invariants:
  * 1. |size| is the sum of the sizes of the blocks, and at most |size_max|.
- * 2. [at, at + left) lies in the newest block, and both are multiples of FACTUM_ARENA_ALIGN.
+ * 2. [at, at + left) is in the newest block; |at| and |left| are multiples of FACTUM_ARENA_ALIGN.
  */
 #include "core/arena.h"
 
@@ -88,7 +88,7 @@ void factum_arena_reset(factum_arena *arena)
     use_block(arena, newest);
 }
 
-/* The size of a block that a piece of |size| bytes fits into; 0: over the maximum. */
+/* The size of a block into which a piece of |size| bytes fits; 0: it would exceed the maximum. */
 static size_t block_size(const factum_arena *arena, size_t size)
 {
     size_t room = (arena->size_max - arena->size) & ~(size_t)(FACTUM_ARENA_ALIGN - 1);
@@ -161,7 +161,7 @@ void factum_arena_fail(factum_arena *arena, factum_status status, const char *fo
 void *factum_arena_alloc(factum_arena *arena, size_t size)
 {
     if (arena == NULL || size == 0 || arena->status != FACTUM_OK) {
-        return NULL; /* one that was refused is not followed by one that fits by chance */
+        return NULL; /* after a failure no smaller piece succeeds either */
     }
     void *piece = factum_arena_take(arena, size);
     if (piece != NULL) {

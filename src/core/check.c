@@ -1,4 +1,4 @@
-/* check.c - the end of a program that has contradicted itself. Layer: core. See check.h. */
+/* check.c - ends the program when an assertion fails. Layer: core. See check.h. */
 #include "core/check.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* check.h - assertions about our own mistakes; always on. Layer: core.
  *
  * Never assert on what came from a caller, a disk or a peer: that is an error to return.
- * A failed assertion prints the place and aborts.
+ * A failed assertion prints the condition and its place, and aborts.
  */
 #ifndef FCT_CORE_CHECK_H
 #define FCT_CORE_CHECK_H

@@ -1,4 +1,4 @@
-/* compiler.h - the only place for what is not standard C. Layer: core. */
+/* compiler.h - the only file that uses extensions of the C language. Layer: core. */
 #ifndef FCT_CORE_COMPILER_H
 #define FCT_CORE_COMPILER_H
 
@@ -18,8 +18,7 @@
 #define FCT_MUST_USE __attribute__((warn_unused_result))
 #define FCT_NORETURN __attribute__((noreturn))
 #define FCT_COLD __attribute__((cold))
-#define FCT_ALIGNED(n) __attribute__((aligned(n)))
-/* The struct of |type| that |pointer| to its |member| lies in. */
+/* The struct of |type| whose |member| is at |pointer|. */
 #define FCT_CONTAINER_OF(pointer, type, member)                                                    \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

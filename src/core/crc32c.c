@@ -1,9 +1,9 @@
 /* crc32c.c - CRC-32C, by the processor's instruction or by tables. Layer: core. See crc32c.h.
  *
- * The instruction has a latency of three cycles and a throughput of one, so long input is cut into
- * three blocks of BLOCK bytes whose CRCs are computed side by side. They are joined by appending
- * zeros to a CRC: a linear map, so four tables of 256 entries (one for each byte of the CRC) do it
- * for each distance.
+ * The instruction has a latency of three cycles and a throughput of one, so long input is divided
+ * into three blocks of BLOCK bytes whose CRCs are computed side by side. They are joined by
+ * appending zeros to a CRC. That is a linear map: for each distance, four tables of 256 entries
+ * (one for each byte of the CRC) compute it.
  */
 #include "core/crc32c.h"
 

@@ -1,7 +1,7 @@
 /* crc32c.h - CRC-32C (Castagnoli, RFC 3720 appendix B.4). Layer: core.
  *
- * Uses SSE 4.2 where the processor has it (three interleaved chains for long input, joined by
- * carry-less shift tables), else tables. Both give the same values.
+ * Uses the instruction of SSE 4.2 where the processor has it, and tables otherwise. Both give the
+ * same values.
  */
 #ifndef FCT_CORE_CRC32C_H
 #define FCT_CORE_CRC32C_H
@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The CRC of |len| bytes after bytes whose CRC is |crc|; 0 to begin. With the usual inversion at
- * both ends: fct_crc32c(0, "123456789", 9) == 0xe3069283. */
+/* Continues |crc|, the CRC of the bytes before (0 at the start), by |len| bytes. Values are
+ * inverted as usual: fct_crc32c(0, "123456789", 9) == 0xe3069283. Any thread. */
 uint32_t fct_crc32c(uint32_t crc, const void *bytes, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
-/* error.h - how a failure is reported: one call that fills the caller's record and returns.
- * Layer: core. |err| may be NULL everywhere. */
+/* error.h - how a failure is reported: one call that fills the caller's record and returns the
+ * status. Layer: core. |err| may be NULL everywhere here. */
 #ifndef FCT_CORE_ERROR_H
 #define FCT_CORE_ERROR_H
 
@@ -7,17 +7,17 @@
 
 #include "core/compiler.h"
 
-/* Arguments for "%.*s": the slice, or as much of a long one as leaves room for what is said of it.
- * Text from outside may hold control bytes: they are kept out of error records by fct_fail, which
- * replaces them by '?'. */
+/* Arguments for "%.*s": the slice, or the first FCT_FMT_SIZE_MAX bytes of a longer one, so that the
+ * rest of the message fits. Text from outside may contain control bytes: fct_fail replaces them by
+ * '?'. */
 #define FCT_FMT(slice) fct_fmt_size(slice), (const char *)(slice).ptr
-#define FCT_FMT_SIZE_MAX 96 /* two of them fit into a factum_error with what joins them */
+#define FCT_FMT_SIZE_MAX 96 /* bytes; two slices and the words between fit into a factum_error */
 
-/* Of text, cut between two characters; 0 for one at NULL. */
+/* The bytes of |slice| to print: up to FCT_FMT_SIZE_MAX, whole characters; 0 if its ptr is NULL. */
 int fct_fmt_size(factum_slice text);
 
-/* Names and data may come from outside: what a terminal would obey, and what would begin another
- * line, becomes '?'. Of a character of UTF-8 that was cut at the end, nothing stays. */
+/* Makes text from outside safe to print on one line: control characters and line ends become '?'.
+ * An incomplete UTF-8 character at the end is removed. */
 void fct_text_clean(char *text);
 
 /* Fills |err| (os_error 0) and returns |status|. */
@@ -30,9 +30,9 @@ FCT_COLD FCT_PRINTF(3, 4) factum_status
 FCT_COLD FCT_PRINTF(3, 4) factum_status
     fct_fail_os(factum_error *err, int os_error, const char *format, ...);
 
-/* Puts "<context>: " before the text already in |err|; cuts at the end, never before. Its status
- * becomes |status|, which is returned: a caller can give a failure another meaning. os_error stays.
- */
+/* Puts "<context>: " before the text of |err|, which is truncated at its end if need be. The status
+ * of |err| becomes |status|, which is returned, so a caller can give a failure another meaning.
+ * os_error stays. */
 FCT_COLD FCT_PRINTF(3, 4) factum_status
     fct_wrap(factum_error *err, factum_status status, const char *format, ...);
 

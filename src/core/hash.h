@@ -11,7 +11,7 @@ struct fct_hash128 {
 
 struct fct_hash128 fct_hash128(factum_slice bytes, uint64_t seed);
 uint64_t fct_hash64(factum_slice bytes, uint64_t seed);
-/* As fct_hash128 of all |parts| in one piece. */
+/* The hash of all |parts| as one piece. */
 struct fct_hash128 fct_hash128_parts(const factum_slice *parts, size_t count, uint64_t seed);
 
 static inline bool fct_hash128_equal(struct fct_hash128 a, struct fct_hash128 b)
@@ -19,7 +19,7 @@ static inline bool fct_hash128_equal(struct fct_hash128 a, struct fct_hash128 b)
     return a.low == b.low && a.high == b.high;
 }
 
-/* Order of runs: high, then low. Below 0, 0 or above 0. */
+/* Orders by high, then low (the order in a run of the index). Below 0, 0 or above 0. */
 static inline int fct_hash128_compare(struct fct_hash128 a, struct fct_hash128 b)
 {
     if (a.high != b.high) {

@@ -1,4 +1,4 @@
-/* log_sink.c - messages of the library. Layer: core. See log_sink.h. */
+/* log_sink.c - formats log messages of the library. Layer: core. See log_sink.h. */
 #include "core/log_sink.h"
 
 #include <stdarg.h>

@@ -6,7 +6,8 @@
 
 #include "core/compiler.h"
 
-/* Formats (at most 511 bytes, one line) and writes; silent if |sink| is NULL or has no write. */
+/* Formats a message (one line, at most 511 bytes) and passes it to |sink|. Does nothing if |sink|
+ * is NULL or has no write function. */
 FCT_PRINTF(4, 5)
 void fct_log_message(const factum_log_sink *sink, factum_log_level level, const char *id,
                      const char *format, ...);

@@ -1,4 +1,4 @@
-/* mem.c - the heap. Layer: core. The only file of the library that calls malloc and its kin. */
+/* mem.c - the heap. Layer: core. The only file of the library that calls realloc and free. */
 #include "core/mem.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* mem.h - the only door to the heap. Layer: core.
+/* mem.h - the only way to the heap. Layer: core.
  *
  * An allocator is a vtable, so that tests can count and fail allocations. Everything that is
  * allocated is freed through the allocator that it came from.
@@ -19,9 +19,9 @@ struct fct_mem {
 /* The C library's heap. Static, never NULL. */
 const struct fct_mem *fct_mem_heap(void);
 
-/* NULL if there is none. |size| > 0. Not cleared. */
+/* |size| > 0 bytes, not cleared; NULL without memory. */
 FCT_MUST_USE void *fct_mem_alloc(const struct fct_mem *mem, size_t size);
-/* |count| * |size| bytes of zero; NULL also if the product overflows. */
+/* |count| * |size| zero bytes; NULL without memory or if the product overflows. */
 FCT_MUST_USE void *fct_mem_zalloc(const struct fct_mem *mem, size_t count, size_t size);
 FCT_MUST_USE void *fct_mem_resize(const struct fct_mem *mem, void *block, size_t size);
 /* Accepts NULL. */

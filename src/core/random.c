@@ -12,7 +12,7 @@ uint64_t fct_random_next(struct fct_random *random)
 
 uint64_t fct_random_below(struct fct_random *random, uint64_t bound)
 {
-    uint64_t limit = UINT64_MAX - UINT64_MAX % bound; /* a whole number of bounds: no bias */
+    uint64_t limit = UINT64_MAX - UINT64_MAX % bound; /* a multiple of |bound|: no bias */
     uint64_t value = fct_random_next(random);
     while (value >= limit) {
         value = fct_random_next(random);

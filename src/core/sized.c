@@ -1,11 +1,11 @@
-/* sized.c - see sized.h. Layer: core. */
+/* sized.c - structs that grow: see sized.h. Layer: core. */
 #include "core/sized.h"
 
 #include <string.h>
 
 #include "core/error.h"
 
-/* No struct of this API comes near it: a bigger size was never set. */
+/* Larger than any struct of the API: a larger size is an uninitialised member. */
 #define SIZE_SANE_MAX 65536u
 
 static size_t size_of(const void *given)

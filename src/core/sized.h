@@ -11,21 +11,21 @@
 
 #include "core/compiler.h"
 
-/* The full version of *given in *full, which has |full_size| bytes: what the user's version does
- * not have is zero. INVALID, with |what| in the text ("append: the request"), if |given| is NULL,
+/* Copies *given to *full, which has |full_size| bytes; members that the user's version does not
+ * have are zero. Errors: INVALID, with |what| in the text ("append: the request"): |given| is NULL,
  * its size is not set, or it sets members that this library does not know. */
 FCT_MUST_USE factum_status fct_sized_read(void *full, size_t full_size, const void *given,
                                           const char *what, factum_error *err);
 
-/* As much of |given|, whose size was checked, as *full has room for; the rest of *full is zero. For
- * answers in which the user has set something too. */
+/* Copies as much of |given|, whose size was checked, as *full has room for; the rest of *full is
+ * zero. For answers that also have members that the user sets. */
 void fct_sized_copy(void *full, size_t full_size, const void *given);
 
-/* The answer *full for a user's struct *given: as much of it as given->size has room for; the size
- * stays, and what the library does not know becomes zero. */
+/* Copies the answer *full to the user's struct *given, as far as given->size goes. The size stays;
+ * members that the library does not know become zero. */
 void fct_sized_write(void *given, const void *full, size_t full_size);
 
-/* INVALID unless |given| is a struct with a size that can be written to. */
+/* Errors: INVALID (|given| is NULL, or its size is not set). */
 FCT_MUST_USE factum_status fct_sized_check(const void *given, const char *what, factum_error *err);
 
 #endif

@@ -18,7 +18,7 @@ factum_slice fct_slice_trim(factum_slice text, const char *spaces)
     return text;
 }
 
-/* Length of the well-formed sequence at |p| (Unicode 15, table 3-7), 0 if there is none. */
+/* Length of the well-formed sequence at |p| (Unicode 15, table 3-7); 0 if none starts there. */
 static size_t sequence_size(const uint8_t *p, size_t len)
 {
     if (p[0] < 0x80) {

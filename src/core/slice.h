@@ -1,4 +1,4 @@
-/* slice.h - borrowed bytes: comparison and cutting. Layer: core. */
+/* slice.h - borrowed bytes: comparing, searching, sub-slices, UTF-8. Layer: core. Pure. */
 #ifndef FCT_CORE_SLICE_H
 #define FCT_CORE_SLICE_H
 
@@ -22,7 +22,7 @@ static inline bool fct_slice_starts(factum_slice whole, factum_slice start)
            (start.len == 0 || memcmp(whole.ptr, start.ptr, start.len) == 0);
 }
 
-/* Does |part|, which is not empty, stand anywhere in |whole|? */
+/* Does |whole| contain |part|, which is not empty? */
 bool fct_slice_holds(factum_slice whole, factum_slice part);
 
 /* |from| <= |whole|.len */
@@ -31,7 +31,7 @@ static inline factum_slice fct_slice_from(factum_slice whole, size_t from)
     return fct_slice(whole.ptr + from, whole.len - from);
 }
 
-/* |text| without the bytes of |spaces|, a string, at its beginning and end. */
+/* |text| without those bytes at its start and end that are in the string |spaces|. */
 factum_slice fct_slice_trim(factum_slice text, const char *spaces);
 
 /* A string literal as a slice. */
@@ -39,7 +39,7 @@ factum_slice fct_slice_trim(factum_slice text, const char *spaces);
 
 /* Strict UTF-8: no surrogates, no overlong forms, nothing above U+10FFFF. */
 bool fct_utf8_valid(factum_slice text);
-/* The size of what is valid at the beginning: all of it, or up to the first bad sequence. */
+/* The number of bytes before the first sequence that is not valid; text.len if all are valid. */
 size_t fct_utf8_prefix(factum_slice text);
 
 #endif

@@ -45,7 +45,7 @@ bool factum_status_is_fatal(factum_status status)
     return status == FACTUM_FAILED || status == FACTUM_UNKNOWN_OUTCOME;
 }
 
-/* How many bytes a character of UTF-8 has that begins with |byte|. */
+/* The length of the UTF-8 character that starts with |byte|. */
 static size_t character_size(uint8_t byte)
 {
     return byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
@@ -62,7 +62,7 @@ void fct_text_clean(char *text)
     for (size_t back = 1; back <= 3 && back <= len; back++) {
         uint8_t byte = (uint8_t)text[len - back];
         if ((byte & 0xc0) == 0x80) {
-            continue; /* not where the last character begins */
+            continue; /* a continuation byte: the last character starts before it */
         }
         if (character_size(byte) > back) {
             text[len - back] = '\0';
@@ -78,7 +78,7 @@ int fct_fmt_size(factum_slice text)
     }
     size_t size = text.len < FCT_FMT_SIZE_MAX ? text.len : FCT_FMT_SIZE_MAX;
     while (size > 0 && size < text.len && (text.ptr[size] & 0xc0) == 0x80) {
-        size--; /* inside a character of UTF-8 */
+        size--; /* back to the start of a UTF-8 character */
     }
     return (int)size;
 }

@@ -154,7 +154,7 @@ static bool take_date(struct scan *scan, int64_t *days)
     return true;
 }
 
-/* *leap: the text names second 60, and *second_of_day is the one before it. */
+/* *leap: the text has second 60; *second_of_day is then that of second 59. */
 static bool take_time(struct scan *scan, int64_t *second_of_day, int64_t *ns, int64_t *offset,
                       bool *leap)
 {
@@ -207,7 +207,7 @@ factum_status factum_time_parse(factum_slice text, int64_t *time)
     ns = leap ? NS_PER_SECOND - 1 : ns; /* the last moment of the minute */
     int64_t result;
     if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &result)) {
-        /* The first second of the range begins below INT64_MIN. */
+        /* The first second of the range starts below INT64_MIN: multiply the second after it. */
         if (seconds >= 0 || __builtin_mul_overflow(seconds + 1, NS_PER_SECOND, &result) ||
             __builtin_add_overflow(result, ns - NS_PER_SECOND, &result)) {
             return FACTUM_INVALID;

@@ -1,4 +1,4 @@
-/* trace_context.c - see trace_context.h. Layer: core. */
+/* trace_context.c - W3C Trace Context: see trace_context.h. Layer: core. */
 #include "core/trace_context.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ bool fct_traceparent_normal(factum_slice given, char out[FCT_TRACEPARENT_SIZE])
                  is_trace_id(at + TRACE_ID_AT, 32) && at[PARENT_ID_AT - 1] == '-' &&
                  is_trace_id(at + PARENT_ID_AT, 16) && at[FLAGS_AT - 1] == '-' &&
                  is_hex(at + FLAGS_AT, 2);
-    if (given.len > FCT_TRACEPARENT_SIZE) { /* a later version may say more after a '-' */
+    if (given.len > FCT_TRACEPARENT_SIZE) { /* a later version may add fields after a '-' */
         valid = valid && !first && at[FCT_TRACEPARENT_SIZE] == '-';
     }
     if (!valid) {
@@ -111,7 +111,7 @@ static size_t find_byte(factum_slice text, uint8_t c)
     return at == NULL ? text.len : (size_t)(at - text.ptr);
 }
 
-/* Takes |member| apart and keeps its key; false if it is bad or there before. */
+/* Splits |member| and keeps its key. False: it is not valid, or its key is there already. */
 static bool take_member(factum_slice member, factum_slice keys[FCT_TRACESTATE_MEMBERS_MAX],
                         size_t *count)
 {

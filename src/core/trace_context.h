@@ -1,4 +1,4 @@
-/* trace_context.h - W3C Trace Context, level 1: is what came in valid, and what goes out.
+/* trace_context.h - W3C Trace Context, level 1: checks incoming headers and writes outgoing ones.
  * Layer: core. Pure.
  *
  * Source: https://www.w3.org/TR/trace-context/, sections 3.2 and 3.3.
@@ -12,12 +12,12 @@
 #define FCT_TRACESTATE_MEMBERS_MAX 32
 #define FCT_TRACESTATE_SIZE_MAX 16511 /* 32 members of 256 + 1 + 256 bytes, and commas */
 
-/* Writes |given| as version 00 into |out|, with the flags that we know (sampled, random trace id).
- * False if it is not valid: then there is no trace, and its tracestate does not count. */
+/* Writes |given| as version 00 to |out|, with the flags that we know (sampled, random trace id).
+ * False if it is not valid: there is no trace then, and its tracestate is ignored. */
 bool fct_traceparent_normal(factum_slice given, char out[FCT_TRACEPARENT_SIZE]);
 
-/* A list of at most 32 members key=value, no key twice. One bad member makes it all void. Empty is
- * valid. */
+/* Is it a list of at most 32 members key=value, with no key twice? One bad member makes the whole
+ * list invalid. An empty list is valid. */
 bool fct_tracestate_valid(factum_slice given);
 
 #endif

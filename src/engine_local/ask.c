@@ -14,6 +14,7 @@
 #include "engine/event_copy.h"
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
+#include "index/keys.h"
 
 /* ---- figures --------------------------------------------------------------------------------- */
 

@@ -123,6 +123,7 @@ static bool is_birth(struct fct_births *births, const struct fct_index_entry *en
 
 static void note_birth(struct fct_births *births, struct fct_index_key key, uint64_t position)
 {
+    FCT_ASSERT(key.kind == FCT_INDEX_BIRTH);
     FCT_ASSERT(births->count < sizeof births->found / sizeof births->found[0]);
     births->found[births->count++] = (struct fct_index_entry){.key = key, .position = position};
 }

@@ -1,8 +1,9 @@
-/* filter.h - a blocked Bloom filter: is a key perhaps there? Layer: index, private to it. Pure.
+/* filter.h - a blocked Bloom filter: may a set contain a key? Layer: index, private to it. Pure.
  *
- * 64-byte blocks, 12 bits a key, 6 bits set in one block: one cache line a probe, below 1 in 100
- * false positives (Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom Filters, 2007).
- * Blocks lie in pages of 4096 bytes, 63 in each; the last 64 bytes are left to who keeps the pages.
+ * 64-byte blocks, 12 bits a key, 6 of them set in one block: a probe reads one cache line, and
+ * fewer than 1 in 100 probes are false positives (Putze, Sanders, Singler: Cache-, Hash- and
+ * Space-Efficient Bloom Filters, 2007). A page of 4096 bytes has 63 blocks; its last 64 bytes are
+ * left to the owner of the pages.
  */
 #ifndef FCT_INDEX_FILTER_H
 #define FCT_INDEX_FILTER_H
@@ -13,7 +14,7 @@
 #define FCT_FILTER_BLOCK 64u
 #define FCT_FILTER_BLOCKS (FCT_FILTER_PAGE_SIZE / FCT_FILTER_BLOCK - 1) /* in a page */
 
-/* Bytes for |keys| keys: whole pages, one at least. */
+/* Bytes for |keys| keys: whole pages, at least one. */
 static inline uint64_t fct_filter_size(uint64_t keys)
 {
     const uint64_t page_bits = (uint64_t)FCT_FILTER_BLOCKS * FCT_FILTER_BLOCK * 8;
@@ -27,10 +28,11 @@ static inline uint64_t fct_filter_mix(const struct fct_index_key *key)
            (uint64_t)key->kind * UINT64_C(0xbf58476d1ce4e5b9);
 }
 
-/* Where in a filter of |size| bytes the block of a key is. */
+/* The offset of the block of a key in a filter of |size| bytes. */
 static inline uint64_t fct_filter_block(uint64_t mixed, uint64_t size)
 {
-    /* Multiply and shift: uniform without a division. What is left of it chooses in the page. */
+    /* Multiply and shift: uniform without a division. The high half of the product chooses the
+     * page, the low half the block in it. */
     uint64_t product = (mixed >> 32) * (size / FCT_FILTER_PAGE_SIZE);
     uint64_t in_page = (product & UINT32_MAX) * FCT_FILTER_BLOCKS >> 32;
     return (product >> 32) * FCT_FILTER_PAGE_SIZE + in_page * FCT_FILTER_BLOCK;
@@ -49,13 +51,13 @@ static inline void fct_filter_add(uint8_t *filter, uint64_t size, const struct f
     }
 }
 
-/* Is the key of |mixed| perhaps in |block|, the one of fct_filter_block? */
+/* May the filter contain the key of |mixed|? |block| is the block at fct_filter_block. */
 static inline bool fct_filter_test(const uint8_t *block, uint64_t mixed)
 {
     uint64_t bits = mixed * UINT64_C(0x94d049bb133111eb);
     for (int i = 0; i < FCT_FILTER_BITS; i++) {
         uint32_t bit = (uint32_t)(bits >> (9 * i + 5)) & 511u;
-        uint32_t byte = block[bit / 8]; /* as an int, gcc 12 with -fsanitize=undefined refuses it */
+        uint32_t byte = block[bit / 8]; /* not int: gcc 12 with -fsanitize=undefined */
         if ((byte >> (bit % 8) & 1u) == 0) {
             return false;
         }

@@ -73,6 +73,7 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
 static factum_status start_empty(struct fct_index *index, factum_error *err)
 {
     struct fct_version *version = index->version;
+    FCT_ASSERT(version->active == NULL);
     while (version->run_count > 0) {
         fct_run_release(version->runs[--version->run_count]);
     }
@@ -85,6 +86,7 @@ static factum_status start_empty(struct fct_index *index, factum_error *err)
 static factum_status load(struct fct_index *index, factum_error *err)
 {
     struct fct_manifest manifest;
+    FCT_ASSERT(index->version == NULL);
     factum_status status = fct_manifest_read(&manifest, index->os, index->mem, index->dir, err);
     if (status == FACTUM_NO_MEMORY || status == FACTUM_IO) {
         return status;
@@ -137,7 +139,9 @@ static factum_status note_stray(void *data, const char *name)
 {
     struct stray *stray = data;
     uint64_t number = fct_run_number(name);
-    stray->highest = number > stray->highest ? number : stray->highest;
+    if (number <= FCT_RUN_NUMBER_MAX && number > stray->highest) {
+        stray->highest = number;
+    }
     if (number != 0 && !is_live(stray->index, number) && stray->count < 64) {
         stray->numbers[stray->count++] = number;
     }
@@ -367,6 +371,7 @@ struct fct_index_point fct_index_covered(struct fct_index *index)
 struct fct_index_key fct_index_key(const struct fct_index *index, enum fct_index_kind kind,
                                    factum_slice name)
 {
+    FCT_ASSERT(kind >= FCT_INDEX_STREAM && kind < FCT_INDEX_BIRTH); /* births have no names */
     struct fct_index_key key = {.hash = fct_hash128(name, index->seed), .kind = kind};
     key.hash.low &= index->hash_mask;
     key.hash.high &= index->hash_mask;

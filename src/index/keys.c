@@ -7,6 +7,8 @@
  * Invariants of a snapshot: copied_at[t] <= copied_end[t]; the copies of the sealed memtable come
  * before those of the active one; a run has ended, or |entry| is its next entry and of |kind|.
  */
+#include "index/keys.h"
+
 #include "core/check.h"
 #include "core/error.h"
 #include "index/index_int.h"
@@ -158,6 +160,7 @@ static factum_status take_snapshot(struct fct_index_keys *keys, factum_error *er
 static const struct fct_index_key *least_key(const struct snapshot *snapshot)
 {
     const struct fct_index_key *least = NULL;
+    FCT_ASSERT(snapshot->version != NULL);
     for (size_t i = 0; i < snapshot->version->run_count; i++) {
         const struct fct_index_key *key = &snapshot->runs[i].entry.key;
         if (!snapshot->runs[i].ended && (least == NULL || fct_index_key_compare(key, least) < 0)) {

@@ -1,5 +1,5 @@
-/* manifest.h - index/MANIFEST: which runs live, and how far they cover the log. Layer: index,
- * private.
+/* manifest.h - index/MANIFEST: which runs are live, and how far they cover the log. Layer: index,
+ * private to it.
  *
  *   offset size
  *        0    8  magic "FACTUMIX"
@@ -8,7 +8,7 @@
  *       40    8  next run number       48   8  generation
  *       56    8  position covered      64   8  batch number there     72  8  chain there
  *       80   32 each: run number 8 | from 8 | to 8 | level 4 | 0 (4)
- *      end    4  CRC-32C of all before
+ *      end    4  CRC-32C of all bytes before it
  */
 #ifndef FCT_INDEX_MANIFEST_H
 #define FCT_INDEX_MANIFEST_H
@@ -17,6 +17,7 @@
 
 #define FCT_MANIFEST_NAME "MANIFEST"
 #define FCT_MANIFEST_RUNS_MAX 4096u
+#define FCT_RUN_NUMBER_MAX (UINT64_MAX / 2) /* so that numbers never run out */
 
 struct fct_manifest_run {
     uint64_t number;
@@ -41,12 +42,18 @@ struct fct_missing {
     uint64_t to;
 };
 
+/* Reads the manifest in |dir|; fct_manifest_finish frees it. On failure |manifest| is empty.
+ * Errors: NOT_FOUND (no manifest, or none that can be read and verified), NO_MEMORY, IO (the file
+ * cannot be opened), INVALID (the path is too long). */
 FCT_MUST_USE factum_status fct_manifest_read(struct fct_manifest *manifest, const struct fct_os *os,
                                              const struct fct_mem *mem, const char *dir,
                                              factum_error *err);
+/* Replaces the manifest in |dir| by a synced one, atomically. The runs are in the order of the log.
+ * Errors: NO_MEMORY, and those of fct_file_replace. */
 FCT_MUST_USE factum_status fct_manifest_write(const struct fct_manifest *manifest,
                                               const struct fct_os *os, const struct fct_mem *mem,
                                               const char *dir, factum_error *err);
+/* Frees |runs|. Accepts an empty manifest. */
 void fct_manifest_finish(struct fct_manifest *manifest, const struct fct_mem *mem);
 
 #endif

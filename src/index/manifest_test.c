@@ -41,14 +41,16 @@ static int teardown(void **state)
 static struct fct_manifest sample(struct fct_manifest_run *runs, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        runs[i] = (struct fct_manifest_run){
-            .number = UINT64_MAX - i, .from = i * 100, .to = i * 100 + 100, .level = i % 7};
+        runs[i] = (struct fct_manifest_run){.number = FCT_RUN_NUMBER_MAX - 1 - i,
+                                            .from = i * 100,
+                                            .to = i * 100 + 100,
+                                            .level = i % 7};
     }
     struct fct_manifest manifest = {
         .seed = UINT64_MAX,
-        .next_number = 18,
+        .next_number = FCT_RUN_NUMBER_MAX,
         .generation = 19,
-        .covered = {.position = 20, .batch_number = 21, .chain = UINT64_MAX - 1},
+        .covered = {.position = UINT64_MAX - 2, .batch_number = 21, .chain = UINT64_MAX - 1},
         .run_count = count,
         .runs = runs,
     };
@@ -77,8 +79,9 @@ static void what_is_written_is_read_with_any_number_of_runs(void **state)
         write(f, &written);
         assert_ok(read(f, &got), f->err);
         assert_int_equal(got.run_count, counts[i]);
-        assert_true(got.seed == written.seed && got.next_number == 18 && got.generation == 19);
-        assert_int_equal(got.covered.position, 20);
+        assert_true(got.seed == written.seed && got.next_number == FCT_RUN_NUMBER_MAX &&
+                    got.generation == 19);
+        assert_int_equal(got.covered.position, UINT64_MAX - 2);
         assert_int_equal(got.covered.batch_number, 21);
         assert_true(got.covered.chain == UINT64_MAX - 1);
         assert_memory_equal(got.store_id.bytes, written.store_id.bytes, 16);
@@ -105,12 +108,12 @@ static void the_bytes_are_as_the_header_says(void **state)
     assert_int_equal(fct_get_u32(bytes + 12), 2);
     assert_memory_equal(bytes + 16, manifest.store_id.bytes, 16);
     assert_true(fct_get_u64(bytes + 32) == UINT64_MAX);
-    assert_int_equal(fct_get_u64(bytes + 40), 18);
+    assert_int_equal(fct_get_u64(bytes + 40), FCT_RUN_NUMBER_MAX);
     assert_int_equal(fct_get_u64(bytes + 48), 19);
-    assert_int_equal(fct_get_u64(bytes + 56), 20);
+    assert_int_equal(fct_get_u64(bytes + 56), UINT64_MAX - 2);
     assert_int_equal(fct_get_u64(bytes + 64), 21);
     assert_true(fct_get_u64(bytes + 72) == UINT64_MAX - 1);
-    assert_true(fct_get_u64(bytes + 112) == UINT64_MAX - 1);
+    assert_true(fct_get_u64(bytes + 112) == FCT_RUN_NUMBER_MAX - 2);
     assert_int_equal(fct_get_u64(bytes + 120), 100);
     assert_int_equal(fct_get_u64(bytes + 128), 200);
     assert_int_equal(fct_get_u32(bytes + 136), 1);
@@ -196,6 +199,34 @@ static void a_count_that_does_not_fit_the_size_is_found(void **state)
     }
 }
 
+/* As above. A number that is out of range would be used twice, or name no run. */
+static void a_number_that_no_run_can_have_is_found(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        size_t offset;
+        uint64_t number;
+    } wrong[] = {
+        {80 + 32, 0},
+        {80 + 32, FCT_RUN_NUMBER_MAX}, /* the next one */
+        {40, FCT_RUN_NUMBER_MAX + 1},
+        {40, 1},
+    };
+    struct fct_manifest_run runs[2];
+    struct fct_manifest manifest = sample(runs, 2);
+    struct fct_manifest got;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        uint64_t size;
+        write(f, &manifest);
+        uint8_t *bytes = fct_sim_disk_bytes(f->disk, "/index/MANIFEST", &size);
+        fct_put_u64(bytes + wrong[i].offset, wrong[i].number);
+        fct_put_u32(bytes + size - 4, fct_crc32c(0, bytes, size - 4));
+        assert_status(read(f, &got), FACTUM_NOT_FOUND);
+        assert_string_equal(f->err.text, "the index manifest is damaged");
+        assert_null(got.runs);
+    }
+}
+
 static void another_format_is_not_read(void **state)
 {
     struct fixture *f = *state;
@@ -266,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_other_size_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(a_count_that_does_not_fit_the_size_is_found, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_number_that_no_run_can_have_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(another_format_is_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory_reading_and_writing_say_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_the_old_or_the_new_one, setup,

@@ -360,6 +360,7 @@ static factum_status fill_before(struct fct_postings *postings, uint64_t end_ord
         return status;
     }
     postings->at = postings->count;
+    check_postings(postings);
     return FACTUM_OK;
 }
 

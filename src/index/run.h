@@ -1,21 +1,24 @@
-/* run.h - an immutable run of postings in a file. Layer: index, private to it.
+/* run.h - an immutable run of postings in a file. Layer: index, private to it. Knows nothing of
+ * versions or of the other runs.
  *
  *   [block 0]...[block n-1][block index][filter][footer]
  *
- * All but the footer is pages of 4096 bytes. The last 4 bytes of each are the CRC-32C of the
- * others, begun with the high half of (run number * 2^20 + page number) * 0x9e3779b97f4a7c15: a
- * page is checked when it is first used, so opening costs the same for a run of any size.
+ * Everything before the footer is pages of 4096 bytes. The last 4 bytes of a page are the CRC-32C
+ * of the other 4092, started with the high half of (run number * 2^20 + page number) *
+ * 0x9e3779b97f4a7c15. A page is checked when it is first used, so opening costs the same for a run
+ * of any size.
  *
  * Block: a page of entries; from the end backwards, before its CRC
  *   4090  2  number of entries m
  *   4090 - 2m  offsets of the entries, 2 bytes each, in order
  * Entry: kind 1 | hash high 8 | hash low 8 | count varint | ordinal of the first varint |
  *        first position / 4 varint | (count - 1) differences / 4, varints
- * Entries are sorted by kind, hash, ordinal. A list that does not fit goes on in the next block as
- * another entry of the same key.
+ * Entries are sorted by kind, hash, ordinal. A list that does not fit into a block continues in the
+ * next one as another entry of the same key.
  *
- * Block index: pages of 127 times 32 bytes, for each block: hash high 8 | hash low 8 |
- * first position 8 | ordinal 4 | kind 1 | 0 (3), those of its first entry. Filter: filter.h.
+ * Block index: pages of 127 entries of 32 bytes, one for each block, which describe its first
+ * entry: hash high 8 | hash low 8 | first position 8 | ordinal 4 | kind 1 | 0 (3).
+ * Filter: filter.h.
  *
  * Footer, 160 bytes:
  *     0  8  magic "FACTUMRN"     8  4  format (3)      12  4  level
@@ -54,7 +57,7 @@ struct fct_run_info {
     uint64_t seed;
     uint64_t number;
     uint64_t from;
-    struct fct_index_point end; /* .position is the end of what it covers */
+    struct fct_index_point end; /* the run covers the log from |from| to here */
     uint32_t level;
     uint64_t block_count;
     uint64_t key_count;
@@ -71,33 +74,34 @@ struct fct_run {
     struct fct_run_info info;
     const uint8_t *map;
     uint64_t page_count;
-    _Atomic uint64_t *verified; /* a bit a page */
+    _Atomic uint64_t *verified; /* a bit a page: its checksum was verified */
     struct fct_proven proven;   /* its words follow those of |verified| */
-    void *verified_memory;      /* of both, to free */
-    _Atomic bool bad;           /* a page failed: the run is not to be used */
+    void *verified_memory;      /* of both */
+    _Atomic bool bad;           /* damage was found: the run must not be used any more */
     _Atomic uint32_t references;
-    bool obsolete; /* remove the file with the last reference */
+    bool obsolete; /* the file is deleted with the last reference */
     char path[FCT_PATH_SIZE];
 };
 
 #define FCT_RUN_NAME_SIZE 32
 void fct_run_name(uint64_t number, char name[FCT_RUN_NAME_SIZE]);
-/* 0 if |name| is no run's. */
+/* The number of the run whose file is |name|; 0 if it is not the name of a run. */
 uint64_t fct_run_number(const char *name);
 
-/* Opens and checks the footer. CORRUPT if it does not hold, or is of another format. */
+/* Opens a run and checks its footer; it has one reference. On failure *run is NULL. Errors: CORRUPT
+ * (the footer is damaged or of another format, or the size is wrong), NOT_FOUND, IO, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_run_open(struct fct_run **run, const struct fct_os *os,
                                         const struct fct_mem *mem, const char *dir, uint64_t number,
                                         factum_error *err);
-/* Reads all of the file again and checks it, what was checked before too: pages, the order of
- * entries and of the positions of a key, and that block index and filter lead to each key. CORRUPT
- * marks it bad. */
+/* Reads the whole file again and checks pages, the order of entries and of the positions of a key,
+ * and that block index and filter lead to each key. Errors: CORRUPT (the run is bad from then
+ * on). */
 FCT_MUST_USE factum_status fct_run_verify(struct fct_run *run);
 void fct_run_retain(struct fct_run *run);
 /* The last reference closes the run, and deletes its file if it is obsolete. Accepts NULL. */
 void fct_run_release(struct fct_run *run);
 
-/* Some postings of one key, as they lie in a block. */
+/* Some postings of one key, as a block stores them; valid while the run is referenced. */
 struct fct_run_entry {
     struct fct_index_key key;
     uint64_t ordinal; /* of the first, in the run */
@@ -107,11 +111,12 @@ struct fct_run_entry {
     const uint8_t *end;
 };
 
-/* Asks the filter: DONE if it knows that |key| is not there. CORRUPT marks the run bad. */
+/* Asks the filter: DONE if the run does not have |key|, OK if it may. Errors: CORRUPT (the run is
+ * bad from then on). */
 FCT_MUST_USE factum_status fct_run_probe(struct fct_run *run, const struct fct_index_key *key);
-/* The last entry of |key| whose first ordinal is at most |ordinal| / whose first position is at
- * most |position|; DONE if the key is not there (or all of it is later). CORRUPT marks the run bad.
- */
+/* The last entry of |key| whose first ordinal is at most |ordinal|, or whose first position is at
+ * most |position|. DONE: the run does not have the key, or all its postings are later. Errors:
+ * CORRUPT (the run is bad from then on). */
 FCT_MUST_USE factum_status fct_run_find_ordinal(struct fct_run *run,
                                                 const struct fct_index_key *key, uint64_t ordinal,
                                                 struct fct_run_entry *entry);
@@ -132,19 +137,20 @@ static inline const uint8_t *fct_run_delta(const uint8_t *at, const uint8_t *end
     return at;
 }
 
-/* Entry |i| of block |block|: OK, or DONE after the last of the block. */
+/* Entry |i| of block |block|: OK, or DONE after the last entry of the block. Errors: CORRUPT. */
 FCT_MUST_USE factum_status fct_run_entry_at(struct fct_run *run, uint64_t block, uint32_t i,
                                             struct fct_run_entry *entry);
 
-/* Walks over all entries in order. */
+/* A walk over all entries in order; starts with {.run = run}. */
 struct fct_run_walk {
     struct fct_run *run;
     uint64_t block;
     uint32_t i;
 };
+/* OK with an entry, or DONE. Errors: CORRUPT. */
 FCT_MUST_USE factum_status fct_run_walk_next(struct fct_run_walk *walk,
                                              struct fct_run_entry *entry);
-/* Before the first entry of |kind|. */
+/* Starts a walk before the first entry of |kind|. Errors: CORRUPT. */
 FCT_MUST_USE factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,
                                              enum fct_index_kind kind);
 
@@ -154,25 +160,26 @@ uint32_t fct_run_page_crc(uint64_t run, uint64_t number, const uint8_t page[FCT_
 /* ---- writing --------------------------------------------------------------------------------- */
 
 struct fct_run_writer;
-/* |keys_max| is an upper bound of the keys to come. An old file is overwritten. */
+/* Starts the run that |info| describes, except for its counts and sizes. |keys_max| is an upper
+ * bound of its keys. A file of that number is overwritten. */
 FCT_MUST_USE factum_status fct_run_writer_create(struct fct_run_writer **writer,
                                                  const struct fct_os *os, const struct fct_mem *mem,
                                                  const char *dir, const struct fct_run_info *info,
                                                  uint64_t keys_max, factum_error *err);
-/* Keys in order, positions in order in each. */
+/* Adds a posting: keys in order, and the positions of a key in order. */
 FCT_MUST_USE factum_status fct_run_writer_add(struct fct_run_writer *writer,
                                               const struct fct_index_key *key, uint64_t position,
                                               factum_error *err);
-/* The postings of an entry as a run or a memtable holds it, whatever its ordinal. CORRUPT if their
- * positions do not rise. */
+/* Adds the postings of an entry of a run or a memtable; its ordinal is ignored. Errors: CORRUPT
+ * (the positions do not rise), NO_MEMORY, those of writing. */
 FCT_MUST_USE factum_status fct_run_writer_add_entry(struct fct_run_writer *writer,
                                                     const struct fct_run_entry *entry,
                                                     factum_error *err);
-/* The position of the last posting; there must be one. */
+/* The position of the last posting that was added; there must be one. */
 uint64_t fct_run_writer_last(const struct fct_run_writer *writer);
-/* Writes the rest, syncs file and directory. */
+/* Writes the rest and syncs the file and its directory. */
 FCT_MUST_USE factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error *err);
-/* Frees; removes the file if it was not finished. Accepts NULL. */
+/* Frees the writer, and deletes the file unless it is finished. Accepts NULL. */
 void fct_run_writer_destroy(struct fct_run_writer *writer);
 
 #endif

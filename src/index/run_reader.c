@@ -1,7 +1,7 @@
-/* run_reader.c - see run.h. Layer: index.
+/* run_reader.c - opening, searching, walking and verifying a run: see run.h. Layer: index.
  *
- * The footer is checked when the run is opened; a page when it is used for the first time.
- * Everything from the file is compared before it is used.
+ * The footer is checked when the run is opened, a page when it is first used. A checksum proves
+ * only what was written: numbers from the file are compared with their limits before use.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 
 void fct_run_name(uint64_t number, char name[FCT_RUN_NAME_SIZE])
 {
+    FCT_ASSERT(number != 0);
     (void)snprintf(name, FCT_RUN_NAME_SIZE, "%016" PRIx64 ".run", number);
 }
 
@@ -60,7 +61,7 @@ static uint64_t index_page_count(const struct fct_run_info *info)
            (info->block_count % FCT_RUN_INDEX_ENTRIES != 0);
 }
 
-/* The pages of the file are those that its footer counts, and no more; a posting takes a byte. */
+/* Does the footer describe exactly |page_count| pages? A posting takes at least a byte. */
 static bool sizes_fit(const struct fct_run_info *info, uint64_t page_count)
 {
     return page_count * FCT_RUN_PAGE_SIZE + FCT_RUN_FOOTER_SIZE == info->file_size &&
@@ -72,9 +73,10 @@ static bool sizes_fit(const struct fct_run_info *info, uint64_t page_count)
                page_count;
 }
 
-/* Can the device read that part of the file? */
+/* Can the device read this part of the file? */
 static bool can_read(struct fct_run *run, uint64_t offset, uint64_t size)
 {
+    FCT_ASSERT(offset + size <= run->info.file_size);
     const struct fct_map_part part = {run->map, run->info.file_size, offset, size};
     return fct_proven_read(&run->proven, run->os, &part);
 }
@@ -104,7 +106,7 @@ static size_t verified_words(const struct fct_run *run)
     return (size_t)(run->info.file_size / FCT_RUN_PAGE_SIZE / 64 + 1);
 }
 
-/* What was found of pages and blocks counts no more. */
+/* Pages are checked again when they are next used. */
 static void clear_bits(struct fct_run *run)
 {
     size_t words = verified_words(run) + 2 * fct_proven_word_count(run->info.file_size);
@@ -123,6 +125,7 @@ static factum_status create_bits(struct fct_run *run, factum_error *err)
 {
     uint64_t size = run->info.file_size;
     size_t pages = verified_words(run);
+    FCT_ASSERT(run->verified_memory == NULL);
     size_t words = fct_proven_word_count(size);
     run->verified_memory = fct_mem_zalloc(run->mem, pages + 2 * words, sizeof(uint64_t));
     run->verified = run->verified_memory;
@@ -232,22 +235,27 @@ uint32_t fct_run_page_crc(uint64_t run, uint64_t number, const uint8_t page[FCT_
     return fct_crc32c((uint32_t)(seed >> 32), page, FCT_RUN_PAGE_ROOM);
 }
 
+static const uint8_t *damaged_page(struct fct_run *run)
+{
+    atomic_store(&run->bad, true);
+    return NULL;
+}
+
 /* The page, checked; NULL if it is damaged, and then the run is bad. */
 static const uint8_t *page_at(struct fct_run *run, uint64_t number)
 {
+    FCT_ASSERT(number < run->page_count);
     const uint8_t *page = run->map + number * FCT_RUN_PAGE_SIZE;
     uint64_t bit = UINT64_C(1) << (number % 64);
     if ((atomic_load_explicit(&run->verified[number / 64], memory_order_relaxed) & bit) != 0) {
         return page;
     }
     if (!can_read(run, number * FCT_RUN_PAGE_SIZE, FCT_RUN_PAGE_SIZE)) {
-        atomic_store(&run->bad, true);
-        return NULL;
+        return damaged_page(run);
     }
     uint32_t crc = fct_run_page_crc(run->info.number, number, page);
     if (crc != fct_get_u32(page + FCT_RUN_PAGE_ROOM)) {
-        atomic_store(&run->bad, true);
-        return NULL;
+        return damaged_page(run);
     }
     atomic_fetch_or(&run->verified[number / 64], bit);
     return page;
@@ -255,16 +263,16 @@ static const uint8_t *page_at(struct fct_run *run, uint64_t number)
 
 static const uint8_t *block_at(struct fct_run *run, uint64_t block)
 {
+    FCT_ASSERT(block < run->info.block_count);
     const uint8_t *bytes = page_at(run, block);
-    uint32_t count = bytes == NULL ? 0 : fct_get_u16(bytes + FCT_RUN_PAGE_SIZE - 6);
-    if (count == 0 || count * 2 > FCT_RUN_PAGE_SIZE - 6) {
-        atomic_store(&run->bad, true);
+    if (bytes == NULL) {
         return NULL;
     }
-    return bytes;
+    uint32_t count = fct_get_u16(bytes + FCT_RUN_PAGE_SIZE - 6);
+    return count == 0 || count * 2 > FCT_RUN_PAGE_SIZE - 6 ? damaged_page(run) : bytes;
 }
 
-/* Takes apart the entry at |at|; the checksum held, so this is what was written. */
+/* Decodes the entry at |at|. False: it is not valid. */
 static bool decode_entry(const uint8_t *at, const uint8_t *end, struct fct_run_entry *entry)
 {
     if (end - at < 20) {
@@ -284,14 +292,16 @@ static bool decode_entry(const uint8_t *at, const uint8_t *end, struct fct_run_e
     entry->first = first * 4;
     entry->deltas = at;
     entry->end = end;
-    /* A difference takes a byte at least: no count makes a reader step for ever. */
+    /* A difference takes at least a byte: so a count from the file bounds the work of a reader. */
     return a != 0 && b != 0 && c != 0 && entry->count > 0 &&
            entry->count - 1 <= (uint64_t)(end - at);
 }
 
+/* Decodes entry |i| of a block. False: it is not valid. */
 static bool entry_in(const uint8_t *block, uint32_t i, struct fct_run_entry *entry)
 {
     uint32_t count = fct_get_u16(block + FCT_RUN_PAGE_SIZE - 6);
+    FCT_ASSERT(i < count);
     const uint8_t *offsets = block + FCT_RUN_PAGE_SIZE - 6 - 2 * (size_t)count;
     uint32_t from = fct_get_u16(offsets + 2 * (size_t)i);
     uint32_t to =
@@ -329,14 +339,14 @@ factum_status fct_run_probe(struct fct_run *run, const struct fct_index_key *key
     return fct_filter_test(page + at % FCT_RUN_PAGE_SIZE, mixed) ? FACTUM_OK : FACTUM_DONE;
 }
 
-/* What is looked for: the last entry of a key that begins at or before a place. */
+/* A search for the last entry of a key that begins at or before an ordinal or a position. */
 struct target {
     const struct fct_index_key *key;
-    uint64_t place;
+    uint64_t place; /* ordinal, or position if by_position */
     bool by_position;
 };
 
-/* Is an entry that begins so at or before the target? */
+/* Does an entry with this key, ordinal and position begin at or before the target? */
 static bool not_after(const struct fct_index_key *key, uint64_t ordinal, uint64_t position,
                       const struct target *target)
 {
@@ -347,10 +357,12 @@ static bool not_after(const struct fct_index_key *key, uint64_t ordinal, uint64_
     return (target->by_position ? position : ordinal) <= target->place;
 }
 
+/* The last block that begins at or before the target; block 0 if none does. */
 static factum_status find_block(struct fct_run *run, const struct target *target, uint64_t *block)
 {
     uint64_t low = 0;
     uint64_t high = run->info.block_count;
+    FCT_ASSERT(high > 0);
     while (high - low > 1) {
         uint64_t middle = low + (high - low) / 2;
         const uint8_t *at = page_at(run, run->info.block_count + middle / FCT_RUN_INDEX_ENTRIES);
@@ -368,8 +380,31 @@ static factum_status find_block(struct fct_run *run, const struct target *target
             high = middle;
         }
     }
+    FCT_ASSERT(low < run->info.block_count);
     *block = low;
     return FACTUM_OK;
+}
+
+/* The last entry of |block| that begins at or before the target; entry 0 if none does. False: an
+ * entry is not valid. */
+static bool find_entry(const uint8_t *block, const struct target *target,
+                       struct fct_run_entry *entry)
+{
+    uint32_t low = 0;
+    uint32_t high = fct_get_u16(block + FCT_RUN_PAGE_SIZE - 6);
+    FCT_ASSERT(high > 0);
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (!entry_in(block, middle, entry)) {
+            return false;
+        }
+        if (not_after(&entry->key, entry->ordinal, entry->first, target)) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return entry_in(block, low, entry);
 }
 
 static factum_status find(struct fct_run *run, const struct target *target,
@@ -378,27 +413,16 @@ static factum_status find(struct fct_run *run, const struct target *target,
     if (run->info.block_count == 0) {
         return FACTUM_DONE;
     }
-    uint64_t number = 0;
+    uint64_t number;
     factum_status status = find_block(run, target, &number);
-    const uint8_t *block = status == FACTUM_OK ? block_at(run, number) : NULL;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    const uint8_t *block = block_at(run, number);
     if (block == NULL) {
         return FACTUM_CORRUPT;
     }
-    uint32_t low = 0;
-    uint32_t high = fct_get_u16(block + FCT_RUN_PAGE_SIZE - 6);
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (!entry_in(block, middle, entry)) {
-            atomic_store(&run->bad, true);
-            return FACTUM_CORRUPT;
-        }
-        if (not_after(&entry->key, entry->ordinal, entry->first, target)) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    if (!entry_in(block, low, entry)) {
+    if (!find_entry(block, target, entry)) {
         atomic_store(&run->bad, true);
         return FACTUM_CORRUPT;
     }
@@ -425,6 +449,7 @@ uint64_t fct_run_entry_last(const struct fct_run_entry *entry)
 {
     uint64_t position = entry->first;
     const uint8_t *at = entry->deltas;
+    FCT_ASSERT(entry->count > 0);
     for (uint64_t i = 1; i < entry->count; i++) {
         at = fct_run_delta(at, entry->end, &position);
     }
@@ -433,6 +458,7 @@ uint64_t fct_run_entry_last(const struct fct_run_entry *entry)
 
 factum_status fct_run_walk_next(struct fct_run_walk *walk, struct fct_run_entry *entry)
 {
+    FCT_ASSERT(walk->block <= walk->run->info.block_count);
     while (walk->block < walk->run->info.block_count) {
         factum_status status = fct_run_entry_at(walk->run, walk->block, walk->i, entry);
         if (status != FACTUM_DONE) {
@@ -445,7 +471,7 @@ factum_status fct_run_walk_next(struct fct_run_walk *walk, struct fct_run_entry 
     return FACTUM_DONE;
 }
 
-/* What has been seen of a run that is verified. */
+/* What verifying has seen of a run so far. */
 struct seen {
     struct fct_run_entry entry; /* the last one */
     uint64_t last;              /* its last position */
@@ -469,7 +495,7 @@ static bool last_of(const struct fct_run_entry *entry, uint64_t *last)
     return true;
 }
 
-/* Does the block index say how block |block| begins? */
+/* Does the block index describe the first entry of |block|? */
 static bool is_indexed(struct fct_run *run, uint64_t block, const struct fct_run_entry *begin)
 {
     const uint8_t *at = page_at(run, run->info.block_count + block / FCT_RUN_INDEX_ENTRIES);
@@ -482,7 +508,8 @@ static bool is_indexed(struct fct_run *run, uint64_t block, const struct fct_run
            at[28] == (uint8_t)begin->key.kind;
 }
 
-/* Entries rise by key and ordinal, and positions in the list of a key; the filter has each key. */
+/* May |entry| come next? Entries rise by key and ordinal, and positions in the list of a key; the
+ * filter contains each key. */
 static bool entry_follows(struct fct_run *run, const struct fct_run_entry *entry, struct seen *seen)
 {
     const struct fct_run_entry *before = &seen->entry;
@@ -521,6 +548,7 @@ factum_status fct_run_verify(struct fct_run *run)
 {
     struct fct_run_info info = {.level = 0};
     uint64_t size = run->info.file_size;
+    check_run(run);
     clear_bits(run);
     bool good = can_read(run, size - FCT_RUN_FOOTER_SIZE, FCT_RUN_FOOTER_SIZE) &&
                 decode_footer(footer_of(run), &info) && entries_verify(run, &info);
@@ -538,6 +566,7 @@ factum_status fct_run_walk_kind(struct fct_run_walk *walk, struct fct_run *run,
 {
     struct fct_index_key key = {.kind = kind};
     struct target target = {.key = &key};
+    check_run(run);
     *walk = (struct fct_run_walk){.run = run};
     if (run->info.block_count == 0) {
         return FACTUM_OK;

@@ -1,5 +1,14 @@
-/* run_writer.c - see run.h. Layer: index. Streams: memory is the filter, the block index and one
- * buffer. */
+/* run_writer.c - writing a run in one pass: see run.h. Layer: index.
+ *
+ * Memory: the filter, the block index, the current block and entry, and an output buffer of whole
+ * blocks. No page is written twice.
+ *
+ * Invariants, asserted by check_writer:
+ *  1. The output buffer contains whole blocks and has room for another.
+ *  2. The current entry, its offset and the tail of the block fit into the current block.
+ *  3. Only an entry with postings has differences.
+ *  4. Blocks are sealed in order: as many as block_count.
+ */
 #include <string.h>
 
 #include "core/buf.h"
@@ -11,7 +20,7 @@
 
 enum {
     OUTPUT_SIZE = 16 * FCT_RUN_PAGE_SIZE,
-    ENTRY_ROOM = 17 + 4 * FCT_VARINT_SIZE_MAX + 2, /* the least that starts an entry in a block */
+    ENTRY_ROOM = 17 + 4 * FCT_VARINT_SIZE_MAX + 2, /* an entry starts only if so many bytes fit */
     BLOCK_TAIL = 6,
 };
 
@@ -22,37 +31,72 @@ struct fct_run_writer {
     struct fct_file *file;
     char dir[FCT_PATH_SIZE];
     char path[FCT_PATH_SIZE];
-    uint8_t *output; /* whole blocks, not written yet */
+    uint8_t *output; /* blocks that are not written yet */
     size_t output_used;
-    uint64_t written;
-    uint64_t sealed; /* pages */
+    uint64_t written; /* bytes of the file */
+    uint64_t sealed;  /* pages with a checksum */
     uint8_t *filter;
     struct fct_buf index;
     bool finished;
 
-    /* the block under way: entries from the front, their offsets aside */
+    /* the current block: entries from the front; their offsets are added when it ends */
     uint8_t block[FCT_RUN_PAGE_SIZE];
     size_t used;
     uint16_t offsets[FCT_RUN_PAGE_SIZE / 20];
     uint32_t entries;
-    /* the entry under way; its deltas lie in |deltas| until it ends */
+    /* the current entry: its differences are in |deltas| until it ends */
     struct fct_index_key key;
     uint64_t ordinal;
     uint64_t first;
     uint64_t last;
     uint64_t count; /* of the entry */
-    uint64_t total; /* of the key, so far */
+    uint64_t total; /* of the key, in the entries before */
     uint8_t deltas[FCT_RUN_PAGE_SIZE];
     size_t deltas_used;
 };
+
+static void check_writer(const struct fct_run_writer *writer)
+{
+    FCT_ASSERT(writer->output_used % FCT_RUN_PAGE_SIZE == 0);            /* 1 */
+    FCT_ASSERT(writer->output_used < OUTPUT_SIZE);                       /* 1 */
+    FCT_ASSERT(writer->used + writer->deltas_used <= FCT_RUN_PAGE_SIZE); /* 2 */
+    FCT_ASSERT(writer->count > 0 || writer->deltas_used == 0);           /* 3 */
+    FCT_ASSERT(writer->sealed == writer->info.block_count);              /* 4 */
+}
+
+/* The parts of a writer that need memory or the disk. */
+static factum_status open_writer(struct fct_run_writer *writer, uint64_t keys_max,
+                                 factum_error *err)
+{
+    char name[FCT_RUN_NAME_SIZE];
+    writer->info.filter_size = fct_filter_size(keys_max);
+    writer->output = fct_mem_alloc(writer->mem, OUTPUT_SIZE);
+    writer->filter = fct_mem_zalloc(writer->mem, 1, (size_t)writer->info.filter_size);
+    if (writer->output == NULL || writer->filter == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory");
+    }
+    fct_run_name(writer->info.number, name);
+    factum_status status = fct_path_join(writer->path, writer->dir, name, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_open(writer->os, writer->path, FCT_OPEN_WRITE | FCT_OPEN_CREATE,
+                           &writer->file, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_file_truncate(writer->file, 0, err);
+}
 
 factum_status fct_run_writer_create(struct fct_run_writer **out, const struct fct_os *os,
                                     const struct fct_mem *mem, const char *dir,
                                     const struct fct_run_info *info, uint64_t keys_max,
                                     factum_error *err)
 {
-    char name[FCT_RUN_NAME_SIZE];
     *out = NULL;
+    if (strlen(dir) >= FCT_PATH_SIZE) {
+        return fct_fail(err, FACTUM_INVALID, "write index run: the path is too long");
+    }
     struct fct_run_writer *writer = fct_mem_zalloc(mem, 1, sizeof *writer);
     if (writer == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory");
@@ -60,49 +104,39 @@ factum_status fct_run_writer_create(struct fct_run_writer **out, const struct fc
     writer->os = os;
     writer->mem = mem;
     writer->info = *info;
-    writer->info.filter_size = fct_filter_size(keys_max);
     writer->info.block_count = 0;
     writer->info.key_count = 0;
     writer->info.posting_count = 0;
+    memcpy(writer->dir, dir, strlen(dir) + 1);
     fct_buf_init(&writer->index, mem, SIZE_MAX / 4);
-    writer->output = fct_mem_alloc(mem, OUTPUT_SIZE);
-    writer->filter = fct_mem_zalloc(mem, 1, (size_t)writer->info.filter_size);
-    fct_run_name(info->number, name);
-    factum_status status = writer->output == NULL || writer->filter == NULL
-                               ? fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory")
-                               : fct_path_join(writer->path, dir, name, err);
-    if (status == FACTUM_OK) {
-        memcpy(writer->dir, dir, strlen(dir) + 1);
-        status =
-            fct_file_open(os, writer->path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &writer->file, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_file_truncate(writer->file, 0, err);
-    }
+    factum_status status = open_writer(writer, keys_max, err);
     if (status != FACTUM_OK) {
         fct_run_writer_destroy(writer);
         return status;
     }
+    check_writer(writer);
     *out = writer;
     return FACTUM_OK;
 }
 
-/* In steps that are on their way to the device before the next: no commit waits behind a long sync.
- */
+/* Starts writing back each step before the next, so that the final sync is short: commits of the
+ * log wait for it on the same device. */
 static factum_status write_part(struct fct_run_writer *writer, const uint8_t *bytes, size_t len,
                                 factum_error *err)
 {
-    factum_status status = FACTUM_OK;
-    for (size_t done = 0; status == FACTUM_OK && done < len;) {
+    FCT_ASSERT(!writer->finished);
+    for (size_t done = 0; done < len;) {
         size_t step = len - done < OUTPUT_SIZE ? len - done : OUTPUT_SIZE;
-        status = fct_file_write(writer->file, writer->written, bytes + done, step, err);
-        if (status == FACTUM_OK) {
-            fct_file_start_sync(writer->file, writer->written, step);
+        factum_status status =
+            fct_file_write(writer->file, writer->written, bytes + done, step, err);
+        if (status != FACTUM_OK) {
+            return status;
         }
+        fct_file_start_sync(writer->file, writer->written, step);
         writer->written += step;
         done += step;
     }
-    return status;
+    return FACTUM_OK;
 }
 
 static factum_status write_output(struct fct_run_writer *writer, factum_error *err)
@@ -112,15 +146,17 @@ static factum_status write_output(struct fct_run_writer *writer, factum_error *e
     return status;
 }
 
+/* Writes the checksums of the next pages of the file. */
 static void seal_pages(struct fct_run_writer *writer, uint8_t *pages, size_t size)
 {
+    FCT_ASSERT(size % FCT_RUN_PAGE_SIZE == 0);
     for (size_t at = 0; at < size; at += FCT_RUN_PAGE_SIZE) {
         fct_put_u32(pages + at + FCT_RUN_PAGE_ROOM,
                     fct_run_page_crc(writer->info.number, writer->sealed++, pages + at));
     }
 }
 
-/* Leaves the rest of the page of the block index under way empty. */
+/* Fills the current page of the block index with zeros. */
 static factum_status end_index_page(struct fct_run_writer *writer)
 {
     static const uint8_t zeros[FCT_RUN_PAGE_SIZE];
@@ -128,9 +164,11 @@ static factum_status end_index_page(struct fct_run_writer *writer)
     return used == 0 ? FACTUM_OK : fct_buf_add(&writer->index, zeros, FCT_RUN_PAGE_SIZE - used);
 }
 
+/* Adds the current block, which begins with the current entry, to the block index. */
 static factum_status index_block(struct fct_run_writer *writer, factum_error *err)
 {
     uint8_t entry[FCT_RUN_INDEX_ENTRY_SIZE] = {0};
+    FCT_ASSERT(writer->entries == 0);
     fct_put_u64(entry, writer->key.hash.high);
     fct_put_u64(entry + 8, writer->key.hash.low);
     fct_put_u64(entry + 16, writer->first);
@@ -144,6 +182,7 @@ static factum_status index_block(struct fct_run_writer *writer, factum_error *er
     return status == FACTUM_OK ? status : fct_fail(err, status, "write index run: out of memory");
 }
 
+/* Completes the current block, if it has entries, and passes it to the output. */
 static factum_status end_block(struct fct_run_writer *writer, factum_error *err)
 {
     if (writer->entries == 0) {
@@ -151,7 +190,8 @@ static factum_status end_block(struct fct_run_writer *writer, factum_error *err)
     }
     uint8_t *block = writer->block;
     size_t tail = FCT_RUN_PAGE_SIZE - BLOCK_TAIL - 2 * (size_t)writer->entries;
-    FCT_ASSERT(writer->used <= tail);
+    FCT_ASSERT(writer->used <= tail); /* 2 */
+    FCT_ASSERT(writer->count == 0);
     memset(block + writer->used, 0, tail - writer->used);
     for (uint32_t i = 0; i < writer->entries; i++) {
         fct_put_u16(block + tail + 2 * (size_t)i, writer->offsets[i]);
@@ -166,7 +206,7 @@ static factum_status end_block(struct fct_run_writer *writer, factum_error *err)
     return writer->output_used == OUTPUT_SIZE ? write_output(writer, err) : FACTUM_OK;
 }
 
-/* Puts the entry under way into the block, which has room for it. */
+/* Moves the current entry, if there is one, into the block, which has room for it. */
 static factum_status end_entry(struct fct_run_writer *writer, factum_error *err)
 {
     if (writer->count == 0) {
@@ -189,41 +229,52 @@ static factum_status end_entry(struct fct_run_writer *writer, factum_error *err)
     at += fct_varint_put(at, writer->first / 4);
     memcpy(at, writer->deltas, writer->deltas_used);
     writer->used = (size_t)(at - writer->block) + writer->deltas_used;
+    FCT_ASSERT(writer->used + BLOCK_TAIL + 2 * (size_t)writer->entries <=
+               FCT_RUN_PAGE_SIZE); /* 2 */
+    FCT_ASSERT(writer->entries <= sizeof writer->offsets / sizeof writer->offsets[0]);
     writer->total += writer->count;
     writer->count = 0;
     writer->deltas_used = 0;
     return FACTUM_OK;
 }
 
-/* Bytes left in the block after the entry under way and its offset. */
-static size_t room(const struct fct_run_writer *writer)
+/* Bytes left in the block after the current entry and its offset. */
+static size_t room_left(const struct fct_run_writer *writer)
 {
     size_t entry = writer->count == 0 ? 0 : ENTRY_ROOM + writer->deltas_used;
     size_t taken = writer->used + entry + BLOCK_TAIL + 2 * (size_t)writer->entries;
     return taken >= FCT_RUN_PAGE_SIZE ? 0 : FCT_RUN_PAGE_SIZE - taken;
 }
 
-/* Is |key| the one of the last posting? */
-static bool follows(const struct fct_run_writer *writer, const struct fct_index_key *key)
+/* Is |key| the key of the last posting? */
+static bool is_last_key(const struct fct_run_writer *writer, const struct fct_index_key *key)
 {
     return writer->info.posting_count > 0 && fct_index_key_equal(&writer->key, key);
+}
+
+/* Makes room for a posting of |key|: ends the entry or the block before it. */
+static factum_status make_room(struct fct_run_writer *writer, const struct fct_index_key *key,
+                               factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    if (!is_last_key(writer, key)) {
+        status = end_entry(writer, err);
+        writer->total = 0;
+        writer->info.key_count++;
+        fct_filter_add(writer->filter, writer->info.filter_size, key);
+    } else if (writer->count > 0 && room_left(writer) < FCT_VARINT_SIZE_MAX) {
+        status = end_entry(writer, err);
+    }
+    if (status == FACTUM_OK && writer->count == 0 && room_left(writer) < ENTRY_ROOM) {
+        status = end_block(writer, err);
+    }
+    return status;
 }
 
 factum_status fct_run_writer_add(struct fct_run_writer *writer, const struct fct_index_key *key,
                                  uint64_t position, factum_error *err)
 {
-    factum_status status = FACTUM_OK;
-    if (!follows(writer, key)) {
-        status = end_entry(writer, err);
-        writer->total = 0;
-        writer->info.key_count++;
-        fct_filter_add(writer->filter, writer->info.filter_size, key);
-    } else if (writer->count > 0 && room(writer) < FCT_VARINT_SIZE_MAX) {
-        status = end_entry(writer, err);
-    }
-    if (status == FACTUM_OK && writer->count == 0 && room(writer) < ENTRY_ROOM) {
-        status = end_block(writer, err);
-    }
+    factum_status status = make_room(writer, key, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -244,10 +295,11 @@ factum_status fct_run_writer_add(struct fct_run_writer *writer, const struct fct
 
 uint64_t fct_run_writer_last(const struct fct_run_writer *writer)
 {
+    FCT_ASSERT(writer->info.posting_count > 0);
     return writer->last;
 }
 
-/* The length of the difference at |at|, which is added to |*position|; 0 if it is none. */
+/* Adds the difference at |at| to |*position| and returns its length; 0 if it is not valid. */
 static size_t take_delta(const uint8_t *at, const uint8_t *end, uint64_t *position)
 {
     uint64_t delta = 0;
@@ -259,12 +311,13 @@ static size_t take_delta(const uint8_t *at, const uint8_t *end, uint64_t *positi
     return size;
 }
 
-/* Copies differences as they are, as many as the block has room for; false if one is none. */
+/* Copies differences unchanged, as many as the block has room for. False: one is not valid. */
 static bool copy_deltas(struct fct_run_writer *writer, const uint8_t **at, const uint8_t *end,
                         uint64_t *left)
 {
     const uint8_t *from = *at;
-    size_t left_in_block = room(writer);
+    FCT_ASSERT(writer->count > 0);
+    size_t left_in_block = room_left(writer);
     uint64_t count = 0;
     for (; count < *left && left_in_block >= FCT_VARINT_SIZE_MAX; count++) {
         size_t size = take_delta(*at, end, &writer->last);
@@ -288,7 +341,9 @@ factum_status fct_run_writer_add_entry(struct fct_run_writer *writer,
     const uint8_t *at = entry->deltas;
     uint64_t position = entry->first;
     uint64_t left = entry->count;
-    bool rises = !follows(writer, &entry->key) || position > writer->last;
+    check_writer(writer);
+    FCT_ASSERT(left > 0);
+    bool rises = !is_last_key(writer, &entry->key) || position > writer->last;
     while (rises && left > 0) {
         factum_status status = fct_run_writer_add(writer, &entry->key, position, err);
         if (status != FACTUM_OK) {
@@ -296,7 +351,7 @@ factum_status fct_run_writer_add_entry(struct fct_run_writer *writer,
         }
         left--;
         rises = copy_deltas(writer, &at, entry->end, &left);
-        if (rises && left > 0) { /* the next goes to another block */
+        if (rises && left > 0) { /* the next posting is for another block */
             position = writer->last;
             size_t size = take_delta(at, entry->end, &position);
             at += size;
@@ -329,39 +384,56 @@ static void encode_footer(const struct fct_run_writer *writer, uint8_t to[FCT_RU
     fct_put_u32(to + 156, fct_crc32c(0, to, 156));
 }
 
-factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error *err)
+/* Writes the block index, the filter and the footer. */
+static factum_status write_tables(struct fct_run_writer *writer, factum_error *err)
 {
     uint8_t footer[FCT_RUN_FOOTER_SIZE];
-    factum_status status = end_entry(writer, err);
-    if (status == FACTUM_OK) {
-        status = end_block(writer, err);
-    }
-    if (status == FACTUM_OK) {
-        status = write_output(writer, err);
-    }
-    if (status == FACTUM_OK && end_index_page(writer) != FACTUM_OK) {
-        status = fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory");
-    }
-    if (status != FACTUM_OK) {
-        return status;
-    }
     seal_pages(writer, writer->index.ptr, writer->index.len);
     seal_pages(writer, writer->filter, (size_t)writer->info.filter_size);
+    FCT_ASSERT(writer->written == writer->info.block_count * FCT_RUN_PAGE_SIZE);
     encode_footer(writer, footer);
     const factum_slice parts[] = {
         {writer->index.ptr, writer->index.len},
         {writer->filter, (size_t)writer->info.filter_size},
         {footer, sizeof footer},
     };
-    for (size_t i = 0; status == FACTUM_OK && i < sizeof parts / sizeof parts[0]; i++) {
-        status = write_part(writer, (const uint8_t *)parts[i].ptr, parts[i].len, err);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        factum_status status = write_part(writer, (const uint8_t *)parts[i].ptr, parts[i].len, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
     }
-    if (status == FACTUM_OK) {
-        status = fct_file_sync(writer->file, err);
+    return FACTUM_OK;
+}
+
+factum_status fct_run_writer_finish(struct fct_run_writer *writer, factum_error *err)
+{
+    check_writer(writer);
+    factum_status status = end_entry(writer, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_os_sync_dir(writer->os, writer->dir, err);
+    status = end_block(writer, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = write_output(writer, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    check_writer(writer);
+    if (end_index_page(writer) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "write index run: out of memory");
+    }
+    status = write_tables(writer, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_sync(writer->file, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_os_sync_dir(writer->os, writer->dir, err);
     writer->finished = status == FACTUM_OK;
     return status;
 }
@@ -371,11 +443,12 @@ void fct_run_writer_destroy(struct fct_run_writer *writer)
     if (writer == NULL) {
         return;
     }
-    bool made = writer->file != NULL;
-    (void)fct_file_close(&writer->file, NULL);
-    if (made && !writer->finished) {
-        factum_status removed = fct_os_unlink(writer->os, writer->path, NULL);
-        (void)removed; /* no manifest names it: the next opening removes it */
+    factum_error ignored;
+    bool created = writer->file != NULL;
+    (void)fct_file_close(&writer->file, &ignored);
+    if (created && !writer->finished) {
+        factum_status removed = fct_os_unlink(writer->os, writer->path, &ignored);
+        (void)removed; /* no manifest names the file: the next opening deletes it */
     }
     fct_buf_finish(&writer->index);
     fct_mem_free(writer->mem, writer->output);

@@ -1,7 +1,7 @@
-/* scan.h - reads all of an index, in the order of its files: to check it, and to compare it with
- * the log. Layer: index.
+/* scan.h - reads a whole index in the order of its files: to check it, and to compare it with the
+ * log. Layer: index.
  *
- * Reads each run once, from its start to its end, and looks nothing up. Memory: the keys of the
+ * Each run is read once, from start to end; nothing is looked up. Memory: the keys of the
  * memtables, whose size is bounded, and a cursor for each run.
  */
 #ifndef FCT_INDEX_SCAN_H
@@ -17,26 +17,27 @@ struct fct_index_postings {
     uint32_t count;
 };
 
-/* Who looks on; each function may be NULL. */
+/* Callbacks of a scan. |progress| may be NULL. */
 struct fct_index_visitor {
     void *data;
-    /* Gets the bytes of runs that were read since it was called last; false stops (CANCELLED). */
+    /* |bytes| of runs were read since the last call. False stops the scan: CANCELLED. */
     bool (*progress)(void *data, uint64_t bytes);
-    /* Gets the postings, which last until it returns. A failure stops. */
+    /* |postings| last until it returns. A failure stops the scan, which returns it. */
     factum_status (*postings)(void *data, const struct fct_index_postings *postings,
                               factum_error *err);
 };
 
-/* Reads every run as a whole and checks it: that its pages are what was written, that keys and
- * positions rise, that filter and block index lead to each key. CORRUPT names the first damaged
- * file; all that are damaged are quarantined. |visitor| (may be NULL) gets no postings. */
+/* Reads every run and checks it: that pages are as written, that keys and positions rise, that
+ * filter and block index lead to each key. |visitor| may be NULL; its |postings| is not called.
+ * Errors: CORRUPT (|err| names the first damaged file; all damaged runs are quarantined),
+ * CANCELLED. */
 FCT_MUST_USE factum_status fct_index_verify(struct fct_index *index,
                                             const struct fct_index_visitor *visitor,
                                             factum_error *err);
 
-/* Gives the visitor all postings as they are now, or a few more, that are added meanwhile: the
- * keys in order, and the list of a key in order. CORRUPT: damage was met, and is not healed; what
- * was given until then is not all. */
+/* Passes all postings to the visitor as they are now, with some of those that are added meanwhile:
+ * the keys in order, and the list of a key in order. Errors: CORRUPT (damage was met, which is not
+ * healed; not all postings were passed), CANCELLED, NO_MEMORY, those of the visitor. */
 FCT_MUST_USE factum_status fct_index_scan(struct fct_index *index,
                                           const struct fct_index_visitor *visitor,
                                           factum_error *err);

@@ -19,6 +19,7 @@
 
 static bool is_full(const struct fct_index *index, const struct fct_memtable *table)
 {
+    FCT_ASSERT(table->end.position >= table->from);
     return fct_memtable_used(table) >= index->memtable_size_max ||
            table->end.position - table->from >= index->memtable_span_max;
 }
@@ -98,6 +99,7 @@ static factum_status await_room(struct fct_index *index, factum_error *err)
 /* Seals the active memtable if it is full. */
 static factum_status seal_if_full(struct fct_index *index, factum_error *err)
 {
+    FCT_ASSERT(!index->read_only);
     factum_status status = await_room(index, err);
     if (status != FACTUM_OK || !fct_index_wants_flush(index)) {
         return status;
@@ -149,6 +151,7 @@ void fct_index_add(struct fct_index *index, const struct fct_index_entry *entrie
 {
     struct fct_births births;
     fct_births_init(&births, index);
+    FCT_ASSERT(count == 0 || entries[0].position >= index->version->active->end.position);
     for (size_t at = 0; at < count; at += FCT_BIRTHS_STEP) {
         size_t step = count - at < FCT_BIRTHS_STEP ? count - at : FCT_BIRTHS_STEP;
         fct_rwlock_write(&index->lock);

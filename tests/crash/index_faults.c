@@ -70,7 +70,7 @@ static bool passed(struct world *world, factum_status status, const factum_error
         model_die(&world->model, "a failure without a reason");
     }
     bool missing = world->index != NULL && (fct_index_missing(world->index, &from, &to) ||
-                                            !fct_index_is_whole(world->index));
+                                            !atomic_load(&world->index->version->whole));
     if (status == FACTUM_CORRUPT && !missing) {
         model_die(&world->model, "damage is reported, but no range is missing");
     }

@@ -10,6 +10,7 @@
 
 #include "core/random.h"
 #include "index/index.h"
+#include "index/keys.h"
 
 enum { MODEL_NAMES = 24, MODEL_KINDS = 3, MODEL_BATCH_MAX = 64 };
 
