@@ -278,8 +278,8 @@ static void finish_batch(struct fct_local *local, struct batch *batch, struct fc
     if (status == FACTUM_OK) {
         work_meanwhile(local);
         status = fct_log_commit(local->log, batch->sync, &err);
-        FCT_ASSERT(status == FACTUM_OK || fct_log_state(local->log) == FCT_LOG_FAILED);
     }
+    FCT_ASSERT(status == FACTUM_OK || fct_log_state(local->log) == FCT_LOG_FAILED);
     settle_written(batch, until, status, &err);
     batch->first = until;
     batch->sync = false;
@@ -364,7 +364,6 @@ static bool take_in(struct fct_local *local, struct batch *batch, struct fct_com
     switch (fct_local_decide(local, commit)) {
     case FCT_VERDICT_NEW:
         fct_commit_encode(local, commit);
-        batch_check(local, batch);
         batch->sync = batch->sync || commit->sync;
         break;
     case FCT_VERDICT_ANSWER:

@@ -178,7 +178,6 @@ static struct fct_group_member *close_group(struct fct_group *group)
     group->queued_size -= group->waiting_size; /* these callers cannot add more */
     group->waiting_size = 0;
     group->forming++;
-    group_check(group);
     return list;
 }
 
