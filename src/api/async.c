@@ -66,7 +66,8 @@ factum_status factum_terms_get(const factum_store *store, factum_terms *terms, f
 factum_status factum_ask(factum_store *store, factum_question *question, factum_error *err)
 {
     factum_status status = fct_api_need(store != NULL, "ask: a store is needed", err);
-    bool whole = question != NULL && question->size >= sizeof *question; /* or the engine refuses */
+    bool whole = question != NULL && question->size >= sizeof *question; /* otherwise the engine
+                                                                          * refuses it */
     if (status == FACTUM_OK && whole) {
         status = fct_api_need(question->done != NULL,
                               "ask: a question needs a function for a late answer (done)", err);

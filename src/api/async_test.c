@@ -1,5 +1,5 @@
-/* async_test.c - the calls that do not wait, as an event loop makes them: completions, listeners,
- * reads that are asked, questions. On a store in memory and on one on disk. */
+/* async_test.c - the calls that do not wait, used as by an event loop: completions, listeners,
+ * reads, questions. On a store in memory and on one on disk. */
 #include "support/test_store.h"
 
 #include "core/slice.h"
@@ -10,10 +10,10 @@
 #define F struct fixture *f = *state
 #define OPS 100
 
-/* The loop of async.h's example: a queue that others put into, and a word that wakes it. */
+/* The loop of async.h's example: a queue that other threads fill, and a word that wakes it. */
 struct loop {
     struct fct_mutex lock;
-    factum_append_op *ended[OPS]; /* by their completer, and not taken yet */
+    factum_append_op *ended[OPS]; /* completed, and not taken by the loop yet */
     size_t ended_count;
     uint32_t news;
     _Atomic uint32_t word;
@@ -92,7 +92,8 @@ static void noted(void *data, uint32_t news)
     wake(loop);
 }
 
-/* Sleeps until |count| ops have ended or, |count| being 0, until there are news, which it takes. */
+/* Sleeps until |count| ops have ended or, if |count| is 0, until the listener was called, and
+ * clears that. */
 static uint32_t run_until(struct loop *loop, size_t count)
 {
     for (;;) {
@@ -130,7 +131,7 @@ static void append(struct fixture *f, const char *stream)
 
 /* ---- appends --------------------------------------------------------------------------------- */
 
-/* An append of one event, with all that it needs until it has ended. */
+/* An append of one event, with everything that it needs until it has ended. */
 struct work {
     factum_new_event event;
     factum_expectation expectation;
@@ -144,7 +145,7 @@ static factum_status submit(struct fixture *f, const factum_completer *completer
     work->event = event_of(stream);
     work->expectation = (factum_expectation){work->event.stream, expected};
     const factum_append_request request = {
-        /* needed for the submit only */
+        /* Needed only during the submit. */
         .size = sizeof request, .events = &work->event,
         .event_count = 1,       .expectations = &work->expectation,
         .expectation_count = 1,
@@ -251,7 +252,7 @@ TEST(streams_are_deleted_by_completion)
     assert_int_equal(info.state, FACTUM_STREAM_TOMBSTONED);
 }
 
-/* What a completer finds when it does what it may not, and what it may. */
+/* What a completer gets when it makes forbidden calls and permitted ones. */
 struct inside {
     struct fixture *f;
     struct work next;
@@ -375,7 +376,7 @@ TEST(a_loop_follows_a_stream_without_waiting)
         append(f, "s-1");
         (void)run_until(&f->loop, 0);
         uint64_t place = factum_cursor_place(cursor);
-        for (;;) { /* the news may be of s-2 alone */
+        for (;;) { /* the change may be in s-2 only */
             assert_ok(factum_cursor_extend(cursor, &f->err), f->err);
             factum_status status = factum_cursor_try_next(cursor, &event, &f->err);
             if (status == FACTUM_OK) {

@@ -1,15 +1,15 @@
 /* cursor.c - cursors and lists: an engine's reader or lister behind a public handle. Layer: api.
  *
  * A cursor is the engine's reader itself. A reader that never answers PENDING has answered begin
- * when the cursor is made. One that may answer PENDING is asked for its begin in each call, since a
- * cursor of factum_read_start may be used before there is an answer.
+ * when the cursor is created. A reader that may answer PENDING is asked for its begin in each call,
+ * since a cursor of factum_read_start may be used before that answer.
  */
 #include "api/store_int.h"
 
 #include "core/error.h"
 
 struct factum_cursor {
-    struct fct_reader reader; /* never made: the handle is the engine's reader itself */
+    struct fct_reader reader; /* never created: the handle is the engine's reader itself */
 };
 
 factum_status factum_read(factum_store *store, const factum_read_request *request,
@@ -134,7 +134,7 @@ factum_status factum_list_next(factum_list *list, factum_list_entry *entry, fact
 factum_status factum_list_start(factum_store *store, const factum_list_request *request,
                                 factum_list **list, factum_error *err)
 {
-    return factum_list_open(store, request, list, err); /* making a lister never waits */
+    return factum_list_open(store, request, list, err); /* creating a lister never waits */
 }
 
 factum_status factum_list_try_next(factum_list *list, factum_list_entry *entry, factum_error *err)

@@ -1,8 +1,8 @@
 /* ndjson.c - events as lines of JSON. Layer: api. See ndjson.h.
  *
- * Data and metadata are never taken apart: they are slices of the line, byte for byte. Formatting
- * changes only the line ends in them. Text with escapes, and base64, are decoded into one buffer,
- * which is sized before anything points into it.
+ * Data and metadata are never parsed further: they are slices of the line, byte for byte.
+ * Formatting changes only the line ends in them. Text with escapes, and base64, are decoded into
+ * one buffer, which gets its full size before anything points into it.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -23,8 +23,8 @@
 #define CONTENT_BYTES FCT_SLICE("application/octet-stream")
 
 struct factum_ndjson {
-    struct fct_buf text;     /* decoded parts, or the line being made */
-    struct fct_json_doc doc; /* the line being read: its members, without what is inside them */
+    struct fct_buf text;     /* decoded parts, or the line that is written */
+    struct fct_json_doc doc; /* the line that is read: its members, without what is inside them */
     factum_slice tags[FACTUM_TAGS_MAX];
 };
 
@@ -62,7 +62,7 @@ enum member {
     MEMBER_ENCODING,
     MEMBER_COMMIT,
     MEMBER_KEY,
-    MEMBER_REVISION, /* this and the rest: written by export, ignored here */
+    MEMBER_REVISION, /* this and the following ones: written by export, ignored here */
     MEMBER_POSITION,
     MEMBER_CREATED,
     MEMBER_COUNT, /* none of them */
@@ -79,14 +79,14 @@ static const factum_slice member_names[MEMBER_COUNT] = {
     MEMBER_NAME("position"), MEMBER_NAME("created"),
 };
 
-/* One line under way. */
+/* One line while it is read. */
 struct parse {
     factum_ndjson *ndjson;
     factum_slice text;
     factum_ndjson_line *line;
     factum_error *err;
-    const factum_json *json;       /* the line's */
-    uint32_t values[MEMBER_COUNT]; /* of the members that are in |seen| */
+    const factum_json *json;       /* of the line */
+    uint32_t values[MEMBER_COUNT]; /* of the members in |seen| */
     uint32_t seen;                 /* bits */
 };
 
@@ -105,15 +105,15 @@ static factum_json_kind kind_of(const struct parse *parse, enum member member)
     return factum_json_kind_of(parse->json, parse->values[member]);
 }
 
-/* |member| must be something else than it is. */
+/* |member| has the wrong kind of value. */
 static factum_status must_be(const struct parse *parse, enum member member, const char *what)
 {
     return fct_fail(parse->err, FACTUM_INVALID, "\"%.*s\" at byte %zu must be %s",
                     FCT_FMT(member_names[member]), offset_of(parse, raw_of(parse, member)), what);
 }
 
-/* The text of |value| of |json|, which is |member| or in it: borrowed from the line if it has no
- * escapes. */
+/* The text of |value| of |json|, where |value| is |member| or inside it. Without escapes it is
+ * borrowed from the line. */
 static factum_status take_text_of(const struct parse *parse, enum member member,
                                   const factum_json *json, uint32_t value, factum_slice *text)
 {
@@ -121,7 +121,7 @@ static factum_status take_text_of(const struct parse *parse, enum member member,
         *text = factum_json_inside(json, value);
         return FACTUM_OK;
     }
-    struct fct_buf *buf = &parse->ndjson->text; /* reserved: the decoded text is never longer */
+    struct fct_buf *buf = &parse->ndjson->text; /* large enough: the decoded text is never longer */
     size_t len;
     if (factum_json_unescape(json, value, (char *)buf->ptr + buf->len, buf->capacity - buf->len,
                              &len) != FACTUM_OK) {
@@ -144,7 +144,7 @@ static factum_status take_text(const struct parse *parse, enum member member, co
                : must_be(parse, member, what);
 }
 
-/* The items of the array have a tape of their own: the line's has only its members. */
+/* The items of the array have a tape of their own, since the line's tape has only its members. */
 static factum_status take_tags(const struct parse *parse, factum_new_event *event)
 {
     factum_json_node nodes[FACTUM_TAGS_MAX + 1];
@@ -269,7 +269,7 @@ static factum_status take_time(const struct parse *parse, factum_new_event *even
     return status;
 }
 
-/* Numbers below 0 or over INT64_MAX are refused. */
+/* Refuses numbers below 0 or over INT64_MAX. */
 static factum_status take_commit(const struct parse *parse)
 {
     int64_t number;
@@ -292,8 +292,8 @@ static factum_status take_key(const struct parse *parse)
                : status;
 }
 
-/* Does the media type say that data is JSON? Its parameters do not matter. */
-static bool says_json(factum_slice type)
+/* Does the media type mean JSON? Its parameters do not matter. */
+static bool means_json(factum_slice type)
 {
     static const char suffix[] = "+json";
     char text[FACTUM_NAME_SIZE_MAX + 1] = "";
@@ -306,7 +306,7 @@ static bool says_json(factum_slice type)
            (len > strlen(suffix) && strcmp(text + len - strlen(suffix), suffix) == 0);
 }
 
-/* *json: data is JSON, if nothing else is said of it. */
+/* *json: data is JSON, unless the line has a content type or base64. */
 static factum_status take_content_type(const struct parse *parse, factum_new_event *event,
                                        bool *json)
 {
@@ -319,7 +319,7 @@ static factum_status take_content_type(const struct parse *parse, factum_new_eve
     if (!fct_media_type_valid(type)) {
         return must_be(parse, MEMBER_CONTENT_TYPE, what);
     }
-    *json = says_json(type);
+    *json = means_json(type);
     event->content_type = *json ? FACTUM_CONTENT_JSON : FACTUM_CONTENT_BINARY;
     if (!fct_slice_equal(type, CONTENT_JSON) && !fct_slice_equal(type, CONTENT_BYTES)) {
         event->media_type = type;
@@ -395,7 +395,7 @@ static enum member member_of(const factum_json *json, uint32_t name)
     return (enum member)member;
 }
 
-/* The members of the line into parse->values. */
+/* Puts the members of the line into parse->values. */
 static factum_status find_members(struct parse *parse)
 {
     const factum_json *json = parse->json;
@@ -423,7 +423,7 @@ static factum_status find_members(struct parse *parse)
     return FACTUM_OK;
 }
 
-/* The stream that the caller gave, unless the line names the same one. */
+/* The caller's stream, which the line may repeat but not contradict. */
 static factum_status set_stream(struct parse *parse, factum_new_event *event)
 {
     factum_slice given = parse->line->stream;
@@ -439,7 +439,7 @@ static factum_status set_stream(struct parse *parse, factum_new_event *event)
     return FACTUM_OK;
 }
 
-/* The line onto its tape, which has its members alone. */
+/* Parses the line onto its tape, members only. */
 static factum_status read_line(struct parse *parse)
 {
     static const struct fct_json_extent extent = {.depth_max = FCT_JSON_LINE_DEPTH, .levels = 1};
@@ -582,7 +582,8 @@ static factum_status put_base64(struct fct_buf *buf, factum_slice bytes)
     return FACTUM_OK;
 }
 
-/* JSON on one line: a line end in it is white space between values, for which a blank does. */
+/* Writes JSON on one line: a line end in it is white space between values, so a blank can replace
+ * it. */
 static factum_status put_json(struct fct_buf *buf, const struct fct_json *value)
 {
     size_t start = buf->len;
@@ -607,7 +608,7 @@ static factum_status put_metadata(struct fct_buf *buf, factum_slice metadata)
     return plain ? put_json(buf, &value) : put_base64(buf, metadata);
 }
 
-/* A member that is a text: |before| ends with the colon. */
+/* Writes a text member; |before| ends with the colon. */
 static factum_status put_text_member(struct fct_buf *buf, const char *before, factum_slice text)
 {
     factum_status status = fct_buf_add_text(buf, before);
@@ -618,7 +619,7 @@ static factum_status put_data(struct fct_buf *buf, const factum_event *event)
 {
     struct fct_json value;
     factum_slice type = event->content_type;
-    bool json = type.len > 0 && type.len <= FACTUM_NAME_SIZE_MAX && says_json(type);
+    bool json = type.len > 0 && type.len <= FACTUM_NAME_SIZE_MAX && means_json(type);
     bool plain = json && fct_json_parse(event->data, &value, NULL) == FACTUM_OK;
     bool none = json && event->data.len == 0; /* no data: no member */
     factum_status status = none ? FACTUM_OK : fct_buf_add_text(buf, ",\"data\":");
@@ -647,7 +648,7 @@ static factum_status put_head(struct fct_buf *buf, const factum_event *event)
                : status;
 }
 
-/* What the store has made of the event, and with which others it was appended. */
+/* Writes what the store assigned to the event, and the commit that it was appended in. */
 static factum_status put_place(struct fct_buf *buf, const factum_event *event)
 {
     char created[FACTUM_TIME_TEXT_SIZE];

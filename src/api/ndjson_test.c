@@ -1,5 +1,5 @@
-/* ndjson_test.c - events as lines: what is read, what is refused at which byte, and that what is
- * written reads back as it was. */
+/* ndjson_test.c - events as lines: what is read, what is refused at which byte, and that a written
+ * line reads back equal. */
 #include "support/test.h"
 
 #include <factum/ndjson.h>
@@ -168,7 +168,8 @@ TEST(a_bad_line_is_refused_with_its_byte)
         assert_status(parse(f, bad[i].line), FACTUM_INVALID);
         assert_string_equal(f->err.text, bad[i].text);
     }
-    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\"}"), f->err); /* it goes on */
+    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\"}"), f->err); /* the parser can be used
+                                                                       * again */
 }
 
 TEST(a_bad_member_is_refused_with_its_byte)
@@ -371,7 +372,7 @@ static factum_event stored(void)
     };
 }
 
-/* Written, read again, and the same. */
+/* Writes, reads back and compares. */
 static void assert_round_trip(struct fixture *f, const factum_event *event)
 {
     factum_slice line;

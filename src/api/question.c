@@ -1,5 +1,4 @@
-/* question.c - what can be asked of a store, and places as tokens. Layer: api. No logic of its own.
- */
+/* question.c - questions about a store, and places as tokens. Layer: api. No logic of its own. */
 #include "api/store_int.h"
 
 #include "core/error.h"

@@ -1,4 +1,4 @@
-/* question_test.c - what a store is asked: events, keys, counts, places, tokens. On a store in
+/* question_test.c - questions about a store: events, keys, counts, places, tokens. On a store in
  * memory and on one on disk. */
 #include "support/test_store.h"
 
@@ -264,7 +264,7 @@ TEST(a_token_of_another_store_is_refused)
     assert_int_equal(place, 77);
 }
 
-/* Reads what |query| means to its end; gives the place that was read up to. */
+/* Reads |query| to its end; returns the place that was read up to. */
 static uint64_t read_query(struct fixture *f, const factum_query *query, size_t wanted)
 {
     const factum_read_request request = {
@@ -326,7 +326,7 @@ TEST(questions_want_a_store_and_a_place_for_the_answer)
     uint64_t number = 0;
     factum_key_info key = {.size = sizeof key};
     for (size_t i = 0; i < 2; i++) {
-        bool there = i == 0; /* the place for the answer, the store being NULL; then without */
+        bool there = i == 0; /* the place for the answer, with the store NULL; then the reverse */
         assert_invalid(f, factum_find_event(stores[i], name, id, there ? &f->copy : NULL, &f->err),
                        "find event: a store and a place for the event are needed");
         assert_invalid(f, factum_find_key(stores[i], name, there ? &key : NULL, &f->err),

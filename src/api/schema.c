@@ -5,7 +5,7 @@
 #include "core/sized.h"
 #include "schema/schema.h"
 
-/* What a user holds is what the layer below made. */
+/* A user's handle is the object of the layer below. */
 static struct fct_program *program_of(factum_schema *schema)
 {
     return (struct fct_program *)(void *)schema;
@@ -97,7 +97,7 @@ void factum_schema_checker_destroy(factum_schema_checker *checker)
     fct_run_destroy(run_of(checker));
 }
 
-/* The result's size counts; the rest of it is an answer. */
+/* Only the result's size is read; the rest is output. */
 static factum_status begin_result(const factum_schema *schema, const factum_schema_checker *checker,
                                   factum_schema_result *result, factum_error *err)
 {

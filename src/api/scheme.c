@@ -16,9 +16,10 @@ struct scheme {
 
 static struct scheme schemes[FCT_API_SCHEMES_MAX];
 static _Atomic uint32_t scheme_count;
-static atomic_flag scheme_writer = ATOMIC_FLAG_INIT; /* one writer at a time; readers need none */
+static atomic_flag scheme_writer = ATOMIC_FLAG_INIT; /* one writer at a time; readers need no lock
+                                                      */
 
-/* "factum" of "factum://..."; 0: no address. */
+/* "factum" of "factum://..."; 0: not an address. */
 static size_t scheme_size(const char *path)
 {
     size_t size = strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789+.-");

@@ -1,6 +1,7 @@
-/* script.c - the calls of script.h: checks arguments, and hands them to the host. Layer: api.
+/* script.c - the calls of script.h: checks arguments, and passes them to the host. Layer: api.
  *
- * Knows no language. */
+ * Knows no language.
+ */
 #include <stdatomic.h>
 
 #include "api/script_host.h"

@@ -1,10 +1,10 @@
-/* script_host.h - what runs scripts: a place that an optional library fills. Layer: api. */
+/* script_host.h - the host that runs scripts: an optional library registers it here. Layer: api. */
 #ifndef FCT_API_SCRIPT_HOST_H
 #define FCT_API_SCRIPT_HOST_H
 
 #include <factum/script.h>
 
-/* One language. Arguments have been checked, and structs are whole. */
+/* One language. Arguments have been checked, and structs are complete. */
 struct fct_script_host {
     factum_status (*open)(const factum_script *script, const char *name,
                           factum_script_decider **decider, factum_error *err);
@@ -15,13 +15,13 @@ struct fct_script_host {
                           const factum_script_cases *cases, factum_error *err);
 };
 
-/* What a host's own struct begins with. */
+/* The first member of a host's own struct. */
 struct factum_script_decider {
     const struct fct_script_host *host;
     factum_decider decider;
 };
 
-/* |host| is static. The first one stays. Any thread. */
+/* |host| is static. The first registered host stays. Any thread. */
 void fct_api_register_script_host(const struct fct_script_host *host);
 
 #endif

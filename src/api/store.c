@@ -1,6 +1,7 @@
 /* store.c - stores behind their handles: opening, appending, metadata, waiting. Layer: api.
  *
- * Checks what C cannot (NULL, sizes of structs), finds the engine, passes on. No logic of its own.
+ * Checks what the C compiler cannot (NULL, sizes of structs), finds the engine, and passes the call
+ * on. No logic of its own.
  */
 #include "api/store_int.h"
 

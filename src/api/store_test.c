@@ -1,5 +1,5 @@
-/* store_test.c - the public functions and what they are given: NULL, sizes of structs, numbers that
- * name nothing, clocks, deadlines. On a store in memory and on one on disk. */
+/* store_test.c - the public functions and their arguments: NULL, sizes of structs, numbers outside
+ * enums, clocks, deadlines. On a store in memory and on one on disk. */
 #include "support/test_store.h"
 
 #include "core/slice.h"

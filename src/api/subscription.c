@@ -1,13 +1,15 @@
-/* subscription.c - catch-up subscriptions: a reader that is extended when there is news.
- * Layer: api.
+/* subscription.c - catch-up subscriptions: a reader that is extended when events arrive. Layer:
+ * api.
  *
- * Happy path: next gives what the reader has; at its end it says CAUGHT_UP once, then waits for the
- * store to show more, extends the reader, and goes on. No event is buffered, so a slow consumer
- * costs nothing and none is lost or given twice: the reader's place is the only state.
+ * Happy path: next returns what the reader has. At the reader's end it returns CAUGHT_UP once, then
+ * waits until the store shows more, extends the reader, and continues. No event is buffered, so a
+ * slow consumer costs nothing, and no event is lost or returned twice: the reader's place is the
+ * only state.
  *
  * Invariants:
- *  1. Everything of this subscription at or before |checkpoint| was given. It never falls.
- *  2. |said| is true from CAUGHT_UP to the next event.
+ *  1. Every event of this subscription at or before |checkpoint| was returned. |checkpoint| never
+ *     falls.
+ *  2. |caught_up| is true from CAUGHT_UP to the next event.
  */
 #include "api/store_int.h"
 
@@ -24,19 +26,19 @@ struct factum_subscription {
     struct fct_reader *reader;
     _Atomic uint64_t checkpoint;
     uint64_t deadline;     /* of its request; 0: none */
-    bool said;             /* CAUGHT_UP, since the last event */
-    bool ended;            /* the stream's tombstone was given, or lies before the start */
-    bool stream;           /* of one stream, which a tombstone can end */
-    bool tombstone_hidden; /* the reader may leave it out */
+    bool caught_up;        /* CAUGHT_UP was returned after the last event */
+    bool ended;            /* the stream's tombstone was returned, or is before the start */
+    bool stream;           /* it reads one stream, which a tombstone can end */
+    bool tombstone_hidden; /* the reader may skip it */
     bool in_steps;         /* a call ends when the request's steps are used up */
     _Atomic uint32_t stop;
-    factum_slice name;                            /* of the stream: own copy below */
+    factum_slice name;                            /* of the stream: the copy below */
     uint8_t name_bytes[FACTUM_NAME_SIZE_MAX + 2]; /* a metastream's is the longest */
 };
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-/* What everything was given up to when nothing has been given. */
+/* The place of a subscription that has returned nothing yet. */
 static uint64_t first_checkpoint(const factum_read_request *request,
                                  const struct fct_reader *reader)
 {
@@ -54,7 +56,7 @@ static uint64_t first_checkpoint(const factum_read_request *request,
     return 0;
 }
 
-/* |request| was accepted by the engine. */
+/* The engine has accepted |request|. */
 static void remember(factum_subscription *subscription, const factum_read_request *request)
 {
     atomic_init(&subscription->checkpoint, first_checkpoint(request, subscription->reader));
@@ -62,7 +64,7 @@ static void remember(factum_subscription *subscription, const factum_read_reques
     subscription->stream =
         request->source == FACTUM_SOURCE_STREAM && !fct_engine_is_virtual(request->name);
     subscription->tombstone_hidden = request->skip_system || request->filter != NULL;
-    /* A reader that can wait has nothing to be taken in steps. */
+    /* A reader that can answer PENDING needs no steps. */
     subscription->in_steps = request->steps_max > 0 && subscription->reader->ops->ready == NULL;
     if (subscription->stream) {
         memcpy(subscription->name_bytes, request->name.ptr, request->name.len);
@@ -125,7 +127,7 @@ static factum_status stopped(factum_error *err)
     return fct_fail(err, FACTUM_CANCELLED, "the subscription was stopped");
 }
 
-/* STREAM_DELETED if the reader, which has given everything, has passed the stream's tombstone. */
+/* STREAM_DELETED if the reader, at its end, has passed the stream's tombstone. */
 static factum_status look_for_tombstone(factum_subscription *subscription, factum_error *err)
 {
     factum_stream_info info = {.size = sizeof info};
@@ -142,7 +144,8 @@ static factum_status look_for_tombstone(factum_subscription *subscription, factu
     return subscription->ended ? deleted(err) : FACTUM_OK;
 }
 
-/* Of |timeout_ms| since |start|, and of the time until the deadline, the smaller; -1: for ever. */
+/* The smaller of the rest of |timeout_ms| since |start| and the time until the deadline; -1: for
+ * ever. */
 static int64_t time_left(const factum_subscription *subscription, uint64_t start,
                          int64_t timeout_ms)
 {
@@ -160,8 +163,8 @@ static int64_t time_left(const factum_subscription *subscription, uint64_t start
     return left;
 }
 
-/* The reader has given everything. OK: there is more, and it was extended. *looked says whether
- * this call has extended it before. */
+/* The reader is at its end. OK: there is more, and the reader was extended. *looked: this call has
+ * extended it before. */
 static factum_status go_on(factum_subscription *subscription, int64_t left, bool *looked,
                            factum_error *err)
 {
@@ -169,21 +172,21 @@ static factum_status go_on(factum_subscription *subscription, int64_t left, bool
     struct fct_reader *reader = subscription->reader;
     factum_status status = FACTUM_OK;
     reach(subscription, reader->place);
-    if (!subscription->said || subscription->tombstone_hidden) {
+    if (!subscription->caught_up || subscription->tombstone_hidden) {
         status = look_for_tombstone(subscription, err);
     }
-    if (status == FACTUM_OK && !subscription->said) {
+    if (status == FACTUM_OK && !subscription->caught_up) {
         uint64_t visible = reader->place;
-        if (!*looked) { /* otherwise what is visible by now came after this call began */
+        if (!*looked) { /* otherwise all that is visible now came after this call began */
             status = fct_engine_place(engine, &visible, err);
         }
         if (status == FACTUM_OK && visible <= reader->place) {
-            subscription->said = true;
+            subscription->caught_up = true;
             return FACTUM_CAUGHT_UP;
         }
     } else if (status == FACTUM_OK) {
         if (*looked && left == 0) {
-            return FACTUM_TIMEOUT; /* other streams' news would keep the caller for ever */
+            return FACTUM_TIMEOUT; /* changes in other streams must not keep the caller for ever */
         }
         status = fct_engine_wait(engine, reader->place + 1, left, &subscription->stop, err);
         status = status == FACTUM_CANCELLED ? stopped(err) : status;
@@ -220,7 +223,7 @@ factum_status factum_subscription_next(factum_subscription *subscription, int64_
         }
         factum_status status = next_of_reader(subscription, event, err);
         if (status == FACTUM_OK) {
-            subscription->said = false;
+            subscription->caught_up = false;
             subscription->ended =
                 subscription->stream && event->revision == FACTUM_REVISION_TOMBSTONE;
             reach(subscription, event->position);

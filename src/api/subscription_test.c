@@ -152,8 +152,8 @@ static void a_stopped_subscription_says_so_for_good(void **state)
 /* ---- under load ------------------------------------------------------------------------------ */
 
 enum {
-    WRITERS = 3,   /* and one by completion */
-    APPENDS = 800, /* by each */
+    WRITERS = 3,   /* and one more, by completion */
+    APPENDS = 800, /* by each of them */
     WINDOW = 32,   /* completions under way */
     STREAMS = 4,   /* of each writer */
     SUBSCRIBERS = 9,
@@ -291,7 +291,7 @@ struct subscriber {
     bool dense; /* ordinals rise by one from |from_value| on */
 };
 
-/* Takes what is wanted, and sees that nothing more comes. */
+/* Takes the expected events, and checks that no other comes. */
 static void follow(void *data)
 {
     const struct subscriber *subscriber = data;
@@ -392,7 +392,7 @@ static void every_event_is_given_once_and_in_order_while_many_write(void **state
         assert_ok(fct_thread_start(&subscribers[i].thread, "subscriber", follow, &subscribers[i],
                                    &f->err),
                   f->err);
-        if (subscribers[i].from == FACTUM_FROM_END) { /* it has to be there first */
+        if (subscribers[i].from == FACTUM_FROM_END) { /* it has to exist first */
             assert_status(factum_wait(f->store, UINT64_MAX - 1, 50, &f->err), FACTUM_TIMEOUT);
         }
     }

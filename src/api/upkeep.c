@@ -1,6 +1,6 @@
-/* upkeep.c - long work on whole stores: verify, backup, restore, repair. Layer: api.
+/* upkeep.c - long tasks on whole stores: verify, backup, restore, repair. Layer: api.
  *
- * Reports and options are read and written in the sizes that their users know.
+ * Reports and options are read and written in the sizes that the caller was compiled with.
  */
 #include "api/scheme.h"
 #include "api/store_int.h"
@@ -9,7 +9,7 @@
 #include "engine/deliver.h"
 #include "engine_local/local.h"
 
-/* INVALID if a report was given that cannot be written to; it may be missing. */
+/* INVALID if |report| is given but too small. It may be NULL. */
 static factum_status check_report(const void *report, const char *what, factum_error *err)
 {
     return report == NULL ? FACTUM_OK : fct_sized_check(report, what, err);

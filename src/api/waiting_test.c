@@ -1,5 +1,6 @@
-/* waiting_test.c - subscriptions that wait: until an append, until their time, until another
- * thread stops them. On a store in memory and on one on disk, which wait each in their way. */
+/* waiting_test.c - subscriptions that wait: until an append, until their time is over, until
+ * another thread stops them. On a store in memory and on one on disk, which wait in different ways.
+ */
 #include "support/test_store.h"
 
 #include "core/slice.h"
@@ -76,7 +77,7 @@ static void assert_next(struct fixture *f, const char *type)
     assert_true(fct_slice_equal(f->event.type, factum_slice_from(type)));
 }
 
-/* Something done to the store or the subscription a little later, by another thread. */
+/* An act on the store or the subscription a little later, by another thread. */
 struct later {
     struct fixture *f;
     bool stop; /* otherwise an append */
@@ -304,7 +305,7 @@ TEST(from_the_end_only_what_comes_later_is_given)
     F;
     append(f, "s-1", "A");
     follow(f, "s-1", FACTUM_FROM_END);
-    append(f, "s-1", "B"); /* after the subscription was made, before it was asked */
+    append(f, "s-1", "B"); /* after the subscription was opened, before its first call */
     assert_next(f, "B");
     assert_status(next(f, 0), FACTUM_CAUGHT_UP);
 }

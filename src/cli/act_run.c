@@ -1,8 +1,10 @@
-/* act_run.c - an act on a projection: recorded, waited for, told. Layer: cli. See read_models.h. */
+/* act_run.c - an act on a projection: recorded, waited for, reported. Layer: cli. See
+ * read_models.h. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "cli/deploying.h"
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
 static int record_act(struct read_models *models, factum_projection_act act, factum_slice key,
@@ -27,10 +29,11 @@ static int record_act(struct read_models *models, factum_projection_act act, fac
         return 0;
     }
     int code = fail_with(status, &err);
-    return status == FACTUM_INVALID ? EXIT_REFUSED : code; /* what is there does not let it */
+    return status == FACTUM_INVALID ? EXIT_REFUSED : code; /* the act does not fit the state of the
+                                                            * builds */
 }
 
-/* A build that has stopped never catches up. */
+/* A build that stopped by itself never catches up. */
 struct stopped {
     bool any;
     char text[512];
@@ -60,7 +63,7 @@ bool act_has_stopped(const struct read_models *models, factum_slice name)
     return true;
 }
 
-static int wait_for_act(const struct read_models *models, const struct patience *patience,
+static int wait_for_act(const struct read_models *models, const struct wait_limit *limit,
                         uint64_t revision)
 {
     factum_error err;
@@ -69,14 +72,15 @@ static int wait_for_act(const struct read_models *models, const struct patience 
     int code = 0;
     progress_begin(&progress, models->options->arguments[0], models->options->quiet);
     while (code == 0) {
-        int64_t wait_ms = patience_next(patience);
+        int64_t wait_ms = wait_limit_next(limit);
         factum_status status = models_act_wait(models, name, revision, wait_ms, &err);
         if (status == FACTUM_OK) {
             break;
         }
         if (interrupted) {
             code = EXIT_INTERRUPTED;
-        } else if (status == FACTUM_BUSY && wait_ms > 0) { /* others wait too: again in a moment */
+        } else if (status == FACTUM_BUSY && wait_ms > 0) { /* others wait too: try again in a moment
+                                                            */
             pause_a_little();
         } else if (status != FACTUM_TIMEOUT) {
             code = fail_with(status, &err);
@@ -116,7 +120,7 @@ static const char *done_text(factum_projection_act act)
     return texts[act];
 }
 
-/* Why a recorded act is not waited for. */
+/* Prints why a recorded act is not waited for. */
 static void print_recorded(const struct read_models *models, factum_projection_act act,
                            const factum_act_result *result)
 {
@@ -175,7 +179,7 @@ static bool take_host(void *data, const factum_projection_state *state)
     return false;
 }
 
-/* On an address: is there somebody at the server who carries it out? */
+/* On an address: does a host at the server carry out acts on this projection? */
 static bool is_carried_out(struct read_models *models)
 {
     const factum_build_each each = {NULL, end_list};
@@ -193,10 +197,10 @@ static bool is_carried_out(struct read_models *models)
 int act_run(struct read_models *models, factum_projection_act act, factum_slice key,
             uint64_t position)
 {
-    struct patience patience;
+    struct wait_limit limit;
     factum_act_result result = {.size = sizeof result};
     const factum_slice name = factum_slice_from(models->options->arguments[0]);
-    if (!patience_begin(models->options, &patience)) {
+    if (!wait_limit_begin(models->options, &limit)) {
         return EXIT_USAGE;
     }
     int code = record_act(models, act, key, position, &result);
@@ -205,7 +209,7 @@ int act_run(struct read_models *models, factum_projection_act act, factum_slice 
     }
     bool done = code == 0 && is_carried_out(models);
     if (done) {
-        code = wait_for_act(models, &patience, result.revision);
+        code = wait_for_act(models, &limit, result.revision);
     }
     if (code == 0) {
         print_act(models, act, &result, done);

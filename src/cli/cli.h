@@ -1,12 +1,14 @@
 /* cli.h - what the commands share: options, the store, output, exit codes. Layer: cli, on the
  * public API only.
  *
- * A command is a struct command in its own file, listed in main.c. Options are parsed by one table
- * per command into struct options; what a command does not list is refused with its usage.
+ * A command is a struct command in its own file, listed in main.c. One table in options.c parses
+ * all options into struct options. A command lists the options that it takes; any other option is
+ * refused with the command's usage.
  */
 #ifndef FACTUM_CLI_CLI_H
 #define FACTUM_CLI_CLI_H
 
+#include <signal.h>
 #include <stdio.h>
 
 #include <factum/factum.h>
@@ -15,18 +17,18 @@
 enum exit_code {
     EXIT_OK = 0,
     EXIT_FAILURE_ = 1,  /* input/output, no space, no memory, anything else */
-    EXIT_USAGE = 2,     /* wrong arguments, or input that makes no sense */
+    EXIT_USAGE = 2,     /* wrong arguments, or unusable input */
     EXIT_REFUSED = 3,   /* wrong revision, condition, key conflict, tombstoned, wrong timeline */
-    EXIT_NOT_FOUND = 4, /* no such store, stream, file */
+    EXIT_NOT_FOUND = 4, /* the store, the stream or the file does not exist */
     EXIT_DAMAGED = 5,   /* data is damaged */
-    EXIT_LOCKED = 6,    /* another process has the store */
+    EXIT_LOCKED = 6,    /* another process has the store open */
     EXIT_INVALID = 7,   /* refused by a schema, a definition or a check */
     EXIT_REJECTED = 8,  /* rejected by a decider */
-    EXIT_NOT_YET = 9,   /* not done in time; may be asked again */
+    EXIT_NOT_YET = 9,   /* not done in time; try again */
     EXIT_NO_RIGHT = 10,
-    EXIT_UNKNOWN = 11, /* the outcome is not known: run it again, an append with the same key */
+    EXIT_UNKNOWN = 11, /* unknown outcome: run it again, an append with the same key */
     EXIT_INTERRUPTED = 130,
-    EXIT_NOBODY_READS = 141, /* the reader of the output has gone: factum read | head */
+    EXIT_NOBODY_READS = 141, /* the reader of the output is gone: factum read | head */
 };
 
 #define TAG_OPTIONS_MAX FACTUM_TAGS_MAX
@@ -68,7 +70,7 @@ struct options {
     const char *models, *host, *named, *wait, *rows_max, *changes_max;
     const char *params[PARAM_OPTIONS_MAX];
     size_t param_count;
-    const char *stream, *scan; /* where trace looks */
+    const char *stream, *scan; /* where trace looks for an id */
     bool csv, plan, until_caught_up;
     /* sagas */
     const char *generations, *acts, *states_max;
@@ -76,7 +78,7 @@ struct options {
     const char *do_type, *undo_type, *undo_data;
     const char *status, *reason, *result;
     bool what_if, cancel, delivery;
-    /* arguments that are no options */
+    /* Arguments that are not options. */
     const char *arguments[8];
     size_t argument_count;
 };
@@ -86,13 +88,13 @@ struct command {
     const char *usage;   /* after "factum " */
     const char *summary; /* one line */
     const char *help;    /* its options, a line each */
-    const char *notes;   /* what is to be said after the options, or NULL */
-    const char *options; /* names that it takes, each followed by a blank: "json count " */
+    const char *notes;   /* printed after the options, or NULL */
+    const char *options; /* names of its options, each followed by a blank: "json count " */
     size_t arguments_min;
     size_t arguments_max;
     int (*run)(const struct options *options);
     /* NULL, or the commands of a family, NULL at the end: "schema validate" of "schema". A family
-     * has a name, a usage and a summary alone. */
+     * has only a name, a usage and a summary. */
     const struct command *const *family;
 };
 
@@ -116,16 +118,16 @@ extern const struct command command_schema, command_schema_generate, command_sch
 extern const struct command command_schema_register, command_schema_check, command_schema_list;
 extern const struct command command_schema_show, command_schema_diff, command_schema_mode;
 extern const struct command command_schema_infer;
-extern const struct command command_decider; /* if FCT_WITH_LUA, and so are the next three */
+extern const struct command command_decider; /* if FCT_WITH_LUA, as the next three */
 extern const struct command command_command;
 extern const struct command command_state, command_test;
 extern const struct command command_projection_diff;
-extern const struct command command_projection; /* if FCT_WITH_SQL, and so are the next three */
+extern const struct command command_projection; /* if FCT_WITH_SQL, as the next three */
 extern const struct command command_parked;
 extern const struct command command_run, command_query, command_trace;
-extern const struct command command_saga; /* if FCT_WITH_SAGA, and so is the next: cmd_saga.h */
+extern const struct command command_saga; /* if FCT_WITH_SAGA, as the next: cmd_saga.h */
 extern const struct command command_endpoint;
-extern const struct command command_serve; /* if FCT_WITH_SERVER, and so is the next */
+extern const struct command command_serve; /* if FCT_WITH_SERVER, as the next */
 extern const struct command command_ping;
 extern const struct command command_completions, command_version;
 
@@ -134,48 +136,51 @@ extern const struct command *const commands[];
 
 /* options.c: 0, or EXIT_USAGE with a message on standard error. */
 int options_parse(const struct command *command, int argc, char **argv, struct options *options);
-/* A whole number >= 0; on anything else prints "--NAME takes a number" and returns false. */
+/* Parses a whole number >= 0. On anything else prints "--NAME takes a whole number" and returns
+ * false. */
 bool option_number(const char *text, const char *name, uint64_t *number);
-/* The same for one that is 1 at least. */
+/* The same for a number of 1 or more. */
 bool option_count(const char *text, const char *name, uint64_t *number);
 bool option_time(const char *text, const char *name, int64_t *time);
 bool option_expected(const char *text, factum_expected *expected);
 
 /* output.c */
-extern volatile bool interrupted; /* set by SIGINT, SIGTERM */
+extern volatile sig_atomic_t interrupted; /* 1 after SIGINT or SIGTERM */
 int complain(const char *format, ...)
     __attribute__((format(printf, 1, 2))); /* returns EXIT_USAGE */
-/* The exit code of a failure. */
+/* The exit code for a failure. */
 int code_of_status(factum_status status);
 /* Prints err->text and returns the exit code of |status|. */
 int fail_with(factum_status status, const factum_error *err);
-/* 0, or the exit code after a message. |write|: the command writes, so the store may be made. */
+/* Opens the store of |options|. |write|: the command writes, so a missing store may be created.
+ * Returns 0, or the exit code after a message. */
 int open_store(const struct options *options, bool write, factum_store **store);
-/* Is it the address of a server, and not a directory? */
+/* Is |store| the address of a server, and not a directory? */
 bool is_address(const char *store);
-/* Closes it. If it is damaged, says so unless that was done, and EXIT_DAMAGED takes the place of
- * success: what could be read may not be all. */
+/* Closes the store. If it is damaged, reports the damage unless the command did, and EXIT_DAMAGED
+ * replaces success: what was read may be incomplete. */
 int close_store(factum_store *store, int code);
-void damage_shown(void); /* a command has said it by itself */
-/* Flushes standard output: a full disk or a closed pipe must not look like success. If nobody reads
- * it any more there is nothing to say: EXIT_NOBODY_READS without a message. */
+void damage_shown(void); /* the command has reported the damage itself */
+/* Flushes standard output, so that a full disk or a closed pipe does not look like success. If
+ * nobody reads the output any more, returns EXIT_NOBODY_READS without a message. */
 int finish_output(int code);
 /* Is standard output a pipe whose other end is closed? */
 bool nobody_reads(void);
-const char *colour(const char *code);  /* "" if standard output is no terminal */
+const char *colour(const char *code);  /* "" if standard output is not a terminal */
 extern const factum_log_sink messages; /* warnings to standard error */
-/* The bytes of the UTF-8 character that |text|, which is not empty, begins with; 0: of none. */
+/* The length in bytes of the UTF-8 character at the start of |text|, which is not empty; 0: not
+ * UTF-8. */
 size_t character_of(factum_slice text, uint32_t *point);
-/* What a terminal would obey, and what is no UTF-8, made visible. */
+/* Prints |text|, with control sequences of terminals and bytes that are not UTF-8 made visible. */
 void print_text(FILE *to, factum_slice text);
 bool same_text(factum_slice a, factum_slice b);
-/* JSON on one line: line ends in it can only be white space. */
+/* Prints JSON on one line: outside its strings, line ends can only be white space. */
 void print_json(FILE *to, factum_slice json);
 void print_json_text(FILE *to, factum_slice text);
-/* A place of |store| as "token":"..." (no braces). */
+/* Prints |place| of |store| as "token":"..." (no braces). */
 void print_json_token(const factum_store *store, uint64_t place);
-/* On standard error: the option that goes on after |place|. */
-void say_go_on(const factum_store *store, uint64_t place);
+/* Prints on standard error the option that continues after |place|. */
+void print_go_on(const factum_store *store, uint64_t place);
 void print_event(const factum_event *event);
 int print_event_json(factum_ndjson *ndjson, const factum_event *event);
 void format_size(uint64_t bytes, char text[32]);
@@ -183,67 +188,13 @@ void format_count(uint64_t count, char text[32]); /* 1,234,567 */
 /* "1 stream", "1,234 streams" */
 void format_things(uint64_t count, const char *one, const char *many, char text[64]);
 
-/* progress.c: a bar on a terminal that is drawn over; nothing elsewhere. */
-struct progress {
-    const char *what;
-    bool wanted;
-    double started;
-    double working_since; /* the last skip, otherwise as started */
-    double drawn_at;
-    uint64_t skipped;
-    uint64_t items; /* events so far, if the caller counts them */
-};
-void progress_begin(struct progress *progress, const char *what, bool quiet);
-/* The first |done| bytes were done by an earlier run: they do not count for rate and time left. */
-void progress_skip(struct progress *progress, uint64_t done);
-/* |done| of |total| bytes; 0: not known how many. */
-void progress_step(struct progress *progress, uint64_t done, uint64_t total);
-void progress_end(struct progress *progress);
-/* Before a message on standard error: a bar that is drawn gives its line to the message. */
-void progress_clear(void);
-
-/* What a bar shows. */
-struct progress_view {
-    const char *what;
-    double seconds; /* of work */
-    uint64_t skipped, done, total, items;
-    size_t columns; /* of the terminal */
-};
-#define PROGRESS_TEXT_SIZE 160
-/* The bar as text that is shorter than a line of the terminal. */
-void progress_format(const struct progress_view *view, char text[PROGRESS_TEXT_SIZE]);
-/* At the rate so far; negative: not known. */
-double progress_seconds_left(const struct progress_view *view);
-
-/* For factum_progress: data is the struct progress. Stops on a signal. */
-bool progress_callback(void *data, uint64_t done, uint64_t total);
-/* The same, of |total| events. */
-bool progress_events(void *data, uint64_t done, uint64_t total);
-double seconds_now(void);
-
-/* input.c: lines of a file or standard input, plain, gzip or zstd. */
-struct input;
-/* NULL after a message, with *code set. "-" is standard input. */
-struct input *input_open(const char *path, int *code);
-/* What messages call |path|. */
-const char *input_name(const char *path);
-/* 1 with a line without its end, which lasts until the next call; 2 with the first 16 MiB of one
- * that is longer; 0 at the end; -1 after a message, or without one if a signal came. */
-int input_line(struct input *input, factum_slice *line);
-/* Reads a compressed file to its end, which is the end of using it: true if it is damaged, after a
- * message. A damaged file may look like lines of nonsense before the damage shows. */
-bool input_is_damaged(struct input *input);
-/* Bytes of the file read so far, and its size (0: not known). */
-void input_place(const struct input *input, uint64_t *done, uint64_t *total);
-void input_close(struct input *input);
-
 /* cmd_backup.c: factum verify --backup. */
 int verify_backup(const struct options *options);
 
-/* select.c: a token of |store| as a place. 0, or the exit code after a message. */
+/* select.c: the place of a |store| that a token names. 0, or the exit code after a message. */
 int option_token(const factum_store *store, const char *text, uint64_t *place);
-/* Opens the store and makes the request of the options of read, tail and export: 0, or
- * the exit code after a message. */
+/* Opens the store and fills in the request from the options of read, tail and export. 0, or the
+ * exit code after a message. */
 int open_selection(const struct options *options, factum_store **store,
                    factum_read_request *request);
 

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/input.h"
 
 #define DATA_SIZE_MAX ((size_t)16 << 20)
-#define LINES_MAX 100000 /* append_events_max of open_store */
+#define LINES_MAX 100000 /* as append_events_max in open_store */
 
-/* All of standard input; the caller frees it. */
+/* Reads all of standard input; the caller frees the bytes. */
 static uint8_t *read_standard_input(size_t *len)
 {
     uint8_t *bytes = malloc(DATA_SIZE_MAX + 1);
@@ -135,8 +136,8 @@ static bool set_event(const struct options *options, factum_slice tags[TAG_OPTIO
     return true;
 }
 
-/* Does the content type say that data is JSON, as it does in lines of JSON? */
-static bool says_json(const char *type)
+/* Does the content type mean JSON, by the rule that lines of JSON follow? */
+static bool means_json(const char *type)
 {
     size_t len = strcspn(type, "; ");
     return (len == 16 && strncasecmp(type, "application/json", len) == 0) ||
@@ -144,13 +145,14 @@ static bool says_json(const char *type)
            (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
 }
 
-/* Data is JSON, unless something else is asked for: a mistyped text does not become a fact. */
+/* DATA must be JSON unless --bytes or --content-type is given: a typing mistake does not become a
+ * stored event. */
 static bool set_data(const struct options *options, factum_new_event *event)
 {
     factum_error err;
     bool given = options->argument_count == 3;
     const char *type = options->content_type;
-    bool json = type == NULL ? !options->bytes : says_json(type);
+    bool json = type == NULL ? !options->bytes : means_json(type);
     event->content_type = json ? FACTUM_CONTENT_JSON : FACTUM_CONTENT_BINARY;
     if (type != NULL && strcmp(type, "application/json") != 0 &&
         strcmp(type, "application/octet-stream") != 0) {
@@ -210,7 +212,8 @@ static int append_one(const struct options *options)
 struct lines {
     factum_new_event *events;
     factum_expectation *expectations;
-    factum_ndjson **parsers; /* one each: an event borrows from its own, and from its line */
+    factum_ndjson **parsers; /* one for each line: an event borrows from its parser and from its
+                              * line */
     char **copies;
     factum_slice key; /* of the first line */
     bool lenient;
@@ -250,7 +253,7 @@ static bool make_room(struct lines *lines)
     return true;
 }
 
-/* The lines are one append, which has one key. */
+/* All lines are one append, which has one key. */
 static bool take_key(struct lines *lines, factum_slice key, factum_error *err)
 {
     bool same = same_text(key, lines->key);

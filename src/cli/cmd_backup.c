@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 static void print_backup(const struct options *options, const factum_backup_report *report,
                          double seconds)
@@ -51,7 +52,7 @@ const struct command command_backup = {
     .usage = "backup DIR [--json]",
     .summary = "copy the store into DIR, or bring an earlier backup there up to date",
     .help = "  --json             the figures as JSON\n",
-    .notes = "What is there already is read to its end; a damaged copy is made again.\n",
+    .notes = "Existing files are read to their end; a damaged copy is replaced.\n",
     .options = "json ",
     .arguments_min = 1,
     .arguments_max = 1,
@@ -78,7 +79,7 @@ static int run_restore(const struct options *options)
 const struct command command_restore = {
     .name = "restore",
     .usage = "restore BACKUP --store DIR",
-    .summary = "make a store in DIR, which must not exist or be empty, of a backup",
+    .summary = "create a store in DIR, which must not exist or be empty, from a backup",
     .help = "  --json             the figures as JSON\n",
     .notes = "Every file is checked against the backup's manifest before anything is written.\n",
     .options = "json ",
@@ -89,7 +90,7 @@ const struct command command_restore = {
 
 /* ---- verify --backup ------------------------------------------------------------------------- */
 
-/* Where the problems go: to standard error, and into a list of JSON. */
+/* Receives the problems: to standard error, and into a JSON list. */
 struct problems {
     struct progress *progress;
     FILE *list; /* or NULL */
@@ -138,8 +139,8 @@ static void print_verified(const struct options *options, const factum_backup_ve
     }
 }
 
-/* The problems have been named one by one: what is left to say is how many, and what to do. */
-static int say_damaged(const char *dir, uint64_t count)
+/* The problems are printed already. Prints how many there are, and what to do. */
+static int report_damaged(const char *dir, uint64_t count)
 {
     (void)fprintf(stderr, "factum: the backup in ");
     print_text(stderr, factum_slice_from(dir));
@@ -183,6 +184,6 @@ int verify_backup(const struct options *options)
     if (code != 0 || status == FACTUM_OK) {
         return code;
     }
-    return status == FACTUM_CORRUPT ? say_damaged(options->backup, report.problems)
+    return status == FACTUM_CORRUPT ? report_damaged(options->backup, report.problems)
                                     : fail_with(status, &err);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 /* ---- info ------------------------------------------------------------------------------------ */
 
@@ -89,7 +90,7 @@ static int run_info(const struct options *options)
 const struct command command_info = {
     .name = "info",
     .usage = "info [--json]",
-    .summary = "what is in the store, and how it is",
+    .summary = "the contents and the state of the store",
     .help = "  --json             as JSON\n",
     .options = "json ",
     .run = run_info,

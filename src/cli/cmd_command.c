@@ -1,4 +1,4 @@
-/* cmd_command.c - factum command: decides a command by a script and appends what follows. Layer:
+/* cmd_command.c - factum command: a script decides a command, and its events are appended. Layer:
  * cli.
  */
 #include <errno.h>
@@ -8,10 +8,11 @@
 #include <sys/random.h>
 
 #include "cli/script.h"
+#include "cli/whole_file.h"
 
 #define COMMAND_DATA_MAX ((size_t)16 << 20)
 
-/* A random id: the name of a command that was given none. */
+/* A random id, for a command without --key. */
 static bool make_id(char text[FACTUM_UUID_TEXT_SIZE])
 {
     factum_uuid id;
@@ -122,7 +123,7 @@ static int send_command(const struct sending *sending, factum_store *store)
         .correlation_id = factum_slice_from(options->correlation),
         .traceparent = factum_slice_from(options->traceparent),
     };
-    /* A bad name is the caller's mistake; what is INVALID after this is the script's. */
+    /* A bad name is the caller's mistake; a later INVALID comes from the script. */
     factum_status status = factum_stream_info_get(store, command.stream, &info, &err);
     if (status != FACTUM_OK) {
         return fail_with(status, &err);
@@ -147,7 +148,7 @@ static int get_data(const struct options *options, uint8_t **bytes, factum_slice
     *data = factum_slice_from(given);
     if (given[0] == '@' || strcmp(given, "-") == 0) {
         const char *path = given[0] == '@' ? given + 1 : given;
-        int code = read_file(path, COMMAND_DATA_MAX, bytes, &data->len);
+        int code = file_read(path, COMMAND_DATA_MAX, bytes, &data->len);
         if (code != 0) {
             return code;
         }
@@ -219,7 +220,7 @@ const struct command command_command = {
             "  --traceparent TEXT the trace that it belongs to (W3C)\n"
             "  --json             the outcome as JSON\n",
     .notes = "The stream is CATEGORY-ID. The exit status is 8 if the command is rejected, and 7 if "
-             "the\nscript fails; nothing is written then. Without --key a new one is made and "
+             "the\nscript fails; nothing is written then. Without --key a new one is generated and "
              "printed.\n",
     .options = "decider data key correlation traceparent json ",
     .arguments_min = 3,

@@ -1,4 +1,5 @@
-/* cmd_completions.c - factum completions bash: a script made of the table of commands. Layer: cli.
+/* cmd_completions.c - factum completions bash: a script generated from the table of commands.
+ * Layer: cli.
  */
 #include <string.h>
 
@@ -27,7 +28,7 @@ static void print_family(const struct command *family)
 static int run(const struct options *options)
 {
     if (strcmp(options->arguments[0], "bash") != 0) {
-        return complain("completions are made for bash only");
+        return complain("completions exist for bash only");
     }
     (void)printf(
         "_factum() {\n"

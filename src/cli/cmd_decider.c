@@ -1,12 +1,14 @@
-/* cmd_decider.c - factum decider: the deciders that a store holds. Layer: cli. */
+/* cmd_decider.c - factum decider: deploys, lists and shows deciders of a store. Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
 #include "cli/script.h"
+#include "cli/whole_file.h"
 
-#define SCRIPT_SIZE_MAX ((size_t)1 << 20) /* what is over the limit of scripts is refused by it */
-#define HASH_SHOWN 12                     /* digits, which a reader can compare */
+#define SCRIPT_SIZE_MAX ((size_t)1 << 20) /* the library refuses larger scripts by its own limit */
+#define HASH_SHOWN 12                     /* digits that a reader can compare */
 
 /* ---- deploying ------------------------------------------------------------------------------- */
 
@@ -31,7 +33,7 @@ static void print_deployment(const struct options *options, const factum_store *
     }
 }
 
-/* What is wrong with the script is refused by a check, what is wrong with CATEGORY by its usage. */
+/* A faulty script is refused as EXIT_INVALID, a bad CATEGORY as EXIT_USAGE. */
 static int deploy_text(const struct options *options, factum_store *store, factum_slice text)
 {
     factum_error err;
@@ -62,8 +64,8 @@ static int run_deploy(const struct options *options)
         return complain("CATEGORY is a name without '-' that does not begin with '$', not \"%s\"",
                         options->arguments[0]);
     }
-    int code = read_file(options->arguments[1], SCRIPT_SIZE_MAX, &bytes, &len);
-    if (code == 0) { /* before a store is made for it */
+    int code = file_read(options->arguments[1], SCRIPT_SIZE_MAX, &bytes, &len);
+    if (code == 0) { /* check before a store is created for it */
         code = open_text(options->arguments[1], (factum_slice){bytes, len}, options->arguments[0],
                          &decider);
         factum_script_decider_close(decider);
@@ -80,7 +82,7 @@ static int run_deploy(const struct options *options)
 
 /* ---- what is deployed ------------------------------------------------------------------------ */
 
-/* An object's members, without its end. */
+/* Prints the members of an object, without the closing brace. */
 static void print_deployed_json(const factum_store *store, const factum_deployed *deployed)
 {
     char created[FACTUM_TIME_TEXT_SIZE];

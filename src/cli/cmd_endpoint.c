@@ -1,4 +1,5 @@
-/* cmd_endpoint.c - factum endpoint: the services that are HTTP endpoints. Layer: cli. */
+/* cmd_endpoint.c - factum endpoint: deploys, lists and changes HTTP endpoints of services. Layer:
+ * cli. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static factum_act_options act_of(const struct options *options)
                                 .why = factum_slice_from(options->why)};
 }
 
-/* "30" or "30s" or "1500ms" would be three ways to say it: seconds it is. */
+/* Only whole seconds, without a unit: one form is enough. */
 static bool timeout_of(const struct options *options, uint32_t *timeout_ms)
 {
     uint64_t seconds = 0;
@@ -115,7 +116,7 @@ static int run_disable(const struct options *options)
     return run_act(options, FACTUM_ENDPOINT_DISABLE, "disabled");
 }
 
-/* Not while sagas that have not ended need the service. */
+/* Refused while sagas that have not ended need the service. */
 static int run_remove(const struct options *options)
 {
     factum_error err;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 static bool wanted(const factum_event *event)
 {
@@ -10,7 +11,7 @@ static bool wanted(const factum_event *event)
     return event->stream.len < len || memcmp(event->stream.ptr, checkpoint, len) != 0;
 }
 
-/* |request| is for all events that are wanted: the count is of lines. */
+/* |request| selects all wanted events; --count limits the printed lines. */
 static int export_events(factum_store *store, const factum_read_request *request,
                          uint64_t count_max, struct progress *progress)
 {

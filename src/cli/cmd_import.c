@@ -1,27 +1,27 @@
 /* cmd_import.c - factum import: lines of JSON into streams. Layer: cli.
  *
- * A batch of lines is one append; with it goes an event that says how far the source has been
- * imported: stream "$import-<hash of the first line>", type "$imported", data
- * {"source","line","hash"}, where hash is that of all bytes up to that line. A second run reads
- * that event, walks over the lines before it, and goes on if the bytes are the same: no line is
- * lost or imported twice, whatever the batch size, however it was interrupted. The checkpoint's
- * expected revision keeps two imports of one source apart.
+ * A batch of lines is one append, together with a checkpoint event that records how far the source
+ * is imported: stream "$import-<hash of the first line>", type "$imported", data
+ * {"source","line","hash"}, where "hash" is the hash of all bytes up to that line. A second run
+ * reads the checkpoint, skips the lines before it, and continues if their hash is the same. So no
+ * line is lost or imported twice, for any batch size and any interruption. The checkpoint's
+ * expected revision keeps two concurrent imports of one source apart.
  *
- * A *commit* is a line, or the consecutive lines that have the same "commit" and the same "key".
- * The lines of a commit are never divided over appends:
- * 1. Commits without a key share an append, which holds their checkpoint.
- * 2. A commit with a key is an append of its own under that key, without a checkpoint: the key's
- *    content is that of the source. If the import ends before the next checkpoint, the commit is
- *    appended again by the next run, and the store recognises its key.
- * 3. A commit that leaves no room for a checkpoint gets a key made of the checkpoint's stream and
- *    the hash of all lines up to its end, and is treated as in 2.
- * 4. Each stream's events follow the order of the lines, also when a commit is refused. Commits
- *    with keys are submitted one after the other without waiting, as long as they have no stream
- *    in common, so that the store writes many at once; an append with a checkpoint is made when
- *    they have all ended. So a checkpoint never covers a line that is not in the log before it.
- *    After a refusal commits of other streams may be stored already: the next run recognises their
- *    keys.
- * 5. In a batch with keys only the last append, a checkpoint, syncs: the log has one order. */
+ * A *commit* is one line, or consecutive lines with the same "commit" and the same "key". The lines
+ * of a commit are always in one append:
+ * 1. Commits without a key share an append, which contains their checkpoint.
+ * 2. A commit with a key is an append of its own under that key, without a checkpoint: the content
+ *    under the key is exactly the source's. If the import ends before the next checkpoint, the next
+ *    run appends the commit again, and the store recognises its key.
+ * 3. A commit that leaves no room for a checkpoint gets a key, made of the checkpoint's stream and
+ *    the hash of all lines up to the commit's end, and is treated as in 2.
+ * 4. The events of a stream keep the order of the lines, also when a commit is refused. Commits
+ *    with keys are submitted without waiting for each other while they have no stream in common, so
+ *    that the store writes many at once. An append with a checkpoint starts only when all of them
+ *    have ended, so a checkpoint never covers a line that is not in the log before it. After a
+ *    refusal, commits of other streams may be stored already: the next run recognises their keys.
+ * 5. In a batch with keys only the last append, a checkpoint, syncs: the log has one order.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,34 +30,36 @@
 
 #include "cli/cli.h"
 #include "cli/flights.h"
+#include "cli/input.h"
+#include "cli/progress.h"
 
 #define BATCH_MAX 50000u
-#define BATCH_TEXT_MAX ((size_t)12 << 20) /* bytes of lines after which a batch ends */
+#define BATCH_TEXT_MAX ((size_t)12 << 20) /* a batch ends after so many bytes of lines */
 #define TEXT_ROOM (BATCH_TEXT_MAX + ((size_t)16 << 20))
-#define COMMIT_EVENTS_MAX 100000u           /* append_events_max of open_store */
+#define COMMIT_EVENTS_MAX 100000u           /* as append_events_max in open_store */
 #define COMMIT_TEXT_MAX ((size_t)256 << 20) /* bytes of the lines of one commit */
-#define FLIGHTS_MIN 16u /* fewer are made one by one: to wait for others costs more */
-#define SHOWN_MAX 10u   /* bad lines that are shown if they are skipped */
-#define PARSER_KEPT_MAX ((size_t)64 << 10) /* a parser of a longer line is not used again */
+#define FLIGHTS_MIN 16u /* fewer are appended in turn: waiting for others costs more */
+#define SHOWN_MAX 10u   /* skipped bad lines that are shown */
+#define PARSER_KEPT_MAX ((size_t)64 << 10) /* the parser of a longer line is not reused */
 
-/* After a line: its number, and the hash of all lines up to it. */
+/* A place after a line: its number, and the hash of all lines up to it. */
 struct place {
     uint64_t line;
     uint64_t hash;
 };
 
-/* What the batch knows of a line, beside its event. */
+/* What the batch records of a line, besides its event. */
 struct item {
-    factum_ndjson *parser; /* its own, since the event borrows from it */
-    bool long_line;        /* the parser has held one */
+    factum_ndjson *parser; /* one for each item, since the event borrows from it */
+    bool long_line;        /* the parser has parsed a long line */
     struct place place;
     bool has_commit;
-    bool continues; /* the commit of the item before it */
+    bool continues; /* belongs to the commit of the item before it */
     uint64_t commit;
     factum_slice key;
 };
 
-/* Lines of a commit that is bigger than a batch. */
+/* Lines of a commit that is larger than a batch. */
 struct chunk {
     struct chunk *next;
     uint8_t bytes[];
@@ -75,7 +77,7 @@ struct import {
     uint64_t line_number;
     struct place resume; /* lines up to here are in the store if the hash agrees */
     struct place ended;  /* after a tombstone that no checkpoint covers yet; line 0: none */
-    XXH3_state_t *hash;  /* of all lines so far, each with an end */
+    XXH3_state_t *hash;  /* of all lines so far, each with a line end */
     char stream[64];     /* of the checkpoint */
     factum_expected checkpoint;
     /* the batch */
@@ -83,21 +85,21 @@ struct import {
     uint8_t *text_to;
     size_t text_left;     /* room after text_to */
     size_t text_len;      /* of all lines of the batch */
-    struct chunk *chunks; /* beside |text| */
+    struct chunk *chunks; /* lines that are not in |text| */
     factum_new_event *events;
-    struct item *items; /* one each */
+    struct item *items; /* one for each event */
     factum_expectation *expectations;
-    uint32_t *table; /* expectation + 1 by hash of the stream */
+    uint32_t *table; /* expectation + 1, by hash of the stream */
     uint32_t table_mask;
-    size_t room; /* for events, and one more for a checkpoint */
+    size_t room; /* events, without the one that is kept free for a checkpoint */
     size_t count;
     bool has_keys;
-    size_t expectation_from, expectation_count; /* those of the append that is being made */
+    size_t expectation_from, expectation_count; /* those of the current append */
     struct flights *flights;                    /* NULL before the first commit with a key */
     size_t commit_begin;                        /* the first item of the last commit of the batch */
     factum_durability durability;               /* of appends with a checkpoint */
     uint64_t imported, repeated, skipped;
-    uint64_t held;   /* the first line that was read and left out, since its commit may go on */
+    uint64_t held;   /* the first line that was read but held back, since its commit may continue */
     bool unreadable; /* the source failed before its end */
     int code;
 };
@@ -184,8 +186,8 @@ static void expect(struct import *import, factum_slice stream, factum_expected e
     import->table[at] = (uint32_t)++import->expectation_count;
 }
 
-/* Makes room in the table for the next append's streams; |keep| leaves the expectations as they
- * are. */
+/* Makes room in the table for the streams of the next append. |keep| leaves the expectations as
+ * they are. */
 static void clear_expectations(struct import *import, bool keep)
 {
     for (size_t i = import->expectation_from; i < import->expectation_count; i++) {
@@ -202,7 +204,7 @@ static void clear_expectations(struct import *import, bool keep)
 
 /* ---- appending the batch --------------------------------------------------------------------- */
 
-/* Appends |count| events of the batch from |from| on, with the checkpoint |after| them. */
+/* Appends |count| events of the batch from |from| on, followed by the checkpoint |after|. */
 static factum_status append_part(struct import *import, size_t from, size_t count,
                                  struct place after, factum_error *err)
 {
@@ -227,7 +229,7 @@ static factum_status append_part(struct import *import, size_t from, size_t coun
         .expectations = import->expectations,
         .expectation_count = import->expectation_count,
         .durability = import->durability,
-        .system = true, /* the checkpoint; add_line has looked at the others */
+        .system = true, /* for the checkpoint; add_line has checked the other names */
     };
     factum_status status = factum_append(import->store, &request, &result, NULL, err);
     import->events[from + count] = moved;
@@ -263,8 +265,8 @@ static factum_append_request keyed_request(struct import *import, size_t from, s
     return request;
 }
 
-/* Counts what came of an append of |count| lines under |key|. INVALID: an earlier line of the
- * source has the key, so that these were not stored. */
+/* Counts the outcome of an append of |count| lines under |key|. INVALID: an earlier line of the
+ * source has the key, so these lines were not stored. */
 static factum_status count_keyed(struct import *import, size_t count, factum_slice key,
                                  const factum_append_result *result, factum_error *err)
 {
@@ -311,8 +313,8 @@ static size_t commit_end(const struct import *import, size_t from)
     return from;
 }
 
-/* The end of what one append may hold from |from| on, which has no key: commits without keys, of
- * |events_max| events at most, but one commit in any case. */
+/* The end of one append that starts at |from|, whose commit has no key: further commits without
+ * keys, at most |events_max| events in all, but at least one commit. */
 static size_t part_end(const struct import *import, size_t from, size_t events_max)
 {
     size_t end = commit_end(import, from);
@@ -326,7 +328,7 @@ static size_t part_end(const struct import *import, size_t from, size_t events_m
     return end;
 }
 
-/* Says that |count| lines, of which the last is |number|, are bad. True if the import goes on. */
+/* Reports |count| bad lines, the last of which is |number|. True if the import continues. */
 static bool bad_lines(struct import *import, uint64_t number, uint64_t count, const char *text)
 {
     if (!import->skip_bad || (import->skipped < SHOWN_MAX && !import->options->quiet)) {
@@ -351,31 +353,32 @@ static bool bad_lines(struct import *import, uint64_t number, uint64_t count, co
     return import->skip_bad;
 }
 
-/* Is it an event that is at fault, and not the store? */
+/* Is the event at fault, and not the store? */
 static bool refuses_event(factum_status status)
 {
     return status == FACTUM_INVALID || status == FACTUM_TOO_BIG ||
            status == FACTUM_STREAM_DELETED || status == FACTUM_KEY_CONFLICT;
 }
 
-/* Says which lines are in the store when an import ends with |status| at |line|. */
-static void say_where_it_ended(factum_status status, uint64_t line)
+/* Reports which lines are in the store when an import ends with |status| at |line|. */
+static void report_end(factum_status status, uint64_t line)
 {
     if (status == FACTUM_UNKNOWN_OUTCOME) { /* the checkpoint is in the same append */
-        (void)fprintf(stderr,
-                      "factum: it is not known whether the lines from %" PRIu64
-                      " on were imported; run the same command again: it goes on after those that "
-                      "were\n",
-                      line);
+        (void)fprintf(
+            stderr,
+            "factum: it is not known whether the lines from %" PRIu64
+            " on were imported; run the same command again: it continues after those that "
+            "were\n",
+            line);
         return;
     }
     (void)fprintf(stderr,
                   "factum: nothing from line %" PRIu64
-                  " on was imported; run the same command again to go on from there\n",
+                  " on was imported; run the same command again to continue from there\n",
                   line);
 }
 
-/* Appends [from, end), which has no key, as one. */
+/* Appends the items [from, end), which have no key, as one append. */
 static factum_status append_span(struct import *import, size_t from, size_t end, factum_error *err)
 {
     size_t count = end - from;
@@ -390,7 +393,7 @@ static factum_status append_span(struct import *import, size_t from, size_t end,
     return status;
 }
 
-/* The checkpoint |after| what was appended without one; it syncs. */
+/* Appends the checkpoint |after| events that were appended without one, and syncs. */
 static bool append_checkpoint(struct import *import, struct place after)
 {
     factum_error err;
@@ -398,13 +401,14 @@ static bool append_checkpoint(struct import *import, struct place after)
     factum_status status = append_part(import, 0, 0, after, &err);
     if (status != FACTUM_OK) {
         import->code = fail_with(status, &err);
-        (void)fprintf(stderr, "factum: run the same command again: it goes on after the lines that "
-                              "were imported\n");
+        (void)fprintf(stderr,
+                      "factum: run the same command again: it continues after the lines that "
+                      "were imported\n");
     }
     return status == FACTUM_OK;
 }
 
-/* The commit [from, end) was not appended. True if the import goes on after it. */
+/* The commit [from, end) was not appended. True if the import continues after it. */
 static bool not_appended(struct import *import, size_t from, size_t end, factum_status status,
                          const factum_error *err)
 {
@@ -412,12 +416,12 @@ static bool not_appended(struct import *import, size_t from, size_t end, factum_
         return bad_lines(import, import->items[end - 1].place.line, end - from, err->text);
     }
     import->code = fail_with(status, err);
-    say_where_it_ended(status, import->items[from].place.line);
+    report_end(status, import->items[from].place.line);
     return false;
 }
 
 /* Appends commits without keys from |from| on; *end is after the last one. If an append is refused,
- * its halves, so that the commit at fault is found. */
+ * appends its halves, so that the faulty commit is found. */
 static bool append_plain(struct import *import, size_t from, size_t *end, struct place *done)
 {
     factum_error err;
@@ -443,7 +447,8 @@ static bool append_plain(struct import *import, size_t from, size_t *end, struct
 
 /* ---- commits with keys ----------------------------------------------------------------------- */
 
-/* Adds the streams of the commit [from, end) to those under way. False if one is among them. */
+/* Adds the streams of the commit [from, end) to those being written. False if one of them is being
+ * written already. */
 static bool take_off(struct import *import, size_t from, size_t end)
 {
     struct stream_set *streams = flights_streams(import->flights);
@@ -459,8 +464,8 @@ static bool take_off(struct import *import, size_t from, size_t end)
     return good;
 }
 
-/* Submits commits with keys from |from| on, until one is refused at once or has a stream of those
- * before it, and waits for them. */
+/* Submits commits with keys from |from| on, until one is refused at once or shares a stream with an
+ * earlier one, and waits for them. */
 static void fly(struct import *import, size_t from)
 {
     struct flights *flights = import->flights;
@@ -481,7 +486,7 @@ static void fly(struct import *import, size_t from)
     clear_expectations(import, false);
 }
 
-/* How many commits with keys could be under way together from |from| on; FLIGHTS_MIN at most. */
+/* How many commits with keys from |from| on could be under way together; FLIGHTS_MIN at most. */
 static size_t keyed_run(struct import *import, size_t from)
 {
     size_t run = 0;
@@ -535,7 +540,7 @@ static bool append_keyed(struct import *import, size_t from, size_t *end, struct
 static bool commit(struct import *import)
 {
     bool good = true;
-    struct place done = {0, 0}; /* the last line that was appended, and no bad one before it */
+    struct place done = {0, 0}; /* the last appended line with no bad line before it */
     import->durability = import->has_keys ? FACTUM_DURABILITY_OS : FACTUM_DURABILITY_SYNC;
     for (size_t from = 0; good && from < import->count;) {
         good = import->items[from].key.len > 0 ? append_keyed(import, from, &from, &done)
@@ -547,8 +552,8 @@ static bool commit(struct import *import)
     return unsynced && works ? append_checkpoint(import, done) && good : good;
 }
 
-/* Appends what is left, and the checkpoint after a tombstone. |whole|: the source has ended;
- * otherwise the last commit may have more lines than were read, and is left out. */
+/* Appends the rest, and the checkpoint after a tombstone. |whole|: the source has ended. Otherwise
+ * the last commit may have lines that were not read, and is left out. */
 static void commit_rest(struct import *import, bool whole)
 {
     if (!whole && import->count > 0 && import->items[import->count - 1].has_commit) {
@@ -562,13 +567,14 @@ static void commit_rest(struct import *import, bool whole)
 
 /* ---- from line to line ----------------------------------------------------------------------- */
 
-/* A tombstone in an export ends its stream again. Until the next checkpoint it may be repeated. */
+/* A tombstone in an export tombstones its stream again. Until the next checkpoint that may be
+ * repeated. */
 static bool import_tombstone(struct import *import, factum_slice stream)
 {
     factum_error err;
     char name[FACTUM_NAME_SIZE_MAX + 1];
     size_t len = stream.len <= FACTUM_NAME_SIZE_MAX ? stream.len : FACTUM_NAME_SIZE_MAX;
-    memcpy(name, stream.ptr, len); /* the batch is cleared */
+    memcpy(name, stream.ptr, len); /* the commit below clears the batch */
     stream.ptr = (const uint8_t *)name;
     if (stream.len > len) {
         return bad_lines(import, import->line_number, 1, "the name of the stream is too long");
@@ -589,7 +595,7 @@ static bool import_tombstone(struct import *import, factum_slice stream)
     return true;
 }
 
-/* The parser of |item|: a new one if the old one has held a long line, whose memory it keeps. */
+/* The parser of |item|: a new one if the old one has parsed a long line, whose memory it keeps. */
 static factum_ndjson *parser_for(struct item *item, size_t line_len)
 {
     if (item->parser == NULL || line_len > PARSER_KEPT_MAX || item->long_line) {
@@ -600,10 +606,10 @@ static factum_ndjson *parser_for(struct item *item, size_t line_len)
     return item->parser;
 }
 
-/* |line| where it stays until the batch is appended; NULL after a message. */
+/* Copies |line| to where it stays until the batch is appended; NULL after a message. */
 static const uint8_t *keep_text(struct import *import, factum_slice line)
 {
-    if (line.len > import->text_left) { /* a commit that is bigger than a batch */
+    if (line.len > import->text_left) { /* a commit that is larger than a batch */
         struct chunk *chunk = malloc(sizeof *chunk + TEXT_ROOM);
         if (chunk == NULL) {
             import->code = EXIT_FAILURE_;
@@ -632,7 +638,7 @@ static bool continues(const struct import *import, const struct item *item)
            same_text(item->key, last->key);
 }
 
-/* May the last commit of the batch have one line more? NULL, or why not. */
+/* NULL if the last commit of the batch may have one line more, or the reason why not. */
 static const char *check_commit_size(const struct import *import)
 {
     if (import->count - import->commit_begin >= COMMIT_EVENTS_MAX) {
@@ -641,10 +647,10 @@ static const char *check_commit_size(const struct import *import)
     return import->text_len > COMMIT_TEXT_MAX ? "the lines of a commit have at most 256 MiB" : NULL;
 }
 
-/* The line is no event. True if the import goes on. */
+/* The line is not an event. True if the import continues. */
 static bool bad_text(struct import *import, const char *text)
 {
-    if (!import->skip_bad && input_is_damaged(import->input)) { /* that is why */
+    if (!import->skip_bad && input_is_damaged(import->input)) { /* the damage is the reason */
         import->unreadable = true;
         import->line_number--;
         return false;
@@ -654,7 +660,7 @@ static bool bad_text(struct import *import, const char *text)
 
 enum added { ADDED, BATCH_FIRST, STOPPED };
 
-/* Puts the event of |line| into the batch, except if the batch has to be appended before that. */
+/* Adds the event of |line| to the batch, unless the batch has to be appended first. */
 static enum added try_line(struct import *import, factum_slice line)
 {
     factum_error err;
@@ -760,7 +766,7 @@ static bool find_checkpoint(struct import *import, factum_slice first_line)
     return true;
 }
 
-/* At the line that the checkpoint names: is it the same source? */
+/* At the line of the checkpoint: is it the same source? */
 static bool check_resumed(struct import *import)
 {
     progress_clear();
@@ -805,7 +811,7 @@ static bool take_line(struct import *import, factum_slice line, bool cut)
 }
 
 /* The import has ended before its source: what is in the store, and what to do. */
-static void say_stopped(struct import *import)
+static void report_stopped(struct import *import)
 {
     uint64_t missing = import->held > 0 ? import->held : import->line_number + 1;
     progress_clear();
@@ -822,7 +828,7 @@ static void say_stopped(struct import *import)
     } else if (import->code == 0 && interrupted) {
         (void)fprintf(stderr,
                       "factum: stopped after line %" PRIu64
-                      "; run the same command again to go on from there\n",
+                      "; run the same command again to continue from there\n",
                       missing - 1);
         import->code = EXIT_INTERRUPTED;
     } else if (import->code == 0 && import->unreadable) {
@@ -836,7 +842,7 @@ static void say_stopped(struct import *import)
 }
 
 /* What was skipped beyond what was shown; a source of bad lines alone is no success. */
-static void say_skipped(struct import *import)
+static void report_skipped(struct import *import)
 {
     uint64_t shown = import->options->quiet ? 0 : SHOWN_MAX;
     if (!import->skip_bad || import->skipped == 0) {
@@ -882,8 +888,8 @@ static void import_lines(struct import *import)
     if (good && import->line_number < import->resume.line && import->code == 0) {
         (void)check_resumed(import);
     }
-    say_stopped(import);
-    say_skipped(import);
+    report_stopped(import);
+    report_skipped(import);
 }
 
 static void print_summary(struct import *import)

@@ -1,5 +1,5 @@
-/* cmd_lists.c - factum streams, categories, types, tags: the names that were ever
- * written, in the store's order or sorted. Layer: cli. Knows nothing of how names are found. */
+/* cmd_lists.c - factum streams, categories, types, tags: every name that was ever written, in the
+ * store's order or sorted. Layer: cli. Knows nothing of how names are found. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +79,7 @@ static void print_name(const struct options *options, const factum_store *store,
     (void)printf("}\n");
 }
 
-/* Prints the names that |request| gives or, with |names|, collects them there. */
+/* Prints the names that |request| selects or, with |names|, collects them there. */
 static int go_through(const struct options *options, factum_store *store,
                       const factum_list_request *request, struct names *names)
 {
@@ -104,13 +104,13 @@ static int go_through(const struct options *options, factum_store *store,
     factum_list_close(list);
     bool full = request->count_max != 0 && given >= request->count_max;
     if (status == FACTUM_DONE && full && !options->quiet && !options->json) {
-        (void)fflush(stdout); /* the hint follows the names, wherever both go */
-        say_go_on(store, last);
+        (void)fflush(stdout); /* the hint comes after the names, also where both go to one place */
+        print_go_on(store, last);
     }
     return status < 0 ? fail_with(status, &err) : interrupted ? EXIT_INTERRUPTED : 0;
 }
 
-/* Collects all that |request| gives, and prints the first |limit| in another order. */
+/* Collects all that |request| selects, and prints the first |limit| in another order. */
 static int sort_and_print(const struct options *options, factum_store *store,
                           const factum_list_request *request, uint64_t limit)
 {
@@ -205,7 +205,7 @@ const struct command command_streams = {
 const struct command command_categories = {
     .name = "categories",
     .usage = "categories [options]",
-    .summary = "list the categories: what stands before the first '-' of a stream's name",
+    .summary = "list the categories: the part before the first '-' of a stream's name",
     .help = LIST_HELP,
     .options = LIST_OPTIONS,
     .run = run_categories,

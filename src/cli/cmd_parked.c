@@ -1,5 +1,5 @@
-/* cmd_parked.c - factum parked: the events that read models could not take; the list also has the
- * commands that endpoints did not take, and the sagas that are stuck. Layer: cli. */
+/* cmd_parked.c - factum parked: the events that read models could not apply. The list also has the
+ * commands that endpoints did not accept, and the sagas that are stuck. Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static void print_parked_json(const struct read_models *models, const factum_par
     if (parked->reason.len > 0) {
         print_json_text(stdout, parked->reason);
     } else {
-        (void)printf("null"); /* it waits behind the first one of its key */
+        (void)printf("null"); /* waits for the first parked event of its key */
     }
     (void)printf(",\"attempts\":%" PRIu64, parked->attempts);
     print_time("nextAttempt", parked->next_attempt);
@@ -75,7 +75,7 @@ static bool list_one(void *data, const factum_parked *parked)
     return table_row(&listing->table, values, sizeof values / sizeof values[0]) && !interrupted;
 }
 
-/* Events of models, then all that is not of a model, unless |name| is one. */
+/* Lists events of models; then all others that wait, unless |name| is a model. */
 static int list_all(struct listing *listing, factum_slice name)
 {
     factum_error err;
@@ -83,7 +83,7 @@ static int list_all(struct listing *listing, factum_slice name)
     const factum_slice key = factum_slice_from(models->options->key);
     const factum_parked_each each = {listing, list_one};
     factum_status status = FACTUM_OK;
-    if (models->models != NULL || models->path == NULL) { /* there are some */
+    if (models->models != NULL || models->path == NULL) { /* false: no host here keeps models */
         status = models_parked(models, name, key, &each, &err);
     }
     if (status != FACTUM_OK) {
@@ -118,7 +118,7 @@ static int list_parked(struct read_models *models, factum_slice name)
     return code == 0 && interrupted ? EXIT_INTERRUPTED : code;
 }
 
-/* The models, of which |name| (or NULL) is one. */
+/* Opens the models of this host to look at them; |name| (or NULL) is a model to look up. */
 static int look_at(struct read_models *models, const char *name)
 {
     if (models->path == NULL && name != NULL) {
@@ -148,7 +148,7 @@ static int run_list(const struct options *options)
 
 /* ---- one event ------------------------------------------------------------------------------- */
 
-/* Parked events that are looked for. */
+/* The parked events to find. */
 struct search {
     const struct read_models *models;
     uint64_t position;
@@ -247,7 +247,7 @@ static int show_event(const struct read_models *models, uint64_t position)
     return code;
 }
 
-/* Is an event at |position| parked, or one of |key|, or, if there is neither, any? */
+/* Finds the event at |position|, or any of |key|, or any at all if neither is given. */
 static int find_parked(const struct read_models *models, struct search *search, factum_slice key)
 {
     factum_error err;
@@ -290,7 +290,7 @@ static int run_show(const struct options *options)
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-/* A service may have the name of a model: --delivery says which is meant. */
+/* A service may have the name of a model: --delivery selects the service. */
 #ifdef FCT_WITH_SAGA
 #define WITH_DELIVERIES(run) (run)
 #else
@@ -314,7 +314,8 @@ static int count_parked(const struct read_models *models, factum_slice key, uint
     return status == FACTUM_OK ? 0 : fail_with(status, &err);
 }
 
-/* The model, unless another host keeps it: what that one has parked is not known here. */
+/* Hosts the model here, unless another host keeps it: what that host has parked is not known here.
+ */
 static int host_if_here(struct read_models *models)
 {
     int code =
@@ -323,8 +324,8 @@ static int host_if_here(struct read_models *models)
                                           : read_models_host(models, models->options->arguments[0]);
 }
 
-/* The act is done, whatever comes of counting. */
-static void say_what_stays(const struct read_models *models)
+/* The act is done already: a failure to count changes nothing. */
+static void report_still_parked(const struct read_models *models)
 {
     factum_error err;
     char text[64];
@@ -336,7 +337,7 @@ static void say_what_stays(const struct read_models *models)
         format_things(count, "event is", "events are", text);
         (void)fprintf(stderr, "factum: %s still parked\n", text);
     } else if (status != FACTUM_OK) {
-        (void)fprintf(stderr, "factum: what is still parked is not known: %s\n", err.text);
+        (void)fprintf(stderr, "factum: the count of parked events is unknown: %s\n", err.text);
     }
 }
 
@@ -358,7 +359,7 @@ static int retry_key(struct read_models *models, factum_slice key)
         code = act_run(models, key.len > 0 ? FACTUM_ACT_RETRY : FACTUM_ACT_RETRY_ALL, key, 0);
     }
     if (code == 0 && !models->elsewhere && !options->quiet) {
-        say_what_stays(models);
+        report_still_parked(models);
     }
     return code;
 }
@@ -395,7 +396,7 @@ static int skip_position(struct read_models *models, uint64_t position)
         code = act_run(models, FACTUM_ACT_SKIP, (factum_slice){NULL, 0}, position);
     }
     if (code == 0 && !models->elsewhere && !models->options->quiet) {
-        say_what_stays(models);
+        report_still_parked(models);
     }
     return code;
 }
@@ -405,7 +406,7 @@ static int run_skip(const struct options *options)
     struct read_models models;
     uint64_t position = 0;
     if (options->why == NULL || options->why[0] == '\0') {
-        return complain("what is skipped is never applied or delivered: say --why");
+        return complain("a skipped event or command is never applied or delivered: give --why");
     }
     if (options->delivery) {
         return WITH_DELIVERIES(parked_deliveries_skip(options));

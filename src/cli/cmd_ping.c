@@ -1,4 +1,4 @@
-/* cmd_ping.c - factum ping: is the server there, and does it let us in? Layer: cli. */
+/* cmd_ping.c - factum ping: can the server be reached, and does it let us in? Layer: cli. */
 #include <inttypes.h>
 
 #include <factum/remote.h>
@@ -36,7 +36,7 @@ static int run_ping(const struct options *options)
 const struct command command_ping = {
     .name = "ping",
     .usage = "ping [ADDRESS] [--json]",
-    .summary = "ask a server whether it is there",
+    .summary = "test the connection to a server",
     .help = "  --json             the figures as JSON\n",
     .notes =
         "Without ADDRESS: that of --store, --connect or FACTUM_STORE. The exit status is 11 if "

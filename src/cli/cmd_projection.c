@@ -1,14 +1,16 @@
-/* cmd_projection.c - factum projection: the projections that a store holds, and acts on them.
+/* cmd_projection.c - factum projection: deploys, lists and shows projections, and acts on them.
  * Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/deploying.h"
+#include "cli/input.h"
 #include "cli/read_models.h"
 #include "cli/table.h"
+#include "cli/whole_file.h"
 
-#define HASH_SHOWN 12 /* digits, which a reader can compare */
+#define HASH_SHOWN 12 /* digits that a reader can compare */
 
 /* ---- deploying ------------------------------------------------------------------------------- */
 
@@ -67,7 +69,7 @@ static int deploy_loaded(const struct options *options, factum_store *store,
     return 0;
 }
 
-/* Once more, with the schemas of the store. */
+/* Loads the text again, with the schemas of the store, and deploys it. */
 static int deploy_into(const struct options *options, factum_store *store, factum_slice text)
 {
     factum_error err;
@@ -92,8 +94,8 @@ static int run_deploy(const struct options *options)
     factum_projection *projection = NULL;
     uint8_t *bytes = NULL;
     size_t len = 0;
-    int code = read_file(options->arguments[0], FACTUM_PROJECTION_TEXT_MAX, &bytes, &len);
-    if (code == 0) { /* before a store is made for it */
+    int code = file_read(options->arguments[0], FACTUM_PROJECTION_TEXT_MAX, &bytes, &len);
+    if (code == 0) { /* check before a store is created for it */
         code = load_text(options->arguments[0], (factum_slice){bytes, len}, NULL, &projection);
         factum_projection_free(projection);
     }
@@ -116,10 +118,10 @@ struct listing {
     factum_error err;
 };
 
-/* What the builds of one model say. */
+/* The builds of one model together. */
 struct lag {
     bool known;
-    factum_build_status in_use; /* its texts are gone */
+    factum_build_status in_use; /* without its texts, which end with the call */
 };
 
 static bool take_lag(void *data, const factum_build_status *status)
@@ -145,7 +147,7 @@ static const char *state_of(const factum_projection_state *state, const struct l
                                                        : "deployed";
 }
 
-/* An object's members, without its end. */
+/* Prints the members of an object, without the closing brace. */
 static void print_state_json(const factum_projection_state *state)
 {
     char created[FACTUM_TIME_TEXT_SIZE];
@@ -197,7 +199,7 @@ static bool list_row(struct listing *listing, const factum_projection_state *sta
     return table_row(&listing->table, values, sizeof values / sizeof values[0]);
 }
 
-/* A server does not keep every model, or not yet, or none at all. */
+/* Does a server not keep this model, or not yet, or no model at all? */
 static bool is_unknown(factum_status status)
 {
     return status == FACTUM_NOT_FOUND || status == FACTUM_BUSY || status == FACTUM_UNSUPPORTED;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
 #define CHANGES_SHOWN 100
@@ -10,10 +11,10 @@
 /* ---- waiting for what is built --------------------------------------------------------------- */
 
 struct built {
-    bool building;   /* the definition says that there is one */
-    uint64_t newest; /* and of which version */
+    bool building;   /* the definition's state names a build */
+    uint64_t newest; /* its version */
     bool found;
-    bool all_there; /* no build of the model is behind, or will be less so */
+    bool all_there; /* every build of the model is caught up, or will not catch up */
 };
 
 static bool take_state(void *data, const factum_projection_state *state)
@@ -35,7 +36,7 @@ static bool look_at_build(void *data, const factum_build_status *status)
     return true;
 }
 
-/* Is there nothing to wait for? */
+/* Sets *ready if no build is still to be waited for. */
 static factum_status look(const struct read_models *models, factum_slice name, bool *ready,
                           factum_error *err)
 {
@@ -52,12 +53,12 @@ static factum_status look(const struct read_models *models, factum_slice name, b
 
 static int late(const struct read_models *models)
 {
-    (void)complain("what is built beside %s has not caught up yet", models->options->arguments[0]);
+    (void)complain("the build beside %s has not caught up yet", models->options->arguments[0]);
     return EXIT_NOT_YET;
 }
 
 static int wait_until_built(const struct read_models *models, factum_slice name,
-                            const struct patience *patience)
+                            const struct wait_limit *limit)
 {
     struct progress progress;
     factum_error err;
@@ -66,7 +67,7 @@ static int wait_until_built(const struct read_models *models, factum_slice name,
     progress_begin(&progress, models->options->arguments[0], models->options->quiet);
     while (code == 0) {
         factum_status status = look(models, name, &ready, &err);
-        int64_t wait_ms = patience_next(patience);
+        int64_t wait_ms = wait_limit_next(limit);
         const struct timespec pause = {.tv_nsec = (wait_ms < 20 ? wait_ms : 20) * 1000000};
         if (status != FACTUM_OK) {
             code = fail_with(status, &err);
@@ -114,10 +115,10 @@ static int print_diff(const struct read_models *models, factum_slice name, uint6
 static int run_diff(const struct options *options)
 {
     struct read_models models;
-    struct patience patience;
+    struct wait_limit limit;
     uint64_t shown_max = CHANGES_SHOWN;
     const factum_slice name = factum_slice_from(options->arguments[0]);
-    if (!check_name(options->arguments[0]) || !patience_begin(options, &patience) ||
+    if (!check_name(options->arguments[0]) || !wait_limit_begin(options, &limit) ||
         (options->changes_max != NULL &&
          !option_count(options->changes_max, "changes-max", &shown_max))) {
         return EXIT_USAGE;
@@ -128,7 +129,7 @@ static int run_diff(const struct options *options)
     }
     code = read_models_host(&models, options->arguments[0]);
     if (code == 0) {
-        code = wait_until_built(&models, name, &patience);
+        code = wait_until_built(&models, name, &limit);
     }
     if (code == 0) {
         code = print_diff(&models, name, shown_max);

@@ -1,16 +1,17 @@
-/* cmd_query.c - factum query: asks a read model in SQL. Layer: cli. */
+/* cmd_query.c - factum query: queries a read model in SQL. Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/progress.h"
 #include "cli/read_models.h"
 #include "cli/table.h"
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-/* A number if its digits are those that the number would be printed with: 007 and 1.50 stay texts,
- * so that nothing is lost. SQLite compares both as the column wants it. */
+/* Only a text that equals its printed number becomes a number: 007 and 1.50 stay texts, so that
+ * nothing is lost. SQLite converts either to the type of the column that it is compared with. */
 static factum_value value_from(const char *text)
 {
     char digits[32];
@@ -53,8 +54,8 @@ static int read_parameters(const struct options *options, factum_model_parameter
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-/* The place to wait for: that of --wait, or all that is visible now. A server is not waited for
- * unless that was said: it keeps its models up to date by itself. */
+/* The place to wait for: that of --wait, or all that is visible now. A server keeps its models up
+ * to date without being asked, so it is waited for only with --wait. */
 static int place_to_wait_for(const struct read_models *models, uint64_t *place)
 {
     factum_error err;
@@ -68,21 +69,21 @@ static int place_to_wait_for(const struct read_models *models, uint64_t *place)
     return status == FACTUM_OK ? 0 : fail_with(status, &err);
 }
 
-/* A model that stands still is asked as it is, unless a token was to be waited for. */
+/* A model that does not advance is queried as it is, unless --wait was given. */
 static bool stands_still(const factum_build_status *status)
 {
     return status->state == FACTUM_BUILD_PAUSED || status->state == FACTUM_BUILD_STOPPED;
 }
 
-/* *place becomes 0 if the model stands still before it. */
+/* Sets *place to 0 if the model does not advance to it. */
 static int wait_for(const struct read_models *models, uint64_t *place,
-                    const struct patience *patience, struct progress *progress)
+                    const struct wait_limit *limit, struct progress *progress)
 {
     factum_error err;
     const factum_slice name = factum_slice_from(models->options->arguments[0]);
     for (;;) {
         factum_build_status behind = {.size = sizeof behind};
-        int64_t wait_ms = patience_next(patience);
+        int64_t wait_ms = wait_limit_next(limit);
         factum_status status = models_wait(models, name, *place, wait_ms, &behind, &err);
         if (status == FACTUM_OK) {
             return 0;
@@ -90,7 +91,7 @@ static int wait_for(const struct read_models *models, uint64_t *place,
         if (interrupted) {
             return EXIT_INTERRUPTED;
         }
-        if (status == FACTUM_BUSY && wait_ms > 0) { /* others ask too: again in a moment */
+        if (status == FACTUM_BUSY && wait_ms > 0) { /* others ask too: try again in a moment */
             pause_a_little();
             continue;
         }
@@ -128,14 +129,14 @@ static void print_answer_json(const struct read_models *models, const struct tab
     (void)printf(",\"version\":%" PRIu64 "},\"behind\":{\"events\":%" PRIu64 ",\"seconds\":%.3f",
                  answer->status.version, answer->status.behind_events,
                  (double)answer->status.behind_time / 1e9);
-    if (answer->status.behind_events > 0) { /* and why */
+    if (answer->status.behind_events > 0) { /* and the reason */
         (void)printf(",\"state\":\"%s\"", factum_build_state_name(answer->status.state));
     }
     (void)printf("}}\n");
 }
 
-/* On standard error, so that rows alone are on standard output. */
-static void say_as_of(const struct read_models *models, const factum_model_answer *answer)
+/* On standard error, so that standard output has rows only. */
+static void print_as_of(const struct read_models *models, const factum_model_answer *answer)
 {
     char rows[64];
     char events[64];
@@ -171,7 +172,7 @@ static int print_answer(const struct read_models *models, const struct table *ta
         return EXIT_FAILURE_;
     }
     if (!options->quiet) {
-        say_as_of(models, answer);
+        print_as_of(models, answer);
     }
     return 0;
 }
@@ -201,8 +202,8 @@ static int query_options(const struct options *options, factum_model_query *quer
     return 0;
 }
 
-/* Everything up to |waited| counts, because it was waited for; what the model says of itself may be
- * less, if nothing of the rest was for it. */
+/* Everything up to |waited| is reported as applied, because it was waited for. The model's own
+ * place may be lower, if no event of the rest concerns it. */
 static int ask(const struct read_models *models, const factum_model_query *query, uint64_t waited)
 {
     factum_error err;
@@ -249,7 +250,7 @@ static int moment_of(const struct read_models *models, factum_model_query *query
     return query->at_created_set ? 0 : option_token(models->store, at, &query->at_position);
 }
 
-/* The model as it was is replayed, whatever the model as it is has. */
+/* Replays the model as it was; its present build plays no part. */
 static int ask_the_past(const struct read_models *models, const factum_model_query *query)
 {
     struct progress progress;
@@ -262,7 +263,7 @@ static int ask_the_past(const struct read_models *models, const factum_model_que
     return code;
 }
 
-static int wait_and_ask(struct read_models *models, const struct patience *patience,
+static int wait_and_ask(struct read_models *models, const struct wait_limit *limit,
                         factum_model_query *query)
 {
     uint64_t place = 0;
@@ -279,7 +280,7 @@ static int wait_and_ask(struct read_models *models, const struct patience *patie
     }
     if (code == 0 && (models->path != NULL || models->options->wait != NULL)) {
         progress_begin(&progress, models->options->arguments[0], models->options->quiet);
-        code = wait_for(models, &place, patience, &progress);
+        code = wait_for(models, &place, limit, &progress);
         progress_end(&progress);
     }
     return code == 0 ? ask(models, query, place) : code;
@@ -287,7 +288,7 @@ static int wait_and_ask(struct read_models *models, const struct patience *patie
 
 static int run(const struct options *options)
 {
-    struct patience patience;
+    struct wait_limit limit;
     struct read_models models;
     factum_model_parameter parameters[PARAM_OPTIONS_MAX];
     factum_model_query query = {
@@ -296,7 +297,7 @@ static int run(const struct options *options)
     if (code == 0) {
         code = read_parameters(options, parameters);
     }
-    if (code == 0 && !patience_begin(options, &patience)) {
+    if (code == 0 && !wait_limit_begin(options, &limit)) {
         code = EXIT_USAGE;
     }
     if (code == 0) {
@@ -305,7 +306,7 @@ static int run(const struct options *options)
     if (code != 0) {
         return code;
     }
-    code = wait_and_ask(&models, &patience, &query);
+    code = wait_and_ask(&models, &limit, &query);
     return read_models_close(&models, finish_output(code));
 }
 

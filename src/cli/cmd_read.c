@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
 static int print_one(const struct options *options, factum_ndjson *ndjson,
                      const factum_event *event)
@@ -82,7 +83,7 @@ static int follow(const struct options *options, factum_subscription *subscripti
     factum_ndjson *ndjson = factum_ndjson_create();
     double end = seconds_now() + seconds;
     int code = 0;
-    bool shown = false; /* what is there now, whatever the time */
+    bool shown = false; /* shown in any case: all that is there now */
     while (code == 0 && !interrupted && (seconds < 0 || !shown || seconds_now() < end)) {
         factum_status status = factum_subscription_next(subscription, 200, &event, &err);
         if (status == FACTUM_OK) {
@@ -102,14 +103,14 @@ static int follow(const struct options *options, factum_subscription *subscripti
     return code == 0 && interrupted ? EXIT_INTERRUPTED : code;
 }
 
-/* How the next tail misses nothing and repeats nothing. */
-static void say_where_it_ended(const struct options *options, const factum_store *store,
-                               const factum_subscription *subscription, int code)
+/* Prints the token from which the next tail neither misses nor repeats an event. */
+static void report_end(const struct options *options, const factum_store *store,
+                       const factum_subscription *subscription, int code)
 {
     uint64_t checkpoint = factum_subscription_checkpoint(subscription);
     bool ended = (code == 0 || code == EXIT_INTERRUPTED) && fflush(stdout) == 0;
     if (ended && ferror(stdout) == 0 && checkpoint != 0 && !options->quiet) {
-        say_go_on(store, checkpoint);
+        print_go_on(store, checkpoint);
     }
 }
 
@@ -146,7 +147,7 @@ static int tail(const struct options *options, factum_store *store, factum_read_
         return fail_with(status, &err);
     }
     int code = follow(options, subscription, options->timeout == NULL ? -1 : (double)seconds);
-    say_where_it_ended(options, store, subscription, code);
+    report_end(options, store, subscription, code);
     factum_subscription_close(subscription);
     return code;
 }
@@ -165,7 +166,7 @@ static int run_tail(const struct options *options)
 const struct command command_tail = {
     .name = "tail",
     .usage = "tail [STREAM] [options]",
-    .summary = "print the last events and go on with new ones",
+    .summary = "print the last events, and then new ones",
     .help = SELECT_HELP "  --timeout SECONDS  end after so long; 0: after what is there now\n",
     .notes =
         "A store belongs to one process at a time: new events come from this one only, until a\n"

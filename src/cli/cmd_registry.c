@@ -12,10 +12,13 @@
 #include "cli/cli.h"
 #include "cli/cmd_schema.h"
 #include "cli/json_diff.h"
+#include "cli/progress.h"
+#include "cli/whole_file.h"
 
 /* ---- registering and checking ---------------------------------------------------------------- */
 
-/* The proof that the options ask for; the store is open, for tokens. 0, or the exit code. */
+/* The proof that the options ask for. The store is open, for tokens. 0, or the exit code after a
+ * message. */
 static int proof_options(const struct options *options, const factum_store *store,
                          factum_register_options *proof)
 {
@@ -78,7 +81,7 @@ static void print_accepted(const struct options *options, const factum_registrat
     }
 }
 
-/* A server asks the projections itself. */
+/* Asks the projections whether they accept the schema; a server asks them itself. */
 static factum_status ask_projections(const struct options *options, factum_store *store,
                                      factum_slice text, factum_error *err)
 {
@@ -103,13 +106,14 @@ static int register_or_check(const struct options *options, bool write)
 {
     factum_store *store;
     factum_error err;
-    struct content text;
-    int code = content_read(options->arguments[1], FACTUM_SCHEMA_SIZE_MAX, &text);
+    uint8_t *text;
+    size_t len;
+    int code = file_read(options->arguments[1], FACTUM_SCHEMA_SIZE_MAX, &text, &len);
     if (code == 0) {
         code = open_store(options, write, &store);
     }
     if (code != 0) {
-        free(text.bytes);
+        free(text);
         return code;
     }
     struct progress progress;
@@ -120,7 +124,7 @@ static int register_or_check(const struct options *options, bool write)
     code = proof_options(options, store, &proof);
     if (code == 0) {
         const registering act = write ? factum_schema_register : factum_schema_prove;
-        const factum_slice schema = {text.bytes, text.len};
+        const factum_slice schema = {text, len};
         factum_status status = ask_projections(options, store, schema, &err);
         if (status == FACTUM_OK) {
             status =
@@ -136,7 +140,7 @@ static int register_or_check(const struct options *options, bool write)
             print_accepted(options, &done, write && !done.already);
         }
     }
-    free(text.bytes);
+    free(text);
     return close_store(store, code);
 }
 
@@ -164,7 +168,7 @@ static int open_registry(const struct options *options, factum_store **store,
     return status == FACTUM_OK ? 0 : close_store(*store, fail_with(status, &err));
 }
 
-/* The mode that holds for |subject|: its own, that of its type alone, that of its category. */
+/* The mode that applies to |subject|: its own, that of its type alone, or that of its category. */
 static factum_schema_mode mode_in_force(const factum_schemas *schemas, factum_slice subject)
 {
     const uint8_t *slash = memchr(subject.ptr, '/', subject.len);
@@ -202,7 +206,7 @@ static void list_version(const struct options *options, const factum_schemas *sc
     (void)printf("\n");
 }
 
-/* Modes that stand alone: of categories, and of types that have no schema yet. */
+/* Prints modes without a schema: of categories, and of types that have no schema yet. */
 static void list_mode(const struct options *options, factum_slice subject, factum_schema_mode mode)
 {
     if (options->json) {
@@ -242,7 +246,7 @@ static int run_schema_list(const struct options *options)
     return close_store(store, finish_output(0));
 }
 
-/* The version that a word names; the newest for NULL. 0, or the exit code after a message. */
+/* The version |word|, or the newest for NULL. 0, or the exit code after a message. */
 static int find_version(const factum_schemas *schemas, const char *subject, const char *word,
                         factum_schema_version *version)
 {
@@ -308,7 +312,7 @@ static void print_difference(void *data, const char *pointer, factum_slice befor
     }
 }
 
-/* A parsed schema; what it holds is freed with free(nodes). 0, or the exit code after a message. */
+/* Parses a schema; the caller frees *nodes. 0, or the exit code after a message. */
 static int parse_schema_text(factum_slice text, factum_json_node **nodes, factum_json *json)
 {
     factum_error err;

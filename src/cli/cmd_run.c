@@ -4,28 +4,29 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
 #include "cli/read_models.h"
 
-#define BUILDS_MAX 4096 /* whose changes are told */
+#define BUILDS_MAX 4096 /* builds whose changes are printed */
 
-/* What was told of a build. */
-struct told {
+/* The last printed state of a build. */
+struct shown {
     char model[FACTUM_PROJECTION_NAME_MAX + 1];
     uint64_t version;
     bool in_use;
     factum_build_state state;
     uint64_t parked_events;
-    uint64_t look; /* the last one that has seen it */
+    uint64_t look; /* the last look that saw the build */
 };
 
-/* Looks at all builds. */
+/* The state of all builds. */
 struct watch {
     const struct read_models *models;
-    struct told *told;
+    struct shown *shown;
     size_t count, capacity;
     uint64_t look;
-    size_t seen, live, idle; /* idle: paused by an operator, or somebody else's */
-    bool stopped;            /* one has stopped by itself */
+    size_t seen, live, idle; /* idle: paused by an operator, or kept by another host */
+    bool stopped;            /* a build has stopped because of an error */
     bool no_memory;
 };
 
@@ -66,35 +67,35 @@ static void print_build(const factum_build_status *status)
     (void)printf("\n");
 }
 
-/* The entry of the build; a new one says "starting". A version may be there twice, so each entry is
- * taken once in a look. NULL without memory. */
-static struct told *entry_of(struct watch *watch, const factum_build_status *status)
+/* The entry of the build; a new entry is printed as "starting". One version may have two builds, so
+ * each entry is taken once in a look. NULL without memory. */
+static struct shown *entry_of(struct watch *watch, const factum_build_status *status)
 {
     for (size_t i = 0; i < watch->count; i++) {
-        struct told *told = &watch->told[i];
-        if (told->look != watch->look && told->version == status->version &&
-            told->in_use == status->in_use &&
-            same_text(factum_slice_from(told->model), status->model)) {
-            told->look = watch->look;
-            return told;
+        struct shown *shown = &watch->shown[i];
+        if (shown->look != watch->look && shown->version == status->version &&
+            shown->in_use == status->in_use &&
+            same_text(factum_slice_from(shown->model), status->model)) {
+            shown->look = watch->look;
+            return shown;
         }
     }
     if (watch->count == watch->capacity) {
         size_t capacity = watch->capacity == 0 ? 16 : watch->capacity * 2;
-        struct told *grown =
-            capacity > BUILDS_MAX ? NULL : realloc(watch->told, capacity * sizeof *watch->told);
+        struct shown *grown =
+            capacity > BUILDS_MAX ? NULL : realloc(watch->shown, capacity * sizeof *watch->shown);
         if (grown == NULL) {
             watch->no_memory = true;
             return NULL;
         }
-        watch->told = grown;
+        watch->shown = grown;
         watch->capacity = capacity;
     }
-    struct told *made = &watch->told[watch->count++];
-    *made = (struct told){.version = status->version,
-                          .in_use = status->in_use,
-                          .look = watch->look,
-                          .state = FACTUM_BUILD_STARTING};
+    struct shown *made = &watch->shown[watch->count++];
+    *made = (struct shown){.version = status->version,
+                           .in_use = status->in_use,
+                           .look = watch->look,
+                           .state = FACTUM_BUILD_STARTING};
     (void)snprintf(made->model, sizeof made->model, "%.*s", (int)status->model.len,
                    (const char *)status->model.ptr);
     return made;
@@ -103,17 +104,17 @@ static struct told *entry_of(struct watch *watch, const factum_build_status *sta
 static bool look_at_build(void *data, const factum_build_status *status)
 {
     struct watch *watch = data;
-    struct told *told = entry_of(watch, status);
-    if (told == NULL) {
+    struct shown *shown = entry_of(watch, status);
+    if (shown == NULL) {
         return false;
     }
     watch->seen++;
     watch->live += status->state == FACTUM_BUILD_LIVE;
     watch->idle += status->state == FACTUM_BUILD_PAUSED || status->state == FACTUM_BUILD_FENCED;
     watch->stopped = watch->stopped || status->state == FACTUM_BUILD_STOPPED;
-    if (told->state != status->state || told->parked_events != status->parked_events) {
-        told->state = status->state;
-        told->parked_events = status->parked_events;
+    if (shown->state != status->state || shown->parked_events != status->parked_events) {
+        shown->state = status->state;
+        shown->parked_events = status->parked_events;
         progress_clear();
         if (watch->models->options->json) {
             print_build_json(status);
@@ -124,7 +125,7 @@ static bool look_at_build(void *data, const factum_build_status *status)
     return true;
 }
 
-/* Takes one look at all builds, and prints what has changed. */
+/* Looks at all builds once, and prints what has changed. */
 static int look(struct watch *watch)
 {
     factum_error err;
@@ -146,7 +147,7 @@ static int look(struct watch *watch)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static int keep(const struct read_models *models, const struct patience *patience)
+static int keep(const struct read_models *models, const struct wait_limit *limit)
 {
     struct progress progress;
     struct watch watch = {.models = models};
@@ -154,7 +155,7 @@ static int keep(const struct read_models *models, const struct patience *patienc
     int code = 0;
     progress_begin(&progress, "catching up", options->quiet);
     while (code == 0) {
-        int64_t wait_ms = patience_next(patience);
+        int64_t wait_ms = wait_limit_next(limit);
         const struct timespec pause = {.tv_nsec = (long)wait_ms * 1000000};
         code = look(&watch);
         models_progress(models, (factum_slice){NULL, 0}, &progress);
@@ -165,7 +166,7 @@ static int keep(const struct read_models *models, const struct patience *patienc
             break;
         }
         if (options->until_caught_up && watch.stopped) {
-            code = EXIT_NOT_YET; /* the line that was printed says why */
+            code = EXIT_NOT_YET; /* the printed line has the reason */
         } else if (interrupted) {
             code = options->until_caught_up ? EXIT_INTERRUPTED : 0;
             break;
@@ -180,11 +181,11 @@ static int keep(const struct read_models *models, const struct patience *patienc
         }
     }
     progress_end(&progress);
-    free(watch.told);
+    free(watch.shown);
     return code;
 }
 
-static int run_hosted(struct read_models *models, const struct patience *patience)
+static int run_hosted(struct read_models *models, const struct wait_limit *limit)
 {
     size_t hosted = 0;
     const struct options *options = models->options;
@@ -192,12 +193,12 @@ static int run_hosted(struct read_models *models, const struct patience *patienc
     if (code == 0 && hosted == 0 && !options->quiet) {
         (void)fprintf(stderr, "factum: no projection is deployed for this host yet\n");
     }
-    return code == 0 ? keep(models, patience) : code;
+    return code == 0 ? keep(models, limit) : code;
 }
 
 static int run(const struct options *options)
 {
-    struct patience patience;
+    struct wait_limit limit;
     struct read_models models;
     for (size_t i = 0; i < options->argument_count; i++) {
         if (!check_name(options->arguments[i])) {
@@ -205,7 +206,7 @@ static int run(const struct options *options)
         }
     }
     if ((options->host != NULL && !check_name(options->host)) ||
-        !patience_begin(options, &patience)) {
+        !wait_limit_begin(options, &limit)) {
         return EXIT_USAGE;
     }
     if (options->host != NULL && options->argument_count > 0) {
@@ -217,7 +218,7 @@ static int run(const struct options *options)
                         options->store);
     }
     int code = read_models_open(options, &models);
-    return code == 0 ? read_models_close(&models, finish_output(run_hosted(&models, &patience)))
+    return code == 0 ? read_models_close(&models, finish_output(run_hosted(&models, &limit)))
                      : code;
 }
 

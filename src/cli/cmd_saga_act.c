@@ -1,8 +1,9 @@
 /* cmd_saga_act.c - factum saga retry, edit, skip, undo, cancel, complete, timer: what operators do.
  * Layer: cli.
  *
- * What follows is said before it is done: the act is asked for twice, the first time as what-if,
- * the second time only if the saga is still at the revision that this was said of.
+ * The consequences are printed before the act is done: the act is sent twice. The first time is
+ * what-if. The second time is accepted only if the saga is still at the revision of the first
+ * answer.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -11,14 +12,13 @@
 #include "cli/sagas.h"
 #include "cli/served.h"
 
-#define TARGET_SIZE 2048
-
 static bool read_result(const struct options *options, factum_saga_act_request *request)
 {
     bool needed = request->verb == FACTUM_SAGA_SKIP;
     if (options->result == NULL) {
         if (needed) {
-            (void)complain("skip needs --result ok or --result fail: as what the step counts");
+            (void)complain(
+                "skip needs --result ok or --result fail: the result that the step counts as");
         }
         return !needed;
     }
@@ -59,7 +59,7 @@ static bool read_request(const struct options *options, factum_saga_verb verb,
         return false;
     }
     if (!options->what_if && (options->reason == NULL || options->reason[0] == '\0')) {
-        (void)complain("say why: --reason TEXT. --what-if says what would follow");
+        (void)complain("give the reason: --reason TEXT. --what-if shows what would follow");
         return false;
     }
     if (options->revision != NULL &&
@@ -140,7 +140,7 @@ static void put_request(factum_json_writer *to, const factum_saga_act_request *r
     factum_json_put_end(to);
 }
 
-/* /api/v1/sagas/NAME/ID/VERB. False: it is too long. */
+/* Writes /api/v1/sagas/NAME/ID/VERB. False: it is too long. */
 static bool put_target(const factum_saga_act_request *request, char *target, size_t size)
 {
     factum_slice id = request->saga_id;
@@ -176,12 +176,13 @@ static factum_status ask_served(factum_store *store, const factum_saga_act_reque
     return status;
 }
 
-/* In a directory, or by the server, whose right to act is less than that to write the stream. */
+/* Acts in a directory, or through the server, whose right to act is weaker than the right to write
+ * to the stream. */
 static factum_status act_anywhere(const struct options *options, factum_store *store,
                                   const factum_saga_act_request *request,
                                   factum_saga_act_outcome *outcome, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     factum_arena arena;
     factum_json_writer to;
     if (!is_address(options->store)) {
@@ -281,9 +282,9 @@ static int run_timer(const struct options *options)
 #define COMMON_OPTIONS "reason by revision what-if json "
 #define COMMON_HELP                                                                                \
     "  --reason TEXT  why; --what-if goes without\n"                                               \
-    "  --by WHO       who says so (the user of this process)\n"                                    \
+    "  --by WHO       who acts (the user of this process)\n"                                       \
     "  --revision N   only if the saga is at this revision\n"                                      \
-    "  --what-if      says what would follow, and does nothing\n"                                  \
+    "  --what-if      shows what would follow, and does nothing\n"                                 \
     "  --json         the outcome as one object\n"
 
 #define VERB(variable, verb, arguments, what, more_help, more_options, least, most)                \

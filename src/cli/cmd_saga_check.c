@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "cli/deploying.h"
+#include "cli/input.h"
+#include "cli/progress.h"
 #include "cli/saga_report.h"
+#include "cli/whole_file.h"
 
 #define GENERATIONS_MAX 4u
 #define ACTS_MAX 4u
@@ -152,7 +155,7 @@ static void print_report(const struct options *options, const factum_saga_info *
 }
 
 /* Of the terminal: how many states, and how fast. */
-static bool tell_states(void *data, uint64_t state_count, uint64_t waiting_count)
+static bool show_states(void *data, uint64_t state_count, uint64_t waiting_count)
 {
     struct progress *progress = data;
     progress->items = state_count;
@@ -167,11 +170,11 @@ int saga_check(const struct options *options, const factum_saga *saga,
     struct progress progress;
     factum_saga_info info = {.size = sizeof info};
     factum_saga_report report = {.size = sizeof report};
-    const factum_saga_progress telling = {&progress, tell_states};
+    const factum_saga_progress listing = {&progress, show_states};
     factum_status status = factum_saga_info_get(saga, &info, &err);
     if (status == FACTUM_OK) {
         progress_begin(&progress, "check", options->quiet);
-        status = factum_saga_check(saga, bounds, &telling, &report, &err);
+        status = factum_saga_check(saga, bounds, &listing, &report, &err);
         progress_end(&progress);
     }
     if (status != FACTUM_OK) {
@@ -196,7 +199,7 @@ static int run_check(const struct options *options)
     if (!saga_bounds(options, &bounds)) {
         return EXIT_USAGE;
     }
-    int code = read_file(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
+    int code = file_read(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
     if (code == 0) {
         code = saga_load(options, options->arguments[0], (factum_slice){bytes, len}, NULL, &saga);
     }

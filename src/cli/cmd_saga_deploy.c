@@ -6,6 +6,7 @@
 #include "cli/deploying.h"
 #include "cli/saga_report.h"
 #include "cli/table.h"
+#include "cli/whole_file.h"
 
 /* ---- deploying ------------------------------------------------------------------------------- */
 
@@ -69,7 +70,7 @@ static int deploy_loaded(const struct options *options, factum_store *store,
     return code;
 }
 
-/* Once more, with the schemas of the store. */
+/* Loads the text again, with the schemas of the store, checks and deploys it. */
 static int deploy_into(const struct options *options, factum_store *store, factum_slice text,
                        const factum_saga_bounds *bounds)
 {
@@ -103,8 +104,8 @@ static int run_deploy(const struct options *options)
     if (options->force && options->why == NULL) {
         return complain("--force needs --why: it is kept with the deployment");
     }
-    int code = read_file(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
-    if (code == 0) { /* before a store is made for it; warnings come once */
+    int code = file_read(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
+    if (code == 0) { /* check before a store is created for it; warnings are printed once */
         quiet.quiet = true;
         code = saga_load(&quiet, options->arguments[0], (factum_slice){bytes, len}, NULL, &saga);
         factum_saga_free(saga);

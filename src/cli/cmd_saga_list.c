@@ -1,5 +1,4 @@
-/* cmd_saga_list.c - factum saga list, timers: which sagas there are, and what they wait for. Layer:
- * cli. */
+/* cmd_saga_list.c - factum saga list, timers: lists sagas, and what they wait for. Layer: cli. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,32 +11,15 @@ struct listing {
     const struct options *options;
     factum_arena arena;
     struct table table;
-    const char *only_id; /* of timers: one saga; NULL: all */
+    const char *only_id; /* of timers: the one saga; NULL: all */
     uint64_t count;
     uint64_t last; /* position of the last entry */
 };
 
-static factum_value time_cell(int64_t time, char text[FACTUM_TIME_TEXT_SIZE])
-{
-    if (time == 0) {
-        return table_text((factum_slice){NULL, 0});
-    }
-    factum_time_format(time, text);
-    return table_text(factum_slice_from(text));
-}
-
-/* NAME-ID in |text|, which has |size| bytes. */
-static factum_slice saga_id_of(factum_slice saga, factum_slice id, char *text, size_t size)
-{
-    (void)snprintf(text, size, "%.*s-%.*s", (int)saga.len, (const char *)saga.ptr, (int)id.len,
-                   (const char *)id.ptr);
-    return factum_slice_from(text);
-}
-
 static bool list_entry(void *data, const factum_saga_entry *entry)
 {
     struct listing *listing = data;
-    char name[FACTUM_SAGA_NAME_MAX + FACTUM_SAGA_ID_MAX + 2];
+    char name[SAGA_ID_TEXT_SIZE];
     char changed[FACTUM_TIME_TEXT_SIZE];
     char due[FACTUM_TIME_TEXT_SIZE];
     listing->count++;
@@ -50,12 +32,12 @@ static bool list_entry(void *data, const factum_saga_entry *entry)
         return !interrupted;
     }
     const factum_value values[] = {
-        table_text(saga_id_of(entry->saga, entry->id, name, sizeof name)),
+        table_text(saga_id_text(entry->saga, entry->id, name)),
         table_text(factum_slice_from(factum_saga_status_name(entry->status))),
         table_text(entry->step),
         table_number(entry->version),
-        time_cell(entry->changed, changed),
-        time_cell(entry->due, due),
+        table_time(entry->changed, changed),
+        table_time(entry->due, due),
     };
     return table_row(&listing->table, values, sizeof values / sizeof values[0]) && !interrupted;
 }
@@ -63,10 +45,10 @@ static bool list_entry(void *data, const factum_saga_entry *entry)
 static bool list_timer(void *data, const factum_saga_timer *timer)
 {
     struct listing *listing = data;
-    char name[FACTUM_SAGA_NAME_MAX + FACTUM_SAGA_ID_MAX + 2];
+    char name[SAGA_ID_TEXT_SIZE];
     char due[FACTUM_TIME_TEXT_SIZE];
     char wait[40];
-    factum_slice id = saga_id_of(timer->saga, timer->id, name, sizeof name);
+    factum_slice id = saga_id_text(timer->saga, timer->id, name);
     if (listing->only_id != NULL && !same_text(id, factum_slice_from(listing->only_id))) {
         return !interrupted;
     }
@@ -82,13 +64,13 @@ static bool list_timer(void *data, const factum_saga_timer *timer)
     const factum_value values[] = {
         table_text(id),
         table_text(timer->timer),
-        time_cell(timer->due, due),
+        table_time(timer->due, due),
         table_text(factum_slice_from(wait)),
     };
     return table_row(&listing->table, values, sizeof values / sizeof values[0]) && !interrupted;
 }
 
-/* What is printed after the rows. */
+/* Prints the end of the output, after the rows. */
 static int end_listing(struct listing *listing, factum_status status, const factum_error *err)
 {
     int code = 0;
@@ -151,7 +133,7 @@ static int run_list(const struct options *options)
     return saga_lists_close(&lists, code);
 }
 
-/* The filter for one saga: its name. */
+/* Makes the filter for the sagas of one name. */
 static bool read_timer_filter(const struct options *options, struct listing *listing,
                               factum_saga_filter *filter)
 {
@@ -165,7 +147,8 @@ static bool read_timer_filter(const struct options *options, struct listing *lis
     const char *dash = strchr(name, '-');
     if (dash != NULL) {
         listing->only_id = name;
-        filter->count_max = UINT64_C(1000000); /* one saga has few; they are picked from all */
+        filter->count_max = UINT64_C(1000000); /* one saga has few timers: they are selected from
+                                                * all of its name */
     }
     filter->saga =
         (factum_slice){(const uint8_t *)name, dash != NULL ? (size_t)(dash - name) : strlen(name)};

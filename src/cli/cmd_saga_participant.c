@@ -75,7 +75,7 @@ static void print_report(const struct options *options, const factum_contract_re
                  count_outcome(report, FACTUM_CONTRACT_SKIPPED));
 }
 
-/* Nobody was there: it may be asked again. */
+/* Without any answer the exit code is EXIT_NOT_YET: try again. */
 static int code_of_report(const factum_contract_report *report)
 {
     const factum_contract_check *first = &report->checks[0];

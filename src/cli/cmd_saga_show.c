@@ -7,15 +7,6 @@
 
 /* ---- show ------------------------------------------------------------------------------------ */
 
-static factum_value time_value(int64_t time, char text[FACTUM_TIME_TEXT_SIZE])
-{
-    if (time == 0) {
-        return table_text((factum_slice){NULL, 0});
-    }
-    factum_time_format(time, text);
-    return table_text(factum_slice_from(text));
-}
-
 static bool add_step(struct table *table, const factum_saga_step *step)
 {
     char started[FACTUM_TIME_TEXT_SIZE];
@@ -24,8 +15,8 @@ static bool add_step(struct table *table, const factum_saga_step *step)
     const factum_value values[] = {
         table_text(step->name),         table_text(factum_slice_from(step->phase)),
         table_text(step->command),      table_text(step->undo),
-        table_number(step->attempts),   time_value(step->started, started),
-        time_value(step->ended, ended), time_value(step->due, due),
+        table_number(step->attempts),   table_time(step->started, started),
+        table_time(step->ended, ended), table_time(step->due, due),
         table_text(step->text),
     };
     return table_row(table, values, sizeof values / sizeof values[0]);
@@ -132,7 +123,7 @@ struct newest {
     factum_error *err;
 };
 
-/* The last one stays: they come oldest first. */
+/* Keeps the last version, since versions come oldest first. */
 static bool take_newest(void *data, const factum_saga_deployed *deployed)
 {
     struct newest *newest = data;

@@ -1,4 +1,4 @@
-/* cmd_saga_simulate.c - factum saga simulate: plays a saga on a simulated disk. Layer: cli. */
+/* cmd_saga_simulate.c - factum saga simulate: runs a saga on a simulated disk. Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,18 +7,19 @@
 
 #include "cli/deploying.h"
 #include "cli/saga_report.h"
+#include "cli/whole_file.h"
 
 #define SEEDS_MAX 100000000u
 #define SCRIPT_SIZE_MAX (256u << 10)
 
-/* What is asked for, and the sum of the runs. */
+/* The request, and the sum of the runs. */
 struct simulating {
     const struct options *options;
     const factum_saga *saga;
     factum_saga_simulation simulation;
     uint64_t first;
     uint64_t seeds;
-    factum_saga_simulated sum; /* counts alone */
+    factum_saga_simulated sum; /* only its counts */
 };
 
 /* ---- what was found -------------------------------------------------------------------------- */
@@ -74,6 +75,30 @@ static void print_simulated_json(const struct simulating *s, const factum_saga_s
     (void)printf("}\n");
 }
 
+static void print_counts(const factum_saga_simulated *sum)
+{
+    const struct {
+        uint64_t count;
+        const char *one, *many, *before;
+    } parts[] = {
+        {sum->run_count, "run", "runs", ""},
+        {sum->saga_count, "saga", "sagas", " of "},
+        {sum->input_count, "event taken", "events taken", ": "},
+        {sum->command_count, "command", "commands", ", "},
+        {sum->crash_count, "crash", "crashes", ", "},
+        {sum->duplicate_count, "duplicate", "duplicates", ", "},
+        {sum->timer_count, "timer fired", "timers fired", ", "},
+        {sum->conflict_count, "commit lost to another", "commits lost to another", ", "},
+        {sum->act_count, "act of operators", "acts of operators", ", "},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char text[64];
+        format_things(parts[i].count, parts[i].one, parts[i].many, text);
+        (void)printf("%s%s", parts[i].before, text);
+    }
+    (void)printf("\n");
+}
+
 static void print_simulated(const struct simulating *s, const factum_saga_simulated *last,
                             uint64_t seed)
 {
@@ -85,12 +110,7 @@ static void print_simulated(const struct simulating *s, const factum_saga_simula
         (void)printf("%s", last->trace);
         (void)printf("effective, in this order:\n%s\n", last->commands);
     }
-    (void)printf(
-        "%" PRIu64 " runs of %" PRIu64 " sagas: %" PRIu64 " events taken, %" PRIu64
-        " commands, %" PRIu64 " crashes, %" PRIu64 " duplicates, %" PRIu64 " timers fired, %" PRIu64
-        " commits lost to another, %" PRIu64 " acts of operators\n",
-        sum->run_count, sum->saga_count, sum->input_count, sum->command_count, sum->crash_count,
-        sum->duplicate_count, sum->timer_count, sum->conflict_count, sum->act_count);
+    print_counts(sum);
     (void)printf("checked: effects once (S1), undone in reverse order (S2), never done and undone "
                  "(S3), an end (S4), no timer early or late (S5), undos tried again (S8), no "
                  "command without its state, no state but the stream's\n");
@@ -103,7 +123,7 @@ static void print_simulated(const struct simulating *s, const factum_saga_simula
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* One seed after another until one does not pass. */
+/* Simulates the seeds in turn, up to the first that fails. */
 static int simulate_seeds(struct simulating *s)
 {
     factum_error err;
@@ -157,12 +177,12 @@ static int run_simulate(const struct options *options)
     if (!read_seeds(options, &s)) {
         return EXIT_USAGE;
     }
-    int code = read_file(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
+    int code = file_read(options->arguments[0], FACTUM_SAGA_TEXT_MAX, &bytes, &len);
     if (code == 0) {
         code = saga_load(options, options->arguments[0], (factum_slice){bytes, len}, NULL, &saga);
     }
     if (code == 0 && options->script != NULL) {
-        code = read_file(options->script, SCRIPT_SIZE_MAX, &script, &len);
+        code = file_read(options->script, SCRIPT_SIZE_MAX, &script, &len);
         s.simulation.script = (factum_slice){script, len};
         s.simulation.script_name = options->script;
     }

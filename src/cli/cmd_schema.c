@@ -1,5 +1,5 @@
-/* cmd_schema.c - factum schema: its commands, and factum schema validate for one document. Layer:
- * cli. */
+/* cmd_schema.c - the family factum schema, and factum schema validate for one document. Layer: cli.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,6 +7,8 @@
 
 #include "cli/cli.h"
 #include "cli/cmd_schema.h"
+#include "cli/input.h"
+#include "cli/whole_file.h"
 
 #define FAULTS_SHOWN 100
 
@@ -26,62 +28,6 @@ const struct command command_schema = {
     .options = "",
     .family = family,
 };
-
-/* ---- files ----------------------------------------------------------------------------------- */
-
-/* Doubles the room, up to one byte more than |size_max|. */
-static bool grow(struct content *content, size_t *capacity, size_t size_max)
-{
-    size_t more = *capacity == 0 ? 64 << 10 : *capacity * 2;
-    more = more > size_max + 1 ? size_max + 1 : more;
-    uint8_t *grown = realloc(content->bytes, more);
-    if (grown == NULL) {
-        return false;
-    }
-    content->bytes = grown;
-    *capacity = more;
-    return true;
-}
-
-static int read_all(FILE *file, const char *name, size_t size_max, struct content *content)
-{
-    size_t capacity = 0;
-    do {
-        if (content->len == capacity && !grow(content, &capacity, size_max)) {
-            (void)complain("%s: out of memory", name);
-            return EXIT_FAILURE_;
-        }
-        content->len += fread(content->bytes + content->len, 1, capacity - content->len, file);
-    } while (content->len == capacity && content->len <= size_max);
-    if (ferror(file) != 0) {
-        (void)complain("%s: %s", name, strerror(errno));
-        return EXIT_FAILURE_;
-    }
-    return content->len > size_max ? complain("%s: over the limit of %zu bytes", name, size_max)
-                                   : 0;
-}
-
-int content_read(const char *path, size_t size_max, struct content *content)
-{
-    bool standard = strcmp(path, "-") == 0;
-    *content = (struct content){.len = 0};
-    FILE *file = standard ? stdin : fopen(path, "rb");
-    if (file == NULL) {
-        int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILURE_;
-        (void)complain("%s: %s", path, strerror(errno));
-        return code;
-    }
-    int code = read_all(file, input_name(path), size_max, content);
-    if (!standard) {
-        (void)fclose(file);
-    }
-    return code;
-}
-
-static factum_slice slice_of(const struct content *content)
-{
-    return (factum_slice){content->bytes, content->len};
-}
 
 /* ---- one document ---------------------------------------------------------------------------- */
 
@@ -118,7 +64,7 @@ void schema_print_result(const factum_schema_result *result)
     (void)printf(result->fault_count > 0 ? "]}\n" : "}\n");
 }
 
-/* Two lines for each fault: where and what; the keyword that says so. */
+/* Prints two lines for each fault: where and what, then the keyword that failed. */
 static void print_faults(const factum_schema_result *result)
 {
     for (size_t i = 0; i < result->fault_count; i++) {
@@ -139,15 +85,16 @@ static int check_document(const struct options *options, const factum_schema *sc
                           const char *path)
 {
     factum_error err;
-    struct content data;
+    uint8_t *data;
+    size_t len;
     factum_schema_checker *checker = NULL;
     factum_schema_result result = {.size = sizeof result};
-    int code = content_read(path, FACTUM_SCHEMA_DATA_SIZE_MAX, &data);
+    int code = file_read(path, FACTUM_SCHEMA_DATA_SIZE_MAX, &data, &len);
     if (code == 0) {
         factum_status status = factum_schema_checker_create(&checker, &err);
         if (status == FACTUM_OK) {
-            status =
-                factum_schema_check(schema, checker, slice_of(&data), FAULTS_SHOWN, &result, &err);
+            status = factum_schema_check(schema, checker, (factum_slice){data, len}, FAULTS_SHOWN,
+                                         &result, &err);
         }
         if (status != FACTUM_OK) {
             (void)complain("%s: %s", input_name(path), err.text);
@@ -162,14 +109,15 @@ static int check_document(const struct options *options, const factum_schema *sc
         code = status == FACTUM_OK && !result.valid ? EXIT_INVALID : code;
     }
     factum_schema_checker_destroy(checker);
-    free(data.bytes);
+    free(data);
     return code;
 }
 
 static int run_validate(const struct options *options)
 {
     factum_error err;
-    struct content text;
+    uint8_t *text;
+    size_t len;
     factum_schema *schema = NULL;
     factum_schema_options wanted;
     if (!schema_options_from(options, &wanted)) {
@@ -190,9 +138,10 @@ static int run_validate(const struct options *options)
     if (strcmp(path, "-") == 0 && strcmp(document, "-") == 0) {
         return complain("factum schema validate: only one of them can be standard input");
     }
-    int code = content_read(path, FACTUM_SCHEMA_SIZE_MAX, &text);
+    int code = file_read(path, FACTUM_SCHEMA_SIZE_MAX, &text, &len);
     if (code == 0) {
-        factum_status status = factum_schema_compile(slice_of(&text), &wanted, &schema, &err);
+        factum_status status =
+            factum_schema_compile((factum_slice){text, len}, &wanted, &schema, &err);
         if (status != FACTUM_OK) {
             (void)complain("%s: %s", input_name(path), err.text);
             code = code_of_status(status);
@@ -201,7 +150,7 @@ static int run_validate(const struct options *options)
         }
     }
     factum_schema_destroy(schema);
-    free(text.bytes);
+    free(text);
     return code;
 }
 

@@ -1,32 +1,34 @@
 /* cmd_schema_batch.c - factum schema validate --batch: a line in, a line out. Layer: cli.
  *
- * A line that is not JSON, or whose schema is refused, or whose check is over a limit, gets an
- * answer as every other does: {"valid":null,"error":"..."}. A schema that stands in several lines
- * one after another is compiled once. */
+ * Every line gets an answer. If the line is not JSON, its schema is refused, or its check exceeds a
+ * limit, the answer is {"valid":null,"error":"..."}. A schema that consecutive lines share is
+ * compiled once.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cmd_schema.h"
+#include "cli/input.h"
 
 #define FAULTS_MAX 20
 #define REMOTES_MAX FACTUM_SCHEMA_DOCUMENTS_MAX
-#define LINE_DEPTH 2 /* the line's own object, and that of its remotes */
+#define LINE_DEPTH 2 /* the object of the line, and the object of its remotes */
 
 struct batch {
     const factum_schema_options *options;
     factum_schema_checker *checker;
     factum_json_node *nodes;
     size_t capacity;
-    /* the schema of the line before */
+    /* The schema of the last line. */
     factum_schema *schema;
     uint8_t *known; /* the bytes of its "schema" and "remotes" */
     size_t known_len;
 };
 
-/* A line, taken apart. */
+/* A parsed line. */
 struct line {
     factum_json json;
-    factum_slice schema, data, remotes; /* raw; at NULL: there is none */
+    factum_slice schema, data, remotes; /* raw JSON; ptr NULL: missing */
     uint32_t remotes_node;
 };
 
@@ -84,7 +86,7 @@ static bool take_apart(struct batch *batch, factum_slice text, struct line *line
     return true;
 }
 
-/* Is it the schema of the line before? */
+/* Is it the schema of the last line? */
 static bool is_known(const struct batch *batch, const struct line *line)
 {
     return batch->schema != NULL && batch->known_len == line->schema.len + line->remotes.len &&
@@ -98,7 +100,7 @@ static void keep(struct batch *batch, const struct line *line)
     size_t len = line->schema.len + line->remotes.len;
     uint8_t *known = realloc(batch->known, len);
     if (known == NULL) {
-        batch->known_len = 0; /* the next line compiles its own */
+        batch->known_len = 0; /* the next line compiles its own schema */
         return;
     }
     memcpy(known, line->schema.ptr, line->schema.len);
@@ -109,7 +111,7 @@ static void keep(struct batch *batch, const struct line *line)
     batch->known_len = len;
 }
 
-/* The members of "remotes" as documents; their URIs are written into |uris|. */
+/* Takes the members of "remotes" as documents; their URIs are written to |uris|. */
 static bool take_remotes(const struct line *line, factum_schema_document *documents, char *uris,
                          size_t *count, factum_error *err)
 {
@@ -128,7 +130,7 @@ static bool take_remotes(const struct line *line, factum_schema_document *docume
             return false;
         }
         if (factum_json_unescape(json, at, uris, json->nodes[at].len, &len) != FACTUM_OK) {
-            (void)snprintf(err->text, sizeof err->text, "a URI in \"remotes\" is no text");
+            (void)snprintf(err->text, sizeof err->text, "a URI in \"remotes\" is not a text");
             return false;
         }
         documents[*count] = (factum_schema_document){
@@ -203,7 +205,7 @@ int schema_run_batch(const factum_schema_options *options)
             answer(&batch, line);
         }
         if (fflush(stdout) != 0) {
-            break; /* finish_output says why */
+            break; /* finish_output reports why */
         }
     }
     if (code == 0 && got < 0) {

@@ -1,9 +1,8 @@
-/* cmd_schema_generate.c - factum schema generate: the schemas of a category as a header and a
- * source of C. Layer: cli.
+/* cmd_schema_generate.c - factum schema generate: the schemas of a category as a C header and
+ * source. Layer: cli.
  *
- * Where the schemas come from is the business of schema_set.c. A file that is there and was not
- * generated is left alone. Both files are written each time, so that they are newer than the
- * schemas: a rule of make runs once.
+ * schema_set.c finds the schemas. An existing file that was not generated is not overwritten. Both
+ * files are written each time, so that they are newer than the schemas and a make rule runs once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/schema_set.h"
+#include "cli/whole_file.h"
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -22,23 +22,24 @@ struct target {
     bool same; /* the file has this text already */
 };
 
-/* Is there nothing that would be lost? Sets target->same. */
+/* Checks that no file would be lost. Sets target->same. */
 static int check_target(struct target *target, bool force)
 {
     struct stat about;
-    factum_slice now = {NULL, 0};
+    uint8_t *now = NULL;
+    size_t len = 0;
     const size_t mark = sizeof FACTUM_GENERATE_MARK - 1;
     if (stat(target->path, &about) != 0) {
         return errno == ENOENT ? 0 : file_failed(target->path, errno);
     }
     if (S_ISREG(about.st_mode) && about.st_size <= (off_t)FACTUM_GENERATE_OUTPUT_SIZE_MAX) {
-        int code = file_read(target->path, FACTUM_GENERATE_OUTPUT_SIZE_MAX, &now);
+        int code = file_read(target->path, FACTUM_GENERATE_OUTPUT_SIZE_MAX, &now, &len);
         if (code != 0) {
             return code;
         }
-        bool ours = now.len >= mark && memcmp(now.ptr, FACTUM_GENERATE_MARK, mark) == 0;
-        target->same = same_text(now, target->text);
-        free((void *)(uintptr_t)now.ptr);
+        bool ours = len >= mark && memcmp(now, FACTUM_GENERATE_MARK, mark) == 0;
+        target->same = same_text((factum_slice){now, len}, target->text);
+        free(now);
         if (ours || target->same || force) {
             return 0;
         }
@@ -57,7 +58,7 @@ static bool write_all(const char *path, factum_slice text)
     return fclose(file) == 0 && good;
 }
 
-/* Under another name first: a reader never sees half a file. */
+/* Writes under another name and renames, so that a reader never sees half a file. */
 static int write_target(const struct target *target)
 {
     size_t size = strlen(target->path) + 32;
@@ -99,7 +100,7 @@ static void print_done(const struct options *options, const struct schema_set *s
     (void)printf("],\"changed\":%s}\n", targets[0].same && targets[1].same ? "false" : "true");
 }
 
-/* Both or, if something is in the way, none. */
+/* Writes both files, or none if one of them is in the way. */
 static int write_files(const struct options *options, const struct schema_set *schemas,
                        const factum_generated *generated)
 {
@@ -172,13 +173,13 @@ const struct command command_schema_generate = {
     .name = "schema generate",
     .usage = "schema generate CATEGORY --to DIR [--from DIR]",
     .summary = "write C types of the events of a category",
-    .help =
-        "  --to DIR           where CATEGORY.gen.h and CATEGORY.gen.c go; made if it is not there\n"
-        "  --from DIR         the schemas are files: TYPE.json, or TYPE/N.json with the newest "
-        "N\n"
-        "  --keep-unknown     members that a schema does not name are kept, too\n"
-        "  --force            overwrite files that were not generated\n"
-        "  --json             the files that were written, and whether they changed, as JSON\n",
+    .help = "  --to DIR           where CATEGORY.gen.h and CATEGORY.gen.c go; created if it does "
+            "not exist\n"
+            "  --from DIR         the schemas are files: TYPE.json, or TYPE/N.json with the newest "
+            "N\n"
+            "  --keep-unknown     members that a schema does not name are kept, too\n"
+            "  --force            overwrite files that were not generated\n"
+            "  --json             the files that were written, and whether they changed, as JSON\n",
     .notes = "Without --from the schemas are those of the store: the newest version of each "
              "CATEGORY/TYPE,\n"
              "and of each TYPE alone of which the category has an event.\n"

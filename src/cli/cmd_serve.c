@@ -1,8 +1,8 @@
-/* cmd_serve.c - factum serve: a thin main over <factum/server.h>, and the configuration of it
+/* cmd_serve.c - factum serve: a thin main over <factum/server.h> and its configuration
  * (server/config.h). Layer: cli.
  *
- * SIGTERM and SIGINT stop it within STOP_MS; SIGHUP reads the certificate again. Under systemd
- * (Type=notify) it says when it is ready and when it stops.
+ * SIGTERM and SIGINT stop the server within STOP_MS; SIGHUP reloads the certificate. Under systemd
+ * (Type=notify) it reports when it is ready and when it stops.
  */
 #include <errno.h>
 #include <limits.h>
@@ -28,7 +28,7 @@
 
 #define STOP_MS 4500
 
-/* sd_notify(3): a datagram to the socket that the environment names. */
+/* sd_notify(3): sends a datagram to the socket that the environment names. */
 static void notify_systemd(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -46,12 +46,12 @@ static void notify_systemd(const char *state)
     if (fd >= 0) {
         ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL,
                               (const struct sockaddr *)(const void *)&name, size);
-        (void)sent; /* nobody listens: nothing to do about it */
+        (void)sent; /* a lost notification changes nothing here */
         (void)close(fd);
     }
 }
 
-static void say_ready(const factum_server *server, const struct fct_config *config, bool quiet)
+static void report_ready(const factum_server *server, const struct fct_config *config, bool quiet)
 {
     const char *address = factum_server_address(server);
     const char *path = config->options.unix_path;
@@ -69,7 +69,7 @@ static void say_ready(const factum_server *server, const struct fct_config *conf
     notify_systemd("READY=1");
 }
 
-/* Until a signal stops it. The signals are blocked in every thread of the process. */
+/* Waits until a signal stops the server. The signals are blocked in every thread of the process. */
 static void wait_for_signals(factum_server *server, const sigset_t *signals)
 {
     int number = 0;
@@ -103,7 +103,7 @@ static void print_setting(void *data, const char *text)
     (void)printf("%s\n", text);
 }
 
-/* The flags that were given; returns how many. */
+/* Collects the flags that were given; returns their count. */
 static size_t flags_of(const struct options *options,
                        struct fct_config_flag flags[FCT_CONFIG_COUNT])
 {
@@ -146,8 +146,8 @@ static size_t flags_of(const struct options *options,
     return count;
 }
 
-/* A configuration file, in |text|; 0 or an exit code. */
-static int read_file(const char *name, char text[FCT_CONFIG_FILE_MAX + 1], size_t *len)
+/* Reads a configuration file into |text|; 0 or an exit code. */
+static int read_config_file(const char *name, char text[FCT_CONFIG_FILE_MAX + 1], size_t *len)
 {
     FILE *file = fopen(name, "rb");
     if (file == NULL) {
@@ -173,7 +173,7 @@ static int configure(const struct options *options, struct fct_config *config)
     factum_error err;
     const char *file_name = options->config != NULL ? options->config : getenv("FACTUM_CONFIG");
     if (file_name != NULL) {
-        int code = read_file(file_name, text, &len);
+        int code = read_config_file(file_name, text, &len);
         if (code != 0) {
             return code;
         }
@@ -226,7 +226,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
         hosts_close(&hosts);
         return close_store(store, fail_with(status, &err));
     }
-    say_ready(server, config, options->quiet);
+    report_ready(server, config, options->quiet);
     wait_for_signals(server, signals);
     notify_systemd("STOPPING=1");
     factum_server_stop(server, STOP_MS);
@@ -234,7 +234,7 @@ static int serve_store(const struct options *options, const struct fct_config *c
     return close_store(store, 0);
 }
 
-/* Each connection is a file: as many as this user may have. */
+/* Each connection needs a file descriptor: raises the limit to what this user may have. */
 static void raise_file_limit(void)
 {
     struct rlimit limit;
@@ -244,8 +244,8 @@ static void raise_file_limit(void)
     }
 }
 
-/* What a big message took goes back when it is freed. Otherwise glibc, having seen a few of them,
- * keeps them in its heap, where whatever is small holds them fast. */
+/* Returns the memory of a big message to the system when the message is freed. Otherwise glibc,
+ * after a few big messages, keeps them in its heap, where small allocations pin them. */
 static void give_memory_back(void)
 {
 #ifdef __GLIBC__

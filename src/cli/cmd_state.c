@@ -1,9 +1,10 @@
-/* cmd_state.c - factum state: the state that a decider folds from a stream, now or as it was.
+/* cmd_state.c - factum state: the state that a decider folds from a stream, now or in the past.
  * Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/progress.h"
 #include "cli/script.h"
 
 struct showing {

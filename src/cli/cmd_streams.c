@@ -1,5 +1,4 @@
-/* cmd_streams.c - factum delete and factum metadata: what is done to a stream as a whole. Layer:
- * cli. */
+/* cmd_streams.c - factum delete and factum metadata: acts on a whole stream. Layer: cli. */
 #include <inttypes.h>
 #include <string.h>
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/script.h"
+#include "cli/whole_file.h"
 
 #define TEST_ENDING "_test.lua"
 #define PATH_MAX_ 4096
@@ -28,7 +29,7 @@ static void print_case_json(const factum_script_case *outcome)
     (void)printf("}\n");
 }
 
-/* The text of a failure, its lines two blanks in. */
+/* Prints the text of a failure, indented by two blanks. */
 static void print_indented(factum_slice text)
 {
     size_t from = 0;
@@ -94,7 +95,7 @@ static int run_cases(const struct options *options, const char *path,
     factum_error err;
     struct report report = {.options = options, .path = path};
     const factum_script_cases cases = {&report, report_case};
-    int code = read_file(path, (size_t)1 << 20, &bytes, &len);
+    int code = file_read(path, (size_t)1 << 20, &bytes, &len);
     if (code != 0) {
         return code;
     }

@@ -1,4 +1,5 @@
-/* cmd_trace.c - factum trace: what followed from what, across streams and services. Layer: cli. */
+/* cmd_trace.c - factum trace: which event followed from which, across streams and services. Layer:
+ * cli. */
 #include <factum/trace.h>
 
 #include "cli/cli.h"
@@ -9,7 +10,7 @@ static factum_status write_out(void *data, factum_slice bytes)
     return fwrite(bytes.ptr, 1, bytes.len, to) == bytes.len ? FACTUM_OK : FACTUM_IO;
 }
 
-/* |data| is not used: a signal ends it. */
+/* Stops on a signal. */
 static bool trace_goes_on(void *data, uint64_t done, uint64_t total)
 {
     (void)data;
@@ -31,7 +32,7 @@ static int print_trace(const struct options *options, const factum_trace *trace)
     if (status == FACTUM_OK && options->json) {
         (void)fputc('\n', stdout);
     }
-    return status == FACTUM_OK || status == FACTUM_IO /* said by finish_output */
+    return status == FACTUM_OK || status == FACTUM_IO /* finish_output reports it */
                ? 0
                : fail_with(status, &err);
 }
@@ -76,7 +77,7 @@ const struct command command_trace = {
             "  --json             all nodes and edges, on a line\n"
             "  --dot              a graph for Graphviz\n"
             "  --mermaid          a sequence diagram of the services, for Mermaid\n"
-            "  --stream NAME      the stream where the event with the id stands\n"
+            "  --stream NAME      the stream that has the event with the id\n"
             "  --scan N           look through the newest N events for an id without an index\n"
             "                     (65536)\n",
     .notes =

@@ -1,13 +1,11 @@
-/* deploying.h - what the commands share that deploy a file: its text, who does it. Layer: cli. */
+/* deploying.h - what the commands that deploy share: who deploys, and its printing. Layer:
+ * cli. */
 #ifndef FACTUM_CLI_DEPLOYING_H
 #define FACTUM_CLI_DEPLOYING_H
 
 #include "cli/cli.h"
 
-/* A whole file in memory; "-" is standard input. The caller frees *bytes. 0, or the exit code after
- * a message. */
-int read_file(const char *path, size_t size_max, uint8_t **bytes, size_t *len);
-/* Who runs this: --by, or the name of the user. Lasts until the next call. */
+/* Who acts: --by, or the name of the user. Lasts until the next call. */
 factum_slice who_acts(const struct options *options);
 /* Prints ,"name":"text" on standard output; nothing if |text| is empty. */
 void print_filled_member(const char *name, factum_slice text);

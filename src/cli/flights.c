@@ -4,11 +4,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* What |lock| protects changes on a thread of the store. */
+/* |lock| protects the members that a thread of the store changes. */
 struct flights {
     struct flight items[FLIGHTS_MAX];
     size_t count;     /* submitted, or refused at once */
-    size_t submitted; /* of them */
+    size_t submitted; /* those of them that were submitted */
     factum_completer completer;
     struct stream_set streams;
     pthread_mutex_t lock;

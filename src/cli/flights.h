@@ -9,29 +9,30 @@
 
 #include "cli/stream_set.h"
 
-#define FLIGHTS_MAX 1024u /* commits under way */
+#define FLIGHTS_MAX 1024u /* commits under way at once */
 
 struct flight {
     factum_append_op op;
-    size_t from, end; /* its items in the batch */
+    size_t from, end; /* the items of the batch */
 };
 
 struct flights;
 
 /* NULL without memory. */
 struct flights *flights_create(void);
-/* Accepts NULL. None may be under way. */
+/* Accepts NULL. No flight may be under way. */
 void flights_destroy(struct flights *flights);
-/* None is under way. */
+/* Forgets all flights. None may be under way. */
 void flights_begin(struct flights *flights);
-/* The streams that they write to. */
+/* The streams that the flights write to. */
 struct stream_set *flights_streams(struct flights *flights);
-/* Submits |request| as a flight of [from, end); its op's status says so if that failed. BUSY: it is
- * no flight, since others are under way and there is no room. */
+/* Submits |request| as the flight of the items [from, end). If that fails, the status of its op is
+ * the reason. BUSY: not a flight, since others are under way and the store has no room; try again.
+ */
 factum_status flights_submit(struct flights *flights, factum_store *store,
                              const factum_append_request *request, size_t from, size_t end);
 size_t flights_count(const struct flights *flights);
-/* Waits until all have ended. */
+/* Waits until all flights have ended. */
 void flights_wait(struct flights *flights);
 const struct flight *flights_at(const struct flights *flights, size_t i);
 

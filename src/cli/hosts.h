@@ -1,5 +1,5 @@
-/* hosts.h - what a served store runs besides: read models, sagas, HTTP endpoints of sagas.
- * Layer: cli. */
+/* hosts.h - what runs in the process of a served store: read models, sagas, HTTP endpoints of
+ * sagas. Layer: cli. */
 #ifndef FCT_CLI_HOSTS_H
 #define FCT_CLI_HOSTS_H
 
@@ -9,14 +9,14 @@
 
 struct hosts {
     struct factum_models *models; /* NULL: none, or built without SQLite */
-    struct factum_sagas *sagas;   /* NULL: none, or built without sagas; so is the next */
+    struct factum_sagas *sagas;   /* NULL: none, or built without sagas; as the next */
     struct factum_endpoints *endpoints;
 };
 
-/* Opens what is in "models" of the store's directory. All NULL on failure. */
+/* Opens all of them, in the folder "models" of the store's directory. All NULL on failure. */
 factum_status hosts_open(factum_store *store, const struct fct_config *config,
                          const factum_log_sink *log, struct hosts *hosts, factum_error *err);
-/* Before the store is closed. */
+/* Call before the store is closed. */
 void hosts_close(struct hosts *hosts);
 
 #endif

@@ -1,8 +1,10 @@
-/* input.c - lines of a file: plain, gzip or zstd, told apart by their first bytes. Layer: cli.
+/* input.c - lines of a file: plain, gzip or zstd, recognised by their first bytes. Layer: cli.
  *
- * Bounded: of a line longer than 16 MiB the first 16 MiB are given, and the rest is passed over.
- * Of a damaged file the whole lines before the damage are given first.
+ * Bounded: of a line longer than 16 MiB, the first 16 MiB are returned and the rest is skipped. Of
+ * a damaged file, the whole lines before the damage are returned first.
  */
+#include "cli/input.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,7 +27,7 @@ struct input {
     const char *path;
     int fd;
     uint64_t size;
-    uint64_t taken; /* bytes of the file */
+    uint64_t taken; /* bytes read from the file */
     uint8_t *raw;
     size_t raw_at, raw_end;
     bool raw_over;
@@ -36,8 +38,8 @@ struct input {
     uint8_t *text;
     size_t text_at, text_end, text_capacity;
     bool text_over;
-    bool begun_text;    /* something was read: no byte order mark can follow */
-    const char *damage; /* what is wrong with the compressed data after text_end; NULL: nothing */
+    bool begun_text;    /* something was read: a byte order mark cannot follow */
+    const char *damage; /* what is wrong with the compressed data after text_end, or NULL */
 };
 
 static int broken(const struct input *input, const char *what)
@@ -46,21 +48,21 @@ static int broken(const struct input *input, const char *what)
     return -1;
 }
 
-/* The decoder has stopped at raw_at, perhaps after some good text, which is given out first. */
+/* The decoder has failed at raw_at, perhaps after some good text, which is returned first. */
 static int stop_at_damage(struct input *input, const char *what)
 {
     input->damage = what;
     return 0;
 }
 
-static int say_damage(const struct input *input)
+static int report_damage(const struct input *input)
 {
     (void)complain("%s: the compressed file is damaged at byte %" PRIu64 ": %s", input->path,
                    input->taken - (input->raw_end - input->raw_at), input->damage);
     return -1;
 }
 
-/* -1 after a message, or if a signal came. */
+/* Reads more raw bytes. -1 after a message, or if a signal came. */
 static int read_raw(struct input *input)
 {
     ssize_t got;
@@ -113,7 +115,8 @@ static int decode_zstd(struct input *input, uint8_t *to, size_t room, size_t *ma
 static int decode(struct input *input, uint8_t *to, size_t room, size_t *made)
 {
     if (input->raw_at == input->raw_end && !input->begun) {
-        *made = 0; /* between frames, and nothing came: whether that is the end shows elsewhere */
+        *made = 0; /* between two frames and no input: another place decides whether that is the end
+                    */
         return 0;
     }
     if (input->form == GZIP) {
@@ -129,7 +132,7 @@ static int decode(struct input *input, uint8_t *to, size_t room, size_t *made)
     return 0;
 }
 
-/* More text after text_end. */
+/* Decodes more text after text_end. */
 static int fill(struct input *input)
 {
     if (input->text_at > 0) {
@@ -149,7 +152,7 @@ static int fill(struct input *input)
     size_t made = 0;
     while (made == 0 && !input->text_over) {
         if (input->damage != NULL) {
-            return say_damage(input);
+            return report_damage(input);
         }
         if (input->raw_at == input->raw_end && !input->raw_over && read_raw(input) != 0) {
             return -1;
@@ -170,7 +173,7 @@ static int fill(struct input *input)
     return 0;
 }
 
-/* What else a file may be: the beginnings of formats that are not read. NULL: none of them. */
+/* Recognises the first bytes of formats that are not supported. NULL: none of them. */
 static const char *foreign_format(const uint8_t *bytes, size_t len)
 {
     static const struct {
@@ -265,7 +268,7 @@ struct input *input_open(const char *path, int *code)
     return NULL;
 }
 
-/* A UTF-8 byte order mark, as some editors write it, is no part of the first line. */
+/* Skips a UTF-8 byte order mark, which some editors write before the first line. */
 static int skip_mark(struct input *input)
 {
     static const uint8_t mark[3] = {0xef, 0xbb, 0xbf};
@@ -281,8 +284,8 @@ static int skip_mark(struct input *input)
     return 0;
 }
 
-/* The first LINE_MAX_ bytes of the text are of a line that is longer: gives them, and passes over
- * the rest of it. */
+/* The first LINE_MAX_ bytes of the text belong to a longer line: returns them, and skips the rest
+ * of the line. */
 static int pass_over(struct input *input, factum_slice *line)
 {
     size_t start = input->text_at;

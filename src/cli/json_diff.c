@@ -1,5 +1,5 @@
-/* json_diff.c - see json_diff.h. Layer: cli. Recursion is as deep as the values are, which the
- * parser has bounded. */
+/* json_diff.c - see json_diff.h. Layer: cli. The recursion is as deep as the values, whose depth
+ * the parser limits. */
 #include "cli/json_diff.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ struct diff {
 
 static const factum_slice nothing = {.len = 0};
 
-static void tell(struct diff *diff, const factum_json *where, uint32_t value, factum_slice before,
-                 factum_slice after)
+static void report_difference(struct diff *diff, const factum_json *where, uint32_t value,
+                              factum_slice before, factum_slice after)
 {
     char pointer[JSON_DIFF_POINTER_SIZE];
     (void)factum_json_pointer(where, value, pointer, sizeof pointer);
@@ -24,7 +24,7 @@ static void tell(struct diff *diff, const factum_json *where, uint32_t value, fa
     diff->count++;
 }
 
-/* The member of |object| in |json| with the name at |name| of |other|, or FACTUM_JSON_NONE. */
+/* The member of |object| in |json| that has the name at |name| of |other|, or FACTUM_JSON_NONE. */
 static uint32_t member_like(const factum_json *json, uint32_t object, const factum_json *other,
                             uint32_t name)
 {
@@ -46,7 +46,7 @@ static void compare_objects(struct diff *diff, uint32_t a, uint32_t b)
          at = factum_json_next(diff->a, a, at)) {
         uint32_t other = member_like(diff->b, b, diff->a, at);
         if (other == FACTUM_JSON_NONE) {
-            tell(diff, diff->a, at + 1, factum_json_raw(diff->a, at + 1), nothing);
+            report_difference(diff, diff->a, at + 1, factum_json_raw(diff->a, at + 1), nothing);
         } else {
             compare(diff, at + 1, other);
         }
@@ -54,7 +54,7 @@ static void compare_objects(struct diff *diff, uint32_t a, uint32_t b)
     for (uint32_t at = factum_json_first(diff->b, b); at != FACTUM_JSON_NONE;
          at = factum_json_next(diff->b, b, at)) {
         if (member_like(diff->a, a, diff->b, at) == FACTUM_JSON_NONE) {
-            tell(diff, diff->b, at + 1, nothing, factum_json_raw(diff->b, at + 1));
+            report_difference(diff, diff->b, at + 1, nothing, factum_json_raw(diff->b, at + 1));
         }
     }
 }
@@ -65,9 +65,9 @@ static void compare_arrays(struct diff *diff, uint32_t a, uint32_t b)
     uint32_t other = factum_json_first(diff->b, b);
     while (at != FACTUM_JSON_NONE || other != FACTUM_JSON_NONE) {
         if (other == FACTUM_JSON_NONE) {
-            tell(diff, diff->a, at, factum_json_raw(diff->a, at), nothing);
+            report_difference(diff, diff->a, at, factum_json_raw(diff->a, at), nothing);
         } else if (at == FACTUM_JSON_NONE) {
-            tell(diff, diff->b, other, nothing, factum_json_raw(diff->b, other));
+            report_difference(diff, diff->b, other, nothing, factum_json_raw(diff->b, other));
         } else {
             compare(diff, at, other);
         }
@@ -85,7 +85,8 @@ static void compare(struct diff *diff, uint32_t a, uint32_t b)
     }
     if (kind != factum_json_kind_of(diff->b, b) ||
         (kind != FACTUM_JSON_OBJECT && kind != FACTUM_JSON_ARRAY)) {
-        tell(diff, diff->a, a, factum_json_raw(diff->a, a), factum_json_raw(diff->b, b));
+        report_difference(diff, diff->a, a, factum_json_raw(diff->a, a),
+                          factum_json_raw(diff->b, b));
     } else if (kind == FACTUM_JSON_OBJECT) {
         compare_objects(diff, a, b);
     } else {

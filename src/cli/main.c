@@ -36,7 +36,7 @@ const struct command *const commands[] = {
 static void on_signal(int number)
 {
     (void)number;
-    interrupted = true;
+    interrupted = 1;
 }
 
 static void print_usage(FILE *to)
@@ -83,14 +83,14 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-/* The word by which a member of a family is called: "validate" of "schema validate". */
+/* The name of a family's member: "validate" of "schema validate". */
 static const char *member_word(const struct command *member)
 {
     const char *blank = strchr(member->name, ' ');
     return blank == NULL ? member->name : blank + 1;
 }
 
-/* NULL: the family has no such member. */
+/* NULL: the family does not have the member. */
 static const struct command *find_member(const struct command *family, const char *word)
 {
     for (size_t i = 0; family->family[i] != NULL; i++) {
@@ -121,7 +121,7 @@ const struct command command_version = {
     .run = run_version,
 };
 
-/* The length of the option at |word| that names the store; 0: it is another word. */
+/* The length of the option at |word| that names the store; 0: another word. */
 static size_t store_option(const char *word)
 {
     static const char *const names[] = {"--store", "--connect"};
@@ -134,8 +134,8 @@ static size_t store_option(const char *word)
     return 0;
 }
 
-/* Options before the command: --store, --connect and --quiet. Returns the index of the command,
- * argc without a command, or -1 after a message. */
+/* Parses the options before the command: --store, --connect and --quiet. Returns the index of the
+ * command, argc without a command, or -1 after a message. */
 static int skip_global(int argc, char **argv, struct options *options)
 {
     int i = 1;
@@ -186,8 +186,8 @@ static int run_help(int argc, char **argv, int at)
     return finish_output(0);
 }
 
-/* Of a family the member that argv[*at] names, and *at moves on; of others the command itself. NULL
- * after a message, or after help with *code 0. */
+/* Of a family, the member that argv[*at] names, with *at moved on; otherwise the command itself.
+ * NULL after a message, or after help with *code 0. */
 static const struct command *choose(const struct command *command, int argc, char **argv, int *at,
                                     int *code)
 {
@@ -214,7 +214,7 @@ static const struct command *choose(const struct command *command, int argc, cha
     return member;
 }
 
-/* Parses what follows the command, and runs it. */
+/* Parses the words after the command, and runs the command. */
 static int run_command(const struct command *command, int argc, char **argv,
                        struct options *options)
 {

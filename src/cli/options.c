@@ -16,7 +16,7 @@ struct option {
     const char *name;
     enum kind kind;
     size_t offset;
-    const char *command; /* NULL: the same of every command that takes it */
+    const char *command; /* the only command with this meaning; NULL: every command */
 };
 
 #define OPTION(name, kind, member)                                                                 \
@@ -137,7 +137,7 @@ static const struct option known[] = {
     OPTION("no-run", FLAG, no_run),
 };
 
-/* Is |name| one of the blank-separated words of |list|, or one that every command has? */
+/* Is |name| one of the words in |list|, or an option that every command has? */
 static bool takes(const struct command *command, const char *name, size_t len)
 {
     static const char everywhere[] = "store connect quiet help ";
@@ -190,7 +190,7 @@ static int set_value(struct options *options, const struct option *option, const
     return 0;
 }
 
-/* --name, --name=value, --name value; *i moves over a value. */
+/* Parses --name, --name=value or --name value; moves *i over a value. */
 static int take_option(const struct command *command, int argc, char **argv, int *i,
                        struct options *options)
 {
@@ -218,7 +218,7 @@ static int take_option(const struct command *command, int argc, char **argv, int
     return set_value(options, option, argv[++*i]);
 }
 
-/* Does |argument| look like an option with one dash? "-" alone is standard input. "-5" after the
+/* Does |argument| look like an option with one dash? "-" alone is standard input; "-5" after the
  * first argument is data. */
 static bool is_short_option(const char *argument, size_t arguments_before)
 {

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 
-volatile bool interrupted;
+volatile sig_atomic_t interrupted;
 
 int complain(const char *format, ...)
 {
@@ -74,25 +75,26 @@ int code_of_status(factum_status status)
     return EXIT_FAILURE_;
 }
 
-/* What the open store says of its damage: said once, after what could be read. */
+/* The damage that the open store has logged: reported once, after the output of the command. */
 static char damage[256];
-static bool damage_said;
+static bool damage_reported;
 
 void damage_shown(void)
 {
-    damage_said = true;
+    damage_reported = true;
 }
 
 int fail_with(factum_status status, const factum_error *err)
 {
     (void)fflush(stdout);
     progress_clear();
-    damage_said = damage_said || (damage[0] != '\0' && status == FACTUM_CORRUPT);
+    damage_reported = damage_reported || (damage[0] != '\0' && status == FACTUM_CORRUPT);
     (void)fputs("factum: ", stderr);
     print_text(stderr, factum_slice_from(status < 0 ? err->text : factum_status_text(status)));
     (void)fputc('\n', stderr);
     if (status == FACTUM_NO_SPACE) {
-        (void)fputs("factum: make space and run the same command again; reading goes on\n", stderr);
+        (void)fputs("factum: make space and run the same command again; reading still works\n",
+                    stderr);
     }
     return code_of_status(status);
 }
@@ -130,7 +132,7 @@ int open_store(const struct options *options, bool write, factum_store **store)
     };
     factum_status status = factum_open(options->store, &store_options, store, &err);
     if (status == FACTUM_IO && !write && (err.os_error == EACCES || err.os_error == EROFS)) {
-        store_options.read_only = true; /* who may only read can read */
+        store_options.read_only = true; /* so that users who may only read can open it */
         status = factum_open(options->store, &store_options, store, &err);
     }
     if (status == FACTUM_NOT_FOUND && !write && !is_address(options->store)) {
@@ -146,20 +148,20 @@ int close_store(factum_store *store, int code)
 {
     factum_error err;
     factum_status status = factum_close(store, &err);
-    if (status == FACTUM_NO_SPACE) { /* what was acknowledged stays so */
+    if (status == FACTUM_NO_SPACE) { /* acknowledged events stay acknowledged */
         (void)fputs(
             "factum: no space to write the index: nothing is lost, the next opening rebuilds it\n",
             stderr);
     } else if (status != FACTUM_OK && code == 0) {
         return fail_with(status, &err);
     }
-    if (damage[0] != '\0' && !damage_said) {
+    if (damage[0] != '\0' && !damage_reported) {
         (void)fflush(stdout);
         (void)fputs("factum: this may not be all: ", stderr);
         print_text(stderr, factum_slice_from(damage));
         (void)fputc('\n', stderr);
     }
-    /* Nothing that was found, or not found, in a damaged store is the whole truth. */
+    /* In a damaged store an answer may be incomplete, also "not found". */
     return damage[0] != '\0' && (code == 0 || code == EXIT_NOT_FOUND) ? EXIT_DAMAGED : code;
 }
 
@@ -210,8 +212,8 @@ size_t character_of(factum_slice text, uint32_t *point)
     return bad ? 0 : size;
 }
 
-/* The same; 0 too for one that a terminal or an eye would be led astray by: C0 and C1 controls,
- * changes of direction. */
+/* As character_of, but 0 also for characters that could mislead a terminal or a reader: C0 and C1
+ * controls, and changes of direction. */
 static size_t plain_character(factum_slice text)
 {
     uint32_t point = 0;
@@ -250,7 +252,7 @@ void print_json(FILE *to, factum_slice json)
     size_t from = 0;
     for (size_t i = 0; i < json.len; i++) {
         if (json.ptr[i] >= ' ' || !is_space(json.ptr[i])) {
-            continue; /* white space other than a blank is never inside a text */
+            continue; /* white space other than a blank is never inside a string */
         }
         print_text(to, (factum_slice){json.ptr + from, i - from});
         while (i + 1 < json.len && is_space(json.ptr[i + 1])) {
@@ -287,14 +289,14 @@ void print_json_token(const factum_store *store, uint64_t place)
     (void)printf("\"token\":\"%s\"", token);
 }
 
-void say_go_on(const factum_store *store, uint64_t place)
+void print_go_on(const factum_store *store, uint64_t place)
 {
     char token[FACTUM_TOKEN_SIZE];
     factum_token_format(store, place, token);
-    (void)fprintf(stderr, "factum: go on with --after %s\n", token);
+    (void)fprintf(stderr, "factum: continue with --after %s\n", token);
 }
 
-/* Text that is no JSON, if it is text: its lines stay lines. */
+/* Prints bytes that are not JSON. If they are text, its lines stay lines. */
 static void print_bytes(factum_slice bytes)
 {
     size_t from = 0;
@@ -365,7 +367,7 @@ int print_event_json(factum_ndjson *ndjson, const factum_event *event)
     if (status != FACTUM_OK) {
         return fail_with(status, &err);
     }
-    (void)fwrite(line.ptr, 1, line.len, stdout); /* finish_output looks whether it could */
+    (void)fwrite(line.ptr, 1, line.len, stdout); /* finish_output checks the result */
     return 0;
 }
 

@@ -10,18 +10,17 @@
 #include "cli/deploying.h"
 #include "cli/parked_plan.h"
 
-#define TARGET_SIZE 4096
-#define DELIVERIES_MAX 10000 /* the most that a server tells at once */
+#define DELIVERIES_MAX 10000 /* as many as a server returns at once */
 
 static const factum_slice empty = {NULL, 0};
 
 struct deliveries {
     factum_store *store;
-    factum_endpoints *endpoints; /* NULL: a server has them, or there are none */
+    factum_endpoints *endpoints; /* NULL: a server keeps them, or there is no endpoint */
     bool served;
 };
 
-/* The host's file is opened without a host. */
+/* Opens the file of the endpoints' host, without running a host. */
 static factum_status deliveries_open(const struct read_models *models,
                                      struct deliveries *deliveries, factum_error *err)
 {
@@ -44,7 +43,7 @@ static void deliveries_close(struct deliveries *deliveries)
 
 /* ---- asking a server ------------------------------------------------------------------------- */
 
-static bool tell_served(struct served_answer *answer, uint32_t object, const void *data)
+static bool take_delivery(struct served_answer *answer, uint32_t object, const void *data)
 {
     const factum_endpoint_parked_each *each = data;
     const factum_endpoint_parked parked = {
@@ -61,25 +60,26 @@ static bool tell_served(struct served_answer *answer, uint32_t object, const voi
     return answer->lacks == NULL && each->each(each->data, &parked);
 }
 
-static factum_status tell_all_served(struct served_answer *answer,
-                                     const factum_endpoint_parked_each *each, factum_error *err)
+static factum_status each_served(struct served_answer *answer,
+                                 const factum_endpoint_parked_each *each, factum_error *err)
 {
     uint32_t list = served_member(answer, FACTUM_JSON_ROOT, "deliveries", FACTUM_JSON_ARRAY);
     if (list != FACTUM_JSON_NONE && served_bool(answer, FACTUM_JSON_ROOT, "more")) {
         *err = (factum_error){.status = FACTUM_TOO_BIG};
-        (void)snprintf(err->text, sizeof err->text,
-                       "over %d deliveries are parked, and the server tells no more at once: name "
-                       "a key",
-                       DELIVERIES_MAX);
+        (void)snprintf(
+            err->text, sizeof err->text,
+            "over %d deliveries are parked, and the server returns no more at once: name "
+            "a key",
+            DELIVERIES_MAX);
         return FACTUM_TOO_BIG;
     }
-    return served_each(answer, "deliveries", tell_served, each, err);
+    return served_each(answer, "deliveries", take_delivery, each, err);
 }
 
 static factum_status served_deliveries(factum_store *store, factum_slice service, factum_slice key,
                                        const factum_endpoint_parked_each *each, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     const struct served_question question = {.method = "GET", .target = target};
     (void)snprintf(target, sizeof target, "/api/v1/parked-deliveries?limit=%d%s%.*s%s",
@@ -91,13 +91,14 @@ static factum_status served_deliveries(factum_store *store, factum_slice service
     }
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK) {
-        status = tell_all_served(&answer, each, err);
+        status = each_served(&answer, each, err);
     }
     served_finish(&answer);
     return status;
 }
 
-/* {"position", "reason", "by"} of a skip, {"key"} of a retry; NULL without memory; free() it. */
+/* The body of a skip, {"position", "reason", "by"}, or of a retry, {"key"}. NULL without memory;
+ * the caller frees it. */
 static char *served_act_body(factum_slice key, uint64_t position, const char *why, factum_slice by,
                              size_t *len)
 {
@@ -128,12 +129,12 @@ static char *served_act_body(factum_slice key, uint64_t position, const char *wh
     return text;
 }
 
-/* |verb| is "retry" or "skip"; *number is what the member |member| of the answer says. */
+/* |verb| is "retry" or "skip"; *number becomes the member |member| of the answer. */
 static factum_status served_act(factum_store *store, const char *service, const char *verb,
                                 char *body, size_t len, const char *member, uint64_t *number,
                                 factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     const struct served_question question = {
         .method = "POST", .target = target, .body = {(const uint8_t *)body, len}, .once = true};
@@ -154,7 +155,7 @@ static factum_status served_act(factum_store *store, const char *service, const 
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static factum_status deliveries_tell(struct deliveries *deliveries, factum_slice service,
+static factum_status deliveries_each(struct deliveries *deliveries, factum_slice service,
                                      factum_slice key, const factum_endpoint_parked_each *each,
                                      factum_error *err)
 {
@@ -173,7 +174,7 @@ int parked_deliveries_list(const struct read_models *models, factum_slice key,
     struct deliveries deliveries;
     factum_status status = deliveries_open(models, &deliveries, &err);
     if (status == FACTUM_OK) {
-        status = deliveries_tell(&deliveries, empty, key, each, &err);
+        status = deliveries_each(&deliveries, empty, key, each, &err);
     }
     deliveries_close(&deliveries);
     /* A server that calls no endpoints has parked nothing. */
@@ -183,7 +184,7 @@ int parked_deliveries_list(const struct read_models *models, factum_slice key,
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-/* A name that needs no escapes in a path. False after a message. */
+/* Accepts names that need no escapes in a path. False after a message. */
 static bool check_service(const char *text)
 {
     size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -197,7 +198,7 @@ static bool check_service(const char *text)
 
 static int none_parked(const char *service)
 {
-    (void)complain("no such delivery of %s is parked: factum parked list shows those that are",
+    (void)complain("no parked delivery of %s matches: factum parked list shows all of them",
                    service);
     return EXIT_NOT_FOUND;
 }
@@ -220,7 +221,7 @@ static int retry_plan(const struct options *options, struct deliveries *deliveri
     uint64_t count = 0;
     factum_error err;
     const char *service = options->arguments[0];
-    bool says = !options->json && !options->quiet;
+    bool verbose = !options->json && !options->quiet;
     if (plan->no_memory) {
         (void)complain("out of memory");
         return EXIT_FAILURE_;
@@ -228,7 +229,7 @@ static int retry_plan(const struct options *options, struct deliveries *deliveri
     if (plan->count == 0) {
         return none_parked(service);
     }
-    if (says) {
+    if (verbose) {
         parked_plan_print(plan, service);
     }
     factum_status status = retry_planned(deliveries, service, key, &count, &err);
@@ -237,7 +238,7 @@ static int retry_plan(const struct options *options, struct deliveries *deliveri
     }
     if (options->json) {
         parked_plan_print_json(plan, service, count, deliveries->served);
-    } else if (says && !deliveries->served) {
+    } else if (verbose && !deliveries->served) {
         (void)printf("nothing is delivered by this command: a host of the endpoints does it, as "
                      "factum serve\n");
     }
@@ -253,7 +254,7 @@ static int retry_deliveries(const struct options *options, const struct read_mod
     const factum_endpoint_parked_each each = {&plan, parked_plan_row};
     factum_status status = deliveries_open(models, &deliveries, &err);
     if (status == FACTUM_OK) {
-        status = deliveries_tell(&deliveries, factum_slice_from(options->arguments[0]), key, &each,
+        status = deliveries_each(&deliveries, factum_slice_from(options->arguments[0]), key, &each,
                                  &err);
     }
     int code = status == FACTUM_OK && !interrupted ? retry_plan(options, &deliveries, &plan, key)
@@ -292,7 +293,7 @@ static bool look_for_position(void *data, const factum_endpoint_parked *parked)
     return !search->found;
 }
 
-/* In a directory: NOT_FOUND if another service has what is at the position. */
+/* In a directory. NOT_FOUND if the delivery at the position belongs to another service. */
 static factum_status skip_here(const struct options *options, struct deliveries *deliveries,
                                uint64_t position, factum_error *err)
 {
@@ -302,7 +303,7 @@ static factum_status skip_here(const struct options *options, struct deliveries 
     const factum_endpoint_parked_each each = {&search, look_for_position};
     factum_slice by = who_acts(options);
     factum_status status =
-        deliveries_tell(deliveries, factum_slice_from(options->arguments[0]), empty, &each, err);
+        deliveries_each(deliveries, factum_slice_from(options->arguments[0]), empty, &each, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -313,7 +314,7 @@ static factum_status skip_here(const struct options *options, struct deliveries 
         (void)snprintf(err->text, sizeof err->text,
                        search.found
                            ? "out of memory"
-                           : "no such delivery is parked: factum parked list shows those that are");
+                           : "no parked delivery matches: factum parked list shows all of them");
         return status;
     }
     (void)fprintf(to, "%s (by %.*s)", options->why, (int)by.len, (const char *)by.ptr);

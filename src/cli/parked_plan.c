@@ -13,7 +13,7 @@ void parked_plan_free(struct plan *plan)
     free(plan->keys);
 }
 
-/* Room for |more| of |size| bytes each behind |used|. */
+/* Makes room for |more| items of |size| bytes each after the |used| ones. */
 static bool plan_room(void **memory, size_t *capacity, size_t used, size_t more, size_t size)
 {
     size_t wanted = *capacity;
@@ -54,13 +54,13 @@ static factum_slice planned_key(const struct plan *plan, size_t i)
     return (factum_slice){(const uint8_t *)plan->keys + plan->rows[i].key, plan->rows[i].key_len};
 }
 
-/* How many have the key of row |first|, which is the first of it; they are marked as told. */
+/* Counts the rows with the key of row |first|, the first of its key, and marks them as printed. */
 static size_t mark_key(struct plan *plan, size_t first)
 {
     size_t count = 0;
     for (size_t i = first; i < plan->count; i++) {
         if (same_text(planned_key(plan, i), planned_key(plan, first))) {
-            plan->rows[i].told = true;
+            plan->rows[i].printed = true;
             count++;
         }
     }
@@ -89,7 +89,7 @@ static void print_key_plan(struct plan *plan, size_t first, const char *service)
     (void)printf(count == 1 ? ": position " : ": positions ");
     print_positions(plan, first, SHOWN_MAX, ", ");
     if (count > SHOWN_MAX) {
-        (void)printf(" and %zu later ones", count - SHOWN_MAX);
+        (void)printf(" and %zu later one%s", count - SHOWN_MAX, count - SHOWN_MAX == 1 ? "" : "s");
     }
     (void)printf("%s\n", count == 1 ? "" : ", in this order");
 }
@@ -98,7 +98,7 @@ void parked_plan_print(struct plan *plan, const char *service)
 {
     size_t keys = 0;
     for (size_t i = 0; i < plan->count; i++) {
-        if (plan->rows[i].told) {
+        if (plan->rows[i].printed) {
             continue;
         }
         if (keys < SHOWN_MAX) {
@@ -109,9 +109,10 @@ void parked_plan_print(struct plan *plan, const char *service)
         keys++;
     }
     if (keys > SHOWN_MAX) {
-        (void)printf("and those of %zu other keys\n", keys - SHOWN_MAX);
+        (void)printf("and those of %zu other key%s\n", keys - SHOWN_MAX,
+                     keys - SHOWN_MAX == 1 ? "" : "s");
     }
-    (void)printf("what waits behind them in its key follows them\n");
+    (void)printf("later commands of their keys follow them\n");
     (void)fflush(stdout);
 }
 
@@ -121,7 +122,7 @@ void parked_plan_print_json(struct plan *plan, const char *service, uint64_t ret
     (void)printf("{\"service\":\"%s\",\"retried\":%" PRIu64 ",\"hosted\":%s,\"keys\":[", service,
                  retried, hosted ? "true" : "false");
     for (size_t i = 0; i < plan->count; i++) {
-        if (!plan->rows[i].told) {
+        if (!plan->rows[i].printed) {
             (void)mark_key(plan, i);
             (void)printf("%s{\"key\":", between);
             print_json_text(stdout, planned_key(plan, i));

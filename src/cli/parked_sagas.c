@@ -9,7 +9,7 @@
 
 #define STUCK_MAX 1000
 
-struct parked_telling {
+struct parked_listing {
     const struct read_models *models;
     struct table *table;
 };
@@ -39,48 +39,35 @@ static void print_end(const struct read_models *models, const char *kind, int64_
     (void)printf("}\n");
 }
 
-static factum_slice time_text(int64_t time, char text[FACTUM_TIME_TEXT_SIZE])
-{
-    if (time == 0) {
-        return (factum_slice){NULL, 0};
-    }
-    factum_time_format(time, text);
-    return factum_slice_from(text);
-}
-
 /* ---- deliveries ------------------------------------------------------------------------------ */
 
-static bool tell_delivery(void *data, const factum_endpoint_parked *parked)
+static bool list_delivery(void *data, const factum_endpoint_parked *parked)
 {
-    struct parked_telling *telling = data;
+    struct parked_listing *listing = data;
     char since[FACTUM_TIME_TEXT_SIZE];
-    if (telling->models->options->json) {
+    if (listing->models->options->json) {
         print_begin(parked->service);
         print_member("key", parked->key);
         print_member("commandId", parked->command_id);
         print_member("reason", parked->reason);
         (void)printf(",\"attempts\":%" PRIu64 ",\"mayBeDone\":%s", parked->attempts,
                      parked->may_be_done ? "true" : "false");
-        print_end(telling->models, "delivery", parked->since, parked->position);
+        print_end(listing->models, "delivery", parked->since, parked->position);
         return !interrupted;
     }
     const factum_value values[] = {
-        table_text(parked->service),
-        table_text((factum_slice){NULL, 0}),
-        table_number(parked->position),
-        table_text(parked->command_id),
-        table_text(parked->key),
-        table_number(parked->attempts),
-        table_text(time_text(parked->since, since)),
-        table_text(factum_slice_from("delivery")),
+        table_text(parked->service),      table_text((factum_slice){NULL, 0}),
+        table_number(parked->position),   table_text(parked->command_id),
+        table_text(parked->key),          table_number(parked->attempts),
+        table_time(parked->since, since), table_text(factum_slice_from("delivery")),
         table_text(parked->reason),
     };
-    return table_row(telling->table, values, sizeof values / sizeof values[0]) && !interrupted;
+    return table_row(listing->table, values, sizeof values / sizeof values[0]) && !interrupted;
 }
 
 /* ---- sagas ----------------------------------------------------------------------------------- */
 
-/* Why it is stuck: of the step that is. */
+/* The reason why the saga is stuck: that of its stuck step. */
 static factum_slice stuck_reason(const factum_saga_view *view, factum_slice step)
 {
     for (size_t i = 0; i < view->step_count; i++) {
@@ -91,17 +78,17 @@ static factum_slice stuck_reason(const factum_saga_view *view, factum_slice step
     return (factum_slice){NULL, 0};
 }
 
-static bool print_stuck(struct parked_telling *telling, const factum_saga_entry *entry,
+static bool print_stuck(struct parked_listing *listing, const factum_saga_entry *entry,
                         factum_slice id, factum_slice reason)
 {
     char changed[FACTUM_TIME_TEXT_SIZE];
-    if (telling->models->options->json) {
+    if (listing->models->options->json) {
         print_begin(entry->saga);
         (void)printf(",\"version\":%" PRIu64, entry->version);
         print_member("key", id);
         print_member("step", entry->step);
         print_member("reason", reason);
-        print_end(telling->models, "saga", entry->changed, entry->position);
+        print_end(listing->models, "saga", entry->changed, entry->position);
         return !interrupted;
     }
     const factum_value values[] = {
@@ -111,32 +98,31 @@ static bool print_stuck(struct parked_telling *telling, const factum_saga_entry 
         table_text(entry->step),
         table_text(id),
         table_text((factum_slice){NULL, 0}),
-        table_text(time_text(entry->changed, changed)),
+        table_time(entry->changed, changed),
         table_text(factum_slice_from("saga")),
         table_text(reason),
     };
-    return table_row(telling->table, values, sizeof values / sizeof values[0]) && !interrupted;
+    return table_row(listing->table, values, sizeof values / sizeof values[0]) && !interrupted;
 }
 
-static bool tell_stuck(void *data, const factum_saga_entry *entry)
+static bool list_stuck_saga(void *data, const factum_saga_entry *entry)
 {
-    struct parked_telling *telling = data;
-    char id[FACTUM_SAGA_NAME_MAX + FACTUM_SAGA_ID_MAX + 2];
+    struct parked_listing *listing = data;
+    char text[SAGA_ID_TEXT_SIZE];
     factum_saga_view view = {.size = sizeof view};
     factum_error err;
-    (void)snprintf(id, sizeof id, "%.*s-%.*s", (int)entry->saga.len, (const char *)entry->saga.ptr,
-                   (int)entry->id.len, (const char *)entry->id.ptr);
+    factum_slice id = saga_id_text(entry->saga, entry->id, text);
     factum_slice reason = factum_slice_from("its stream cannot be read");
-    if (factum_saga_view_get(telling->models->store, factum_slice_from(id), &view, &err) ==
-        FACTUM_OK) {
+    if (factum_saga_view_get(listing->models->store, id, &view, &err) == FACTUM_OK) {
         reason = stuck_reason(&view, entry->step);
     }
-    bool go_on = print_stuck(telling, entry, factum_slice_from(id), reason);
+    bool go_on = print_stuck(listing, entry, id, reason);
     factum_saga_view_free(&view);
     return go_on;
 }
 
-/* Lists of sagas are made from the whole store: not for one that has no definition. */
+/* Is any saga deployed? The lists of sagas are built from the whole store, so they are not built
+ * for a store without definitions. */
 static factum_status any_saga(factum_store *store, bool *any, factum_error *err)
 {
     factum_list *list;
@@ -154,33 +140,33 @@ static factum_status any_saga(factum_store *store, bool *any, factum_error *err)
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-static int list_stuck(struct parked_telling *telling)
+static int list_stuck(struct parked_listing *listing)
 {
     bool any = true;
     factum_error err;
     struct saga_lists lists;
-    const struct options *options = telling->models->options;
-    const factum_saga_each each = {telling, tell_stuck};
+    const struct options *options = listing->models->options;
+    const factum_saga_each each = {listing, list_stuck_saga};
     const factum_saga_filter filter = {
         .size = sizeof filter, .status = FACTUM_SAGA_STUCK, .count_max = STUCK_MAX};
     bool served = is_address(options->store);
-    factum_status status = served ? FACTUM_OK : any_saga(telling->models->store, &any, &err);
+    factum_status status = served ? FACTUM_OK : any_saga(listing->models->store, &any, &err);
     if (status == FACTUM_OK && any) {
-        status = saga_lists_use(options, telling->models->store, &lists, &err);
+        status = saga_lists_use(options, listing->models->store, &lists, &err);
         if (status == FACTUM_OK) {
             status = saga_lists_list(&lists, &filter, &each, &err);
         }
         saga_lists_release(&lists);
     }
-    /* A server that runs no sagas has none that are stuck. */
+    /* A server that runs no sagas has no stuck saga. */
     bool none = served && (status == FACTUM_UNSUPPORTED || status == FACTUM_NOT_FOUND);
     return status == FACTUM_OK || none || interrupted ? 0 : fail_with(status, &err);
 }
 
 int parked_sagas_list(const struct read_models *models, factum_slice key, struct table *table)
 {
-    struct parked_telling telling = {.models = models, .table = table};
-    const factum_endpoint_parked_each each = {&telling, tell_delivery};
+    struct parked_listing listing = {.models = models, .table = table};
+    const factum_endpoint_parked_each each = {&listing, list_delivery};
     int code = parked_deliveries_list(models, key, &each);
-    return code == 0 && key.len == 0 ? list_stuck(&telling) : code;
+    return code == 0 && key.len == 0 ? list_stuck(&listing) : code;
 }

@@ -1,8 +1,11 @@
-/* progress.c - how far long work has come, how fast, and how long it will take. Layer: cli.
+/* progress.c - how much of a long task is done, how fast, and how long the rest will take. Layer:
+ * cli.
  *
  * The text of the bar is a pure function of a struct progress_view. Messages and the bar share a
  * line: progress_clear removes the bar, and the next step draws it again below the message.
  */
+#include "cli/progress.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,10 +17,10 @@
 #define BAR_WIDTH_MAX 24
 #define BAR_WIDTH_MIN 8
 #define DRAW_EVERY 0.2     /* seconds */
-#define ESTIMATE_AFTER 0.2 /* seconds of work: before, a rate says nothing */
+#define ESTIMATE_AFTER 0.2 /* seconds of work; earlier, a rate means nothing */
 #define SECONDS_LEFT_MAX (100.0 * 3600)
 
-static bool drawn; /* the last thing on the terminal is a bar */
+static bool drawn; /* the last output on the terminal is a bar */
 
 double seconds_now(void)
 {
@@ -39,7 +42,7 @@ double progress_seconds_left(const struct progress_view *view)
     return left < SECONDS_LEFT_MAX ? left : -1;
 }
 
-/* "  1,234 events", ", 567/s", ", 0:42 left": what is not known is empty. */
+/* "  1,234 events", ", 567/s", ", 0:42 left"; unknown figures are empty. */
 struct figures {
     char amount[48];
     char rate[48];
@@ -78,8 +81,8 @@ static void format_figures(const struct progress_view *view, struct figures *fig
     }
 }
 
-/* The bar with |width| signs, none if 0, and the percent. Empty if it is not known how much there
- * is to do. */
+/* Formats the bar with |width| signs (0: none), and the percentage. Empty if the total is unknown.
+ */
 static void format_bar(const struct progress_view *view, size_t width, char text[64])
 {
     char bar[BAR_WIDTH_MAX + 4] = "";
@@ -102,7 +105,7 @@ void progress_format(const struct progress_view *view, char text[PROGRESS_TEXT_S
 {
     struct figures figures;
     char bar[64];
-    size_t room = view->columns > 1 ? view->columns - 1 : 1; /* the cursor has the last one */
+    size_t room = view->columns > 1 ? view->columns - 1 : 1; /* the cursor needs the last column */
     room = room < PROGRESS_TEXT_SIZE - 1 ? room : PROGRESS_TEXT_SIZE - 1;
     format_figures(view, &figures);
     format_bar(view, 0, bar);
@@ -112,7 +115,7 @@ void progress_format(const struct progress_view *view, char text[PROGRESS_TEXT_S
     width = width < BAR_WIDTH_MAX ? width : BAR_WIDTH_MAX;
     if (width >= BAR_WIDTH_MIN) {
         format_bar(view, width, bar);
-    } else if (len > room) { /* the bar is given up, then the rate, then the amount */
+    } else if (len > room) { /* leave out the bar, then the rate, then the amount */
         len -= strlen(figures.rate);
         figures.rate[0] = '\0';
         if (len > room) {

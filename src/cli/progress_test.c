@@ -1,4 +1,6 @@
 /* progress_test.c - the progress bar's arithmetic and its text. Layer: cli. */
+#include "cli/progress.h"
+
 #include <string.h>
 
 #include "support/test.h"

@@ -8,9 +8,10 @@
 #include <time.h>
 
 #include "cli/deploying.h"
+#include "cli/progress.h"
 
-#define LOOK_MS 200      /* between two looks at what is waited for */
-#define READY_SECONDS 30 /* a host that has not found its models by then will not */
+#define LOOK_MS 200      /* between two looks at the awaited state */
+#define READY_SECONDS 30 /* a host that has not found its models by then has failed */
 
 /* ---- names and time -------------------------------------------------------------------------- */
 
@@ -40,21 +41,21 @@ bool argument_position(const char *text, uint64_t *position)
     return true;
 }
 
-bool patience_begin(const struct options *options, struct patience *patience)
+bool wait_limit_begin(const struct options *options, struct wait_limit *limit)
 {
     uint64_t seconds = 0;
-    *patience = (struct patience){.limited = options->timeout != NULL};
-    if (patience->limited && !option_number(options->timeout, "timeout", &seconds)) {
+    *limit = (struct wait_limit){.limited = options->timeout != NULL};
+    if (limit->limited && !option_number(options->timeout, "timeout", &seconds)) {
         return false;
     }
-    patience->end = seconds_now() + (double)seconds;
+    limit->end = seconds_now() + (double)seconds;
     return true;
 }
 
-int64_t patience_next(const struct patience *patience)
+int64_t wait_limit_next(const struct wait_limit *limit)
 {
-    double left = patience->end - seconds_now();
-    if (!patience->limited || left * 1000 >= LOOK_MS) {
+    double left = limit->end - seconds_now();
+    if (!limit->limited || left * 1000 >= LOOK_MS) {
         return LOOK_MS;
     }
     return left > 0 ? (int64_t)(left * 1000) : 0;
@@ -218,9 +219,9 @@ int read_models_host(struct read_models *models, const char *name)
     return code == 0 ? read_models_ready(models, wanted) : code;
 }
 
-/* The names of the projections that have a model. */
+/* The names of projections that have a model. */
 struct names {
-    const char *host; /* of this host alone; NULL: of all */
+    const char *host; /* only of this host; NULL: of every host */
     factum_slice *names;
     size_t count, capacity;
     bool failed;
@@ -289,7 +290,7 @@ int read_models_look(struct read_models *models)
 {
     struct names names = {.count = 0};
     if (models->path == NULL) {
-        return 0; /* the server has them */
+        return 0; /* the server keeps them */
     }
     int code = list_names(models, &names);
     if (code == 0 && names.count > 0) {
@@ -302,7 +303,7 @@ int read_models_look(struct read_models *models)
     return code;
 }
 
-/* The projections of the arguments; they last as long as the arguments. */
+/* Collects the projections of the arguments, which the names borrow from. */
 static int keep_named(struct read_models *models, const char *const *arguments, size_t count)
 {
     factum_slice names[sizeof models->options->arguments / sizeof models->options->arguments[0]];
@@ -356,7 +357,7 @@ static bool add_behind(void *data, const factum_build_status *status)
     return true;
 }
 
-/* The bar begins with what was applied before. */
+/* Starts the bar at what was applied before. */
 void models_progress(const struct read_models *models, factum_slice name, struct progress *progress)
 {
     struct behind behind = {0, 0};
@@ -365,7 +366,7 @@ void models_progress(const struct read_models *models, factum_slice name, struct
     if (!progress->wanted || models_list(models, name, &each, &err) != FACTUM_OK) {
         return;
     }
-    if (behind.events == 0) { /* nothing is left to do: no bar */
+    if (behind.events == 0) { /* nothing left to do: no bar */
         progress_clear();
         return;
     }

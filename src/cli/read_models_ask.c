@@ -1,5 +1,5 @@
-/* read_models_ask.c - see read_models.h: each question to this process's models, or to the server
- * that keeps them. Layer: cli. */
+/* read_models_ask.c - see read_models.h: asks the models of this process, or the server that keeps
+ * them. Layer: cli. */
 #include "cli/read_models.h"
 
 static bool are_served(const struct read_models *models)
@@ -16,7 +16,7 @@ factum_status models_list(const struct read_models *models, factum_slice name,
 
 /* ---- parked events --------------------------------------------------------------------------- */
 
-/* The projections of a server, one after the other. */
+/* Asks for the projections of a server in turn. */
 struct asking {
     const struct read_models *models;
     factum_slice key;
@@ -33,7 +33,7 @@ static bool pass_on(void *data, const factum_parked *parked)
     return !asking->ended;
 }
 
-/* What this server does not keep is left out. */
+/* Leaves out what this server does not keep. */
 static bool ask_for_parked(void *data, const factum_projection_state *state)
 {
     struct asking *asking = data;
@@ -76,7 +76,8 @@ factum_status models_query(const struct read_models *models, const factum_model_
                               : factum_models_query(models->models, query, rows, answer, err);
 }
 
-/* Here all changes are told, and counted by that; a server tells as many as are shown. */
+/* Models of this process deliver every change, which counts it. A server delivers only as many as
+ * are shown, and sends counts. */
 factum_status models_diff(const struct read_models *models, factum_slice name,
                           struct row_changes *changes, const factum_progress *progress,
                           factum_error *err)

@@ -18,7 +18,7 @@ static const char *const words[] = {[FACTUM_ROW_ADDED] = "added",
 
 /* ---- one change ------------------------------------------------------------------------------ */
 
-/* As SQLite compares them; integers and reals that are equal are told apart. */
+/* As SQLite compares values, except that an integer and an equal real differ. */
 static bool same_value(const factum_value *a, const factum_value *b)
 {
     if (a->kind != b->kind) {
@@ -89,7 +89,8 @@ static void print_json_line(factum_slice table, factum_row_change kind, const fa
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
-/* NULL without memory. Tables come one after the other. */
+/* The counts of |table|, which is the last one or a new one: changes come table by table. NULL
+ * without memory. */
 static struct table_counts *counts_of(struct row_changes *changes, factum_slice table)
 {
     size_t count = changes->table_count;

@@ -8,11 +8,17 @@
 
 #include "cli/served.h"
 
-#define TARGET_SIZE 2048
-#define LISTS_WAIT_MS 600000 /* the lists of a large store that nobody has run */
+#define LISTS_WAIT_MS 600000 /* time for the first lists of a large store */
 #define STEP_MS 200
 
 /* ---- arguments ------------------------------------------------------------------------------- */
+
+factum_slice saga_id_text(factum_slice saga, factum_slice id, char text[SAGA_ID_TEXT_SIZE])
+{
+    (void)snprintf(text, SAGA_ID_TEXT_SIZE, "%.*s-%.*s", (int)saga.len, (const char *)saga.ptr,
+                   (int)id.len, (const char *)id.ptr);
+    return factum_slice_from(text);
+}
 
 bool argument_saga(const char *text)
 {
@@ -20,7 +26,7 @@ bool argument_saga(const char *text)
     if (text[0] >= 'a' && text[0] <= 'z' && text[len] == '-' && text[len + 1] != '\0') {
         return true;
     }
-    (void)complain("\"%s\" is no saga: write NAME-ID, as factum saga list shows them", text);
+    (void)complain("\"%s\" is not a saga: write NAME-ID, as factum saga list shows it", text);
     return false;
 }
 
@@ -105,19 +111,20 @@ int saga_lists_close(struct saga_lists *lists, int code)
 static bool make_target(const char *path, const factum_saga_filter *filter, char *target)
 {
     const char *status = factum_saga_status_name(filter->status);
-    int len = snprintf(target, TARGET_SIZE, "%s?limit=%" PRIu64, path, filter->count_max);
-    if (len > 0 && len < TARGET_SIZE && filter->after > 0) {
-        len +=
-            snprintf(target + len, (size_t)(TARGET_SIZE - len), "&after=%" PRIu64, filter->after);
+    int len = snprintf(target, SERVED_TARGET_SIZE, "%s?limit=%" PRIu64, path, filter->count_max);
+    if (len > 0 && len < SERVED_TARGET_SIZE && filter->after > 0) {
+        len += snprintf(target + len, (size_t)(SERVED_TARGET_SIZE - len), "&after=%" PRIu64,
+                        filter->after);
     }
-    if (len > 0 && len < TARGET_SIZE && filter->saga.len > 0) { /* a name needs no escapes */
-        len += snprintf(target + len, (size_t)(TARGET_SIZE - len), "&saga=%.*s",
+    /* A name needs no escapes. */
+    if (len > 0 && len < SERVED_TARGET_SIZE && filter->saga.len > 0) {
+        len += snprintf(target + len, (size_t)(SERVED_TARGET_SIZE - len), "&saga=%.*s",
                         (int)filter->saga.len, (const char *)filter->saga.ptr);
     }
-    if (len > 0 && len < TARGET_SIZE && status[0] != '\0') {
-        len += snprintf(target + len, (size_t)(TARGET_SIZE - len), "&status=%s", status);
+    if (len > 0 && len < SERVED_TARGET_SIZE && status[0] != '\0') {
+        len += snprintf(target + len, (size_t)(SERVED_TARGET_SIZE - len), "&status=%s", status);
     }
-    return len > 0 && len < TARGET_SIZE;
+    return len > 0 && len < SERVED_TARGET_SIZE;
 }
 
 static factum_saga_status served_status(factum_slice name)
@@ -130,7 +137,7 @@ static factum_saga_status served_status(factum_slice name)
     return FACTUM_SAGA_ANY;
 }
 
-static bool tell_entry(struct served_answer *answer, uint32_t object, const void *data)
+static bool take_entry(struct served_answer *answer, uint32_t object, const void *data)
 {
     const factum_saga_each *each = data;
     const factum_saga_entry entry = {
@@ -148,7 +155,7 @@ static bool tell_entry(struct served_answer *answer, uint32_t object, const void
     return answer->lacks == NULL && each->each(each->data, &entry);
 }
 
-static bool tell_timer(struct served_answer *answer, uint32_t object, const void *data)
+static bool take_timer(struct served_answer *answer, uint32_t object, const void *data)
 {
     const factum_saga_timer_each *each = data;
     const factum_saga_timer timer = {
@@ -163,7 +170,7 @@ static bool tell_timer(struct served_answer *answer, uint32_t object, const void
 }
 
 static factum_status ask_server(factum_store *store, const char *target, const char *list_name,
-                                bool (*tell)(struct served_answer *answer, uint32_t object,
+                                bool (*take)(struct served_answer *answer, uint32_t object,
                                              const void *data),
                                 const void *data, factum_error *err)
 {
@@ -171,7 +178,7 @@ static factum_status ask_server(factum_store *store, const char *target, const c
     const struct served_question question = {.method = "GET", .target = target};
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK) {
-        status = served_each(&answer, list_name, tell, data, err);
+        status = served_each(&answer, list_name, take, data, err);
     }
     served_finish(&answer);
     return status;
@@ -185,7 +192,8 @@ static factum_status too_long(factum_error *err)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-/* Asks in steps, so that a signal ends it: the first lists of a large store take a while. */
+/* Asks in short steps, so that a signal ends the wait: the first lists of a large store take a
+ * while. */
 static factum_saga_filter waiting_filter(const struct saga_lists *lists,
                                          const factum_saga_filter *filter)
 {
@@ -199,11 +207,11 @@ static factum_saga_filter waiting_filter(const struct saga_lists *lists,
 factum_status saga_lists_list(struct saga_lists *lists, const factum_saga_filter *filter,
                               const factum_saga_each *each, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     factum_status status = FACTUM_TIMEOUT;
     if (lists->sagas == NULL) {
         return make_target("/api/v1/sagas", filter, target)
-                   ? ask_server(lists->store, target, "sagas", tell_entry, each, err)
+                   ? ask_server(lists->store, target, "sagas", take_entry, each, err)
                    : too_long(err);
     }
     const factum_saga_filter asked = waiting_filter(lists, filter);
@@ -216,11 +224,11 @@ factum_status saga_lists_list(struct saga_lists *lists, const factum_saga_filter
 factum_status saga_lists_timers(struct saga_lists *lists, const factum_saga_filter *filter,
                                 const factum_saga_timer_each *each, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     factum_status status = FACTUM_TIMEOUT;
     if (lists->sagas == NULL) {
         return make_target("/api/v1/saga-timers", filter, target)
-                   ? ask_server(lists->store, target, "timers", tell_timer, each, err)
+                   ? ask_server(lists->store, target, "timers", take_timer, each, err)
                    : too_long(err);
     }
     const factum_saga_filter asked = waiting_filter(lists, filter);

@@ -1,7 +1,7 @@
 /* sagas.h - what the commands of sagas share: their lists, and the arguments. Layer: cli.
  *
- * In a directory the lists are kept by this process, which runs no saga, and are up to date before
- * they are asked. On an address the server is asked, which answers as its lists are.
+ * In a directory this process keeps the lists, runs no saga, and brings the lists up to date before
+ * it reads them. On an address the server is asked, and answers from its lists as they are.
  */
 #ifndef FACTUM_CLI_SAGAS_H
 #define FACTUM_CLI_SAGAS_H
@@ -12,31 +12,34 @@
 
 struct saga_lists {
     factum_store *store;
-    factum_sagas *sagas; /* NULL: a server has them */
-    uint64_t place;      /* that they are asked for */
+    factum_sagas *sagas; /* NULL: a server keeps the lists */
+    uint64_t place;      /* the lists have to reach it before they are read */
 };
 
-/* 0, or the exit code after a message; then nothing is open. */
+/* Opens store and lists. 0, or the exit code after a message, with nothing open. */
 int saga_lists_open(const struct options *options, struct saga_lists *lists);
-/* Closes all; |code|, or the exit code of a failure. */
+/* Closes everything. Returns |code|, or the exit code of a failure. */
 int saga_lists_close(struct saga_lists *lists, int code);
-/* For a command that has |store| open already. Release it in any case, before the store is
- * closed. As factum_sagas_open and factum_visible_place. */
+/* For a command that has |store| open already. saga_lists_release is due in any case, before the
+ * store is closed. Errors: as factum_sagas_open and factum_visible_place. */
 factum_status saga_lists_use(const struct options *options, factum_store *store,
                              struct saga_lists *lists, factum_error *err);
 void saga_lists_release(struct saga_lists *lists);
-/* As factum_sagas_list and factum_sagas_timers. */
+/* Errors: as factum_sagas_list and factum_sagas_timers. */
 factum_status saga_lists_list(struct saga_lists *lists, const factum_saga_filter *filter,
                               const factum_saga_each *each, factum_error *err);
 factum_status saga_lists_timers(struct saga_lists *lists, const factum_saga_filter *filter,
                                 const factum_saga_timer_each *each, factum_error *err);
 
-/* Is |text| NAME-ID? False after a message. */
+#define SAGA_ID_TEXT_SIZE (FACTUM_SAGA_NAME_MAX + FACTUM_SAGA_ID_MAX + 2)
+/* NAME-ID in |text|, which the result borrows. */
+factum_slice saga_id_text(factum_slice saga, factum_slice id, char text[SAGA_ID_TEXT_SIZE]);
+/* Does |text| have the form NAME-ID? False after a message. */
 bool argument_saga(const char *text);
-/* The status with this name. If there is none: ANY, after a message on standard error. */
+/* The status with this name, or ANY after a message on standard error. */
 factum_saga_status option_status(const char *name);
 
-/* Prints what was written into |to| as a line, and gives its memory back. */
+/* Prints what was written to |to| as a line, and frees its memory. */
 void print_written(factum_json_writer *to, factum_arena *arena);
 
 #endif

@@ -10,7 +10,9 @@
 
 #include <factum/registry.h>
 
-#define ENTRIES_MAX 100000 /* of a directory */
+#include "cli/whole_file.h"
+
+#define ENTRIES_MAX 100000 /* in one directory */
 
 void schema_set_free(struct schema_set *schemas)
 {
@@ -18,12 +20,6 @@ void schema_set_free(struct schema_set *schemas)
         free((void *)(uintptr_t)schemas->items[i].type.ptr);
         free((void *)(uintptr_t)schemas->items[i].text.ptr);
     }
-}
-
-int file_failed(const char *path, int error)
-{
-    (void)complain("%s: %s", path, strerror(error));
-    return error == ENOENT || error == ENOTDIR ? EXIT_NOT_FOUND : EXIT_FAILURE_;
 }
 
 char *path_join(const char *directory, const char *name)
@@ -38,33 +34,7 @@ char *path_join(const char *directory, const char *name)
 
 /* ---- a directory ----------------------------------------------------------------------------- */
 
-int file_read(const char *path, size_t size_max, factum_slice *content)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return file_failed(path, errno);
-    }
-    int code = 0;
-    uint8_t *bytes = malloc(size_max + 1);
-    size_t len = bytes == NULL ? 0 : fread(bytes, 1, size_max + 1, file);
-    if (bytes == NULL) {
-        code = out_of_memory();
-    } else if (ferror(file) != 0) {
-        code = file_failed(path, errno);
-    } else if (len > size_max) {
-        code = complain("%s has more than %zu bytes", path, size_max);
-    }
-    (void)fclose(file);
-    if (code != 0) {
-        free(bytes);
-        return code;
-    }
-    content->ptr = bytes;
-    content->len = len;
-    return 0;
-}
-
-/* N of "N.json"; 0 if it is another name. */
+/* The number N of "N.json"; 0 for another name. */
 static uint64_t version_of(const char *name)
 {
     char *end;
@@ -76,7 +46,7 @@ static uint64_t version_of(const char *name)
     return errno == 0 && strcmp(end, ".json") == 0 ? number : 0;
 }
 
-/* The newest N.json in |directory|; 0 if there is none. */
+/* The newest N.json in |directory|; 0: none. */
 static int newest_version(const char *directory, uint64_t *newest)
 {
     DIR *dir = opendir(directory);
@@ -105,10 +75,12 @@ static int add_schema(struct schema_set *schemas, const char *type, size_t type_
         }
     }
     factum_generate_schema *schema = &schemas->items[schemas->count];
-    int code = file_read(path, FACTUM_GENERATE_SCHEMA_SIZE_MAX, &schema->text);
+    uint8_t *text = NULL;
+    int code = file_read(path, FACTUM_GENERATE_SCHEMA_SIZE_MAX, &text, &schema->text.len);
+    schema->text.ptr = text;
     uint8_t *name = code != 0 ? NULL : malloc(type_len + 1);
     if (code == 0 && name == NULL) {
-        free((void *)(uintptr_t)schema->text.ptr);
+        free(text);
         return out_of_memory();
     }
     if (code == 0) {
@@ -119,7 +91,7 @@ static int add_schema(struct schema_set *schemas, const char *type, size_t type_
     return code;
 }
 
-/* TYPE/N.json */
+/* Adds the newest TYPE/N.json. */
 static int add_versions(struct schema_set *schemas, const char *type, const char *directory)
 {
     char name[32];
@@ -196,7 +168,7 @@ int schema_set_from_directory(const char *directory, struct schema_set *schemas)
 
 /* ---- a store --------------------------------------------------------------------------------- */
 
-/* What is needed to say which schemas of the registry belong to a category. */
+/* Decides which schemas of the registry belong to a category. */
 struct belonging {
     factum_store *store;
     const factum_schemas *registry;
@@ -223,11 +195,11 @@ static int take_schema(const struct belonging *about, struct schema_set *schemas
     }
     factum_generate_schema *schema = &schemas->items[schemas->count];
     *schema = (factum_generate_schema){copy_slice(type), copy_slice(text)};
-    schemas->count++; /* whatever could be copied is freed with the set */
+    schemas->count++; /* counted first: the set frees whatever could be copied */
     return schema->type.ptr == NULL || schema->text.ptr == NULL ? out_of_memory() : 0;
 }
 
-/* "CATEGORY/TYPE" of |type|, to be freed; NULL without memory. */
+/* "CATEGORY/TYPE" of |type|; the caller frees it. NULL without memory. */
 static char *qualified(factum_slice category, factum_slice type)
 {
     size_t size = category.len + type.len + 2;
@@ -239,7 +211,7 @@ static char *qualified(factum_slice category, factum_slice type)
     return subject;
 }
 
-/* Has the category a schema of its own for |type|? */
+/* Does the category have a schema of its own for |type|? */
 static int has_own(const struct belonging *about, factum_slice type, bool *has)
 {
     factum_schema_version version = {.size = sizeof version};
@@ -253,7 +225,7 @@ static int has_own(const struct belonging *about, factum_slice type, bool *has)
     return 0;
 }
 
-/* Is there an event that |request| reads, which asks for one at most? */
+/* Does |request|, which asks for at most one event, find any? */
 static int is_any(factum_store *store, const factum_read_request *request, bool *any)
 {
     factum_error err;
@@ -268,8 +240,8 @@ static int is_any(factum_store *store, const factum_read_request *request, bool 
     return *any || status == FACTUM_DONE ? 0 : fail_with(status, &err);
 }
 
-/* Has the category an event of |type|? Reads the shorter of the two lists, the category's or the
- * type's. */
+/* Does the category have an event of |type|? Reads the shorter list, that of the category or that
+ * of the type. */
 static int is_used(const struct belonging *about, factum_slice type, bool *used)
 {
     factum_error err;
@@ -302,7 +274,7 @@ static int is_used(const struct belonging *about, factum_slice type, bool *used)
     return is_any(about->store, &request, used);
 }
 
-/* Takes |version|, which is the newest of its subject, if events of the category meet it. */
+/* Takes |version|, the newest of its subject, if it applies to events of the category. */
 static int consider(const struct belonging *about, struct schema_set *schemas,
                     const factum_schema_version *version)
 {

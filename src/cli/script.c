@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/input.h"
+#include "cli/whole_file.h"
+
 int fail_with_script(factum_status status, const factum_error *err)
 {
     int code = fail_with(status, err);
@@ -26,7 +29,7 @@ int open_decider(const char *path, const char *name, factum_script_decider **dec
 {
     uint8_t *bytes;
     size_t len;
-    int code = read_file(path, (size_t)1 << 20, &bytes, &len);
+    int code = file_read(path, (size_t)1 << 20, &bytes, &len);
     if (code != 0) {
         return code;
     }
@@ -64,7 +67,7 @@ int open_store_and_decider(const struct options *options, bool write, const char
     if (options->decider != NULL) {
         code = open_decider(options->decider, category, decider);
     }
-    if (code == 0) { /* without a script of its own a command makes no store */
+    if (code == 0) { /* only a command with a script of its own creates a store */
         code = open_store(options, write && *decider != NULL, store);
         if (code == 0 && *decider == NULL) {
             code = find_deployed(*store, category, decider);
@@ -95,7 +98,7 @@ static void new_line(FILE *to, size_t level)
     (void)fprintf(to, "\n%*s", (int)(2 * level), "");
 }
 
-/* Of JSON without white space, as states and emitted events are. */
+/* |json| has no white space, like states and emitted events. */
 void print_pretty(FILE *to, factum_slice json)
 {
     size_t level = 0;

@@ -1,4 +1,4 @@
-/* select.c - which events a command is about: --category, --from, --at and the like. Layer: cli. */
+/* select.c - which events a command selects: --category, --from, --at and so on. Layer: cli. */
 #include <string.h>
 
 #include "cli/cli.h"

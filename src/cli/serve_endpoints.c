@@ -1,7 +1,7 @@
 /* serve_endpoints.c - see serve_endpoints.h. Layer: cli.
  *
- * Secrets come from a file of their own that no other user may read: not from flags and the
- * environment, which others can see, and not from the configuration, which is printed.
+ * Secrets come from a file of their own that no other user may read: not from flags or the
+ * environment, which other users can see, and not from the configuration, which is printed.
  */
 #include "cli/serve_endpoints.h"
 
@@ -42,7 +42,7 @@ static factum_slice trimmed(const char *from, const char *end)
 
 /* ---- what may be called ---------------------------------------------------------------------- */
 
-/* "a.example.com, *.b.example.com:8443" */
+/* Splits "a.example.com, *.b.example.com:8443". */
 static factum_status split_allow(const char *text, factum_slice allow[ALLOW_MAX], size_t *count,
                                  factum_error *err)
 {
@@ -71,12 +71,12 @@ static factum_status read_secrets_file(const char *name, char *text, factum_erro
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
         status = refuse(err, "%s is not a file", name);
     } else if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        status = refuse(err, "%s holds secrets, and others may read it: chmod 600 it", name);
+        status = refuse(err, "%s contains secrets, and others may read it: chmod 600 it", name);
     } else {
         size_t len = fread(text, 1, SECRETS_FILE_MAX, file);
         text[len] = '\0';
         if (ferror(file) != 0 || len == SECRETS_FILE_MAX || strlen(text) != len) {
-            status = refuse(err, "%s cannot be read, is too big, or is no text", name);
+            status = refuse(err, "%s cannot be read, is too big, or is not a text", name);
         }
     }
     (void)fclose(file);

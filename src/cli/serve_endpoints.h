@@ -6,9 +6,10 @@
 
 #include "server/config.h"
 
-/* Opens them in the directory "models" of the store, if the configuration lists what may be called;
- * NULL otherwise. For factum_endpoints_close. As factum_endpoints_open; INVALID: the file of
- * secrets cannot be read, is readable for others, or a line of it is no "NAME = SECRET". */
+/* Opens the endpoints in the folder "models" of the store's directory, if the configuration allows
+ * any host; otherwise *endpoints is NULL. Closed by factum_endpoints_close. Errors: as
+ * factum_endpoints_open; INVALID (the file of secrets cannot be read, others may read it, or one of
+ * its lines is not "NAME = SECRET"). */
 factum_status serve_endpoints_open(factum_store *store, const struct fct_config *config,
                                    const factum_log_sink *log, factum_endpoints **endpoints,
                                    factum_error *err);

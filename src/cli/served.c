@@ -136,8 +136,8 @@ uint32_t served_member(struct served_answer *answer, uint32_t object, const char
                : lacking(answer, name);
 }
 
-/* All texts of an answer fit into |texts|, because none grows without its escapes, and each is
- * taken once. */
+/* All texts of an answer fit into |texts|: no text grows when its escapes are decoded, and each is
+ * decoded once. */
 factum_slice served_unescaped(struct served_answer *answer, uint32_t value)
 {
     size_t len = 0;
@@ -222,7 +222,7 @@ void served_behind(struct served_answer *answer, uint32_t object, factum_build_s
     uint32_t behind = served_member(answer, object, "behind", FACTUM_JSON_OBJECT);
     double seconds = served_real(answer, behind, "seconds");
     status->behind_events = served_number(answer, behind, "events");
-    if (seconds >= 0 && seconds < 9e9) { /* what fits */
+    if (seconds >= 0 && seconds < 9e9) { /* otherwise it does not fit */
         status->behind_time = (int64_t)(seconds * 1e3 + 0.5) * 1000000;
     }
 }
@@ -239,13 +239,13 @@ factum_build_state served_state(factum_slice name)
 }
 
 factum_status served_each(struct served_answer *answer, const char *name,
-                          bool (*tell)(struct served_answer *answer, uint32_t object,
+                          bool (*take)(struct served_answer *answer, uint32_t object,
                                        const void *data),
                           const void *data, factum_error *err)
 {
     uint32_t list = served_member(answer, FACTUM_JSON_ROOT, name, FACTUM_JSON_ARRAY);
     uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer->json, list);
-    while (at != FACTUM_JSON_NONE && tell(answer, at, data)) {
+    while (at != FACTUM_JSON_NONE && take(answer, at, data)) {
         at = factum_json_next(&answer->json, list, at);
     }
     return served_check(answer, err);

@@ -5,12 +5,11 @@
 
 #include "cli/served.h"
 
-#define TARGET_SIZE 4096
-#define PARKED_MAX 10000 /* the most that the server tells at once */
+#define PARKED_MAX 10000 /* as many as the server returns at once */
 
 /* ---- builds ---------------------------------------------------------------------------------- */
 
-/* The name of a model: a server may say anything. */
+/* The name of a model, checked: the server is not trusted. */
 static factum_slice served_name(struct served_answer *answer, uint32_t object)
 {
     factum_slice name = served_text(answer, object, "name");
@@ -23,7 +22,7 @@ static factum_slice served_name(struct served_answer *answer, uint32_t object)
     return name;
 }
 
-static bool tell_build(struct served_answer *answer, uint32_t object, const void *data)
+static bool take_build(struct served_answer *answer, uint32_t object, const void *data)
 {
     const factum_build_each *each = data;
     uint32_t as_of = served_member(answer, object, "asOf", FACTUM_JSON_OBJECT);
@@ -44,7 +43,7 @@ static bool tell_build(struct served_answer *answer, uint32_t object, const void
     served_behind(answer, object, &status);
     (void)snprintf(status.reason, sizeof status.reason, "%.*s", (int)reason.len,
                    reason.len > 0 ? (const char *)reason.ptr : "");
-    for (char *c = status.reason; *c != '\0'; c++) { /* it goes to a terminal */
+    for (char *c = status.reason; *c != '\0'; c++) { /* it is printed on a terminal */
         if ((unsigned char)*c < 0x20 || *c == 0x7f) {
             *c = '?';
         }
@@ -55,14 +54,14 @@ static bool tell_build(struct served_answer *answer, uint32_t object, const void
 factum_status served_list(factum_store *store, factum_slice model, const factum_build_each *each,
                           factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     const struct served_question question = {.method = "GET", .target = target};
     (void)snprintf(target, sizeof target, "/api/v1/models%s%.*s", model.len > 0 ? "/" : "",
                    (int)model.len, (const char *)model.ptr);
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK) {
-        status = served_each(&answer, "builds", tell_build, each, err);
+        status = served_each(&answer, "builds", take_build, each, err);
     }
     served_finish(&answer);
     return status;
@@ -70,7 +69,7 @@ factum_status served_list(factum_store *store, factum_slice model, const factum_
 
 /* ---- parked events --------------------------------------------------------------------------- */
 
-static bool tell_parked(struct served_answer *answer, uint32_t object, const void *data)
+static bool take_parked(struct served_answer *answer, uint32_t object, const void *data)
 {
     const factum_parked_each *each = data;
     const factum_parked parked = {
@@ -88,25 +87,25 @@ static bool tell_parked(struct served_answer *answer, uint32_t object, const voi
     return answer->lacks == NULL && each->each(each->data, &parked);
 }
 
-static factum_status tell_all_parked(struct served_answer *answer, const factum_parked_each *each,
-                                     factum_error *err)
+static factum_status each_parked(struct served_answer *answer, const factum_parked_each *each,
+                                 factum_error *err)
 {
     uint32_t list = served_member(answer, FACTUM_JSON_ROOT, "parked", FACTUM_JSON_ARRAY);
     if (list != FACTUM_JSON_NONE && served_bool(answer, FACTUM_JSON_ROOT, "more")) {
         *err = (factum_error){.status = FACTUM_TOO_BIG};
         (void)snprintf(
             err->text, sizeof err->text,
-            "over %d events are parked, and the server tells no more at once: name a key",
+            "over %d events are parked, and the server returns no more at once: name a key",
             PARKED_MAX);
         return FACTUM_TOO_BIG;
     }
-    return served_each(answer, "parked", tell_parked, each, err);
+    return served_each(answer, "parked", take_parked, each, err);
 }
 
 factum_status served_parked(factum_store *store, factum_slice model, factum_slice key,
                             const factum_parked_each *each, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     const struct served_question question = {.method = "GET", .target = target};
     (void)snprintf(target, sizeof target, "/api/v1/models/%.*s/parked?limit=%d%s", (int)model.len,
@@ -117,7 +116,7 @@ factum_status served_parked(factum_store *store, factum_slice model, factum_slic
     }
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK) {
-        status = tell_all_parked(&answer, each, err);
+        status = each_parked(&answer, each, err);
     }
     served_finish(&answer);
     return status;
@@ -135,11 +134,11 @@ static bool take_in_use(void *data, const factum_build_status *status)
     return !status->in_use;
 }
 
-/* By a query that asks for nothing. */
+/* Waits by a query that selects nothing from the model. */
 factum_status served_wait(factum_store *store, factum_slice model, uint64_t place,
                           int64_t timeout_ms, factum_build_status *status, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     char body[FACTUM_TOKEN_SIZE + 128];
     char token[FACTUM_TOKEN_SIZE];
     struct served_answer answer = {.len = 0};
@@ -152,14 +151,14 @@ factum_status served_wait(factum_store *store, factum_slice model, uint64_t plac
                    token, timeout_ms / 1000, (int)(timeout_ms % 1000));
     const struct served_question question = {
         .method = "POST", .target = target, .body = factum_slice_from(body)};
-    factum_status said = served_ask(store, &question, &answer, err);
+    factum_status asked = served_ask(store, &question, &answer, err);
     served_finish(&answer);
-    if (said != FACTUM_EXPIRED) {
-        return said;
+    if (asked != FACTUM_EXPIRED) {
+        return asked;
     }
     factum_error ignored;
     (void)served_list(store, model, &each, &ignored);
-    return FACTUM_TIMEOUT; /* the text is that of the wait */
+    return FACTUM_TIMEOUT; /* |err| has the text of the wait */
 }
 
 /* ---- acts ------------------------------------------------------------------------------------ */
@@ -169,7 +168,7 @@ static const char *act_path(factum_projection_act act)
     return act == FACTUM_ACT_RETRY_ALL ? "retry" : factum_projection_act_name(act);
 }
 
-/* NULL without memory; free() it. */
+/* NULL without memory; the caller frees it. */
 static char *act_body(const factum_act_request *request, size_t *len)
 {
     char *text = NULL;
@@ -203,7 +202,7 @@ static char *act_body(const factum_act_request *request, size_t *len)
 factum_status served_act_record(factum_store *store, const factum_act_request *request,
                                 factum_act_result *result, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     size_t len = 0;
     char *body = act_body(request, &len);
@@ -235,7 +234,7 @@ factum_status served_act_record(factum_store *store, const factum_act_request *r
 factum_status served_act_wait(factum_store *store, factum_slice model, uint64_t revision,
                               int64_t timeout_ms, factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     struct served_answer answer = {.len = 0};
     const struct served_question question = {.method = "GET", .target = target};
     (void)snprintf(target, sizeof target, "/api/v1/projections/%.*s/acts/%" PRIu64 "?timeout=%d",

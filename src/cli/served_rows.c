@@ -1,6 +1,6 @@
-/* served_rows.c - see served.h: what is answered in rows. Layer: cli.
+/* served_rows.c - see served.h: answers in rows. Layer: cli.
  *
- * The server is asked for "typed" values, so that bytes are told from a text.
+ * The server is asked for "typed" values, so that bytes and texts differ.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -9,8 +9,7 @@
 
 #include "cli/served.h"
 
-#define TARGET_SIZE 512
-#define COLUMNS_MAX 32767 /* SQLite has no more */
+#define COLUMNS_MAX 32767 /* SQLite allows no more */
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
@@ -21,7 +20,7 @@ static int digit_of(uint8_t c)
     return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* What |text| means, at |to|, which may be where |text| is. False: it is no base64. */
+/* Decodes |text| to |to|, which may be the same memory. False: it is not base64. */
 static bool decode_base64(factum_slice text, uint8_t *to, size_t *len)
 {
     uint32_t bits = 0;
@@ -43,7 +42,7 @@ static bool decode_base64(factum_slice text, uint8_t *to, size_t *len)
     return text.len % 4 == 0;
 }
 
-/* They take the place of their text, which is longer. */
+/* The bytes replace their base64 text, which is longer. */
 static bool take_bytes(struct served_answer *answer, uint32_t object, factum_value *value)
 {
     factum_slice text = served_text(answer, object, "bytes");
@@ -95,7 +94,7 @@ static bool take_value(struct served_answer *answer, uint32_t at, factum_value *
     return false;
 }
 
-/* |count| values of the array |list|. */
+/* Takes |count| values of the array |list|. */
 static bool take_values(struct served_answer *answer, uint32_t list, factum_value *values,
                         size_t count)
 {
@@ -111,7 +110,7 @@ static bool take_values(struct served_answer *answer, uint32_t list, factum_valu
     return good;
 }
 
-/* The names of |object|'s columns; free() them. NULL: noted. */
+/* The names of |object|'s columns; the caller frees them. NULL: noted in |lacks|. */
 static factum_slice *take_columns(struct served_answer *answer, uint32_t object, size_t *count)
 {
     uint32_t list = served_member(answer, object, "columns", FACTUM_JSON_ARRAY);
@@ -168,7 +167,7 @@ static void put_moment(FILE *to, const factum_store *store, const factum_model_q
     }
 }
 
-/* NULL without memory; free() it. */
+/* NULL without memory; the caller frees it. */
 static char *query_body(const factum_store *store, const factum_model_query *query, size_t *len)
 {
     char *text = NULL;
@@ -198,7 +197,7 @@ static char *query_body(const factum_store *store, const factum_model_query *que
     return text;
 }
 
-/* How fresh the rows are. The place is that of the token, which names the store's history too. */
+/* How fresh the rows are. The token gives the place, and also the history that it belongs to. */
 static factum_status take_fresh(struct served_answer *answer, const factum_store *store,
                                 factum_build_status *status, factum_error *err)
 {
@@ -209,12 +208,12 @@ static factum_status take_fresh(struct served_answer *answer, const factum_store
     status->place_created = served_time(answer, as_of, "created");
     status->state = served_state(served_optional(answer, behind, "state"));
     served_behind(answer, FACTUM_JSON_ROOT, status);
-    factum_status said = served_check(answer, err);
-    return said == FACTUM_OK ? factum_token_parse(store, token, &status->place, err) : said;
+    factum_status checked = served_check(answer, err);
+    return checked == FACTUM_OK ? factum_token_parse(store, token, &status->place, err) : checked;
 }
 
-static factum_status tell_rows(struct served_answer *answer, const factum_slice *names,
-                               size_t count, const factum_rows *rows, uint64_t *told,
+static factum_status take_rows(struct served_answer *answer, const factum_slice *names,
+                               size_t count, const factum_rows *rows, uint64_t *taken,
                                factum_error *err)
 {
     uint32_t list = served_member(answer, FACTUM_JSON_ROOT, "rows", FACTUM_JSON_ARRAY);
@@ -223,7 +222,7 @@ static factum_status tell_rows(struct served_answer *answer, const factum_slice 
     uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer->json, list);
     while (goes_on && at != FACTUM_JSON_NONE && take_values(answer, at, values, count)) {
         goes_on = rows->row(rows->data, values, count);
-        (*told)++;
+        (*taken)++;
         at = factum_json_next(&answer->json, list, at);
     }
     free(values);
@@ -233,8 +232,8 @@ static factum_status tell_rows(struct served_answer *answer, const factum_slice 
 factum_status served_query(factum_store *store, const factum_model_query *query,
                            const factum_rows *rows, factum_model_answer *answer, factum_error *err)
 {
-    char target[TARGET_SIZE];
-    struct served_answer said = {.len = 0};
+    char target[SERVED_TARGET_SIZE];
+    struct served_answer reply = {.len = 0};
     size_t len = 0;
     size_t count = 0;
     char *body = query_body(store, query, &len);
@@ -246,18 +245,18 @@ factum_status served_query(factum_store *store, const factum_model_query *query,
         *err = (factum_error){.status = FACTUM_NO_MEMORY, .text = "out of memory"};
         return FACTUM_NO_MEMORY;
     }
-    factum_status status = served_ask(store, &question, &said, err);
+    factum_status status = served_ask(store, &question, &reply, err);
     free(body);
     if (status == FACTUM_OK) {
-        factum_slice *names = take_columns(&said, FACTUM_JSON_ROOT, &count);
-        status = names == NULL ? served_check(&said, err)
-                               : tell_rows(&said, names, count, rows, &answer->row_count, err);
+        factum_slice *names = take_columns(&reply, FACTUM_JSON_ROOT, &count);
+        status = names == NULL ? served_check(&reply, err)
+                               : take_rows(&reply, names, count, rows, &answer->row_count, err);
         free(names);
     }
     if (status == FACTUM_OK) {
-        status = take_fresh(&said, store, &answer->status, err);
+        status = take_fresh(&reply, store, &answer->status, err);
     }
-    served_finish(&said);
+    served_finish(&reply);
     return status;
 }
 
@@ -278,8 +277,8 @@ static factum_row_change kind_of(struct served_answer *answer, uint32_t object)
     return FACTUM_ROW_CHANGED;
 }
 
-/* False: it is to end. */
-static bool tell_change(struct served_answer *answer, uint32_t object,
+/* False: stop. */
+static bool take_change(struct served_answer *answer, uint32_t object,
                         const factum_changes *changes)
 {
     size_t count = 0;
@@ -306,7 +305,7 @@ static bool tell_change(struct served_answer *answer, uint32_t object,
     return good;
 }
 
-static void tell_counts(struct served_answer *answer, const struct served_counts *counts)
+static void take_counts(struct served_answer *answer, const struct served_counts *counts)
 {
     uint32_t list = served_member(answer, FACTUM_JSON_ROOT, "tables", FACTUM_JSON_ARRAY);
     for (uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer->json, list);
@@ -333,10 +332,10 @@ static factum_status ask_for_changes(factum_store *store, const struct served_qu
         uint32_t list = served_member(&answer, FACTUM_JSON_ROOT, "changes", FACTUM_JSON_ARRAY);
         uint32_t at = list == FACTUM_JSON_NONE ? list : factum_json_first(&answer.json, list);
         while (at != FACTUM_JSON_NONE && goes_on) {
-            goes_on = tell_change(&answer, at, changes);
+            goes_on = take_change(&answer, at, changes);
             at = factum_json_next(&answer.json, list, at);
         }
-        tell_counts(&answer, counts);
+        take_counts(&answer, counts);
         status = served_check(&answer, err);
     }
     served_finish(&answer);
@@ -347,7 +346,7 @@ factum_status served_diff(factum_store *store, factum_slice model, uint64_t chan
                           const factum_changes *changes, const struct served_counts *counts,
                           factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     const struct served_question question = {.method = "GET", .target = target};
     (void)snprintf(target, sizeof target, "/api/v1/projections/%.*s/diff?typed&limit=%" PRIu64,
                    (int)model.len, (const char *)model.ptr, changes_max);
@@ -358,7 +357,7 @@ factum_status served_try(factum_store *store, factum_slice model, uint64_t posit
                          const factum_changes *changes, const struct served_counts *counts,
                          factum_error *err)
 {
-    char target[TARGET_SIZE];
+    char target[SERVED_TARGET_SIZE];
     const struct served_question question = {.method = "POST", .target = target};
     (void)snprintf(target, sizeof target, "/api/v1/models/%.*s/parked/%" PRIu64 "/try?typed",
                    (int)model.len, (const char *)model.ptr, position);

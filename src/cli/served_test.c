@@ -1,5 +1,5 @@
-/* served_test.c - answers of a server about read models, as they should be and as they should not:
- * cut off, of other kinds, with members missing. Layer: cli. */
+/* served_test.c - answers of a server about read models, correct and faulty: truncated, of other
+ * kinds, with members missing. Layer: cli. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +12,12 @@
 #include "cli/served.h"
 #include "cli/table.h"
 
-/* ---- a server that says what a test wants ---------------------------------------------------- */
+/* ---- a server that answers what a test sets -------------------------------------------------- */
 
 static struct {
     const char *answer; /* NULL: |status| */
     factum_status status;
-    size_t piece; /* bytes at a time */
+    size_t piece; /* bytes of the answer at a time */
     char method[16];
     char target[512];
     char body[2048];
@@ -96,7 +96,7 @@ static factum_status query_into(struct table *table)
     return served_query(store, &query, &rows, &fresh, &err);
 }
 
-/* An answer with these rows, of this store. */
+/* An answer with these rows, for this store. */
 static const char *with_rows(const char *rows)
 {
     static char text[2048];
@@ -189,7 +189,7 @@ static void rows_that_make_no_sense_are_refused(void **state)
     }
 }
 
-/* Whatever is missing at the end, or changed in the middle, nothing is believed. */
+/* An answer that is truncated, or changed in the middle, is not trusted. */
 static void an_answer_that_is_cut_or_changed_is_refused(void **state)
 {
     (void)state;
@@ -250,7 +250,7 @@ static void answers_without_what_they_must_have_are_refused(void **state)
 
 /* ---- lists and acts -------------------------------------------------------------------------- */
 
-static size_t told;
+static size_t delivered;
 
 static bool count_build(void *data, const factum_build_status *status)
 {
@@ -261,11 +261,11 @@ static bool count_build(void *data, const factum_build_status *status)
     assert_string_equal(status->reason, "why");
     assert_int_equal(status->behind_events, 3);
     assert_int_equal(status->parked_events, 5);
-    told++;
+    delivered++;
     return true;
 }
 
-static void builds_are_told(void **state)
+static void builds_are_delivered(void **state)
 {
     (void)state;
     static const char build[] = "{\"name\":\"orders\",\"version\":2,\"inUse\":true,\"state\":"
@@ -275,12 +275,12 @@ static void builds_are_told(void **state)
                                 "\"events\":4,\"parked\":{\"keys\":1,\"events\":5}}";
     char text[2048];
     const factum_build_each each = {NULL, count_build};
-    told = 0;
+    delivered = 0;
     (void)snprintf(text, sizeof text, "{\"builds\":[%s,\n%s],\"more\":false}", build, build);
     answers(text);
     assert_ok(served_list(store, factum_slice_from("orders"), &each, &err), err);
     assert_string_equal(server.target, "/api/v1/models/orders");
-    assert_int_equal(told, 2);
+    assert_int_equal(delivered, 2);
     (void)snprintf(text, sizeof text, "{\"builds\":[%s,{}]}", build);
     answers(text);
     assert_status(served_list(store, (factum_slice){NULL, 0}, &each, &err), FACTUM_IO);
@@ -295,16 +295,16 @@ static bool count_parked(void *data, const factum_parked *parked)
     assert_int_equal(parked->position, 9);
     assert_int_equal(parked->reason.len, 0);
     assert_int_equal(parked->next_attempt, 0);
-    told++;
+    delivered++;
     return true;
 }
 
-static void parked_events_are_told(void **state)
+static void parked_events_are_delivered(void **state)
 {
     (void)state;
     const factum_parked_each each = {NULL, count_parked};
     const factum_slice name = factum_slice_from("orders");
-    told = 0;
+    delivered = 0;
     answers("{\"parked\":[{\"name\":\"orders\",\"version\":1,\"key\":\"k\",\"position\":9,\"type\":"
             "\"T\",\"reason\":"
             "null,\"attempts\":0,\"nextAttempt\":null,\"since\":\"2026-01-02T03:04:05Z\"}],"
@@ -312,7 +312,7 @@ static void parked_events_are_told(void **state)
     assert_ok(served_parked(store, name, factum_slice_from("a &\xc3\xa4"), &each, &err), err);
     assert_string_equal(server.target,
                         "/api/v1/models/orders/parked?limit=10000&key=%61%20%26%C3%A4");
-    assert_int_equal(told, 1);
+    assert_int_equal(delivered, 1);
     answers("{\"parked\":[],\"more\":true}");
     assert_status(served_parked(store, name, (factum_slice){NULL, 0}, &each, &err), FACTUM_TOO_BIG);
     answers("{\"parked\":[],\"more\":7}");
@@ -370,7 +370,7 @@ static bool take_change(void *data, factum_slice table, factum_row_change kind,
     assert_int_equal(count, 1);
     assert_true((before == NULL) == (kind == FACTUM_ROW_ADDED));
     assert_true((after == NULL) == (kind == FACTUM_ROW_REMOVED));
-    told++;
+    delivered++;
     return true;
 }
 
@@ -401,7 +401,7 @@ static void changes_are_told_and_counted(void **state)
     const factum_changes changes = {NULL, take_change};
     const struct served_counts counts = {NULL, count_table};
     const factum_slice name = factum_slice_from("orders");
-    told = 0;
+    delivered = 0;
     counted = 0;
     answers(
         "{\"changes\":[{\"table\":\"a\",\"change\":\"changed\",\"columns\":[\"x\"],\"before\":[1],"
@@ -413,7 +413,7 @@ static void changes_are_told_and_counted(void **state)
         "{\"table\":\"b\",\"added\":3,\"removed\":1,\"changed\":0}],\"total\":5,\"more\":true}");
     assert_ok(served_diff(store, name, 3, &changes, &counts, &err), err);
     assert_string_equal(server.target, "/api/v1/projections/orders/diff?typed&limit=3");
-    assert_int_equal(told, 3);
+    assert_int_equal(delivered, 3);
     assert_int_equal(counted, 113);
     answers("{\"changes\":[],\"tables\":[]}");
     assert_ok(served_try(store, name, 7, &changes, &counts, &err), err);
@@ -439,8 +439,8 @@ int main(void)
         CASE(rows_that_make_no_sense_are_refused),
         CASE(an_answer_that_is_cut_or_changed_is_refused),
         CASE(answers_without_what_they_must_have_are_refused),
-        CASE(builds_are_told),
-        CASE(parked_events_are_told),
+        CASE(builds_are_delivered),
+        CASE(parked_events_are_delivered),
         CASE(an_act_is_sent_once),
         CASE(changes_are_told_and_counted),
     };

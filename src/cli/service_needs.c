@@ -3,7 +3,7 @@
  *     open sagas --> each definition that they are pinned to, with one saga as an example
  *                --> does it name a command of the service?
  *
- * A step that is over may have to be undone, so the whole definition counts.
+ * A finished step may still have to be undone, so the whole definition counts.
  */
 #include "cli/service_needs.h"
 
@@ -15,7 +15,7 @@
 
 /* A definition that is in use. */
 struct pinned {
-    char saga_id[FACTUM_SAGA_NAME_MAX + FACTUM_SAGA_ID_MAX + 2]; /* of one saga that has it */
+    char saga_id[SAGA_ID_TEXT_SIZE]; /* one saga that is pinned to it */
     size_t name_len;
     uint64_t version;
 };
@@ -24,8 +24,8 @@ struct needs {
     struct pinned *items;
     size_t count;
     bool failed; /* out of memory */
-    uint64_t told;
-    uint64_t last; /* the position of the last entry that was told */
+    uint64_t seen;
+    uint64_t last; /* the position of the last entry that was read */
 };
 
 static factum_status needs_fail(factum_error *err, factum_status status, const char *text)
@@ -52,9 +52,9 @@ static bool is_pinned(const struct needs *needs, const factum_saga_entry *entry)
 static bool note_open(void *data, const factum_saga_entry *entry)
 {
     struct needs *needs = data;
-    needs->told++;
+    needs->seen++;
     needs->last = entry->position;
-    /* One that has not started is pinned to nothing. */
+    /* A saga that has not started is pinned to no definition. */
     if (entry->status == FACTUM_SAGA_WAITING || is_pinned(needs, entry)) {
         return !interrupted;
     }
@@ -66,8 +66,7 @@ static bool note_open(void *data, const factum_saga_entry *entry)
     needs->items = items;
     struct pinned *item = &items[needs->count++];
     *item = (struct pinned){.name_len = entry->saga.len, .version = entry->version};
-    (void)snprintf(item->saga_id, sizeof item->saga_id, "%.*s-%.*s", (int)entry->saga.len,
-                   (const char *)entry->saga.ptr, (int)entry->id.len, (const char *)entry->id.ptr);
+    (void)saga_id_text(entry->saga, entry->id, item->saga_id);
     return !interrupted;
 }
 
@@ -79,9 +78,9 @@ static factum_status list_open(struct saga_lists *lists, struct needs *needs, fa
         .size = sizeof filter, .status = FACTUM_SAGA_OPEN, .count_max = PAGE};
     do {
         filter.after = needs->last;
-        needs->told = 0;
+        needs->seen = 0;
         status = saga_lists_list(lists, &filter, &each, err);
-    } while (status == FACTUM_OK && !needs->failed && !interrupted && needs->told == PAGE);
+    } while (status == FACTUM_OK && !needs->failed && !interrupted && needs->seen == PAGE);
     if (interrupted) {
         return needs_fail(err, FACTUM_CANCELLED, "interrupted");
     }
@@ -143,7 +142,7 @@ static factum_status check_pinned(factum_store *store, const struct pinned *item
     *err = (factum_error){.status = FACTUM_CONDITION_FAILED};
     (void)snprintf(err->text, sizeof err->text,
                    "the saga %.120s (version %" PRIu64 ") has not ended and needs %.*s; --force "
-                   "removes it all the same",
+                   "removes it anyway",
                    item->saga_id, item->version, (int)service.len, (const char *)service.ptr);
     return FACTUM_CONDITION_FAILED;
 }

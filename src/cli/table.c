@@ -1,7 +1,7 @@
 /* table.c - see table.h. Layer: cli.
  *
- * Values are kept as their texts: digits of numbers in the form of JSON, texts and bytes as they
- * are. What a terminal would obey is made visible before widths are measured.
+ * Values are kept as texts: numbers in the form of JSON, texts and bytes as they are. Control
+ * sequences of terminals are made visible before widths are measured.
  */
 #include "cli/table.h"
 
@@ -64,7 +64,7 @@ bool table_columns(void *data, const factum_slice *names, size_t count)
     return !table->failed;
 }
 
-/* The fewest digits that give the same number again; it stays a real: 10.0. */
+/* The fewest digits that read back as the same number; a real keeps its point: 10.0. */
 static void format_real(double real, char text[40])
 {
     for (int digits = 15; digits <= 17; digits++) {
@@ -73,7 +73,7 @@ static void format_real(double real, char text[40])
             break;
         }
     }
-    if (strpbrk(text, "n") != NULL) { /* no number of JSON is infinite: one that is read as such */
+    if (strpbrk(text, "n") != NULL) { /* JSON has no infinity: a number that is read as infinity */
         (void)snprintf(text, 40, real < 0 ? "-9e999" : "9e999");
     } else if (strpbrk(text, ".e") == NULL) {
         size_t len = strlen(text);
@@ -122,14 +122,23 @@ factum_value table_number(uint64_t number)
                           .integer = number > INT64_MAX ? INT64_MAX : (int64_t)number};
 }
 
+factum_value table_time(int64_t time, char text[FACTUM_TIME_TEXT_SIZE])
+{
+    if (time == 0) {
+        return table_text((factum_slice){NULL, 0});
+    }
+    factum_time_format(time, text);
+    return table_text(factum_slice_from(text));
+}
+
 static factum_slice text_of(const struct table *table, const struct table_cell *cell)
 {
     return (factum_slice){(const uint8_t *)table->bytes + cell->offset, cell->len};
 }
 
-/* ---- to read --------------------------------------------------------------------------------- */
+/* ---- for readers ----------------------------------------------------------------------------- */
 
-/* How many columns of a terminal a character takes: nearly what wcwidth says, without a locale. */
+/* The columns of a terminal that a character takes: nearly as wcwidth, without a locale. */
 static size_t columns_of(uint32_t point)
 {
     static const struct {
@@ -149,7 +158,7 @@ static size_t columns_of(uint32_t point)
     return 1;
 }
 
-/* The columns that |text| takes; what does not fit into |most| is left out of *text. */
+/* The columns that |text| takes; shortens *text to what fits into |most|. */
 static size_t measure(factum_slice *text, size_t most)
 {
     size_t columns = 0;
@@ -168,13 +177,13 @@ static size_t measure(factum_slice *text, size_t most)
     return columns;
 }
 
-/* All cells as they are shown, one after the other; cell i ends at ends[i]. */
+/* All cells as printed, one after another; cell i ends at ends[i]. */
 struct shown {
     char *text;
     size_t size;
     size_t *ends;
     size_t *widths; /* of the columns */
-    bool *numbers;  /* does the column hold numbers alone? */
+    bool *numbers;  /* the column has numbers only */
     size_t cut;
 };
 
@@ -217,8 +226,8 @@ static bool show_cells(const struct table *table, struct shown *shown)
     return to != NULL && fclose(to) == 0 && good;
 }
 
-/* The columns that cell |i| takes; *text becomes what is printed of it, and *dots whether it is
- * cut. */
+/* The columns that cell |i| takes; *text becomes the printed part, and *dots is set if the value is
+ * shortened. */
 static size_t fit(const struct shown *shown, size_t i, factum_slice *text, bool *dots)
 {
     *text = shown_cell(shown, i);
@@ -336,7 +345,7 @@ void table_print_csv(const struct table *table, FILE *to)
     }
 }
 
-/* Each byte that is no UTF-8 becomes U+FFFD, because JSON has no other bytes. */
+/* Replaces each byte that is not UTF-8 by U+FFFD: JSON allows only UTF-8. */
 static void print_utf8(FILE *to, factum_slice text)
 {
     size_t from = 0;

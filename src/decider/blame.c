@@ -1,11 +1,11 @@
-/* blame.c - which event gave each value of a state its value (script.h). Layer: decider. Knows no
- * store and no language: states come as JSON.
+/* blame.c - which event set each value of a state (script.h). Layer: decider. Knows no store and no
+ * language: states come as JSON.
  *
  * A state is a list of values with their paths, in the order of its text. After each event the new
- * list is compared with the one before: a value that is the same at the same path keeps its event,
- * any other one has this event. Both lists are sorted by path, so that one pass does it.
+ * list is compared with the one before: a value that is equal at the same path keeps its event, and
+ * every other value gets the new event. Both lists are sorted by path, so one pass is enough.
  *
- * Invariants.
+ * Invariants:
  *  1. |values| is sorted by path; |by_order| is the order of the state's text.
  *  2. A list has the events that its values name, each once, and no others.
  *  3. A failure leaves the list as it was.
@@ -34,7 +34,7 @@ struct blame_value {
     const char *path;
     factum_slice value; /* as JSON */
     size_t order;       /* in the text */
-    size_t event;       /* number in |events| */
+    size_t event;       /* index in |events| */
 };
 
 struct blame_event {
@@ -46,7 +46,7 @@ struct blame_event {
     bool initial;
 };
 
-/* A state. All of it is in the arena. */
+/* A state. All its memory is in the arena. */
 struct blame_list {
     struct factum_arena arena;
     struct blame_value *values;
@@ -103,7 +103,7 @@ void factum_blame_destroy(factum_blame *blame)
 
 /* ---- a state as a list of values ------------------------------------------------------------- */
 
-/* Without room the arena remembers it. */
+/* Without room the arena keeps the failure. */
 static void add_value(struct blame_walk *walk, uint32_t value)
 {
     struct blame_list *list = walk->list;
@@ -130,7 +130,7 @@ static bool is_plain_name(factum_slice name)
     return plain;
 }
 
-/* Appends ".name", or "[3]"; a path that would be too long ends there. */
+/* Appends ".name" or "[3]"; truncates a path that is too long. */
 static size_t add_step(struct blame_walk *walk, size_t len, uint32_t at, uint32_t item,
                        bool is_name)
 {
@@ -147,8 +147,9 @@ static size_t add_step(struct blame_walk *walk, size_t len, uint32_t at, uint32_
     return made > 0 && (size_t)made < room ? len + (size_t)made : sizeof walk->path - 1;
 }
 
-/* All values that hold no others: texts, numbers and the like, and what is empty. */
-// NOLINTNEXTLINE(misc-no-recursion): the parser has bounded the depth
+/* Collects all values that contain no others: texts, numbers and so on, and empty objects and
+ * arrays. */
+/* NOLINTNEXTLINE(misc-no-recursion): the parser has limited the depth */
 static void walk_state(struct blame_walk *walk, uint32_t value, size_t len)
 {
     uint32_t at = factum_json_first(walk->json, value);
@@ -177,7 +178,7 @@ static int compare_paths(const void *a, const void *b)
     return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
 }
 
-/* Sorts the values by path, and says where the order of the text has gone. */
+/* Sorts the values by path, and records where each is in the order of the text. */
 static void sort_values(struct blame_list *list)
 {
     qsort(list->values, list->count, sizeof *list->values, compare_paths);
@@ -186,7 +187,7 @@ static void sort_values(struct blame_list *list)
     }
 }
 
-/* Room for the values of |json|. False: the arena says why. */
+/* Makes room for the values of |json|. False: the arena has the reason. */
 static bool reserve_values(struct blame_list *list, const factum_json *json)
 {
     size_t count = 0;
@@ -199,7 +200,7 @@ static bool reserve_values(struct blame_list *list, const factum_json *json)
     return list->values != NULL && list->by_order != NULL;
 }
 
-/* The tape of |state|, of at most |bytes| bytes; *nodes is to be freed in any case. */
+/* Parses |state|, with at most |bytes| bytes of nodes; the caller frees *nodes in any case. */
 static factum_status parse_state(const factum_blame *blame, factum_slice state, size_t bytes,
                                  factum_json_node **nodes, factum_json *json, factum_error *err)
 {
@@ -219,7 +220,7 @@ static factum_status parse_state(const factum_blame *blame, factum_slice state, 
         }
         capacity = capacity < most / 4 ? capacity * 4 : most;
     }
-    if (status == FACTUM_OK) { /* what is over is given back before the list is made */
+    if (status == FACTUM_OK) { /* returns the spare memory before the list is built */
         factum_json_node *fit = fct_mem_resize(mem, *nodes, (size_t)json->count * sizeof *fit);
         *nodes = fit != NULL ? fit : *nodes;
         json->nodes = *nodes;
@@ -240,7 +241,7 @@ static factum_status list_status(const factum_blame *blame, const struct blame_l
     }
 }
 
-/* The values of |state|, in *list, whose arena is to be finished in any case. */
+/* The values of |state|, in *list, whose arena the caller finishes in any case. */
 static factum_status read_values(const factum_blame *blame, factum_slice state,
                                  struct blame_list *list, factum_error *err)
 {
@@ -271,11 +272,11 @@ static factum_status read_values(const factum_blame *blame, factum_slice state,
     return status;
 }
 
-/* ---- one state after the other --------------------------------------------------------------- */
+/* ---- from state to state --------------------------------------------------------------------- */
 
-/* Numbers the events that |list| names: moved[i] is the new number of event i of the list before,
- * and the result that of the event that came now; NO_EVENT: no value names it. Values that are as
- * they were keep their event. Both lists are sorted by path. */
+/* Numbers the events that |list| names. moved[i] is the new number of event i of the old list, and
+ * the result is the number of the new event; NO_EVENT: no value names it. Unchanged values keep
+ * their event. Both lists are sorted by path. */
 static size_t number_events(struct blame_list *list, const struct blame_list *before, size_t *moved)
 {
     size_t fresh = NO_EVENT;

@@ -1,14 +1,15 @@
-/* cache.c - a hash table with a list of use. Layer: decider.
+/* cache.c - a hash table with a list by last use. Layer: decider.
  *
- *     idle: has a fold, in the list of use      taken: in use by a command
+ *     idle: has a fold, in the list              taken: in use by a command
  *     handed on: given back while others wait; the next of them takes it
  *
  * Invariants:
  *  1. |bytes| is the sum of the idle entries' sizes and at most |size_max|; |entry_count| is their
  *     number and at most |entry_count_max|. Every entry that is taken or handed on has a command.
- *  2. An entry is in its bucket until it is freed. Only an idle one is freed to make room, and one
- *     that is given back without a fold while nobody waits.
- *  3. If somebody waits for an entry that is not taken, a wake-up is under way to one who waits.
+ *  2. An entry is in its bucket until it is freed. An entry is freed when it is idle, to make room,
+ *     or when it is given back without a fold while nobody waits.
+ *  3. If a command waits for an entry that is not taken, a wake-up of a waiting command is under
+ *     way.
  *  4. The lock is never held while memory is freed, a thread sleeps or a decider's function runs.
  */
 #include "decider/cache.h"
@@ -32,12 +33,12 @@ struct fct_cache_entry {
     struct fct_cache_entry *newer;
     struct fct_cache_entry *older;
     const factum_decider *decider;
-    struct factum_fold *fold; /* of one that is idle, or handed on */
+    struct factum_fold *fold; /* of an entry that is idle or handed on */
     bool taken;
     uint32_t waiting;
-    _Atomic uint32_t turns; /* counts those that ended; who waits sleeps on it */
+    _Atomic uint32_t turns; /* counts the turns that ended; waiting commands sleep on it */
     uint64_t hash;
-    size_t bytes; /* of an idle one */
+    size_t bytes; /* of an idle entry */
     size_t key_size;
     uint8_t key[];
 };
@@ -119,6 +120,16 @@ bool fct_cache_is_of(const factum_state_cache *cache, const factum_store *store)
     return cache->store == store;
 }
 
+/* Under the lock. */
+static void cache_check(const factum_state_cache *cache)
+{
+    FCT_ASSERT(cache->info.bytes <= cache->size_max &&
+               cache->info.entry_count <= cache->entry_count_max); /* 1 */
+    FCT_ASSERT((cache->newest == NULL) == (cache->oldest == NULL) &&
+               (cache->newest == NULL) == (cache->info.entry_count == 0));
+    FCT_ASSERT(cache->info.entry_count > 0 || cache->info.bytes == 0);
+}
+
 /* ---- lists, under the lock ------------------------------------------------------------------- */
 
 static struct fct_cache_entry **bucket_of(factum_state_cache *cache, uint64_t hash)
@@ -178,13 +189,14 @@ static void unlink_idle(factum_state_cache *cache, struct fct_cache_entry *entry
     entry->bytes = 0;
 }
 
-/* Takes what is over the bounds out; a list by |next|. */
+/* Removes entries until the bounds hold; returns them as a list by |next|. */
 static struct fct_cache_entry *take_excess(factum_state_cache *cache)
 {
     struct fct_cache_entry *excess = NULL;
     while (cache->info.bytes > cache->size_max ||
            cache->info.entry_count > cache->entry_count_max) {
         struct fct_cache_entry *entry = cache->oldest;
+        FCT_ASSERT(entry != NULL && !entry->taken && entry->waiting == 0); /* 2 */
         unlink_idle(cache, entry);
         unlink_bucket(cache, entry);
         entry->next = excess;
@@ -229,8 +241,8 @@ static struct fct_cache_entry *new_entry(factum_state_cache *cache, const factum
     return entry;
 }
 
-/* Sleeps until a turn with |entry| ends. False: the time is over. Under the lock, which it lets go
- * of meanwhile. */
+/* Sleeps until a turn with |entry| ends, without the lock, which the caller has. False: the time is
+ * over. */
 static bool await_turn(factum_state_cache *cache, const struct fct_os *os,
                        struct fct_cache_entry *entry, uint64_t until)
 {
@@ -239,7 +251,7 @@ static bool await_turn(factum_state_cache *cache, const struct fct_os *os,
     if (now >= until) {
         return false;
     }
-    entry->waiting++; /* and so it is not freed */
+    entry->waiting++; /* so that the entry is not freed */
     fct_mutex_unlock(&cache->lock);
     (void)fct_word_wait(&entry->turns, turns, until - now);
     fct_mutex_lock(&cache->lock);
@@ -247,7 +259,7 @@ static bool await_turn(factum_state_cache *cache, const struct fct_os *os,
     return true;
 }
 
-/* Of an entry that is not taken. */
+/* Takes an entry that is not taken. */
 static void begin_turn(factum_state_cache *cache, struct fct_cache_entry *entry)
 {
     if (entry->bytes > 0) {
@@ -266,10 +278,11 @@ struct fct_cache_turn fct_cache_take(factum_state_cache *cache, const struct fct
                                      uint64_t deadline)
 {
     uint64_t hash = fct_hash64(key, 0);
-    uint64_t until = 0; /* not known before somebody has to wait */
+    uint64_t until = 0; /* unknown until the command has to wait */
     struct fct_cache_turn turn = {.entry = NULL};
     struct fct_cache_entry *fresh = NULL;
     fct_mutex_lock(&cache->lock);
+    cache_check(cache);
     struct fct_cache_entry *entry = find_entry(cache, hash, decider, key);
     if (entry == NULL) {
         fct_mutex_unlock(&cache->lock);
@@ -298,6 +311,7 @@ struct fct_cache_turn fct_cache_take(factum_state_cache *cache, const struct fct
             fresh = NULL;
         }
     }
+    cache_check(cache);
     fct_mutex_unlock(&cache->lock);
     fct_mem_free(cache->mem, fresh);
     return turn;
@@ -308,7 +322,7 @@ void fct_cache_give(factum_state_cache *cache, struct fct_cache_turn turn, struc
     struct fct_cache_entry *entry = turn.entry;
     struct fct_cache_entry *excess = NULL;
     if (entry == NULL) {
-        factum_fold_destroy(fold); /* the one whose turn it is has another */
+        factum_fold_destroy(fold); /* it had no turn: the entry belongs to another command */
         return;
     }
     if (fold != NULL) {
@@ -318,7 +332,7 @@ void fct_cache_give(factum_state_cache *cache, struct fct_cache_turn turn, struc
     FCT_ASSERT(entry->taken);
     entry->taken = false;
     entry->fold = fold;
-    if (entry->waiting > 0) { /* handed on; who waits keeps it alive */
+    if (entry->waiting > 0) { /* handed on; the waiting commands keep it alive */
         atomic_fetch_add(&entry->turns, 1);
         fct_word_wake(&entry->turns, 1);
     } else if (fold != NULL) {
@@ -328,6 +342,7 @@ void fct_cache_give(factum_state_cache *cache, struct fct_cache_turn turn, struc
         unlink_bucket(cache, entry);
         excess = entry;
     }
+    cache_check(cache);
     fct_mutex_unlock(&cache->lock);
     free_entries(cache->mem, excess);
 }

@@ -1,9 +1,10 @@
-/* decision.c - what a decider says, checked. Layer: decider.
+/* decision.c - a decider's decision, checked. Layer: decider.
  *
  * Must not know the store.
  *
  * Invariants:
- *  1. Each emitted event was printed and read back: what cannot be folded later is never written.
+ *  1. Each emitted event was printed and read back: an event that could not be folded later is
+ *     never written.
  *  2. The first failure stays; |decide| itself never sees one.
  */
 #include "decider/decision.h"
@@ -22,7 +23,7 @@ void fct_decision_init(struct factum_decision *decision, const factum_decider *d
                        struct factum_arena *arena, factum_slice stream)
 {
     factum_arena_reset(arena);
-    /* Not all of it is cleared: most decisions have no use for the texts. */
+    /* Not everything is cleared: most decisions do not use the texts. */
     decision->decider = decider;
     decision->arena = arena;
     decision->stream = stream;
@@ -157,7 +158,7 @@ factum_verdict factum_emit_to(factum_decision *out, factum_slice stream, const v
 {
     struct fct_emitted *slot = out->failed == FACTUM_OK ? new_emitted(out) : NULL;
     if (slot == NULL) {
-        return FACTUM_ACCEPTED; /* fct_decide_now says what failed */
+        return FACTUM_ACCEPTED; /* fct_decide_now reports the failure */
     }
     struct fct_emitted emitted = {.tags = NULL};
     out->failed = print_emitted(out, event, &emitted);
@@ -182,7 +183,7 @@ factum_verdict factum_emit(factum_decision *out, const void *event)
     return factum_emit_to(out, (factum_slice){.ptr = NULL}, event, NULL, 0);
 }
 
-/* A text that was cut to its size is not cut inside a character. */
+/* Truncates a text between characters, not inside one. */
 static void end_at_character(char *text)
 {
     text[fct_utf8_prefix(factum_slice_from(text))] = '\0';

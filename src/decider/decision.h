@@ -16,13 +16,14 @@ struct fct_emitted {
     factum_slice data;
     const factum_slice *tags;
     size_t tag_count;
-    const void *typed; /* read back from type and data */
+    const void *typed; /* parsed from type and data */
 };
 
 struct factum_decision {
     const factum_decider *decider;
-    struct factum_arena *arena; /* of all that is emitted */
-    factum_slice stream;        /* that is decided about; empty: each event names its own */
+    struct factum_arena *arena; /* of all emitted events */
+    factum_slice stream;        /* the subject of the decision; empty: each event names its stream
+                                 */
     struct fct_emitted *events;
     size_t count;
     size_t capacity;
@@ -32,15 +33,15 @@ struct factum_decision {
     char text[FACTUM_REJECT_TEXT_SIZE];
 };
 
-/* What was printed into an arena; lasts as long as that. |what| begins the text of a failure.
- * INVALID, NO_MEMORY, TOO_BIG. */
+/* Text that was printed into an arena; lasts as long as the arena's content. |what| begins the text
+ * of a failure. Errors: INVALID, NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_printed(factum_json_writer *to, const char *what, factum_slice *text,
                                        factum_error *err);
-/* |arena| is reset: decisions follow each other in it. */
+/* Resets |arena|: one decision after another uses it. */
 void fct_decision_init(struct factum_decision *decision, const factum_decider *decider,
                        struct factum_arena *arena, factum_slice stream);
-/* Calls |decide| and checks what it says: *verdict, and the events or the rejection. INVALID if the
- * decider contradicts itself; NO_MEMORY, TOO_BIG. */
+/* Calls |decide| and checks the outcome: *verdict, and the events or the rejection. Errors: INVALID
+ * (the decider contradicts itself), NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_decide_now(struct factum_decision *decision, const void *state,
                                           const void *command, factum_verdict *verdict,
                                           factum_error *err);

@@ -78,7 +78,7 @@ factum_status fct_definition_format(const factum_deployed *deployed, factum_aren
 
 enum definition_member { CATEGORY, LANGUAGE, HASH, BY, WHY, TEXT, DEFINITION_MEMBERS };
 
-/* The members as they are read, and the memory that their texts are copied into. */
+/* The members while they are read, and the memory for their decoded texts. */
 struct definition_reading {
     struct fct_json_member members[DEFINITION_MEMBERS];
     uint8_t *to;
@@ -92,7 +92,7 @@ static factum_status refuse_event(const factum_event *event, const char *why, fa
                     event->position, why);
 }
 
-/* The meaning of a member's text, after what was read before; empty if it is missing. False: it is
+/* The decoded text of a member, placed after the earlier ones; empty if it is missing. False: it is
  * not a text. */
 static bool take_text(struct definition_reading *reading, enum definition_member which,
                       factum_slice *text)
@@ -157,7 +157,7 @@ factum_status fct_definition_parse(const factum_event *event, factum_deployed **
         FACTUM_OK) {
         return refuse_event(event, "it is not valid JSON", err);
     }
-    /* A meaning is never longer than its text. */
+    /* A decoded text is never longer than its escaped form. */
     factum_deployed *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made + event->data.len);
     if (made == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "deploy: out of memory");

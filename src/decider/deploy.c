@@ -2,13 +2,13 @@
  *
  *     open the script --no--> INVALID, with its line
  *          | yes
- *     how does the stream stand, and what is the newest revision? --the same text--> already
+ *     read the stream's state and its newest revision --the same text--> already
  *          | another text
- *     append at the revision where the stream stood
- *          | WRONG_REVISION: the newest one has the same text now? --yes--> already
+ *     append at the revision that was read
+ *          | WRONG_REVISION: has the newest one the same text now? --yes--> already
  *
- * So of two who deploy the same text one writes, and both are told its revision; of two who deploy
- * different texts one is refused.
+ * So if two deploy the same text, one writes, and both get its revision; if two deploy different
+ * texts, one is refused.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -74,7 +74,7 @@ static factum_status no_revision(factum_slice category, uint64_t revision, factu
                     revision);
 }
 
-/* The event at |*revision|, or the last one. NOT_FOUND, DONE: it is not there. */
+/* Reads the event at |*revision|, or the last one. NOT_FOUND, DONE: it does not exist. */
 static factum_status read_definition(factum_store *store, const char *stream,
                                      const uint64_t *revision, const factum_call *call,
                                      factum_deployed **deployed, factum_error *err)
@@ -101,7 +101,7 @@ static factum_status read_definition(factum_store *store, const char *stream,
     status = factum_cursor_next(cursor, &event, err);
     if (status == FACTUM_OK) {
         status = revision != NULL && event.revision != *revision
-                     ? FACTUM_DONE /* truncated: the first that is left stands later */
+                     ? FACTUM_DONE /* truncated: the first event that is left is later */
                      : fct_definition_parse(&event, deployed, err);
     }
     factum_cursor_close(cursor);
@@ -131,8 +131,8 @@ factum_status factum_decider_find(factum_store *store, factum_slice category,
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static factum_status tell_each(factum_store *store, factum_slice name,
-                               const factum_deployed_each *each, factum_error *err)
+static factum_status deliver_decider(factum_store *store, factum_slice name,
+                                     const factum_deployed_each *each, factum_error *err)
 {
     factum_deployed *deployed = NULL;
     factum_slice category = fct_slice_from(name, sizeof FCT_DEFINITION_PREFIX - 1);
@@ -141,7 +141,8 @@ static factum_status tell_each(factum_store *store, factum_slice name,
     }
     factum_status status = factum_decider_find(store, category, NULL, &deployed, err);
     if (status == FACTUM_NOT_FOUND || status == FACTUM_INVALID) {
-        return FACTUM_OK; /* it was deleted, or is no definition; factum_decider_find says which */
+        return FACTUM_OK; /* it was deleted, or is not a definition; factum_decider_find reports
+                           * which */
     }
     if (status == FACTUM_OK && !each->each(each->data, deployed)) {
         status = fct_fail(err, FACTUM_CANCELLED, "deploy: the list was ended");
@@ -171,7 +172,7 @@ factum_status factum_decider_list(factum_store *store, const factum_deployed_eac
     while (status == FACTUM_OK) {
         status = factum_list_next(list, &entry, err);
         if (status == FACTUM_OK) {
-            status = tell_each(store, entry.name, each, err);
+            status = deliver_decider(store, entry.name, each, err);
         }
     }
     factum_list_close(list);
@@ -201,8 +202,8 @@ static factum_status read_deploy_options(struct deploying *work, const factum_de
     return FACTUM_OK;
 }
 
-/* Is the newest revision what is to be deployed? A definition that cannot be read counts as
- * another one, which this deployment replaces. */
+/* Is the newest revision the text to deploy? A definition that cannot be read differs, and this
+ * deployment replaces it. */
 static factum_status find_same(struct deploying *work, factum_error *err)
 {
     factum_deployed *newest = NULL;
@@ -222,8 +223,8 @@ static factum_status find_same(struct deploying *work, factum_error *err)
     return fct_fail(err, status, "%s", why.text);
 }
 
-/* What the caller expects, at the revision that is there now: so of two deployments one is told of
- * the other, whatever they expect. What is not so is left to the append. */
+/* The caller's expectation, at the revision that was read: so one of two concurrent deployments is
+ * refused, whatever they expect. An expectation that is not met is left to the append to refuse. */
 static factum_status expect_definition(const struct deploying *work, factum_expected *expected,
                                        factum_error *err)
 {

@@ -4,7 +4,7 @@
  *
  * Invariants:
  *  1. An event that is not understood leaves the state as it was.
- *  2. What was parsed is gone when the next event is parsed: a state owns what it keeps.
+ *  2. The memory of a parsed event is reused for the next: a state owns what it keeps.
  */
 #include "decider/fold.h"
 
@@ -17,9 +17,9 @@
 #include "core/sized.h"
 #include "core/slice.h"
 
-/* An event has at most 16 MiB; what a parser makes of it may be larger than its text. */
+/* An event has at most 16 MiB; its parsed form may be larger. */
 #define SCRATCH_SIZE_MAX (UINT64_C(256) << 20)
-#define STRUCT_SIZE_MAX (1 << 20) /* of a state or a typed event, without what it points to */
+#define STRUCT_SIZE_MAX (1 << 20) /* of a state or a typed event, without the memory it points to */
 
 factum_status fct_decider_check(const factum_decider *decider, factum_error *err)
 {
@@ -175,7 +175,7 @@ static void note_skipped(struct factum_fold *fold, const factum_event *event)
 factum_status fct_parse_typed(const factum_decider *decider, const struct fct_stored *stored,
                               struct factum_arena *arena, void *typed, factum_error *err)
 {
-    factum_error why = {.status = FACTUM_OK}; /* the parser may leave it as it is */
+    factum_error why = {.status = FACTUM_OK}; /* the parser may leave it unset */
     memset(typed, 0, decider->event_size);
     factum_status status = decider->parse_stored != NULL && stored->event != NULL
                                ? decider->parse_stored(stored->event, arena, typed, &why)
@@ -194,7 +194,7 @@ factum_status fct_parse_typed(const factum_decider *decider, const struct fct_st
                                           why.text[0] == '\0' ? "its data is not valid" : why.text);
 }
 
-/* NOT_FOUND: the type is not known. */
+/* NOT_FOUND: the type is unknown. */
 static factum_status parse_event(struct factum_fold *fold, const factum_event *event,
                                  factum_error *err)
 {

@@ -1,14 +1,14 @@
 /* load.c - see load.h. Layer: decider.
  *
- * A deletion or other metadata changes what a read of a stream gives, while the stream's revision
- * stays. So a fold remembers the revision of the stream's metadata, and whoever appends also
- * expects that one.
+ * A deletion, or a change of metadata, changes the result of reading a stream while the stream's
+ * revision stays. So a fold remembers the revision of the stream's metadata, and an append also
+ * expects that revision.
  *
  * Invariants:
- *  1. All of a stream: the metadata is asked first and read under afterwards; a change in between
- *     is found by the append, which expects the older.
- *  2. What came since: the metadata is asked afterwards; if it is still that of the fold, it was so
- *     during the read.
+ *  1. Reading a whole stream: the metadata is read before the stream. A change in between is found
+ *     by the append, which expects the older revision.
+ *  2. Reading newer events only: the metadata is read afterwards. If it still is the fold's, it was
+ *     so during the read.
  */
 #include "decider/load.h"
 
@@ -92,7 +92,7 @@ static factum_status load_stream(const struct fct_source *source, struct factum_
     }
     fold->exists = fold->info.event_count > 0;
     if (status == FACTUM_OK && !fold->exists && info.state == FACTUM_STREAM_PRESENT) {
-        fold->exists = true; /* metadata hides all of it */
+        fold->exists = true; /* metadata hides every event */
         fold->info.revision = info.last_revision;
     }
     return status;

@@ -1,4 +1,4 @@
-/* load.h - a fold that is as new as the store, by reading all of its subject or what came since.
+/* load.h - makes a fold as new as the store, by reading all of its subject or only newer events.
  * Layer: decider. */
 #ifndef FCT_DECIDER_LOAD_H
 #define FCT_DECIDER_LOAD_H
@@ -14,14 +14,14 @@ struct fct_source {
     const factum_call *call; /* or NULL */
 };
 
-/* From the beginning. A stream that does not exist gives the initial state. The statuses of
+/* Reads from the beginning. A stream that does not exist gives the initial state. Errors: as
  * factum_fold_read. */
 FCT_MUST_USE factum_status fct_load_all(const struct fct_source *source, struct factum_fold *fold,
                                         factum_error *err);
-/* What came since the fold was read; *changed if anything did. */
+/* Reads what was appended since the fold was read; *changed if anything was. */
 FCT_MUST_USE factum_status fct_load_newer(const struct fct_source *source, struct factum_fold *fold,
                                           bool *changed, factum_error *err);
-/* Asks a question and waits for the answer, until the call's deadline. */
+/* Asks a question and waits for the answer, at most until the call's deadline. */
 FCT_MUST_USE factum_status fct_ask_and_wait(factum_store *store, factum_question *question,
                                             factum_error *err);
 

@@ -1,10 +1,10 @@
 /* scenario.c - given, when, then: tests of deciders. Layer: decider. See testing.h.
  *
- * Needs no store: events are printed, read back and folded as they would be.
+ * Needs no store: events are printed, parsed and folded as with a store.
  *
  * Invariants:
- *  1. The first failure stays; what follows it does nothing.
- *  2. The memory of an event is overwritten before the next one is looked at.
+ *  1. The first failure stays; later steps do nothing.
+ *  2. The memory of an event is overwritten before the next event is read.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@
 struct factum_test {
     struct factum_fold *fold; /* NULL before the first GIVEN or WHEN */
     struct factum_arena arena;
-    struct factum_arena again; /* of the second decision */
+    struct factum_arena again; /* memory of the second decision */
     struct factum_arena wanted;
     struct factum_decision decision;
     struct factum_decision second;
@@ -36,9 +36,9 @@ struct factum_test {
     char text[TEXT_SIZE];
 };
 
-/* ---- what is said of a failure --------------------------------------------------------------- */
+/* ---- texts of failures ----------------------------------------------------------------------- */
 
-static FCT_PRINTF(2, 3) void say(struct factum_test *test, const char *format, ...)
+static FCT_PRINTF(2, 3) void add_text(struct factum_test *test, const char *format, ...)
 {
     va_list arguments;
     size_t room = sizeof test->text - test->used;
@@ -48,26 +48,26 @@ static FCT_PRINTF(2, 3) void say(struct factum_test *test, const char *format, .
     test->used += len < 0 ? 0 : (size_t)len < room ? (size_t)len : room - 1;
 }
 
-static void say_event(struct factum_test *test, const char *what, factum_slice type,
-                      factum_slice data)
+static void add_event_text(struct factum_test *test, const char *what, factum_slice type,
+                           factum_slice data)
 {
     int shown = data.len < SHOWN_MAX ? (int)data.len : SHOWN_MAX;
-    say(test, "\n  %s%.*s %.*s%s", what, FCT_FMT(type), shown, (const char *)data.ptr,
-        data.len > SHOWN_MAX ? "..." : "");
+    add_text(test, "\n  %s%.*s %.*s%s", what, FCT_FMT(type), shown, (const char *)data.ptr,
+             data.len > SHOWN_MAX ? "..." : "");
 }
 
-/* What came of the last command. */
-static void say_outcome(struct factum_test *test)
+/* The outcome of the last command. */
+static void add_outcome_text(struct factum_test *test)
 {
     const struct factum_decision *decision = &test->decision;
     if (test->verdict == FACTUM_NOOP) {
-        say(test, "got a no-op");
+        add_text(test, "got a no-op");
     } else if (test->verdict == FACTUM_REJECTED) {
-        say(test, "got the rejection %s: %s", decision->code, decision->text);
+        add_text(test, "got the rejection %s: %s", decision->code, decision->text);
     } else {
-        say(test, "got %zu event%s:", decision->count, decision->count == 1 ? "" : "s");
+        add_text(test, "got %zu event%s:", decision->count, decision->count == 1 ? "" : "s");
         for (size_t i = 0; i < decision->count; i++) {
-            say_event(test, "", decision->events[i].type, decision->events[i].data);
+            add_event_text(test, "", decision->events[i].type, decision->events[i].data);
         }
     }
 }
@@ -83,7 +83,7 @@ void factum_test_fail(factum_test *test, const char *where, const char *format, 
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     test->failed = true;
-    say(test, "%s: %s", where, text);
+    add_text(test, "%s: %s", where, text);
 }
 
 const void *factum_test_state(const factum_test *test)
@@ -93,7 +93,7 @@ const void *factum_test_state(const factum_test *test)
 
 /* ---- given ----------------------------------------------------------------------------------- */
 
-/* The decider of the test, which stays the same; false if it has failed. */
+/* The decider of the test, which stays the same; false if the test has failed. */
 static bool begin_step(struct factum_test *test, const char *where, const factum_decider *decider)
 {
     factum_error err = {.status = FACTUM_OK};
@@ -111,7 +111,7 @@ static bool begin_step(struct factum_test *test, const char *where, const factum
     return !test->failed;
 }
 
-/* Events as they are stored, by printing; false if one cannot be. */
+/* Prints events as they are stored; false if one cannot be. */
 static bool print_events(struct factum_test *test, const char *where, const void *events,
                          size_t count, struct factum_decision *printed)
 {
@@ -126,7 +126,7 @@ static bool print_events(struct factum_test *test, const char *where, const void
     return !test->failed;
 }
 
-/* Folds an event out of memory that nobody else has, and overwrites that. */
+/* Folds an event from private memory, and then overwrites that memory. */
 static void fold_event(struct factum_test *test, const char *where,
                        const struct fct_emitted *emitted)
 {
@@ -182,7 +182,7 @@ static bool same_decision(const struct factum_decision *a, const struct factum_d
     return same;
 }
 
-/* Twice, into test->decision and test->second. */
+/* Decides twice, into test->decision and test->second. */
 static void decide_twice(struct factum_test *test, const char *where, const void *command)
 {
     const factum_decider *decider = test->fold->decider;
@@ -242,10 +242,10 @@ static void fail_events(struct factum_test *test, const char *where, const char 
     factum_test_fail(test, where, "%s\nexpected %zu event%s:", what, wanted->count,
                      wanted->count == 1 ? "" : "s");
     for (size_t i = 0; i < wanted->count; i++) {
-        say_event(test, "", wanted->events[i].type, wanted->events[i].data);
+        add_event_text(test, "", wanted->events[i].type, wanted->events[i].data);
     }
-    say(test, "\n");
-    say_outcome(test);
+    add_text(test, "\n");
+    add_outcome_text(test);
 }
 
 static size_t first_difference(factum_slice a, factum_slice b)
@@ -273,8 +273,8 @@ static void compare_events(struct factum_test *test, const char *where,
         if (!fct_slice_equal(a->data, b->data)) {
             factum_test_fail(test, where, "event %zu differs at byte %zu of its data", i + 1,
                              first_difference(a->data, b->data) + 1);
-            say_event(test, "expected ", a->type, a->data);
-            say_event(test, "got      ", b->type, b->data);
+            add_event_text(test, "expected ", a->type, a->data);
+            add_event_text(test, "got      ", b->type, b->data);
             return;
         }
     }
@@ -308,7 +308,7 @@ static const struct fct_emitted *event_number(struct factum_test *test, const ch
     }
     if (test->verdict != FACTUM_ACCEPTED || index >= test->decision.count) {
         factum_test_fail(test, where, "expected an event %zu\n", index + 1);
-        say_outcome(test);
+        add_outcome_text(test);
         return NULL;
     }
     return &test->decision.events[index];
@@ -336,7 +336,7 @@ void factum_test_then_tag(factum_test *test, const char *where, size_t index, co
     if (!found) {
         factum_test_fail(test, where, "event %zu does not have the tag %s", index + 1, tag);
         for (size_t i = 0; i < event->tag_count; i++) {
-            say(test, "\n  it has %.*s", FCT_FMT(event->tags[i]));
+            add_text(test, "\n  it has %.*s", FCT_FMT(event->tags[i]));
         }
     }
 }
@@ -345,7 +345,7 @@ void factum_test_then_noop(factum_test *test, const char *where)
 {
     if (has_decided(test, where) && test->verdict != FACTUM_NOOP) {
         factum_test_fail(test, where, "expected a no-op\n");
-        say_outcome(test);
+        add_outcome_text(test);
     }
 }
 
@@ -354,7 +354,7 @@ void factum_test_then_rejected(factum_test *test, const char *where, const char 
     if (has_decided(test, where) &&
         (test->verdict != FACTUM_REJECTED || strcmp(test->decision.code, code) != 0)) {
         factum_test_fail(test, where, "expected the rejection %s\n", code);
-        say_outcome(test);
+        add_outcome_text(test);
     }
 }
 
@@ -382,7 +382,7 @@ bool factum_test_passes(const factum_test_case *test_case, char *text, size_t si
     return passes;
 }
 
-/* A line of a TAP comment for each line of |text|. */
+/* Prints a TAP comment for each line of |text|. */
 static void print_comment(const char *text)
 {
     while (*text != '\0') {

@@ -1,4 +1,4 @@
-/* scenario_test.c - given, when, then: what passes, and what is said of what does not. */
+/* scenario_test.c - given, when, then: which scenarios pass, and what a failure prints. */
 #include "support/test.h"
 
 #include <factum/testing.h>
@@ -15,7 +15,7 @@ typedef struct lamp_event {
 typedef struct lamp_state {
     bool on;
     factum_slice label;
-    factum_slice kept; /* a pointer into an event: wrong */
+    factum_slice kept; /* a pointer into an event: a fault */
 } lamp_state;
 typedef struct lamp_command {
     enum { SWITCH, LABEL, BREAK, CHANGE, DICE, SHOUT } type;
@@ -80,7 +80,7 @@ static void lamp_command_print(const lamp_command *command, factum_json_writer *
 
 FACTUM_DECIDER(lamp, 1);
 
-/* Runs one scenario; "" if it passes, otherwise what it said after "file:line: ". */
+/* Runs a scenario; "" if it passes, otherwise its message after "file:line: ". */
 static const char *says(void (*run)(factum_test *test))
 {
     static char text[2048];

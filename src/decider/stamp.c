@@ -1,10 +1,9 @@
 /* stamp.c - see stamp.h. Layer: decider.
  *
- * The hash is of the decider's name, its subject and the content, so that a command id serves one
- * command to one decider about one thing. Two who agree on the content agree on the hash: neither
- * the time nor the trace is in it. Nor is what the decider's own query gives: it follows from the
- * command, whose content is in the hash, and may be another one at another time or in another
- * version of the decider.
+ * The hash covers the decider's name, its subject and the content, so that a command id belongs to
+ * one command for one decider and subject. Equal content gives an equal hash: neither time nor
+ * trace is in it. The result of the decider's own query is not in it either: it follows from the
+ * command, and may differ at another time or in another version of the decider.
  */
 #include "decider/stamp.h"
 
@@ -47,12 +46,12 @@ static void put_number(uint8_t *to, uint64_t number)
     }
 }
 
-/* The content, after a hash of the name and the subject and their sizes. */
+/* Hashes the content, after a hash of the name and the subject and their sizes. */
 static factum_status hash_command(const factum_decider *decider, const struct fct_subject *subject,
                                   factum_slice content, struct factum_arena *arena,
                                   factum_fingerprint *hash, factum_error *err)
 {
-    /* The key holds the version of the state, which is no part of what was asked. */
+    /* The key contains the version of the state, which is not part of the request. */
     factum_slice name = factum_slice_from(decider->name);
     factum_slice about = subject->about;
     size_t size = 16 + name.len + about.len + content.len;
@@ -70,7 +69,7 @@ static factum_status hash_command(const factum_decider *decider, const struct fc
         memcpy(bytes + 16 + name.len + about.len, content.ptr, content.len);
     }
     struct fct_hash128 made = fct_hash128(fct_slice(bytes, size), 0);
-    put_number(hash->bytes, made.low | 1); /* zero would mean that none is given */
+    put_number(hash->bytes, made.low | 1); /* zero would mean that no hash is given */
     put_number(hash->bytes + 8, made.high);
     return FACTUM_OK;
 }

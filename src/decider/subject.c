@@ -6,10 +6,10 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-/* The key: the decider, the version of its state, the stream, the items. Of each text it holds the
- * size and the bytes, so that no two subjects have the same key. */
+/* The key: the decider, the version of its state, the stream, the items. Each text is written as
+ * size and bytes, so no two subjects have the same key. */
 struct key_writer {
-    uint8_t *ptr; /* NULL: only counts */
+    uint8_t *ptr; /* NULL: only counts bytes */
     size_t len;
 };
 
@@ -21,7 +21,7 @@ static void key_bytes(struct key_writer *to, const void *bytes, size_t len)
     to->len += len;
 }
 
-/* The same bytes on every machine: a hash of them outlives the process. */
+/* The same bytes on every machine, since a hash of them outlives the process. */
 static void key_number(struct key_writer *to, uint64_t number)
 {
     uint8_t bytes[8];
@@ -45,7 +45,7 @@ static void key_slices(struct key_writer *to, const factum_slice *slices, size_t
     }
 }
 
-/* Returns where the decider ends and the stream or query begins. */
+/* Returns where the decider's part ends and the stream or query begins. */
 static size_t key_write(struct key_writer *to, const struct fct_subject *subject,
                         const factum_decider *decider)
 {
@@ -79,7 +79,7 @@ static factum_status key_make(struct fct_subject *subject, const factum_decider 
     return FACTUM_OK;
 }
 
-/* What the engine checks too, but not before the key is made of it. */
+/* The engine checks this too, but only after the key was made of it. */
 static factum_status check_query(const factum_query *query, const factum_decider *decider,
                                  factum_error *err)
 {

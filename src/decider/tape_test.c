@@ -1,4 +1,4 @@
-/* tape_test.c - where the tape of a generated event lies. */
+/* tape_test.c - where the tape of a generated event is. */
 #include "support/test.h"
 
 #include <factum/decider.h>

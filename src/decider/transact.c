@@ -16,14 +16,14 @@
  *             again; otherwise known key? the first answer, or this one
  *
  * Invariants:
- *  1. Events are written only where the state was read: at its revision and the revision of its
+ *  1. Events are written only at the state that was read: at its revision and the revision of its
  *     metadata, or under the condition of its query.
- *  2. A no-op, a rejection or the failure of a decision is given only on a state that was read
- *     during this call, and only after the key was looked up on it or later. The state may hold
- *     what an earlier sending of this very command has done; then the key is there, for both were
- *     written by one append.
- *  3. A fold is in the cache or in one call, never in both; one that failed is destroyed. A turn
- *     that was taken is ended.
+ *  2. A no-op, a rejection or the failure of a decision is answered only on a state that was read
+ *     during this call, and only if the key was looked up then or later. The state may include what
+ *     an earlier attempt of this very command has done. Then the key exists, since one append wrote
+ *     both.
+ *  3. A fold is in the cache or in one call, never in both; a fold that failed is destroyed. Every
+ *     turn that was taken is ended.
  */
 #include "decider/transact.h"
 
@@ -41,7 +41,7 @@
 #include "os/thread.h"
 
 #define ARENA_SIZE_MAX                                                                             \
-    ((size_t)256 << 20) /* an append has at most 32 MiB, and is printed and read */
+    ((size_t)256 << 20) /* an append has at most 32 MiB, and is printed and parsed */
 #define NS_PER_MS UINT64_C(1000000)
 #define WAIT_FIRST_NS NS_PER_MS
 #define WAIT_DOUBLINGS_MAX 6 /* up to 64 ms */
@@ -52,7 +52,7 @@ struct transaction {
     factum_store *store;
     const factum_decider *decider;
     factum_transact_request request;
-    factum_call call;          /* what request.call points to, if it does */
+    factum_call call;          /* request.call points to it if the request had one */
     struct factum_arena arena; /* of the subject and the stamp */
     struct factum_arena decision_arena;
     struct fct_subject subject;
@@ -78,7 +78,7 @@ static factum_status key_used(const struct transaction *t, const factum_key_info
                     FCT_FMT(t->request.command_id), info->position);
 }
 
-/* Was a command with this id accepted? Then the result has its values, and *found is set. */
+/* Was a command with this id accepted? If so, the result is filled in, and *found is set. */
 static factum_status find_first_answer(struct transaction *t, bool *found, factum_error *err)
 {
     factum_key_info info = {.size = sizeof info};
@@ -144,7 +144,8 @@ static void fill_events(const struct transaction *t, factum_new_event *events)
     }
 }
 
-/* The stream as it was read, and its metadata, which says what of it a read gives. */
+/* Expects the stream as it was read, and its metadata, which decides which events a read returns.
+ */
 static factum_status expect_stream(struct transaction *t, struct appending *appending)
 {
     factum_slice stream = t->subject.stream;
@@ -230,8 +231,8 @@ static void drop_fold(struct transaction *t)
     t->fold = NULL;
 }
 
-/* The stored event has the tags that it was emitted with, and those that its schema takes from its
- * data. So whether an event fits the query is known only if it fits by the former, or if no tag
+/* A stored event has the tags that it was emitted with, and those that its schema takes from its
+ * data. So it is known whether the event fits the query only if it fits by the former, or if no tag
  * could make it fit. */
 static bool knows_own_events(const struct transaction *t)
 {
@@ -244,12 +245,13 @@ static bool knows_own_events(const struct transaction *t)
     return true;
 }
 
-/* The fold takes what was appended, so that the next command need not read it. A fold that cannot
- * is dropped: the append has succeeded all the same. */
+/* Folds the appended events, so that the next command need not read them. A fold that fails is
+ * dropped: the append has succeeded all the same. */
 static void take_own_events(struct transaction *t, const factum_append_result *result)
 {
     struct factum_fold *fold = t->fold;
-    if (t->decider->release != NULL) { /* not cached, and the events are not seen as stored */
+    if (t->decider->release != NULL) { /* such a state is not cached, and parse_stored needs stored
+                                        * events */
         drop_fold(t);
         return;
     }
@@ -278,7 +280,7 @@ static factum_status answer_appended(struct transaction *t, const factum_append_
                                      factum_error *err)
 {
     bool found = false;
-    if (result->already) { /* what this time decided may be something else: ask what was written */
+    if (result->already) { /* this attempt may have decided differently: read what was written */
         factum_status status = find_first_answer(t, &found, err);
         if (status != FACTUM_OK || found) {
             return status;
@@ -298,7 +300,8 @@ static factum_status answer_appended(struct transaction *t, const factum_append_
     return FACTUM_OK;
 }
 
-/* Waits between 0 and 1, 2, 4 ... 64 ms, so that those who have lost do not meet again. */
+/* Waits between 0 and 1, 2, 4 ... 64 ms at random, so that commands that lost a race do not collide
+ * again. */
 static factum_status wait_to_retry(struct transaction *t, factum_error *err)
 {
     const struct fct_os *os = t->world->os;
@@ -330,7 +333,7 @@ static factum_status wait_to_retry(struct transaction *t, factum_error *err)
     return FACTUM_OK;
 }
 
-/* Others were faster: OK if it may be decided again, on a newer state. */
+/* Others appended first: OK if the command may be decided again, on a newer state. */
 static factum_status lost_race(struct transaction *t, factum_status status, factum_error *err)
 {
     uint32_t retries_max =
@@ -340,7 +343,8 @@ static factum_status lost_race(struct transaction *t, factum_status status, fact
         return fct_wrap(err, status, "decider %s: others were faster, %" PRIu32 " retr%s",
                         t->decider->name, t->result.retries, t->result.retries == 1 ? "y" : "ies");
     }
-    if (t->fresh) { /* otherwise the state was only old: nobody need be there to meet again */
+    if (t->fresh) { /* otherwise only the state was old, and there may be no rival to collide with
+                     */
         status = wait_to_retry(t, err);
         if (status != FACTUM_OK) {
             return status;
@@ -351,8 +355,8 @@ static factum_status lost_race(struct transaction *t, factum_status status, fact
     return fct_load_newer(&t->source, t->fold, &changed, err);
 }
 
-/* The outcome is not known: the key may say it. If it does not, the append may still be under way,
- * so that what it said stays. */
+/* The outcome is unknown: look the key up. If it is not found, the append may still be under way,
+ * so its error is returned. */
 static factum_status ask_outcome(struct transaction *t, factum_error *err)
 {
     bool found;
@@ -365,8 +369,8 @@ static factum_status ask_outcome(struct transaction *t, factum_error *err)
                                                   : "read before it is sent again");
 }
 
-/* Whose events name their streams may be led to any name by what a command says: without |system|
- * none is the system's, nor the metadata of a stream, which an append alone may write. */
+/* If events name their streams, a command can lead them to any name. Without |system| no such name
+ * may be a system stream, nor a stream's metadata, which only an append of its own may write. */
 static factum_status check_streams(const struct transaction *t, factum_error *err)
 {
     bool free_choice = t->subject.stream.len == 0 && !t->request.system;
@@ -384,9 +388,9 @@ static factum_status check_streams(const struct transaction *t, factum_error *er
 
 /* ---- what is not written --------------------------------------------------------------------- */
 
-/* May an answer be given that is no append's? Only on a state that was read during this call, and
- * if the key is not that of an accepted command. *changed: the state was old, decide again; *done:
- * the result is the first answer. */
+/* May the command be answered without an append? Only on a state that was read during this call,
+ * and if no accepted command has the key. *changed: the state was old, decide again; *done: the
+ * result is the first answer. */
 static factum_status check_state(struct transaction *t, bool *changed, bool *done,
                                  factum_error *err)
 {
@@ -400,7 +404,7 @@ static factum_status check_state(struct transaction *t, bool *changed, bool *don
 }
 
 /* The decision, or its append, has failed with |failure| before anything was written. The cause may
- * be an old state, or a state in which an earlier sending of this command has taken effect. */
+ * be an old state, or a state in which an earlier attempt of this command has taken effect. */
 static factum_status answer_failed(struct transaction *t, factum_status failure, bool *done,
                                    factum_error *err)
 {
@@ -474,8 +478,8 @@ static factum_status commit_decision(struct transaction *t, bool *done, factum_e
 
 /* ---- from beginning to end ------------------------------------------------------------------- */
 
-/* The decider's own query, unless the key answers: a command that was accepted has its answer
- * whatever the query says by now, or if it fails. */
+/* Asks the decider's own query, unless the key answers: an accepted command has its answer whatever
+ * the query returns by now, or even if the query fails. */
 static factum_status get_subject(struct transaction *t, bool *done, factum_error *err)
 {
     factum_status status = t->subject.of_command ? find_first_answer(t, done, err) : FACTUM_OK;
@@ -484,8 +488,8 @@ static factum_status get_subject(struct transaction *t, bool *done, factum_error
                : status;
 }
 
-/* A fold out of the cache, as new as this store's last command on it, or one that is read now,
- * unless the key answers, which get_subject may have asked already. */
+/* Takes a fold from the cache, as new as this store's last command on it, or reads one now, unless
+ * the key answers. get_subject may have asked the key already. */
 static factum_status get_fold(struct transaction *t, bool *done, factum_error *err)
 {
     if (t->request.cache != NULL) {
@@ -534,7 +538,7 @@ static factum_status run(struct transaction *t, factum_error *err)
     return status;
 }
 
-/* What was asked for, in full and checked. */
+/* Completes and checks the request. */
 static factum_status begin(struct transaction *t, const factum_transact_request *request,
                            factum_error *err)
 {
@@ -567,8 +571,8 @@ static factum_status begin(struct transaction *t, const factum_transact_request 
     return status;
 }
 
-/* A fold that was read to its end goes back. One of a stream with $maxCount or $maxAge does not:
- * what a read gives changes there by itself. */
+/* A fold that was read to its end goes back to the cache. A fold of a stream with $maxCount or
+ * $maxAge does not: the result of a read changes there without an append. */
 static void end(struct transaction *t, factum_status status)
 {
     bool whole =
@@ -591,7 +595,7 @@ factum_status fct_transact(const struct fct_transact_world *world, factum_store 
                            const factum_decider *decider, const factum_transact_request *request,
                            factum_result *result, factum_error *err)
 {
-    struct factum_decision decision; /* beside |t|, which is cleared */
+    struct factum_decision decision; /* not in |t|, which is cleared */
     struct transaction t = {
         .world = world, .store = store, .decider = decider, .decision = &decision};
     fct_arena_init(&t.arena, world->mem, ARENA_SIZE_MAX);

@@ -1,5 +1,5 @@
-/* transact_test.c - a command with every allocation failing, and with random numbers that cannot be
- * had. What it does on stores of every kind: tests/decider. */
+/* transact_test.c - a command with every allocation failing, and with failing random numbers.
+ * tests/decider runs commands on stores of every kind. */
 #include "support/fault.h"
 #include "support/mem_fault.h"
 #include "support/test_store.h"
@@ -92,7 +92,7 @@ struct attempt {
     factum_error err;
 };
 
-/* Two commands one after the other, the second on the cached state of the first. */
+/* Two commands in turn, the second on the cached state of the first. */
 static void run(struct attempt *a, const char *tag, unsigned long fail_at, bool sticky)
 {
     const struct fct_transact_world world = {&a->mem.mem, fct_os_real()};
@@ -145,7 +145,7 @@ static void fail_each(const char *tag)
     for (unsigned long at = 0; at < calls; at++) {
         for (int sticky = 0; sticky < 2; sticky++) {
             run(&a, tag, at, sticky != 0);
-            if (a.status != FACTUM_OK) { /* otherwise only the cache has lost something */
+            if (a.status != FACTUM_OK) { /* otherwise only the cache was affected */
                 assert_int_equal(a.status, FACTUM_NO_MEMORY);
                 assert_text(a.err, "out of memory");
             }

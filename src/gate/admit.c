@@ -1,12 +1,12 @@
 /* admit.c - see admit.h. Layer: gate.
  *
- * Most appends have no typed event: they pass after one look at each type. For the others, what is
- * to change is noted on a bench first, so that the copy is one block of exactly the size needed.
+ * Most appends have no typed event: they pass after one look at each type. For the others, the
+ * changes are first noted on a bench, so that the copy is one block of exactly the size needed.
  *
- * While a write to "$schemas" is under way, an event whose rule it changes is taken only if it
- * would be taken both by what is in force and by what comes; it is treated by what is in force.
- * What is in force may refuse it. All else is BUSY: nothing of a version that may never be in the
- * log shows.
+ * While a write to "$schemas" is under way, an event whose rule it changes is accepted only if both
+ * the current and the coming rule accept it. The event is treated by the current rule, which may
+ * also refuse it. In all other cases the answer is BUSY, so that no effect of a version shows that
+ * may never be in the log.
  */
 #include "gate/admit.h"
 
@@ -26,7 +26,7 @@
 /* What an admitted append needs until it has ended: the events, their new tags, then the texts. */
 struct admitted {
     struct fct_op_tail tail;
-    struct fct_op_tail *before; /* of what changed the op before, or NULL */
+    struct fct_op_tail *before; /* of an earlier change to the op, or NULL */
     const struct fct_mem *mem;
     factum_new_event events[];
 };
@@ -48,8 +48,8 @@ static factum_status admit_no_memory(factum_error *err)
 
 /* ---- one event ------------------------------------------------------------------------------- */
 
-/* What holds for an event: now, and after the write to the registry that is under way. Without one,
- * or if it changes nothing for the event, both are the same. */
+/* The rules for an event: now, and after the write to the registry that is under way. Both are the
+ * same if there is no such write, or if it changes nothing for the event. */
 struct rulings {
     struct fct_ruling now;
     struct fct_ruling coming;
@@ -60,14 +60,14 @@ static bool is_changing(const struct rulings *rulings)
     return rulings->now.rule != rulings->coming.rule || rulings->now.mode != rulings->coming.mode;
 }
 
-/* An event on its way, and the rule that it meets. */
+/* An event under check, and the rule for it. */
 struct candidate {
     const struct fct_admission *admission;
     struct fct_bench *bench;
     const factum_new_event *event;
     size_t index;
     struct rulings rulings;
-    struct fct_ruling ruling; /* that of |rulings| by which it is being checked */
+    struct fct_ruling ruling; /* the one of |rulings| that it is checked by */
     factum_json json;
 };
 
@@ -115,7 +115,7 @@ static factum_status check_edition(struct candidate *candidate, factum_error *er
                : violation(candidate, result.faults[0].pointer, result.faults[0].text, err);
 }
 
-/* OK, SCHEMA_VIOLATION, or why it could not be checked. */
+/* OK, SCHEMA_VIOLATION, or the reason why it could not be checked. */
 static factum_status check_event(struct candidate *candidate, factum_error *err)
 {
     factum_error why;
@@ -171,7 +171,7 @@ static factum_status refuse_tag(const struct candidate *candidate, uint32_t valu
     return violation(candidate, pointer, why, err);
 }
 
-/* Writes "NAME:VALUE" of a scalar after the bench's bytes. */
+/* Writes "NAME:VALUE" of a scalar after the bytes of the bench. */
 static factum_status write_tag(struct candidate *candidate, factum_slice name, uint32_t value,
                                struct fct_place *place, factum_error *err)
 {
@@ -228,7 +228,7 @@ static factum_status add_tag(struct candidate *candidate, struct fct_note *note,
     return FACTUM_OK;
 }
 
-/* A walk along the path to a tag, which branches at arrays: values[i] is where step i begins. */
+/* A walk along the path to a tag, which branches at arrays; values[i] is where step i begins. */
 struct tag_path {
     const factum_json *json;
     const factum_schema_tag_place *place;
@@ -236,7 +236,7 @@ struct tag_path {
     size_t depth;
 };
 
-/* Where step number |path->depth| leads first, or FACTUM_JSON_NONE. */
+/* The first value that step |path->depth| leads to, or FACTUM_JSON_NONE. */
 static uint32_t step_first(const struct tag_path *path)
 {
     const factum_json *json = path->json;
@@ -255,7 +255,7 @@ static uint32_t step_first(const struct tag_path *path)
     return at;
 }
 
-/* Goes down as far as the path and the data go. True: to a value at the end of the path. */
+/* Descends as far as path and data allow. True: reached a value at the end of the path. */
 static bool path_down(struct tag_path *path)
 {
     while (path->depth < path->place->path_count) {
@@ -268,7 +268,7 @@ static bool path_down(struct tag_path *path)
     return true;
 }
 
-/* Goes up to the innermost array that has another item, and to that item. False: there is none. */
+/* Climbs to the innermost array that has another item, and to that item. False: none has. */
 static bool path_turn(struct tag_path *path)
 {
     while (path->depth > 0) {
@@ -285,7 +285,7 @@ static bool path_turn(struct tag_path *path)
     return false;
 }
 
-/* One tag of a scalar, one of each scalar in an array. */
+/* Adds one tag for a scalar, and one for each scalar in an array. */
 static factum_status take_value(struct candidate *candidate, struct fct_note *note,
                                 factum_slice name, uint32_t value, factum_error *err)
 {
@@ -320,7 +320,7 @@ static factum_status take_tags(struct candidate *candidate, struct fct_note *not
 {
     factum_schema_tag_place place = {.size = sizeof place};
     factum_status status = FACTUM_OK;
-    FCT_ASSERT(candidate->json.nodes != NULL); /* it was checked */
+    FCT_ASSERT(candidate->json.nodes != NULL); /* it was checked before */
     const struct fct_program *program = candidate->ruling.rule->now->program;
     for (size_t i = 0; status == FACTUM_OK && fct_program_tag(program, i, &place); i++) {
         status = take_tag(candidate, note, &place, err);
@@ -330,8 +330,8 @@ static factum_status take_tags(struct candidate *candidate, struct fct_note *not
 
 /* ---- stamps ---------------------------------------------------------------------------------- */
 
-/* Can |metadata| have a member that is the gate's own? The answer is cheap, and may be wrongly yes.
- */
+/* Can |metadata| have a member that belongs to the gate? A quick look, which may answer yes
+ * wrongly. */
 static bool may_have_ours(factum_slice metadata)
 {
     return fct_slice_holds(metadata, FCT_SLICE("\"$schema.")) ||
@@ -344,9 +344,9 @@ static bool is_ours(const factum_json *json, uint32_t name)
            factum_json_text_is(json, name, FCT_SLICE("$schema.fault"));
 }
 
-/* Writes the members of |metadata| that are not the gate's to |to|, which has room for as much.
- * Returns where they end; NULL without memory. Metadata in which a member stands twice stays as it
- * is: of equal names the last counts, which will be the gate's. */
+/* Writes the members of |metadata| that do not belong to the gate to |to|, which has room for all.
+ * Returns where they end; NULL without memory. Metadata with duplicate members keeps them: of equal
+ * names the last one counts, which is the gate's. */
 static uint8_t *write_others(struct candidate *candidate, factum_slice metadata, uint8_t *to)
 {
     factum_json json;
@@ -379,8 +379,8 @@ static uint8_t *write_others(struct candidate *candidate, factum_slice metadata,
     return to;
 }
 
-/* Writes the metadata with |member|, "\"name\":value", at its end, in the place of what the sender
- * may have said under the gate's names. Metadata that is no object stays as it is. */
+/* Writes the metadata with |member|, "\"name\":value", at its end. Members of the sender under the
+ * gate's names are dropped. Metadata that is not an object stays as it is. */
 static factum_status stamp(struct candidate *candidate, struct fct_note *note, factum_slice member,
                            factum_error *err)
 {
@@ -419,7 +419,8 @@ static factum_status stamp_id(struct candidate *candidate, struct fct_note *note
     return stamp(candidate, note, fct_slice(edition->stamp, edition->stamp_len), err);
 }
 
-/* Of an event that is let through although it does not fit: why, so that it can be found. */
+/* For an event that is accepted although it does not fit: the reason, so that the event can be
+ * found. */
 static factum_status stamp_fault(struct candidate *candidate, struct fct_note *note,
                                  const char *text, factum_error *err)
 {
@@ -428,7 +429,7 @@ static factum_status stamp_fault(struct candidate *candidate, struct fct_note *n
     fct_log_message(candidate->admission->sink, FACTUM_LOG_WARN, "schema-violation",
                     "an event of stream %.*s was let through: %s",
                     FCT_FMT(candidate->event->stream), text);
-    for (; *text != '\0'; text++) { /* no control characters are in the text of an error */
+    for (; *text != '\0'; text++) { /* the text of an error has no control characters */
         if (*text == '"' || *text == '\\') {
             member[len++] = '\\';
         }
@@ -440,7 +441,7 @@ static factum_status stamp_fault(struct candidate *candidate, struct fct_note *n
 
 /* ---- one event as a whole -------------------------------------------------------------------- */
 
-/* Does the event fit by |ruling|, and which tags does that give? */
+/* Does the event fit by |ruling|, and which tags does it get? */
 static factum_status fit(struct candidate *candidate, struct fct_ruling ruling,
                          struct fct_note *note, factum_error *err)
 {
@@ -456,8 +457,8 @@ static factum_status undecided(const struct candidate *candidate, factum_error *
                     candidate->index);
 }
 
-/* Is the event, which what is in force takes with |fits|, taken in the same way by what comes? OK,
- * BUSY or NO_MEMORY. |note| and |candidate| are as they were. */
+/* The current rule accepts the event with |fits|. Does the coming rule accept it in the same way?
+ * OK, BUSY or NO_MEMORY. |note| and |candidate| are left unchanged. */
 static factum_status ask_coming(struct candidate *candidate, factum_status fits,
                                 struct fct_note *note, factum_error *err)
 {
@@ -477,7 +478,7 @@ static factum_status ask_coming(struct candidate *candidate, factum_status fits,
                                                               : undecided(candidate, err);
 }
 
-/* Checks one event and notes what is to be added to it. */
+/* Checks one event and notes what it gets. */
 static factum_status admit_event(struct candidate *candidate, factum_error *err)
 {
     const struct rulings *rulings = &candidate->rulings;
@@ -513,7 +514,7 @@ static factum_status admit_event(struct candidate *candidate, factum_error *err)
 
 /* ---- the whole append ------------------------------------------------------------------------ */
 
-/* Copies the events of |request| and gives them what was noted. */
+/* Copies the events of |request| and applies the notes. */
 static factum_status copy_events(const struct fct_admission *admission,
                                  const struct fct_bench *bench, factum_append_op *op,
                                  factum_error *err)
@@ -574,7 +575,7 @@ static struct fct_ruling ruling_of(const struct fct_rules *rules, const factum_n
     return fct_rules_find(rules, fct_category(event->stream), event->type);
 }
 
-/* The first event from |from| on that a rule is for; the event count if there is none. */
+/* The first event at or after |from| that has a rule, or the event count. */
 static size_t next_typed(const struct fct_rules *rules, const factum_append_request *request,
                          size_t from, struct rulings *rulings)
 {
@@ -589,7 +590,7 @@ static size_t next_typed(const struct fct_rules *rules, const factum_append_requ
     return from;
 }
 
-/* Checks all typed events from |at| on, whose first meets |rulings|. */
+/* Checks all typed events from |at| on; |rulings| are those of the first. */
 static factum_status admit_typed(const struct fct_admission *admission, struct fct_bench *bench,
                                  factum_append_op *op, size_t at, struct rulings rulings,
                                  factum_error *err)
@@ -630,7 +631,7 @@ factum_status fct_admit(const struct fct_admission *admission, factum_append_op 
     factum_error *why = err == NULL ? &own : err;
     factum_status status = admit_typed(admission, bench, op, first, rulings, why);
     if (status == FACTUM_OK && request->idempotency_key.len > 0) {
-        request->fingerprint = fct_append_fingerprint(request); /* of what was sent */
+        request->fingerprint = fct_append_fingerprint(request); /* of the request as it was sent */
     }
     if (status == FACTUM_OK) {
         status = copy_events(admission, bench, op, why);

@@ -13,11 +13,11 @@ struct fct_admission {
     struct fct_benches *benches;
 };
 
-/* Checks the events of |op|, which is prepared, against |rules|. If something is to be added to
- * them, the op's request is changed to a copy, which the op's tail owns. SCHEMA_VIOLATION: "event
- * 2: /lines/0/qty: ...", with the event in result.refused_index, also for a value that cannot be a
- * tag. BUSY: a write to the registry is under way, and what comes of an event depends on it.
- * TOO_BIG, NO_MEMORY. On failure nothing has changed, and the tail is as before. */
+/* Checks the events of |op|, which is prepared, against |rules|. If events get additions, the op's
+ * request becomes a copy, which the op's tail owns. On failure nothing has changed, and the tail is
+ * as before. Errors: SCHEMA_VIOLATION ("event 2: /lines/0/qty: ...", with the event in
+ * result.refused_index; also for a value that cannot be a tag), BUSY (a write to the registry is
+ * under way, and the answer depends on it), TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_admit(const struct fct_admission *admission, factum_append_op *op,
                                      factum_error *err);
 

@@ -4,7 +4,7 @@
 #include "core/error.h"
 
 #define NODES_FIRST 512u
-#define NODES_KEPT ((size_t)1 << 20) /* 16 MiB: a bench that had to hold more is not kept */
+#define NODES_KEPT ((size_t)1 << 20) /* 16 MiB: a larger bench is not kept */
 #define TEXT_SIZE_MAX ((size_t)64 << 20)
 
 static void bench_destroy(struct fct_bench *bench)
@@ -79,7 +79,7 @@ void fct_bench_give_back(struct fct_benches *benches, struct fct_bench *bench)
     bench_destroy(bench);
 }
 
-/* As many nodes as |wanted|, if they are not there; what is in them is lost. */
+/* Makes room for |wanted| nodes; their old content is lost. */
 static factum_status reserve_nodes(struct fct_bench *bench, size_t wanted, factum_error *err)
 {
     if (wanted <= bench->node_capacity) {

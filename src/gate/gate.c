@@ -1,11 +1,11 @@
 /* gate.c - see gate.h. Layer: gate.
  *
  * Invariants:
- *  1. |rules| is what appends see. It and every table that was in it stay until nobody is inside
- *     who may have seen them.
- *  2. While |under_way| is set, one write to "$schemas" is between its submit and its end; |rules|
- *     then is a copy of |before| that says what comes, so that appends ask both.
- *  3. |lock| is held while |rules|, |before|, |under_way| or |retired| change; never while the
+ *  1. |rules| is the table that appends see. A table that was ever in |rules| stays until nobody
+ *     who may have seen it is inside.
+ *  2. While |under_way| is set, one write to "$schemas" is between its submit and its end. |rules|
+ *     is then a copy of |before| that refers to the coming table, so that appends ask both.
+ *  3. |lock| is held while |rules|, |before|, |under_way| or |retired| change, and never while the
  *     engine works.
  */
 #include "gate/gate.h"
@@ -36,18 +36,18 @@ struct gate {
     struct fct_tracing tracing;
     struct fct_passage passage;
     _Atomic(struct fct_rules *) rules;
-    bool unread; /* "$schemas" is damaged: what binds is not known. Constant once it is open */
+    bool unread; /* "$schemas" is damaged: the rules are unknown. Constant after opening */
 
     struct fct_mutex lock;
     bool under_way;
     struct fct_rules *before;
-    struct fct_rules *retired[RETIRED_MAX]; /* to be freed after the next drain */
+    struct fct_rules *retired[RETIRED_MAX]; /* freed after the next drain */
     size_t retired_count;
 };
 
 /* ---- writes to the registry's stream --------------------------------------------------------- */
 
-/* The tail of such a write: what holds when it has been committed. */
+/* The tail of a write to the registry: the rules after its commit. */
 struct change {
     struct fct_op_tail tail;
     struct gate *gate;
@@ -59,15 +59,15 @@ static bool is_registry(factum_slice stream)
     return fct_slice_equal(stream, FCT_SLICE("$schemas"));
 }
 
-/* Is |stream| that of the registry, or what governs it? */
+/* Is |stream| the registry's stream, or the one of its metadata? */
 static bool is_of_registry(factum_slice stream)
 {
     return stream.len >= 8 && stream.ptr[0] == '$' &&
            (is_registry(stream) || fct_slice_equal(stream, FCT_SLICE("$$$schemas")));
 }
 
-/* Does |op| write to the registry, or to what governs its stream? Each stream that it writes to is
- * one of its expectations, which are few; some it may only expect something of. */
+/* Does |op| write to the registry, or to its metadata? Every stream that it writes to is in its
+ * expectations, which are few. An expectation alone is not a write. */
 static bool writes_registry(const factum_append_op *op)
 {
     const factum_append_request *request = fct_op_request(op);
@@ -82,14 +82,23 @@ static bool writes_registry(const factum_append_op *op)
     return written;
 }
 
-/* With the lock held: |table| is used no more by those who come. */
+/* With the lock held. */
+static void gate_check(const struct gate *gate)
+{
+    FCT_ASSERT(atomic_load(&gate->rules) != NULL); /* 1 */
+    FCT_ASSERT(gate->retired_count <= RETIRED_MAX);
+    FCT_ASSERT(gate->under_way == (gate->before != NULL)); /* 2 */
+    FCT_ASSERT(!gate->under_way || gate->before != atomic_load(&gate->rules));
+}
+
+/* With the lock held: retires |table|, which new appends no longer see. */
 static void retire(struct gate *gate, struct fct_rules *table)
 {
     FCT_ASSERT(gate->retired_count < RETIRED_MAX);
     gate->retired[gate->retired_count++] = table;
 }
 
-/* With the lock held, when nobody is inside who may have seen them. */
+/* With the lock held, when nobody who may have seen the tables is inside. */
 static void free_retired(struct gate *gate)
 {
     while (gate->retired_count > 0) {
@@ -107,19 +116,21 @@ static void change_end(struct fct_op_tail *tail, factum_append_op *op)
 {
     struct change *change = (struct change *)(void *)tail;
     struct gate *gate = change->gate;
-    /* A repeat that the engine has recognised says what was written once, and wrote nothing. */
+    /* A repeat that the engine has recognised wrote nothing: the first append did. */
     bool written = op->status == FACTUM_OK && !op->result.already;
     fct_mutex_lock(&gate->lock);
     FCT_ASSERT(gate->under_way);
+    gate_check(gate);
     publish_rules(gate, written ? change->after : gate->before);
     retire(gate, written ? gate->before : change->after);
     gate->before = NULL;
     gate->under_way = false;
+    gate_check(gate);
     fct_mutex_unlock(&gate->lock);
     fct_mem_free(gate->mem, change);
 }
 
-/* *changed is |rules| with the registry's events of |request| applied. */
+/* Sets *changed to |rules| with the registry's events of |request| applied. */
 static factum_status apply_events(const struct fct_rules *rules,
                                   const factum_append_request *request, struct fct_rules **changed,
                                   factum_error *err)
@@ -160,7 +171,7 @@ static factum_status refuse_registry(const factum_append_op *op, factum_error *e
                           "$schemas holds the schemas of this store: it cannot be deleted");
 }
 
-/* With the lock held and nothing under way: makes the table after the change, announces it and
+/* With the lock held and no write under way: creates the table after the change, announces it and
  * gives |op| its tail. */
 static factum_status begin_change(struct gate *gate, factum_append_op *op, factum_error *err)
 {
@@ -193,8 +204,8 @@ static factum_status unread_schemas(factum_error *err)
                     "checked: verify the store");
 }
 
-/* Prepares a write to the registry: when it returns OK, all who have seen less than |op|'s schemas
- * have submitted what they had to. */
+/* Prepares a write to the registry. When it returns OK, every append that did not see |op|'s
+ * schemas has been submitted. */
 static factum_status prepare_change(struct gate *gate, factum_append_op *op, factum_error *err)
 {
     factum_status status = refuse_registry(op, err);
@@ -204,12 +215,14 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
     if (status != FACTUM_OK) {
         return status;
     }
-    /* Those inside may wait for what this thread does when the user's function has returned. */
+    /* Threads inside may wait for something that this thread does after the user's function has
+     * returned. */
     if (fct_callback_refuse("schemas", NULL) != FACTUM_OK) {
         return fct_fail(err, FACTUM_BUSY,
                         "schemas are not registered in a call back: try again outside of it");
     }
     fct_mutex_lock(&gate->lock);
+    gate_check(gate);
     if (gate->under_way) {
         status = fct_fail(err, FACTUM_BUSY, "another schema is being registered: try again");
     } else {
@@ -219,13 +232,14 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
         fct_passage_drain(&gate->passage);
         free_retired(gate);
     }
+    gate_check(gate);
     fct_mutex_unlock(&gate->lock);
     return status;
 }
 
 /* ---- appends --------------------------------------------------------------------------------- */
 
-/* Was the key of |op| used by an append that was committed? Embedded engines answer at once. */
+/* Was the key of |op| used by a committed append? Embedded engines answer at once. */
 static bool is_key_used(struct gate *gate, const factum_append_op *op)
 {
     factum_key_info info = {.size = sizeof info};
@@ -236,8 +250,9 @@ static bool is_key_used(struct gate *gate, const factum_append_op *op)
     return question.name.len > 0 && gate->inner->ask(gate->engine, &question, NULL) == FACTUM_OK;
 }
 
-/* A refused append whose key was used goes on as it was sent: it writes nothing, and the engine
- * says whether it is the append of that key (which a newer version may not fit) or another one. */
+/* A refused append whose key was used continues as it was sent: it writes nothing. The engine
+ * decides whether it repeats the append of that key, which a newer version may not accept, or
+ * differs from it. */
 static factum_status pass_retry(factum_append_op *op)
 {
     factum_append_request *request = fct_op_request_here(op);
@@ -246,7 +261,7 @@ static factum_status pass_retry(factum_append_op *op)
     return FACTUM_OK;
 }
 
-/* Without its schemas a store takes no events but those that have none: of system streams. */
+/* Without its schemas a store accepts only events that have none: those of system streams. */
 static factum_status refuse_unread(const factum_append_op *op, factum_error *err)
 {
     const factum_append_request *request = fct_op_request(op);
@@ -390,7 +405,7 @@ static void gate_free(struct gate *gate)
     fct_mem_free(gate->mem, gate);
 }
 
-/* The engine ends what is under way, and with it its tails. */
+/* The engine ends the ops under way, and with them their tails. */
 static factum_status gate_close(void *self, factum_error *err)
 {
     struct gate *gate = self;
@@ -399,7 +414,7 @@ static factum_status gate_close(void *self, factum_error *err)
     return status;
 }
 
-/* One event of "$schemas". What cannot be read binds nobody, and is said. */
+/* One event of "$schemas". An event that cannot be read binds nobody, and is logged. */
 static factum_status load_event(const struct gate *gate, struct fct_rules **rules,
                                 const factum_event *stored, factum_error *err)
 {
@@ -414,7 +429,8 @@ static factum_status load_event(const struct gate *gate, struct fct_rules **rule
     return fct_rules_apply(rules, &event, true, err);
 }
 
-/* A store that is damaged in its schemas must open to be looked at; it takes no events then. */
+/* A store whose schemas are damaged still opens, so that it can be examined; it accepts no events.
+ */
 static void note_unread(struct gate *gate, const factum_error *why)
 {
     gate->unread = true;
@@ -432,7 +448,7 @@ static factum_status load_all(struct gate *gate, struct fct_engine *engine, fact
         return FACTUM_OK;
     }
     factum_event event;
-    struct fct_rules *rules = atomic_load(&gate->rules); /* which nobody else sees yet */
+    struct fct_rules *rules = atomic_load(&gate->rules); /* not visible to any other thread yet */
     while (status == FACTUM_OK) {
         status = fct_reader_next(reader, &event, err);
         if (status == FACTUM_OK) {
@@ -519,7 +535,7 @@ factum_status fct_gate_put(struct fct_engine *engine, const factum_log_sink *sin
             gate_free(gate);
         }
         factum_status closed = fct_engine_close(engine, NULL);
-        (void)closed; /* why it could not be opened is said */
+        (void)closed; /* the error of opening is reported */
         return status;
     }
     engine->ops = &gate->ops;

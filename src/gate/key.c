@@ -20,7 +20,7 @@ factum_status fct_key_take(factum_append_op *op, factum_error *err)
     }
     if (fct_json_pick(request->events[0].metadata, &object, &key, 1, NULL) != FACTUM_OK ||
         !key.found) {
-        return FACTUM_OK; /* it stands somewhere else in the text */
+        return FACTUM_OK; /* the text is elsewhere in the metadata */
     }
     factum_slice raw = key.value.raw;
     if (key.value.kind != FACTUM_JSON_TEXT || raw.len < 3 || raw.len - 2 > FACTUM_NAME_SIZE_MAX ||

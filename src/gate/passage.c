@@ -1,15 +1,16 @@
 /* passage.c - see passage.h. Layer: gate.
  *
  * A reader that has read the age and not yet counted itself may count itself in an age that a
- * writer has just found empty. It looks again after it has counted itself, and goes out and in
- * again if the age has turned: so whoever stays inside has seen what was published before the turn.
+ * writer has just found empty. After counting, the reader reads the age again, and leaves and
+ * enters again if the age has turned. So a reader that stays inside has seen what was published
+ * before the turn.
  */
 #include "gate/passage.h"
 
 #include "os/thread.h"
 
 static _Atomic uint32_t threads_seen;
-static _Thread_local uint32_t slot_here; /* number + 1; 0: none yet */
+static _Thread_local uint32_t slot_here; /* number + 1; 0: not assigned yet */
 
 static uint32_t slot_number(void)
 {

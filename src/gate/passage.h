@@ -1,10 +1,10 @@
-/* passage.h - who is inside, so that a change can wait until all who saw the old are out. Layer:
- * gate.
+/* passage.h - counts readers inside, so that a change can wait until all readers of the old state
+ * have left. Layer: gate.
  *
  * Readers enter and leave without a lock: a counter for each of two ages, spread over slots so that
- * threads do not share a cache line. A writer publishes what is new, turns the age and waits until
- * the old age is empty: from then on nobody uses the old (read-copy-update; McKenney and Slingwine
- * 1998, here with counters). One writer at a time.
+ * threads do not share a cache line. A writer publishes the new state, turns the age and waits
+ * until the old age is empty: from then on nobody uses the old state (read-copy-update; McKenney
+ * and Slingwine 1998, here with counters). One writer at a time.
  */
 #ifndef FCT_GATE_PASSAGE_H
 #define FCT_GATE_PASSAGE_H
@@ -23,11 +23,11 @@ struct fct_passage_slot {
 struct fct_passage {
     struct fct_passage_slot slots[FCT_PASSAGE_SLOTS];
     _Atomic uint32_t age;
-    _Atomic uint32_t departures; /* rises while a writer waits */
+    _Atomic uint32_t departures; /* counts readers that leave while a writer waits */
     _Atomic uint32_t waiting;
 };
 
-/* Where a reader is inside. */
+/* The counter of a reader that is inside. */
 struct fct_pass {
     _Atomic uint32_t *counter;
 };
@@ -35,7 +35,8 @@ struct fct_pass {
 void fct_passage_init(struct fct_passage *passage);
 struct fct_pass fct_passage_enter(struct fct_passage *passage);
 void fct_passage_leave(struct fct_passage *passage, struct fct_pass pass);
-/* Returns when everybody who was inside at the call has left. Not by who is inside. */
+/* Returns when every reader that was inside at the call has left. Not to be called by a reader
+ * inside. */
 void fct_passage_drain(struct fct_passage *passage);
 
 #endif

@@ -1,5 +1,5 @@
-/* passage_test.c - a drain returns when those who were inside have left, and not before. Layer:
- * gate. */
+/* passage_test.c - a drain returns when the readers inside have left, and not before. Layer: gate.
+ */
 #include "support/test.h"
 
 #include "gate/passage.h"
@@ -64,7 +64,7 @@ TEST(who_enters_after_the_drain_began_is_not_waited_for)
     fct_passage_leave(&passage, after);
 }
 
-/* Readers use what is published; the writer replaces it, drains, and spoils the old. */
+/* Readers use the published value; the writer replaces it, drains, and spoils the old one. */
 struct published {
     uint64_t value; /* 0: spoilt */
 };
@@ -84,7 +84,8 @@ static void look(void *data)
     while (!atomic_load(&crowd->stop)) {
         struct fct_pass pass = fct_passage_enter(&crowd->passage);
         const struct published *seen = atomic_load(&crowd->now);
-        if (seen->value == 0) { /* not atomic: ThreadSanitizer sees a drain that is too early */
+        if (seen->value == 0) { /* not atomic: ThreadSanitizer reports a drain that returns too
+                                 * early */
             atomic_fetch_add(&crowd->spoilt, 1);
         }
         fct_passage_leave(&crowd->passage, pass);

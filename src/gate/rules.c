@@ -1,6 +1,6 @@
 /* rules.c - see rules.h. Layer: gate.
  *
- * Open addressing over the hash of category and type; at most half of the slots are taken.
+ * Open addressing over the hash of category and type; at most half of the slots are used.
  */
 #include "gate/rules.h"
 
@@ -18,7 +18,7 @@ struct fct_rules {
     size_t count;
     size_t slot_count;              /* a power of two, over twice |count| */
     bool categories;                /* some subject has a category */
-    const struct fct_rules *coming; /* what may take its place, or NULL */
+    const struct fct_rules *coming; /* the table that may replace this one, or NULL */
     struct fct_rule *slots[];
 };
 
@@ -73,7 +73,7 @@ static uint64_t hash_of(factum_slice category, factum_slice type)
     return fct_hash64(type, fct_hash64(category, 0));
 }
 
-/* Where the subject is, or where it would be. */
+/* The slot of the subject, or the free slot where it would be. */
 static size_t place_of(const struct fct_rules *rules, factum_slice category, factum_slice type)
 {
     size_t mask = rules->slot_count - 1;
@@ -126,7 +126,7 @@ size_t fct_rules_count(const struct fct_rules *rules)
     return rules->count;
 }
 
-/* The table takes |rule|; the one of the same subject is released. */
+/* Adds |rule| to the table and releases the rule of the same subject. */
 static void put(struct fct_rules *rules, struct fct_rule *rule)
 {
     size_t at = place_of(rules, rule->subject.category, rule->subject.type);
@@ -230,7 +230,7 @@ static factum_status edition_create(const struct fct_mem *mem,
     return FACTUM_OK;
 }
 
-/* Mode and edition of |rule|, which is new, for the subject that had |old| (or NULL) so far. */
+/* Sets mode and edition of the new |rule| for a subject whose rule so far is |old| (or NULL). */
 static factum_status fill(const struct fct_mem *mem, struct fct_rule *rule,
                           const struct fct_rule *old, const struct fct_registry_event *event,
                           bool lenient, factum_error *err)
@@ -243,7 +243,7 @@ static factum_status fill(const struct fct_mem *mem, struct fct_rule *rule,
     return edition_create(mem, event, lenient, &rule->now, err);
 }
 
-/* Room for another rule. */
+/* Makes room for another rule. */
 static factum_status make_room(struct fct_rules **rules, factum_error *err)
 {
     if (2 * ((*rules)->count + 1) < (*rules)->slot_count) {

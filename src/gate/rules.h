@@ -1,11 +1,11 @@
 /* rules.h - which schema an event has to pass: an immutable table of subjects. Layer: gate.
  *
- * A change makes a new table, which shares the rules that stay. Tables are freed by their owner
- * when nobody is in them (passage.h); a rule goes with the last table that has it. Changes are made
- * by one thread at a time.
+ * A change creates a new table, which shares the unchanged rules. Tables are freed by their owner
+ * when no reader is in them (passage.h); a rule is freed with the last table that has it. Changes
+ * come from one thread at a time.
  *
- * A type's own rule is asked first by its subject with category, then by the one without; a mode
- * that is not set at either is that of the category, and without any it is REJECT.
+ * A type's own rule is looked up first by its subject with category, then by the one without. A
+ * mode that neither sets is that of the category; without any it is REJECT.
  */
 #ifndef FCT_GATE_RULES_H
 #define FCT_GATE_RULES_H
@@ -18,19 +18,19 @@
 #define FCT_RULES_MAX 65536u /* subjects */
 #define FCT_RULE_TAGS_MAX FACTUM_SCHEMA_TAGS_MAX
 
-/* A version of a schema, ready for use. Shared by rules; immutable, but for |uses|. */
+/* A version of a schema, ready for use. Shared by rules; immutable, except for |uses|. */
 struct fct_edition {
     uint32_t uses;
     uint64_t version;
-    char stamp[48]; /* the member of metadata that names it: "$schema.id":7 */
+    char stamp[48]; /* the metadata member that names it: "$schema.id":7 */
     size_t stamp_len;
-    struct fct_program *program; /* NULL: it cannot be used, as |broken| says */
+    struct fct_program *program; /* NULL: unusable, for the reason |broken| */
     char broken[256];
 };
 
-/* One subject. Immutable, but for |tables|. */
+/* One subject. Immutable, except for |tables|. */
 struct fct_rule {
-    uint32_t tables; /* that have it */
+    uint32_t tables; /* count of the tables that have it */
     factum_schema_mode mode;
     struct fct_edition *now; /* NULL: no schema */
     factum_slice subject_text;
@@ -39,9 +39,9 @@ struct fct_rule {
 
 struct fct_rules;
 
-/* What holds for an event. */
+/* What applies to an event. */
 struct fct_ruling {
-    const struct fct_rule *rule; /* with an edition; NULL: nothing is asked of the event */
+    const struct fct_rule *rule; /* with an edition; NULL: no rule applies to the event */
     factum_schema_mode mode;     /* WARN or REJECT */
 };
 
@@ -54,19 +54,19 @@ size_t fct_rules_count(const struct fct_rules *rules);
 struct fct_ruling fct_rules_find(const struct fct_rules *rules, factum_slice category,
                                  factum_slice type);
 
-/* A copy, which shares what is in it. NULL without memory. */
+/* A copy, which shares rules and editions. NULL without memory. */
 struct fct_rules *fct_rules_copy(const struct fct_rules *rules);
-/* Applies |event| to *rules, which nobody else may see yet, and which moves when it grows.
- * |lenient|: a schema that cannot be compiled makes a broken edition instead of a failure. INVALID,
- * UNSUPPORTED, TOO_BIG (of the schema, or too many subjects), NO_MEMORY: what *rules says is as
- * before. */
+/* Applies |event| to *rules, which no reader sees yet, and which moves when it grows. |lenient|: a
+ * schema that does not compile becomes a broken edition instead of a failure. On failure the
+ * content of *rules is unchanged. Errors: INVALID, UNSUPPORTED, TOO_BIG (the schema, or too many
+ * subjects), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_rules_apply(struct fct_rules **rules,
                                            const struct fct_registry_event *event, bool lenient,
                                            factum_error *err);
-/* A copy of |rules| that says that |coming| may take its place: whoever sees it asks both. |coming|
- * is borrowed. NULL without memory. */
+/* A copy of |rules| which announces that |coming| may replace it: readers of the copy check by
+ * both. |coming| is borrowed. NULL without memory. */
 struct fct_rules *fct_rules_announce(const struct fct_rules *rules, const struct fct_rules *coming);
-/* NULL: no change is under way. */
+/* The announced table; NULL: no change is under way. */
 const struct fct_rules *fct_rules_coming(const struct fct_rules *rules);
 
 #endif

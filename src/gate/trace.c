@@ -1,7 +1,7 @@
 /* trace.c - see trace.h. Layer: gate.
  *
- * Two passes, so that the copy is one block of exactly the size needed. What each event gets is
- * decided in the first one; only the first few events' are kept, the others' are decided again.
+ * Two passes, so that the copy is one block of exactly the size needed. The first pass decides what
+ * each event gets. Only the decisions for the first few events are kept; the others are made again.
  */
 #include "gate/trace.h"
 
@@ -22,7 +22,7 @@
 
 #define PARENT_NAME "\"traceparent\":\""
 #define STATE_NAME "\",\"tracestate\":\""
-#define STATE_SIZE_MAX 512u /* a longer one does not go along */
+#define STATE_SIZE_MAX 512u /* a longer one is dropped */
 #define TRACE_SIZE 32u
 #define SPAN_SIZE 16u
 #define TRACE_AT 3u
@@ -33,11 +33,11 @@ enum { CORRELATION, CAUSATION, IDS };
 
 /* What the context of an append gives to its events. */
 struct given {
-    factum_slice ids[IDS]; /* as members of JSON: "$correlationId":"..."; empty: not given */
+    factum_slice ids[IDS]; /* as JSON members: "$correlationId":"..."; empty: not given */
     bool parent;
     char traceparent[FCT_TRACEPARENT_SIZE];
     size_t state_len;
-    char state[2 * STATE_SIZE_MAX]; /* as it stands in JSON */
+    char state[2 * STATE_SIZE_MAX]; /* as JSON text */
 };
 
 /* What one event gets. */
@@ -78,8 +78,8 @@ static void stamped_end(struct fct_op_tail *tail, factum_append_op *op)
 void fct_tracing_init(struct fct_tracing *tracing, const struct fct_mem *mem)
 {
     *tracing = (struct fct_tracing){.mem = mem};
-    /* Without random bytes the ids of this process may be those of another one: an unlikely flaw of
-     * a picture, and no reason to refuse events. */
+    /* Without random bytes the ids of this process may equal those of another one: an unlikely flaw
+     * of a picture, and no reason to refuse events. */
     if (fct_os_random(fct_os_real(), &tracing->seed, sizeof tracing->seed, NULL) != FACTUM_OK) {
         tracing->seed = (uint64_t)fct_os_monotonic(fct_os_real());
     }
@@ -101,7 +101,7 @@ static void take_state(struct given *given, factum_slice state)
     if (state.len > STATE_SIZE_MAX || !fct_tracestate_valid(state)) {
         return;
     }
-    for (size_t i = 0; i < state.len; i++) { /* no control characters are in a valid one */
+    for (size_t i = 0; i < state.len; i++) { /* a valid state has no control characters */
         uint8_t c = state.ptr[i] == '\t' ? ' ' : state.ptr[i];
         if (c == '"' || c == '\\') {
             given->state[given->state_len++] = '\\';
@@ -110,7 +110,7 @@ static void take_state(struct given *given, factum_slice state)
     }
 }
 
-/* One id for the append, as the parent of whoever goes on from its events. */
+/* Makes one id for the append, the parent of everything that follows from its events. */
 static void take_call(struct fct_tracing *tracing, const factum_call *call, struct given *given)
 {
     given->parent = call->traceparent.len > 0;
@@ -132,7 +132,7 @@ static void take_call(struct fct_tracing *tracing, const factum_call *call, stru
 
 /* ---- one event ------------------------------------------------------------------------------- */
 
-/* "traceparent" of the ids of KurrentDB's clients. */
+/* "traceparent" from the ids of KurrentDB's clients. */
 static bool join_ids(const struct fct_json_member *trace, const struct fct_json_member *span,
                      char parent[FCT_TRACEPARENT_SIZE])
 {
@@ -150,14 +150,14 @@ static bool join_ids(const struct fct_json_member *trace, const struct fct_json_
     return fct_traceparent_normal(fct_slice(text, sizeof text), parent);
 }
 
-/* Can |metadata| need more than a look at its beginning? */
+/* Can |metadata| get anything added? Cheap, and may answer yes wrongly. */
 static bool may_add(const struct given *given, factum_slice metadata)
 {
     bool any = given->parent || given->ids[CORRELATION].len > 0 || given->ids[CAUSATION].len > 0;
     return any || fct_slice_holds(metadata, FCT_SLICE("\"$traceId\""));
 }
 
-/* What an event with |metadata|, which is trimmed, gets. False: nothing. */
+/* Decides what an event with |metadata|, which is trimmed, gets. False: nothing. */
 static bool choose(const struct given *given, const factum_new_event *event, factum_slice metadata,
                    struct addition *add)
 {
@@ -189,7 +189,7 @@ static bool choose(const struct given *given, const factum_new_event *event, fac
     return add->ids[CORRELATION] || add->ids[CAUSATION] || add->parent;
 }
 
-/* The bytes that |metadata| has at most with what is added. */
+/* The most bytes that |metadata| can have with the additions. */
 static size_t size_with(const struct given *given, const struct addition *add,
                         factum_slice metadata)
 {
@@ -223,7 +223,7 @@ static uint8_t *put_trace(uint8_t *to, const struct given *given, const struct a
 }
 
 /* Writes |metadata| with the new members at its end to |to|; returns where it ends. Each member is
- * followed by a comma, and the last comma gives way to the bracket. */
+ * followed by a comma, and the last comma is replaced by the bracket. */
 static uint8_t *write_with(const struct given *given, const struct addition *add,
                            factum_slice metadata, uint8_t *to)
 {
@@ -249,7 +249,7 @@ static uint8_t *write_with(const struct given *given, const struct addition *add
 
 /* ---- the ids of the context ------------------------------------------------------------------ */
 
-/* The id as a member of JSON, in |arena|. */
+/* Makes the id a JSON member, in |arena|. */
 static factum_status print_id(const char *name, factum_slice id, factum_arena *arena,
                               factum_slice *member, factum_error *err)
 {
@@ -322,7 +322,8 @@ static void write_all(const struct given *given, const factum_append_request *re
     }
 }
 
-/* Changes the request to a copy with what |given| adds, of |size| bytes of metadata at most. */
+/* Replaces the request by a copy with the additions of |given|, of at most |size| bytes of
+ * metadata. */
 static factum_status copy_request(struct fct_tracing *tracing, const struct given *given,
                                   const struct choice choices[CHOICES_KEPT], size_t size,
                                   factum_append_op *op, factum_error *err)
@@ -334,7 +335,7 @@ static factum_status copy_request(struct fct_tracing *tracing, const struct give
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
     if (request->idempotency_key.len > 0) {
-        request->fingerprint = fct_append_fingerprint(request); /* of what was sent */
+        request->fingerprint = fct_append_fingerprint(request); /* of the request as it was sent */
     }
     *stamped =
         (struct stamped){.tail = {stamped_end}, .before = fct_op_tail(op), .mem = tracing->mem};

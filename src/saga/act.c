@@ -1,11 +1,11 @@
 /* act.c - factum_saga_act: what operators do to a saga. Layer: saga. A user of the public API.
  *
  *     read the stream, fold it, let the transition function judge the act
- *          | it may be: say what follows; stop here for what-if
+ *          | allowed: describe the consequences; stop here for what-if
  *     append at the revision that was read
- *          | WRONG_REVISION: something has happened meanwhile; read again, and say what
+ *          | WRONG_REVISION: the saga has changed meanwhile; read again, and describe the change
  *
- * So of two acts at once one is refused, and no act is judged by a state that has passed.
+ * So of two concurrent acts one is refused, and no act is judged by an outdated state.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
-#include "saga/act_say.h"
+#include "saga/act_describe.h"
 #include "saga/look.h"
 #include "saga/names.h"
 #include "saga/pick.h"
@@ -55,14 +55,14 @@ struct acting {
     factum_error *err;
 };
 
-/* ---- what is asked for ----------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static factum_status check_request(const factum_saga_act_request *request, factum_error *err)
 {
     const char *verb = factum_saga_verb_name(request->verb);
     bool data = request->verb == FACTUM_SAGA_EDIT || request->verb == FACTUM_SAGA_SKIP;
     if (verb[0] == '\0') {
-        return fct_fail(err, FACTUM_INVALID, "saga: %d is no act", (int)request->verb);
+        return fct_fail(err, FACTUM_INVALID, "saga: %d is not an act", (int)request->verb);
     }
     if (request->reason.len == 0 && !request->what_if) {
         return fct_fail(err, FACTUM_INVALID, "%s: an act needs a reason", verb);
@@ -93,7 +93,7 @@ static bool is_timer_verb(factum_saga_verb verb)
     return verb == FACTUM_SAGA_TIMER_MOVE || verb == FACTUM_SAGA_TIMER_CANCEL;
 }
 
-/* Does the verb concern one step? 0: none; 1: it may; 2: it must. */
+/* Does the verb need a step? 0: it takes none; 1: optional; 2: required. */
 static int takes_step(factum_saga_verb verb)
 {
     if (verb == FACTUM_SAGA_RETRY || verb == FACTUM_SAGA_SKIP || is_timer_verb(verb)) {
@@ -108,7 +108,7 @@ static bool needs_operator(uint8_t phase)
            phase == FCT_STEP_UNDO_SILENT;
 }
 
-/* The only step that is stuck; NONE if there is not exactly one. */
+/* The only stuck step; NONE if there is not exactly one. */
 static uint8_t only_stuck(const struct fct_instance *instance)
 {
     uint8_t found = FCT_SLOT_NONE;
@@ -173,7 +173,7 @@ static bool is_kept(const struct factum_saga *saga, factum_slice name)
     return kept;
 }
 
-/* |name|: of a member of the data. */
+/* |name|: the name of a member of the data. */
 static factum_status check_member(struct acting *a, const factum_json *json, uint32_t name)
 {
     const struct fct_instance *instance = &a->look.instance;
@@ -203,7 +203,7 @@ static factum_status check_data(struct acting *a)
     factum_status status = fct_pick_parse(request->data, &a->arena, &json, a->err);
     if (status != FACTUM_OK) {
         return status == FACTUM_INVALID
-                   ? fct_fail(a->err, status, "%s: the data is no JSON object", verb)
+                   ? fct_fail(a->err, status, "%s: the data is not a JSON object", verb)
                    : status;
     }
     uint32_t count = factum_json_count(&json, FACTUM_JSON_ROOT);
@@ -254,7 +254,7 @@ static factum_status make_input(struct acting *a)
     return status;
 }
 
-/* ---- what is true now ------------------------------------------------------------------------ */
+/* ---- the present state ----------------------------------------------------------------------- */
 
 /* "...; the last change is SagaSkipped by ann, revision 7, at 2026-..." */
 static factum_status fail_with_last(const struct fct_look *look, factum_status status,
@@ -275,7 +275,7 @@ static factum_status refuse_revision(const struct fct_look *look, factum_error *
     return fail_with_last(look, FACTUM_WRONG_REVISION, text, err);
 }
 
-/* The append found another revision: what is there now? */
+/* The append found another revision: describes the present state. */
 static factum_status refuse_late(const struct acting *a)
 {
     struct fct_look now;
@@ -315,7 +315,8 @@ static factum_status decide_act(struct acting *a, int64_t now)
     if (a->append->outcome.count == 0) {
         return fail_with_last(&a->look, FACTUM_CONDITION_FAILED, "there is nothing to do", a->err);
     }
-    fct_act_say(instance, a->append, now, a->outcome.consequence, sizeof a->outcome.consequence);
+    fct_act_describe(instance, a->append, now, a->outcome.consequence,
+                     sizeof a->outcome.consequence);
     return FACTUM_OK;
 }
 
@@ -328,8 +329,9 @@ static uint64_t own_events(const struct fct_step_append *append)
     return count;
 }
 
-/* An undo that is skipped while it is not answered: a do that was never handled must not take
- * effect later, with nobody left to undo it. So its key is taken too, unless it was handled. */
+/* An operator skips an undo that has no answer. Its do, if it was never handled, must not take
+ * effect later, since nobody would undo it. So the key of the do is taken too, unless the do was
+ * handled. */
 static factum_status close_do(struct acting *a)
 {
     char stream[FCT_COMMAND_STREAM_SIZE];

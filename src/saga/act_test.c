@@ -56,7 +56,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Gives the saga order-1 an input, as a host would. */
+/* Feeds an input to the saga order-1, as a host would. */
 static void give(struct world *world, struct fct_saga_input control, const char *data)
 {
     struct fct_instance instance;
@@ -183,7 +183,7 @@ TEST(a_stuck_undo_says_what_its_participant_said)
     give(world, reply, "{\"code\":\"card.closed\",\"text\":\"the card is still closed\"}");
     assert_ok(factum_saga_view_get(world->store, FCT_SLICE("order-1"), &view, &world->err),
               world->err);
-    /* In the words of the last answer; why it compensates stays what it was. */
+    /* The words are those of the last answer; the reason for compensating stays. */
     assert_int_equal(view.status, FACTUM_SAGA_STUCK);
     assert_true(fct_slice_equal(view.steps[0].text, FCT_SLICE("the card is still closed")));
     assert_true(fct_slice_equal(view.failure_code, FCT_SLICE("no.route")));
@@ -261,7 +261,7 @@ TEST(a_blocked_step_goes_on_after_edit_and_retry)
     request.data = FCT_SLICE("{\"amount\":7}");
     assert_ok(act(world, &request), world->err);
     assert_view(world, FACTUM_SAGA_STUCK, "charge", "blocked");
-    request = request_of(FACTUM_SAGA_RETRY, NULL); /* the only one that is stuck */
+    request = request_of(FACTUM_SAGA_RETRY, NULL); /* the only stuck step */
     assert_ok(act(world, &request), world->err);
     assert_says(world, "sends pay.Charge (charge)");
     assert_view(world, FACTUM_SAGA_RUNNING, "charge", "waiting for its answer");

@@ -1,7 +1,7 @@
 /* check.c - factum_saga_check: the checker of saga.h. Layer: saga. A user of the public API.
  *
- * The saga is explored by check_explore.c in the world of check_world.c, which asks the transition
- * function that the manager runs. Here are bounds, the report and its texts.
+ * check_explore.c explores the saga in the world of check_world.c, which calls the transition
+ * function that the manager runs. This file has the bounds, the report and its texts.
  */
 #include <stdio.h>
 #include <string.h>

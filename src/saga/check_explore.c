@@ -1,16 +1,17 @@
 /* check_explore.c - see check_explore.h. Layer: saga.
  *
- *     blocks: worlds by number, in the order in which they were found; each with the number of the
- *             one that it was found from, and of one that it can go on to
+ *     blocks: worlds by number, in the order of discovery; each with the number of the world that
+ *     it
+ *             was found from, and of one that it can continue to
  *     table:  from a hash to a number; 32 bits of hash, then the number + 1; open addressing
  *
- * Worlds are the queue too: those below |at| are explored. Equal hashes are told apart by comparing
- * the words, so nothing is missed.
+ * The list of worlds is also the queue: worlds below |at| are explored. Worlds with equal hashes
+ * are compared by their words, so no world is missed.
  *
- * S7 is proven after the exploration, from the last world to the first: a world can end if it has
- * ended, is stuck, or can go on to one that can. Only inputs count that happen in every run in
- * which nothing is lost for ever. One of them is kept for each world, which nearly always suffices;
- * the few worlds for which it does not are looked at again until nothing changes.
+ * S7 is proven after the exploration, from the last world to the first. A world can end if it has
+ * ended, is stuck, or can continue to a world that can end. Only inputs count that happen in every
+ * run in which nothing is lost for ever. One such input is kept for each world, which nearly always
+ * suffices; the few worlds for which it does not are examined again until nothing changes.
  */
 #include "saga/check_explore.h"
 
@@ -30,7 +31,7 @@
 struct block {
     uint64_t *words;
     uint32_t *from;
-    uint32_t *goes_to; /* NO_STATE: not known; itself: an end */
+    uint32_t *goes_to; /* NO_STATE: unknown; its own number: an end */
 };
 
 struct explorer {
@@ -39,7 +40,7 @@ struct explorer {
     const factum_saga_progress *progress;
     struct fct_check_found *found;
     factum_error *err;
-    uint32_t width; /* words of a world */
+    uint32_t width; /* words per world */
     uint64_t state_max;
     uint64_t count;
     struct block *blocks;
@@ -121,7 +122,7 @@ static factum_status grow_table(struct explorer *e)
     return FACTUM_OK;
 }
 
-/* The number of e->words, or NO_STATE, and then *place is where it belongs. */
+/* The number of e->words, or NO_STATE with the free place in *place. */
 static uint32_t find_state(const struct explorer *e, uint32_t hash, uint64_t *place)
 {
     uint64_t at = hash & (e->table_size - 1);
@@ -136,7 +137,7 @@ static uint32_t find_state(const struct explorer *e, uint32_t hash, uint64_t *pl
     return NO_STATE;
 }
 
-/* The number of e->words, which is added if it is new. */
+/* The number of e->words; adds them if they are new. */
 static factum_status keep_state(struct explorer *e, uint32_t from, uint32_t *number)
 {
     factum_status status = FACTUM_OK;
@@ -165,8 +166,8 @@ static factum_status keep_state(struct explorer *e, uint32_t from, uint32_t *num
 
 /* ---- the run that breaks a rule -------------------------------------------------------------- */
 
-/* The input that leads from e->world to the words |to|, and there. Equal steps may have changed
- * places in |to|: e->world keeps them where they are, so that they keep their names. */
+/* Finds the input that leads from e->world to the words |to|, and applies it. |to| may have equal
+ * steps in another order: e->world keeps the order, so that the steps keep their names. */
 static void replay_step(struct explorer *e, const uint64_t *to, struct fct_check_input *input)
 {
     const char *rule;
@@ -183,10 +184,10 @@ static void replay_step(struct explorer *e, const uint64_t *to, struct fct_check
             return;
         }
     }
-    FCT_ASSERT(false); /* it was found that way */
+    FCT_ASSERT(false); /* the world was found by such an input */
 }
 
-/* The same for the last one, which breaks |rule|. */
+/* The same for the last input, which breaks |rule|. */
 static void replay_break(struct explorer *e, const char *rule, struct fct_check_input *input)
 {
     const char *broken;
@@ -202,8 +203,8 @@ static void replay_break(struct explorer *e, const char *rule, struct fct_check_
     FCT_ASSERT(false);
 }
 
-/* The run to the world |at|, and if |more| one input on. */
-static factum_status tell_run(struct explorer *e, uint32_t at, const char *rule, bool more)
+/* The run to the world |at|, and one input further if |more|. */
+static factum_status record_run(struct explorer *e, uint32_t at, const char *rule, bool more)
 {
     struct fct_check_found *found = e->found;
     uint32_t depth = 0;
@@ -236,7 +237,7 @@ static factum_status tell_run(struct explorer *e, uint32_t at, const char *rule,
 
 /* ---- exploring ------------------------------------------------------------------------------- */
 
-/* What one world has shown. */
+/* What was found from one world. */
 struct seen {
     bool goes_on;
     bool act_helps;
@@ -276,12 +277,12 @@ static void count_end(struct explorer *e, uint32_t at, const struct seen *seen)
     }
 }
 
-/* Finds what follows from the world |at|. A broken rule ends up in e->found. */
+/* Finds the worlds that follow from the world |at|. A broken rule is put into e->found. */
 static factum_status expand(struct explorer *e, uint32_t at)
 {
     const char *rule;
     struct seen seen = {.goes_on = false};
-    const uint64_t *before = words_of(e, at); /* blocks stay where they are */
+    const uint64_t *before = words_of(e, at); /* blocks never move */
     fct_world_unpack(e->setup, before, &e->world);
     seen.over = fct_world_is_over(e->setup, &e->world, &seen.stuck);
     uint32_t count = fct_world_inputs(e->setup, &e->world, e->inputs);
@@ -290,7 +291,7 @@ static factum_status expand(struct explorer *e, uint32_t at)
         enum fct_check_result result =
             fct_world_step(e->setup, &e->world, &e->inputs[i], &e->next, &e->out, &rule);
         if (result == FCT_CHECK_BROKEN) {
-            return tell_run(e, at, rule, true);
+            return record_run(e, at, rule, true);
         }
         if (result == FCT_CHECK_IDLE) {
             continue;
@@ -304,15 +305,15 @@ static factum_status expand(struct explorer *e, uint32_t at)
     }
     count_end(e, at, &seen);
     if (!seen.over && !seen.goes_on) {
-        return tell_run(e, at, "S7 nothing can happen any more, and it has not ended", false);
+        return record_run(e, at, "S7 nothing can happen any more, and it has not ended", false);
     }
     if (seen.stuck && e->world.acts < e->setup->acts && !seen.act_helps) {
-        return tell_run(e, at, "S5 it is stuck, and no act of an operator helps", false);
+        return record_run(e, at, "S5 it is stuck, and no act of an operator helps", false);
     }
     return FACTUM_OK;
 }
 
-static factum_status tell_progress(const struct explorer *e, uint64_t at)
+static factum_status report_progress(const struct explorer *e, uint64_t at)
 {
     bool go_on = e->progress == NULL || e->progress->tell == NULL ||
                  e->progress->tell(e->progress->data, e->count, e->count - at);
@@ -336,7 +337,7 @@ static factum_status explore_all(struct explorer *e)
             e->found->run_length++;
             level_end = e->count;
         }
-        status = at % TELL_EVERY == 0 ? tell_progress(e, at) : FACTUM_OK;
+        status = at % TELL_EVERY == 0 ? report_progress(e, at) : FACTUM_OK;
         if (status == FACTUM_OK) {
             status = expand(e, (uint32_t)at);
         }
@@ -349,7 +350,7 @@ static factum_status explore_all(struct explorer *e)
 
 /* ---- S7 -------------------------------------------------------------------------------------- */
 
-/* |goes_to| of a world that can end points to itself from here on. */
+/* |goes_to| of a world that can end points to the world itself from here on. */
 static bool can_end(const struct explorer *e, uint32_t at)
 {
     return *goes_to_of(e, at) == at;
@@ -369,7 +370,7 @@ static uint64_t mark_ends(struct explorer *e)
     return open;
 }
 
-/* Looks at all that follows fairly from |at|. */
+/* Examines the worlds that follow fairly from |at|. */
 static bool look_again(struct explorer *e, uint32_t at)
 {
     const char *rule;
@@ -405,7 +406,7 @@ static factum_status prove_ends(struct explorer *e)
             if (can_end(e, (uint32_t)at)) {
                 continue;
             }
-            if (looked++ % TELL_EVERY == 0 && tell_progress(e, e->count) != FACTUM_OK) {
+            if (looked++ % TELL_EVERY == 0 && report_progress(e, e->count) != FACTUM_OK) {
                 return FACTUM_CANCELLED;
             }
             if (look_again(e, (uint32_t)at)) {
@@ -416,7 +417,7 @@ static factum_status prove_ends(struct explorer *e)
             }
         }
     }
-    return open == 0 ? FACTUM_OK : tell_run(e, first, "S7 from here on it can never end", false);
+    return open == 0 ? FACTUM_OK : record_run(e, first, "S7 from here on it can never end", false);
 }
 
 /* ---- the entry ------------------------------------------------------------------------------- */

@@ -4,19 +4,20 @@
  *     a slot      phase 4, early 2, generation 3, undo generation 3, attempts 3, timer 1, loser 1,
  *                 effect 2, then 3 bits for each generation of its do and of its undo
  *
- * Two reductions make fewer worlds; both leave every rule of check_world.c as it is:
- * - Neighbours in one stage with one shape are sorted. What the saga does to them differs only in
- *   the order of its events and in the step that it names as the cause, which no later input reads.
- * - How a step came to be done or undone is forgotten once all its commands are answered: which
- *   generation it was, and how many tries it took. A repeated answer then changes nothing, and a
- *   later command begins its own count. The tests compare the verdicts with and without.
+ * Two reductions merge worlds; neither affects any rule of check_world.c:
+ * - Neighbours in one stage with one shape are sorted. The order only changes the order of the
+ *   saga's events and the step that is named as the cause, which no later input reads.
+ * - The history of a done or undone step is dropped once all its commands are answered: the
+ *   generation that succeeded, and the count of tries. From then on a repeated answer changes
+ *   nothing, and a later command starts its own count. The tests compare the verdicts with and
+ *   without the reductions.
  */
 #include <string.h>
 
 #include "core/check.h"
 #include "saga/check_world.h"
 
-/* ---- what is past ---------------------------------------------------------------------------- */
+/* ---- history that is dropped ----------------------------------------------------------------- */
 
 static bool all_answered(const uint8_t keys[FCT_CHECK_KEYS])
 {
@@ -101,7 +102,7 @@ static void unpack_slot(uint64_t word, struct fct_world_slot *w)
     unpack_keys(word >> 40, w->undos);
 }
 
-/* Stands steps of one shape in order, by insertion: they are few, and mostly in order. */
+/* Sorts the steps of one shape by insertion: they are few, and mostly in order. */
 static void sort_twins(const struct fct_check_setup *setup, uint64_t *words)
 {
     for (uint32_t i = 1; i < setup->slot_count; i++) {
@@ -151,7 +152,7 @@ uint32_t fct_world_pack_next(const struct fct_check_setup *setup, const struct f
         uint8_t slot = setup->slots[i];
         const void *now = &next->slots[slot];
         const void *then = &world->slots[slot];
-        /* Where only padding differs, it is packed once more. */
+        /* A slot that differs only in padding is packed again. */
         bool same = memcmp(now, then, sizeof next->slots[slot]) == 0;
         words[i + 1] = same ? before[i + 1] : pack_place(setup, next, slot);
     }

@@ -1,7 +1,7 @@
 /* check_table.c - see check_table.h. Layer: saga.
  *
- * The table is made twice: first to measure its columns, then to print them. A row has a line for
- * each event of the saga.
+ * The table is written twice: first to measure its columns, then to print them. A row has a line
+ * for each event of the saga.
  */
 #include "saga/check_table.h"
 
@@ -11,6 +11,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "saga/record.h"
 
 #define CELL_SIZE 160
 #define EFFECTS_SIZE 512
@@ -20,7 +21,7 @@ enum column { NUMBER, HAPPENS, STEP, DOES, EFFECTS, COLUMNS };
 struct printer {
     const struct factum_saga *saga;
     const struct fct_check_setup *setup;
-    struct fct_buf *to; /* NULL: it measures */
+    struct fct_buf *to; /* NULL: only measures */
     size_t widths[COLUMNS];
     factum_status status;
     struct fct_world world;
@@ -39,37 +40,6 @@ static factum_slice slot_name(const struct factum_saga *saga, uint8_t slot)
         return FCT_SLICE("done");
     }
     return slot == FCT_SLOT_UNDONE(&saga->plan) ? FCT_SLICE("undone") : saga->slots[slot].name;
-}
-
-static const char *change_name(uint8_t kind)
-{
-    static const char *const names[] = {
-        [FCT_CHANGE_SAGA_STARTED] = "SagaStarted",
-        [FCT_CHANGE_SAGA_FAILED] = "SagaFailed",
-        [FCT_CHANGE_SAGA_STUCK] = "SagaStuck",
-        [FCT_CHANGE_SAGA_DONE] = "SagaDone",
-        [FCT_CHANGE_SAGA_UNDONE] = "SagaUndone",
-        [FCT_CHANGE_STEP_STARTED] = "StepStarted",
-        [FCT_CHANGE_STEP_SUCCEEDED] = "StepSucceeded",
-        [FCT_CHANGE_STEP_FAILED] = "StepFailed",
-        [FCT_CHANGE_STEP_TIMED_OUT] = "StepTimedOut",
-        [FCT_CHANGE_UNDO_STARTED] = "UndoStarted",
-        [FCT_CHANGE_UNDO_SUCCEEDED] = "UndoSucceeded",
-        [FCT_CHANGE_UNDO_FAILED] = "UndoFailed",
-        [FCT_CHANGE_TIMER_SET] = "TimerSet",
-        [FCT_CHANGE_TIMER_MOVED] = "TimerMoved",
-        [FCT_CHANGE_TIMER_CANCELLED] = "TimerCancelled",
-        [FCT_CHANGE_TIMER_FIRED] = "TimerFired",
-        [FCT_CHANGE_REPLY_RECORDED] = "ReplyRecorded",
-        [FCT_CHANGE_SAGA_RETRIED] = "SagaRetried",
-        [FCT_CHANGE_SAGA_EDITED] = "SagaEdited",
-        [FCT_CHANGE_SAGA_SKIPPED] = "SagaSkipped",
-        [FCT_CHANGE_SAGA_UNDO_REQUESTED] = "SagaUndoRequested",
-        [FCT_CHANGE_SAGA_COMPLETED] = "SagaCompleted",
-        [FCT_CHANGE_SAGA_CANCELLED] = "SagaCancelled",
-    };
-    FCT_ASSERT(kind < sizeof names / sizeof names[0] && names[kind] != NULL);
-    return names[kind];
 }
 
 static const char *word(bool ok)
@@ -184,7 +154,7 @@ static void put_line(struct printer *p, const char *const cells[COLUMNS])
     }
 }
 
-/* Timers follow from the steps, so that the table is shorter without them. */
+/* Timers follow from the steps, so the table leaves them out. */
 static bool is_in_table(uint8_t kind)
 {
     return kind < FCT_CHANGE_TIMER_SET || kind > FCT_CHANGE_TIMER_FIRED;
@@ -210,8 +180,9 @@ static void put_row(struct printer *p, uint32_t number, const struct fct_check_i
             continue;
         }
         factum_slice name = slot_name(p->saga, change->slot);
-        (void)snprintf(does, sizeof does, "%s%s%.*s", change_name(change->kind),
-                       name.len > 0 ? " " : "", FCT_FMT(name));
+        factum_slice type = fct_record_type(change->kind);
+        (void)snprintf(does, sizeof does, "%.*s%s%.*s", FCT_FMT(type), name.len > 0 ? " " : "",
+                       FCT_FMT(name));
         put_line(p, cells);
         first = false;
         cells[NUMBER] = cells[HAPPENS] = cells[STEP] = cells[EFFECTS] = "";
@@ -302,6 +273,6 @@ factum_status fct_check_script(const struct factum_saga *saga, const struct fct_
             break;
         }
     }
-    /* No rule has an apostrophe, so that it stands in single quotes as it is. */
+    /* No rule has an apostrophe, so single quotes need no escapes. */
     return status == FACTUM_OK ? fct_buf_printf(to, "breaks: '%s'\n", found->rule) : status;
 }

@@ -1,12 +1,12 @@
 /* check_table.h - a run that the checker has found, as a table for people and as a script. Layer:
  * saga.
  *
- * The script is what `factum saga simulate` plays. Its |run| is a list of what happens, in order:
+ * The script is played by `factum saga simulate`. Its |run| lists what happens, in order:
  *
  *     saga: order_fulfilment
  *     version: 3
- *     given: [OrderPlaced: {}]     # the start event; simulate makes what its paths need
- *     script: {}                   # answers that are not in |run|: none
+ *     given: [OrderPlaced: {}]     # the start event; simulate adds what its paths need
+ *     script: {}                   # answers outside |run|: none
  *     run:
  *       - {start: 1}                                 # the start event; 2, 3: it comes again
  *       - {handle: reserve_stock/do/1, answer: ok}   # a participant takes a command: ok, or fail
@@ -18,8 +18,8 @@
  *       - {act: undo}                                # also cancel
  *     breaks: 'S3 ...'
  *
- * A command is STEP/do/GENERATION or STEP/undo/GENERATION, the end of its id. The calls at the end
- * are the steps "done" and "undone".
+ * A command is STEP/do/GENERATION or STEP/undo/GENERATION, the end of its id. The final calls are
+ * the steps "done" and "undone".
  */
 #ifndef FCT_SAGA_CHECK_TABLE_H
 #define FCT_SAGA_CHECK_TABLE_H
@@ -28,7 +28,7 @@
 #include "saga/check_explore.h"
 #include "saga/definition.h"
 
-/* Adds the run of |found|, which breaks a rule, to |to|. NO_MEMORY, TOO_BIG. */
+/* Appends the run of |found|, which breaks a rule, to |to|. Errors: NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_check_table(const struct factum_saga *saga,
                                            const struct fct_check_setup *setup,
                                            const struct fct_check_found *found, struct fct_buf *to);

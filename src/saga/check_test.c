@@ -1,4 +1,4 @@
-/* check_test.c - the checker on plans made by hand, with faults planted. Layer: saga. */
+/* check_test.c - the checker on hand-written plans and with planted faults. Layer: saga. */
 #include "core/mem.h"
 #include "core/slice.h"
 #include "saga/check_table.h"
@@ -13,7 +13,7 @@ static struct fct_saga_plan empty_plan(void)
     return (struct fct_saga_plan){.pivot = FCT_SLOT_NONE};
 }
 
-/* Adds a step; |stage| is the last one or a new one. */
+/* Adds a step to the last stage or to a new one. */
 static struct fct_plan_step *add_step(struct fct_saga_plan *plan, uint8_t stage, bool has_undo)
 {
     struct fct_plan_step *step = &plan->steps[plan->step_count];
@@ -52,7 +52,8 @@ static struct fct_saga_plan chain(uint32_t count)
     return plan;
 }
 
-/* reserve_stock, charge_payment, ship (the pivot), then two side by side; a call if undone. */
+/* reserve_stock, charge_payment, ship (the pivot), then two side by side; a final call if undone.
+ */
 static struct fct_saga_plan fulfilment(void)
 {
     struct fct_saga_plan plan = empty_plan();
@@ -85,7 +86,7 @@ static void name_steps(struct factum_saga *saga, const struct fct_saga_plan *pla
     }
 }
 
-/* The table and the script of the run that was found. */
+/* The table and the script of the found run. */
 static void print_run(const struct fct_check_setup *setup, const struct fct_saga_plan *plan,
                       const struct fct_check_found *found, struct fct_buf *table)
 {
@@ -120,7 +121,7 @@ static uint64_t expect_sound(const struct fct_check_setup *setup, const struct f
     return states;
 }
 
-/* The run that breaks |rule|, whose table holds |line|, has |length| inputs. Both with and without
+/* The run that breaks |rule| has |length| inputs, and its table has |line|; both with and without
  * the reductions. */
 static void expect_broken(struct fct_check_setup setup, const struct fct_saga_plan *plan,
                           const char *rule, uint32_t length)
@@ -149,9 +150,9 @@ static struct fct_check_setup setup_of(const struct fct_saga_plan *plan, uint32_
     return setup;
 }
 
-/* ---- transition functions that are wrong ----------------------------------------------------- */
+/* ---- faulty transition functions ------------------------------------------------------------- */
 
-/* The outcome once more from |state|, after its changes were altered. */
+/* Rebuilds the outcome from |state| after its changes were altered. */
 static void fold_again(const struct fct_saga_plan *plan, const struct fct_saga_state *state,
                        struct fct_saga_outcome *out)
 {
@@ -161,7 +162,7 @@ static void fold_again(const struct fct_saga_plan *plan, const struct fct_saga_s
     }
 }
 
-/* All that is to be undone is undone at once. */
+/* Undoes everything at once. */
 static factum_status undo_at_once(const struct fct_saga_plan *plan,
                                   const struct fct_saga_state *state,
                                   const struct fct_saga_input *input,
@@ -195,7 +196,7 @@ static factum_status lose_failure(const struct fct_saga_plan *plan,
     factum_status status = fct_saga_decide(plan, state, input, world, out, err);
     for (uint32_t i = 0; i < out->count; i++) {
         if (out->changes[i].kind == FCT_CHANGE_SAGA_FAILED) {
-            out->count = i; /* and what would have followed from it */
+            out->count = i; /* without what would have followed from it */
         }
     }
     fold_again(plan, state, out);
@@ -218,7 +219,7 @@ static factum_status send_under_new_id(const struct fct_saga_plan *plan,
     return status;
 }
 
-/* It knows no pivot, so that it turns round behind it too. */
+/* Ignores the pivot, so it also compensates after it. */
 static factum_status forget_pivot(const struct fct_saga_plan *plan,
                                   const struct fct_saga_state *state,
                                   const struct fct_saga_input *input,
@@ -230,7 +231,7 @@ static factum_status forget_pivot(const struct fct_saga_plan *plan,
     return fct_saga_decide(&other, state, input, world, out, err);
 }
 
-/* An undo that was not answered is skipped without closing its key. */
+/* Skips an unanswered undo without closing its key. */
 static factum_status leave_keys_open(const struct fct_saga_plan *plan,
                                      const struct fct_saga_state *state,
                                      const struct fct_saga_input *input,
@@ -242,7 +243,7 @@ static factum_status leave_keys_open(const struct fct_saga_plan *plan,
     return status;
 }
 
-/* It does not end: its deadline and the timer of its first step set each other. */
+/* Never ends: its deadline and the timer of its first step set each other. */
 static factum_status never_end(const struct fct_saga_plan *plan, const struct fct_saga_state *state,
                                const struct fct_saga_input *input,
                                const struct fct_saga_world *world, struct fct_saga_outcome *out,
@@ -301,7 +302,7 @@ static void sagas_of_every_shape_are_sound(void **state)
         setup = setup_of(&plan, acts);
         (void)expect_sound(&setup, &plan);
         plan = chain(2);
-        plan.steps[1].has_undo = false; /* there is a reason for that */
+        plan.steps[1].has_undo = false; /* it has a reason to have none */
         plan.steps[1].on_timeout = FCT_TIMEOUT_FAIL;
         plan.has_done = true;
         setup = setup_of(&plan, acts);
@@ -309,7 +310,7 @@ static void sagas_of_every_shape_are_sound(void **state)
     }
 }
 
-/* Two side by side, then one more. */
+/* Two side by side, then a third. */
 static struct fct_saga_plan forked(bool any, bool equal)
 {
     struct fct_saga_plan plan = empty_plan();
@@ -322,7 +323,7 @@ static struct fct_saga_plan forked(bool any, bool equal)
     return plan;
 }
 
-/* |rest| behind a pivot. */
+/* |rest| after a pivot. */
 static struct fct_saga_plan behind_pivot(const struct fct_saga_plan *rest)
 {
     struct fct_saga_plan plan = empty_plan();

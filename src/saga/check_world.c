@@ -1,18 +1,17 @@
 /* check_world.c - what can happen in a world, what follows, and the rules. Layer: saga. See
  * check_world.h.
  *
- * S1 A do, and an undo, takes effect at most once for each step, and no do after its undo.
- * S2 An undo takes effect only when no step of a later stage has an effect that is to be undone; no
- *    do takes effect once an earlier step is undone.
- * S3 Never both: no undo takes effect once the pivot is done, and none of a step behind the pivot;
- *    a saga that is done has the effects of all its steps, of an "any" stage of one.
- * S4 A saga that is undone has no effects, and gets none from a command that comes late.
- * S5 It asks for an operator only where an undo has failed or was silent, or the step says so.
- * S6 Nothing moves a saga that has ended.
- * check.c adds S7, that every run can go on to an end.
+ * S1 A do or an undo takes effect at most once for each step, and no do after its undo. S2 An undo
+ * takes effect only when no step of a later stage has an effect that is to be undone; no do takes
+ * effect after an earlier step was undone. S3 Never both: no undo takes effect after the pivot is
+ * done, and none of a step after the pivot; a saga that is done has the effects of all its steps,
+ * and of an "any" stage one. S4 A saga that is undone has no effects, and gets none from a late
+ * command. S5 It asks for an operator only where an undo has failed or was silent, or the step says
+ * so. S6 Nothing moves a saga that has ended. check_explore.c adds S7: every run can continue to an
+ * end.
  *
- * Exceptions: steps "undo: none because" may keep their effect; losers of an "any" stage are undone
- * while the saga goes on.
+ * Exceptions: steps with "undo: none because" may keep their effect; losers of an "any" stage are
+ * undone while the saga continues.
  */
 #include <stddef.h>
 #include <string.h>
@@ -20,14 +19,14 @@
 #include "core/check.h"
 #include "saga/check_world.h"
 
-/* A step whose effect must be gone when the saga is undone. */
+/* Must the step's effect be gone when the saga is undone? */
 static bool must_go(const struct fct_saga_plan *plan, uint8_t slot)
 {
     return slot < plan->step_count &&
            (plan->steps[slot].has_undo || slot == plan->pivot || fct_plan_is_forward(plan, slot));
 }
 
-/* Bytes of a world up to the last slot that the plan has: nothing reads those behind it. */
+/* Bytes of a world up to the last slot of the plan: later ones are never read. */
 static size_t world_size(const struct fct_check_setup *setup)
 {
     return offsetof(struct fct_world, slots) +
@@ -43,7 +42,7 @@ static void state_of_world(const struct fct_check_setup *setup, const struct fct
     static const struct fct_saga_timer none = {0, 0};
     state->phase = world->phase;
     state->stage = world->stage;
-    state->failed_slot = FCT_SLOT_NONE; /* told in events only, never read */
+    state->failed_slot = FCT_SLOT_NONE; /* only events name it; no decision reads it */
     state->late = world->late;
     state->deadline = world->deadline ? set : none;
     for (uint32_t i = 0; i < setup->plan.step_count + 2u; i++) {
@@ -75,7 +74,7 @@ static void take_state(const struct fct_check_setup *setup, const struct fct_sag
 
 /* ---- the saga -------------------------------------------------------------------------------- */
 
-/* The commands that it sent go into the world. False: more generations than there can be. */
+/* Adds the commands that the saga sent to the world. False: more generations than fit. */
 static bool send_commands(const struct fct_saga_outcome *out, struct fct_world *next)
 {
     bool back = next->phase == FCT_SAGA_COMPENSATING;
@@ -115,7 +114,7 @@ static const char *broken_stuck(const struct fct_check_setup *setup, const struc
     return NULL;
 }
 
-/* The rules of a saga that has ended. */
+/* Checks the rules of a saga that has ended. */
 static const char *broken_end(const struct fct_check_setup *setup, const struct fct_world *w)
 {
     const struct fct_saga_plan *plan = &setup->plan;
@@ -152,7 +151,7 @@ static bool has_ended(const struct fct_world *world)
     return world->phase >= FCT_SAGA_DONE;
 }
 
-/* Asks the saga. */
+/* Runs the transition function. */
 static enum fct_check_result ask(const struct fct_check_setup *setup, const struct fct_world *world,
                                  const struct fct_saga_input *input, struct fct_world *next,
                                  struct fct_saga_outcome *out, const char **rule)
@@ -238,7 +237,7 @@ static enum fct_check_result handle_do(const struct fct_check_setup *setup,
     return input->ok ? take_do(setup, input->slot, next, rule) : FCT_CHECK_STEPPED;
 }
 
-/* Is there anything to undo for real? Otherwise the key of the do is closed, if it is free. */
+/* Does the undo have an effect to undo? Otherwise it closes the key of the do, if that is free. */
 static enum fct_check_result handle_undo(const struct fct_check_setup *setup,
                                          const struct fct_check_input *input,
                                          struct fct_world *next, const char **rule)
@@ -280,7 +279,8 @@ static enum fct_check_result deliver(const struct fct_check_setup *setup,
     return ask(setup, world, &asked, next, out, rule);
 }
 
-/* Takes the keys that an operator's act closes. False: one is taken, so the act is refused. */
+/* Takes the keys that an operator's act closes. False: one is taken already, so the act is refused.
+ */
 static bool close_keys(const struct fct_saga_outcome *out, const struct fct_world *world,
                        struct fct_world *next)
 {
@@ -322,7 +322,8 @@ static enum fct_check_result act(const struct fct_check_setup *setup, const stru
     bool by_hand = input->what == FCT_CHECK_SKIP && input->undo;
     next->acts++;
     if (by_hand && next->slots[input->slot].effect == FCT_EFFECT_HAS) {
-        next->slots[input->slot].effect = FCT_EFFECT_UNDONE; /* the operator has seen to it */
+        next->slots[input->slot].effect = FCT_EFFECT_UNDONE; /* the operator has undone the effect
+                                                              * by hand */
     }
     enum fct_check_result result = ask(setup, world, &asked, next, out, rule);
     if (result != FCT_CHECK_IDLE && !close_keys(out, world, next)) {
@@ -370,8 +371,8 @@ static void add_input(struct listing *list, struct fct_check_input input)
     list->inputs[list->count++] = input;
 }
 
-/* May the participant answer this command with "failed"? Each fails so often at most. An undo can
- * fail only where there is something to undo. */
+/* May the participant answer this command with "failed"? At most so many times for each command. An
+ * undo can fail only where there is an effect to undo. */
 static bool may_fail(const struct fct_check_setup *setup, const struct fct_world_slot *w,
                      const struct fct_check_input *input)
 {
@@ -403,7 +404,7 @@ static void list_command(const struct fct_check_setup *setup, const struct fct_w
         input.ok = key == FCT_KEY_OK || key == FCT_KEY_OK_SEEN;
         input.fair = key == FCT_KEY_OK || key == FCT_KEY_FAIL;
         add_input(list, input);
-        /* Without the id any generation looks like the newest, so only older ones differ. */
+        /* Without the id every generation looks like the newest, so only older ones differ. */
         if (!input.undo && input.generation < w->step.generation) {
             input.outside = true;
             input.fair = false;
@@ -429,7 +430,7 @@ static void list_acts(const struct fct_check_setup *setup, const struct fct_worl
         add_input(list, input);
         input.what = FCT_CHECK_SKIP;
         input.ok = true;
-        if (undo || w->effect == FCT_EFFECT_HAS) { /* an operator tells the truth */
+        if (undo || w->effect == FCT_EFFECT_HAS) { /* an operator gives the true result */
             add_input(list, input);
         }
         input.ok = false;

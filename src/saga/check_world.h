@@ -1,13 +1,13 @@
 /* check_world.h - the world that the checker explores: a saga, the participants of its steps, and
  * the messages between them. Layer: saga. Pure: no store, no clock.
  *
- * What the saga does is decided by fct_saga_decide alone; this file holds what is outside of it.
- * A message that was sent once may be delivered at any later time, any number of times, or never.
- * So silence, duplicates, every order, and crashes that repeat what was done are all explored.
+ * Only fct_saga_decide decides what the saga does; this file has everything outside the saga. A
+ * message that was sent once may be delivered at any later time, any number of times, or never. So
+ * silence, duplicates, every order, and crashes that repeat work are all explored.
  *
- * A participant answers under the key of the command: to a repetition it gives its first answer. An
+ * A participant answers under the key of the command: a repeated command gets the first answer. An
  * undo that comes before its do closes the key of the do and is answered with ok. A new generation
- * is a new command, which is decided anew.
+ * is a new command, which the participant decides afresh.
  */
 #ifndef FCT_SAGA_CHECK_WORLD_H
 #define FCT_SAGA_CHECK_WORLD_H
@@ -16,12 +16,12 @@
 
 #define FCT_CHECK_GENERATIONS_MAX 4u /* that may fail */
 #define FCT_CHECK_ACTS_MAX 4u
-#define FCT_CHECK_KEYS 7u /* generations that fit in a world */
+#define FCT_CHECK_KEYS 7u /* generations that fit into a world */
 #define FCT_CHECK_INPUTS_MAX 2048u
 #define FCT_CHECK_WORDS_MAX (FCT_SAGA_SLOTS_MAX + 1u)
 #define FCT_CHECK_RULE_SIZE 64
 
-/* A command and its answer: three bits for each generation. */
+/* A command and its answer, in three bits for each generation. */
 enum fct_key_state {
     FCT_KEY_NONE, /* not sent */
     FCT_KEY_SENT,
@@ -35,9 +35,9 @@ enum fct_key_state {
 enum fct_effect { FCT_EFFECT_NONE, FCT_EFFECT_HAS, FCT_EFFECT_UNDONE };
 
 struct fct_world_slot {
-    struct fct_step_state step; /* |attempts| no higher than it matters */
+    struct fct_step_state step; /* |attempts| is limited to the highest value that matters */
     bool timer;
-    bool loser;                  /* undone because another step of its stage was the first */
+    bool loser;                  /* undone because another step of its stage came first */
     uint8_t effect;              /* enum fct_effect */
     uint8_t dos[FCT_CHECK_KEYS]; /* enum fct_key_state, of generation 1, 2 ... */
     uint8_t undos[FCT_CHECK_KEYS];
@@ -54,15 +54,15 @@ struct fct_world {
 
 /* What is explored, and how. */
 struct fct_check_setup {
-    struct fct_saga_plan plan; /* |retry.times| no higher than |generations| */
+    struct fct_saga_plan plan; /* |retry.times| is at most |generations| */
     fct_saga_decide_fn *decide;
     uint32_t generations;
     uint32_t acts;
-    bool no_tombstone; /* participants that are wrong, for tests */
+    bool no_tombstone; /* faulty participants, for tests */
     bool no_dedupe;
-    bool no_reduction;                 /* states that can go on only in equal ways are not merged */
-    uint32_t slot_count;               /* of |slots| */
-    uint8_t slots[FCT_SAGA_SLOTS_MAX]; /* the steps, and those calls at the end that there are */
+    bool no_reduction;                   /* equivalent states are not merged */
+    uint32_t slot_count;                 /* of |slots| */
+    uint8_t slots[FCT_SAGA_SLOTS_MAX];   /* the steps, and the final calls that exist */
     uint8_t twin_of[FCT_SAGA_SLOTS_MAX]; /* the first of its equal neighbours */
 };
 
@@ -89,33 +89,33 @@ struct fct_check_input {
 
 enum fct_check_result {
     FCT_CHECK_STEPPED,
-    FCT_CHECK_IDLE, /* the input cannot be, or nothing follows from it */
+    FCT_CHECK_IDLE, /* the input is impossible, or nothing follows from it */
     FCT_CHECK_BROKEN
 };
 
-/* Fills in what follows from |plan| and the bounds. */
+/* Derives the other members from |plan| and the bounds. */
 void fct_check_setup_init(struct fct_check_setup *setup, const struct fct_saga_plan *plan,
                           uint32_t generations, uint32_t acts);
 void fct_world_init(struct fct_world *world);
-/* What can happen in |world|; returns how many. */
+/* Fills in the inputs that are possible in |world|; returns their count. */
 uint32_t fct_world_inputs(const struct fct_check_setup *setup, const struct fct_world *world,
                           struct fct_check_input inputs[FCT_CHECK_INPUTS_MAX]);
-/* *next after |input|, if STEPPED or BROKEN; |out| holds what the saga did, with no changes if it
- * was not asked. |rule| is which rule is broken; static. */
+/* *next is the world after |input|, if STEPPED or BROKEN. |out| has what the saga did, without
+ * changes if it was not asked. |rule| is the broken rule; static. */
 enum fct_check_result fct_world_step(const struct fct_check_setup *setup,
                                      const struct fct_world *world,
                                      const struct fct_check_input *input, struct fct_world *next,
                                      struct fct_saga_outcome *out, const char **rule);
-/* Has it ended, or does it wait for an operator? */
+/* Has the saga ended, or does it wait for an operator? */
 bool fct_world_is_over(const struct fct_check_setup *setup, const struct fct_world *world,
                        bool *stuck);
 
-/* As few words as tell all; equal for worlds that differ only in the order of equal steps, or in
- * what is past. Returns the number of words, the same for one setup. */
+/* Packs |world| into words, which are equal for worlds that differ only in the order of equal steps
+ * or in dropped history. Returns the count of words, the same for one setup. */
 uint32_t fct_world_pack(const struct fct_check_setup *setup, const struct fct_world *world,
                         uint64_t words[FCT_CHECK_WORDS_MAX]);
-/* The same of |next|, which follows from |world|, whose words are |before|: what has not changed is
- * taken from there. */
+/* The same for |next|, which follows from |world|, packed as |before|: unchanged slots are copied.
+ */
 uint32_t fct_world_pack_next(const struct fct_check_setup *setup, const struct fct_world *next,
                              const struct fct_world *world, const uint64_t *before,
                              uint64_t words[FCT_CHECK_WORDS_MAX]);

@@ -9,7 +9,7 @@
 #include "core/slice.h"
 
 #define KEEP_AFTER INT64_C(5000000000)
-/* Checkpoints are events too: two hosts would otherwise answer each other for ever. */
+/* Checkpoints are events too: without this, two hosts would answer each other for ever. */
 #define PASSED_MIN 1000u
 
 static factum_status read_token(struct fct_saga_checkpoint *checkpoint, factum_store *store,

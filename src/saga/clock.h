@@ -1,10 +1,10 @@
-/* clock.h - the time that timers go by. Layer: saga. Pure: both clocks are told.
+/* clock.h - the time that timers use. Layer: saga. Pure: the caller passes both clocks.
  *
- * The wall clock is what due times are written in, and it can be set wrong for a while. So it is
- * held against the monotonic clock: if the two part by more than a guard window, the time goes on
- * from where they last agreed, by the monotonic clock alone, until they agree again. No timer fires
- * early because somebody set the clock forward, none late because it was set back. After a restart
- * the wall clock is all there is.
+ * Due times are times of the wall clock, which may be set wrong for a while. So it is compared with
+ * the monotonic clock: if the two differ by more than a guard window, time continues from their
+ * last agreement by the monotonic clock alone, until they agree again. So no timer fires early
+ * because the clock was set forward, or late because it was set back. After a restart only the wall
+ * clock is known.
  */
 #ifndef FCT_SAGA_CLOCK_H
 #define FCT_SAGA_CLOCK_H
@@ -14,13 +14,13 @@
 #define FCT_CLOCK_GUARD (INT64_C(5) * 1000000000) /* nanoseconds */
 
 struct fct_saga_clock {
-    int64_t wall; /* when they last agreed */
+    int64_t wall; /* at their last agreement */
     int64_t monotonic;
     bool started;
     bool parted;
 };
 
-/* Now, given what both clocks say. */
+/* The time, given both clocks. */
 int64_t fct_saga_clock_now(struct fct_saga_clock *clock, int64_t wall, int64_t monotonic);
 
 #endif

@@ -1,4 +1,4 @@
-/* clock_test.c - the time that timers go by, with wall clocks that are set. Layer: saga. */
+/* clock_test.c - the time that timers use, with wall clocks that are set. Layer: saga. */
 #include "saga/clock.h"
 #include "support/test.h"
 

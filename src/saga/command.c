@@ -23,7 +23,8 @@ factum_slice fct_traceparent_child(factum_slice parent, struct fct_random *rando
     return fct_slice(child, FCT_TRACEPARENT_SIZE);
 }
 
-/* The text of the member |name| of an object, in its text or in |arena|; empty if it is missing. */
+/* The text of the member |name| of an object, in the object's text or in |arena|; empty if missing.
+ */
 static factum_status command_member(const factum_json *json, const char *name, factum_arena *arena,
                                     factum_slice *text, factum_error *err)
 {
@@ -54,7 +55,7 @@ static factum_status command_member(const factum_json *json, const char *name, f
 
 /* ---- the metadata ---------------------------------------------------------------------------- */
 
-/* The attempt, 1 unless the metadata says more. */
+/* The attempt; 1 unless the metadata has a higher one. */
 static uint64_t command_attempt(const factum_json *metadata)
 {
     uint64_t attempt = 1;
@@ -77,7 +78,8 @@ static bool command_stream_is(factum_slice stream, factum_slice service, factum_
            fct_slice_equal(fct_slice_from(stream, prefix + service.len + 1), saga_id);
 }
 
-/* The ids belong together, and to the stream: nobody writes under the ids of another saga. */
+/* The ids must belong together and to the stream, so that nobody writes under the ids of another
+ * saga. */
 static factum_status command_check_ids(const factum_event *event, factum_slice service,
                                        struct fct_command_meta *meta, factum_error *err)
 {
@@ -109,7 +111,7 @@ static factum_status command_check_ids(const factum_event *event, factum_slice s
     return FACTUM_OK;
 }
 
-/* A trace that is not valid is none. */
+/* An invalid trace is ignored. */
 static factum_slice command_trace(factum_slice given, factum_arena *arena)
 {
     char normal[FCT_TRACEPARENT_SIZE];

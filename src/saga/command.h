@@ -1,8 +1,8 @@
-/* command.h - a command as its event says, checked. Layer: saga. Pure.
+/* command.h - a command read from its event, checked. Layer: saga. Pure.
  *
- * An event is a command if its type begins with "<service>.". Its metadata must be as
- * docs/formats.md has it: a participant appends under the ids in it, so an id that belongs to
- * another saga must not pass.
+ * An event is a command if its type begins with "<service>.". Its metadata must have the form in
+ * docs/formats.md. A participant appends under the ids in it, so an id of another saga must be
+ * refused.
  */
 #ifndef FCT_SAGA_COMMAND_H
 #define FCT_SAGA_COMMAND_H
@@ -18,8 +18,8 @@
 #define FCT_COMMAND_CANCELLED "CommandCancelled"
 #define FCT_COMMAND_NODES 128
 
-/* What the metadata of a command says. Texts are in the event, which must last as long, or in the
- * arena; empty: not said. */
+/* The metadata of a command. Texts are in the event, which must last as long, or in the arena;
+ * empty: missing. */
 struct fct_command_meta {
     factum_slice command_id;
     factum_slice saga_id;
@@ -27,16 +27,16 @@ struct fct_command_meta {
     factum_slice causation_id;
     factum_slice traceparent; /* normal, or empty */
     factum_slice undoes;      /* of an undo: the do of the same step of the same saga */
-    uint64_t attempt;         /* 1, or more: it was sent before */
+    uint64_t attempt;         /* 1, or more if it was sent before */
     bool undo;
 };
-/* NOT_FOUND: no command of |service|. INVALID: a command that is broken, with what is wrong;
- * TOO_BIG likewise. NO_MEMORY. */
+/* Errors: NOT_FOUND (not a command of |service|), INVALID or TOO_BIG (a broken command; the text
+ * has the fault), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_command_meta_read(const factum_event *event, factum_slice service,
                                                  factum_arena *arena, struct fct_command_meta *meta,
                                                  factum_error *err);
 
-/* What a command is read with; it lasts as long as the command. */
+/* The memory of a command; lasts as long as the command. */
 struct fct_command_room {
     factum_arena *arena;
     struct fct_random *random; /* for the span of its traceparent */
@@ -45,13 +45,13 @@ struct fct_command_room {
     char child[FCT_TRACEPARENT_SIZE];
 };
 
-/* Fills |command|, which borrows from |event| and |room|; |done| is NONE and |events| empty. As
- * fct_command_meta_read; INVALID and TOO_BIG also of the data. */
+/* Fills |command|, which borrows from |event| and |room|; |done| is NONE and |events| empty.
+ * Errors: as fct_command_meta_read, INVALID and TOO_BIG also for the data. */
 FCT_MUST_USE factum_status fct_command_read(const factum_event *event, factum_slice service,
                                             struct fct_command_room *room, factum_command *command,
                                             factum_error *err);
 
-/* A new span within the trace of |parent|, in |child|; empty if |parent| is not valid. */
+/* Writes a new span within the trace of |parent| into |child|; empty if |parent| is not valid. */
 factum_slice fct_traceparent_child(factum_slice parent, struct fct_random *random,
                                    char child[FCT_TRACEPARENT_SIZE]);
 

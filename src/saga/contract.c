@@ -8,8 +8,8 @@
  *     that do
  *     another do  wait: a participant takes the commands in order, so all were taken now
  *
- * What must not happen cannot be waited for: a second answer, an effect of the late do. It is
- * looked for after the last answer, for some time.
+ * What must not happen cannot be waited for: a second answer, an effect of the late do. After the
+ * last answer the test watches for it for some time.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -88,7 +88,7 @@ static factum_status contract_run(struct fct_contract *contract, factum_error *e
 {
     factum_status status = contract_ask(contract, FCT_CONTRACT_DO, err);
     if (status != FACTUM_OK || contract->sent[FCT_CONTRACT_DO].answers == 0) {
-        return status; /* nobody is there: there is nothing more to see */
+        return status; /* no participant answers: the other checks are pointless */
     }
     status = fct_contract_send(contract, FCT_CONTRACT_DO, 2, err);
     if (status == FACTUM_OK && contract->options.undo_type.len > 0) {
@@ -117,7 +117,7 @@ static factum_contract_check *contract_add(factum_contract_report *report, const
     return check;
 }
 
-/* The check fails unless |holds| or it was skipped. */
+/* Records a failed check unless |holds|, or unless the check was skipped. */
 FCT_PRINTF(3, 4)
 static void contract_hold(factum_contract_check *check, bool holds, const char *format, ...)
 {
@@ -140,7 +140,7 @@ static void contract_answered(const struct fct_contract *contract, factum_contra
     contract_hold(check, !sent->failed, "it answered %s %s", sent->first_type, sent->first_data);
 }
 
-/* The key, the metadata and the trace of the answer of |which|. */
+/* Checks the key, the metadata and the trace of the answer of |which|. */
 static void contract_form(const struct fct_contract *contract, factum_contract_report *report,
                           enum fct_contract_command which, const char *const names[3])
 {
@@ -226,7 +226,7 @@ static void contract_report(const struct fct_contract *contract, factum_contract
     }
 }
 
-/* ---- all of it ------------------------------------------------------------------------------- */
+/* ---- the test as a whole --------------------------------------------------------------------- */
 
 static factum_status contract_begin(struct fct_contract *contract, factum_error *err)
 {

@@ -1,5 +1,5 @@
-/* contract_test.c - the contract test of participants, on one that is right and on others that make
- * one mistake each. A participant runs in a thread of its own. */
+/* contract_test.c - the contract test of participants, on a correct one and on others with one
+ * mistake each. A participant runs in a thread of its own. */
 #include "support/test_store.h"
 
 #include <pthread.h>
@@ -10,7 +10,7 @@
 #define TEST(name) static void name(void **state)
 #define F struct fixture *f = *state
 
-/* What a participant does wrong. */
+/* The mistakes of a participant. */
 enum flaw {
     FLAW_NONE,
     FLAW_SILENT,
@@ -18,7 +18,7 @@ enum flaw {
     FLAW_NO_KEY,   /* answers each time */
     FLAW_NO_CAUSE, /* metadata is missing */
     FLAW_NO_TRACE,
-    FLAW_NO_TOMBSTONE, /* an undo first is answered, and its do done later */
+    FLAW_NO_TOMBSTONE, /* answers an undo that comes first, and still does its do later */
     FLAW_STOPS,        /* at the first conflict */
 };
 
@@ -159,7 +159,7 @@ static void test_flaw(struct fixture *f, enum flaw flaw, const factum_contract_o
     assert_true((failed != NULL) == (flaw == FLAW_STOPS));
 }
 
-/* The checks that did not pass, each as NAME or "(NAME)" if it was skipped. */
+/* The checks that did not pass, as NAME, or "(NAME)" if skipped. */
 static void expect_failed(struct fixture *f, const char *wanted)
 {
     char names[512] = "";

@@ -1,7 +1,7 @@
 /* contract_watch.c - see contract_watch.h. Layer: saga.
  *
- * An event belongs to a command if it is under its id as key, or names it as $causationId: a
- * participant that does one of both is told about the other.
+ * An event belongs to a command if it is under the command's id as key, or names it as
+ * $causationId: the report tells a participant that does only one of the two about the other.
  */
 #include "saga/contract_watch.h"
 
@@ -11,8 +11,8 @@
 #include "core/slice.h"
 #include "saga/command.h"
 
-#define WATCH_SLICE_MS 100u /* then |progress| is asked */
-#define WATCH_STEPS 7u      /* waits of a test */
+#define WATCH_SLICE_MS 100u /* |progress| is asked after each */
+#define WATCH_STEPS 7u      /* waits in a test */
 #define WATCH_METADATA_SIZE 2048
 #define WATCH_NODES 32
 
@@ -23,7 +23,7 @@ static bool contract_is_undo(enum fct_contract_command which)
     return which == FCT_CONTRACT_UNDO || which == FCT_CONTRACT_FIRST_UNDO;
 }
 
-/* The do that |which| undoes, or itself. */
+/* The do that |which| undoes, or |which| itself. */
 static enum fct_contract_command contract_do_of(enum fct_contract_command which)
 {
     return which == FCT_CONTRACT_UNDO         ? FCT_CONTRACT_DO
@@ -105,8 +105,8 @@ factum_status fct_contract_send(struct fct_contract *contract, enum fct_contract
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-/* Does the member |name| of the metadata mean |wanted|? */
-static bool contract_says(const factum_json *metadata, const char *name, factum_slice wanted)
+/* Is the text of the metadata's member |name| |wanted|? */
+static bool metadata_member_is(const factum_json *metadata, const char *name, factum_slice wanted)
 {
     uint32_t value = factum_json_find(metadata, FACTUM_JSON_ROOT, factum_slice_from(name));
     return value != FACTUM_JSON_NONE && factum_json_text_is(metadata, value, wanted);
@@ -143,10 +143,10 @@ static void contract_see(struct fct_contract *contract, struct fct_contract_sent
     }
     sent->commit = event->commit;
     sent->keyed = sent->keyed && keyed;
-    sent->caused = sent->caused && contract_says(metadata, "$causationId", sent->id);
-    sent->correlated = sent->correlated &&
-                       contract_says(metadata, "$correlationId", factum_slice_from(contract->run));
-    sent->of_saga = sent->of_saga && contract_says(metadata, "$sagaId", sent->saga_id);
+    sent->caused = sent->caused && metadata_member_is(metadata, "$causationId", sent->id);
+    sent->correlated = sent->correlated && metadata_member_is(metadata, "$correlationId",
+                                                              factum_slice_from(contract->run));
+    sent->of_saga = sent->of_saga && metadata_member_is(metadata, "$sagaId", sent->saga_id);
     sent->traced = sent->traced && contract_traced(metadata);
 }
 
@@ -174,7 +174,7 @@ static factum_status contract_look(struct fct_contract *contract, const factum_e
     for (size_t i = 0; i < FCT_CONTRACT_COMMANDS; i++) {
         struct fct_contract_sent *sent = &contract->sent[i];
         const bool keyed = in_key && fct_slice_equal(*event->key, sent->id);
-        if (keyed || contract_says(&metadata, "$causationId", sent->id)) {
+        if (keyed || metadata_member_is(&metadata, "$causationId", sent->id)) {
             contract_see(contract, sent, event, &metadata, keyed);
         }
     }

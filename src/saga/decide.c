@@ -1,10 +1,12 @@
 /* decide.c - see decide.h. Layer: saga.
  *
- * Every change is applied as it is decided, so that what follows is decided on what is true then.
- * advance() is called after each input: it starts what can be started and ends what is over.
+ * Every change is applied when it is decided, so that later decisions use the new state. advance()
+ * runs after each input: it starts what can start and ends what is over.
  *
- * Invariants: a step behind the pivot, and a call at the end, is never FAILED or UNKNOWN; nothing
- * is undone while a step of the stage is DOING; a stage is undone only when all later ones are.
+ * Invariants:
+ *  1. A step after the pivot, and a final call, is never FAILED or UNKNOWN.
+ *  2. Nothing is undone while a step of the stage is DOING.
+ *  3. A stage is undone only when all later ones are.
  */
 #include "saga/decide.h"
 
@@ -80,8 +82,8 @@ static int64_t rest_of(const struct decision *d, uint8_t slot)
     return fct_retry_wait(&d->plan->steps[slot].retry, step->attempts, seed);
 }
 
-/* How long an answer is waited for: longer each time that a step which cannot be given up is
- * silent. */
+/* How long to wait for an answer: longer each time that a step which cannot be given up is silent.
+ */
 static int64_t wait_of(const struct decision *d, uint8_t slot)
 {
     const struct fct_plan_step *step = &d->plan->steps[slot];
@@ -97,8 +99,8 @@ static bool sendable(const struct decision *d, uint8_t slot, bool undo)
     return d->world->sendable == NULL || d->world->sendable(d->world->data, slot, undo);
 }
 
-/* The data has changed, so that a command that was sent cannot be made again. It may still be
- * answered, so the step must not become BLOCKED, which says that nothing was sent. */
+/* The data has changed, so that a command that was sent cannot be created again. It may still be
+ * answered, so the step must not become BLOCKED, which means that nothing was sent. */
 static void send_nothing(struct decision *d, uint8_t slot, bool undo)
 {
     if (undo) {
@@ -110,7 +112,7 @@ static void send_nothing(struct decision *d, uint8_t slot, bool undo)
     set_timer(d, slot, wait_of(d, slot));
 }
 
-/* Sends the command of |slot|: under a new id, or once more under the one that it has. */
+/* Sends the command of |slot|: under a new id, or again under its present id. */
 static void send_command(struct decision *d, uint8_t slot, bool undo, bool again)
 {
     const struct fct_step_state *step = &d->state->steps[slot];
@@ -136,7 +138,7 @@ static void send_command(struct decision *d, uint8_t slot, bool undo, bool again
     set_timer(d, slot, wait_of(d, slot));
 }
 
-/* Starts a step, or takes the answer that came before it was asked for. */
+/* Starts a step, or takes the answer that came before the step was started. */
 static void start_step(struct decision *d, uint8_t slot)
 {
     uint8_t early = d->state->steps[slot].early;
@@ -157,12 +159,12 @@ static void start_step(struct decision *d, uint8_t slot)
 
 /* ---- going on -------------------------------------------------------------------------------- */
 
-/* What the steps of a stage come to. */
+/* The steps of a stage, counted by outcome. */
 struct stage_sum {
     uint32_t done;
     uint32_t running; /* DOING, RESTING */
     uint32_t asked;   /* ASKED, BLOCKED */
-    uint32_t lost;    /* FAILED, UNKNOWN, and what was undone */
+    uint32_t lost;    /* FAILED, UNKNOWN, and undone */
 };
 
 static struct stage_sum sum_up(const struct decision *d, uint32_t stage)
@@ -207,7 +209,7 @@ static bool stage_has_failed(const struct decision *d, uint32_t stage)
     return sum.lost > 0;
 }
 
-/* Has |slot| perhaps had an effect that is to be undone? */
+/* Can |slot| have had an effect that is to be undone? */
 static bool needs_undo(const struct decision *d, uint8_t slot)
 {
     uint8_t phase = phase_of(d, slot);
@@ -221,8 +223,8 @@ static bool is_undoing(const struct decision *d, uint8_t slot)
     return phase >= FCT_STEP_UNDOING && phase <= FCT_STEP_UNDO_SILENT;
 }
 
-/* One that is not wanted any more. Without an undo it is left as it is, and nobody waits for it;
- * behind the pivot it goes on until the saga ends. */
+/* A step that is not wanted any more. Without an undo it is left as it is, and the saga does not
+ * wait for it; after the pivot it continues until the saga ends. */
 static void drop_loser(struct decision *d, uint8_t slot)
 {
     uint8_t phase = phase_of(d, slot);
@@ -234,7 +236,7 @@ static void drop_loser(struct decision *d, uint8_t slot)
     }
 }
 
-/* The first success of a stage that needs one: the others are dropped. Two succeed at once if both
+/* The first success of a stage that needs one: drops the other steps. Two succeed at once if both
  * answers came before the stage was started. */
 static void drop_losers(struct decision *d, uint32_t stage)
 {
@@ -258,7 +260,7 @@ static bool any_undoing(const struct decision *d)
     return false;
 }
 
-/* The call at the end, if there is one, then the end. */
+/* Sends the final call, if there is one, or ends the saga. */
 static void finish(struct decision *d, uint8_t slot, bool has_call, enum fct_change_kind end)
 {
     if (any_undoing(d)) {
@@ -287,7 +289,7 @@ static void fail_saga(struct decision *d, uint8_t slot, enum fct_why why)
     emit(d, (struct fct_change){.kind = FCT_CHANGE_SAGA_FAILED, .slot = slot, .why = (uint8_t)why});
 }
 
-/* Stages that are done make room for the next ones. */
+/* Starts the next stages after stages that are done. */
 static void go_forward(struct decision *d)
 {
     for (;;) {
@@ -322,7 +324,7 @@ static bool any_running(const struct decision *d, uint32_t stage)
     return false;
 }
 
-/* Undoes one stage; false while it is not over. */
+/* Undoes one stage; false while that is not over. */
 static bool undo_stage(struct decision *d, uint32_t stage)
 {
     bool over = true;
@@ -405,8 +407,8 @@ static void take_success(struct decision *d, uint8_t slot)
 static void on_do_reply(struct decision *d, const struct fct_saga_input *input, bool outside)
 {
     const struct fct_step_state *step = &d->state->steps[input->slot];
-    /* Behind the pivot a step may have failed before under another id. Who knows no id may repeat
-     * that failure, and what is under way now would be sent twice. */
+    /* After the pivot a step may have failed before under another id. A sender without the id may
+     * repeat that failure, and the present command would be sent twice. */
     if (outside && !input->ok && fct_plan_is_forward(d->plan, input->slot) &&
         phase_of(d, input->slot) != FCT_STEP_IDLE) {
         record(d, input, FCT_WHY_LATE);
@@ -416,7 +418,7 @@ static void on_do_reply(struct decision *d, const struct fct_saga_input *input, 
     switch (phase_of(d, input->slot)) {
     case FCT_STEP_DOING:
     case FCT_STEP_ASKED:
-    case FCT_STEP_UNKNOWN: /* better late: what is undone is then known */
+    case FCT_STEP_UNKNOWN: /* late, but the outcome is then known to the undo */
         if (!newest) {
             break;
         }
@@ -488,7 +490,8 @@ static void on_reply(struct decision *d, const struct fct_saga_input *input)
 
 /* ---- timers that are due --------------------------------------------------------------------- */
 
-/* May it still turn round: is the pivot neither done nor under way, and a step left to do? */
+/* May the saga still compensate: is the pivot neither done nor under way, and is a step left to do?
+ */
 static bool can_turn(const struct decision *d)
 {
     if (d->state->phase != FCT_SAGA_FORWARD) {
@@ -582,7 +585,7 @@ static const char *phase_text(uint8_t phase)
         "has not been started",
         "is waiting for its answer",
         "was silent and waits for an operator's answer",
-        "is blocked: its command could not be made of the data",
+        "is blocked: its command could not be created from the data",
         "is done",
         "has failed, without effect",
         "was silent: whether it happened is not known",
@@ -624,7 +627,7 @@ static factum_status on_retry(struct decision *d, const struct fct_saga_input *i
     uint8_t slot = input->slot;
     uint8_t phase = phase_of(d, slot);
     bool undo = is_undoing(d, slot);
-    /* What may have happened is sent under its old id, so that it counts once. */
+    /* A command that may have had an effect is sent under its old id, so that it counts once. */
     bool again = phase == FCT_STEP_DOING || phase == FCT_STEP_ASKED || phase == FCT_STEP_UNDOING ||
                  phase == FCT_STEP_UNDO_SILENT;
     bool anew = phase == FCT_STEP_RESTING || phase == FCT_STEP_UNDO_RESTING ||
@@ -636,7 +639,7 @@ static factum_status on_retry(struct decision *d, const struct fct_saga_input *i
     }
     if (again && !sendable(d, slot, undo)) {
         return fct_fail(err, FACTUM_CONDITION_FAILED,
-                        "retry: the command cannot be made of the data any more: edit it first");
+                        "retry: the command can no longer be created from the data: edit it first");
     }
     act_on(d, FCT_CHANGE_SAGA_RETRIED, input);
     send_command(d, slot, undo, again);
@@ -657,7 +660,7 @@ static factum_status on_skip(struct decision *d, const struct fct_saga_input *in
     if (!input->ok && (undo || fct_plan_is_forward(d->plan, slot))) {
         return refuse_step(d, slot, "it can be skipped as done only, not as failed", err);
     }
-    /* An undo that was not answered may come late too: after the operator has seen to its effect,
+    /* An unanswered undo may still be done late: after the operator has undone the effect by hand,
      * it would be undone twice. */
     d->out->close_undo = phase == FCT_STEP_UNDOING || phase == FCT_STEP_UNDO_SILENT;
     if (d->out->close_undo || (!input->ok && phase != FCT_STEP_BLOCKED)) {
@@ -668,7 +671,7 @@ static factum_status on_skip(struct decision *d, const struct fct_saga_input *in
     return FACTUM_OK;
 }
 
-/* Steps that run are not waited for any longer: they may have happened. */
+/* Running steps are no longer waited for: they may have had their effect. */
 static void give_up_waiting(struct decision *d)
 {
     for (uint8_t i = 0; i < d->plan->step_count; i++) {

@@ -1,5 +1,5 @@
 /* decide_test.c - the transition function where the checker's world does not reach: commands that
- * cannot be made, answers that came early, acts without a step. Layer: saga. */
+ * cannot be created, early answers, acts without a step. Layer: saga. */
 #include "saga/decide.h"
 #include "support/test.h"
 
@@ -122,7 +122,7 @@ static void a_silent_step_behind_the_pivot_waits_on_if_it_cannot_be_sent_again(v
     assert_true(f.state.timers[1].due > 0);
     f.sendable = true;
     fire(&f, 1);
-    assert_int_equal(f.state.steps[1].generation, 1); /* under the id that it has */
+    assert_int_equal(f.state.steps[1].generation, 1); /* under its present id */
 }
 
 static void a_silent_undo_that_cannot_be_sent_again_is_stuck_as_silent(void **state)

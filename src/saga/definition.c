@@ -1,5 +1,5 @@
-/* definition.c - loading the definition of a saga: the order of the passes, what they share, and
- * what a loaded one says of itself. Layer: saga. See definition.h. */
+/* definition.c - loading the definition of a saga: the order of the passes, their shared parts, and
+ * the accessors of a loaded saga. Layer: saga. See definition.h. */
 #include "saga/definition.h"
 
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "core/slice.h"
 #include "saga/definition_int.h"
 
-#define LOAD_TEXT_SIZE 512u /* of a warning */
+#define LOAD_TEXT_SIZE 512u /* for a warning */
 
 /* A saga and its memory. */
 struct saga_box {
@@ -53,7 +53,8 @@ void fct_saga_load_warn(struct fct_loader *loader, struct fct_mark mark, const c
     int len = snprintf(whole, sizeof whole, "%.*s:%u:%u: %s: %s", FCT_FMT(saga->file),
                        (unsigned)mark.line, (unsigned)mark.column, rule, text);
     fct_text_clean(whole);
-    /* With its zero byte. Without memory the load fails at its end: the arena remembers. */
+    /* With its zero byte. Without memory the load fails at its end, since the arena keeps the
+     * failure. */
     factum_slice copy = factum_arena_copy(saga->arena, fct_slice(whole, (size_t)len + 1));
     if (copy.len > 0) {
         saga->warnings[saga->warning_count++] = (const char *)copy.ptr;
@@ -78,7 +79,7 @@ static factum_status load_hash(struct factum_saga *saga, factum_error *err)
     return status;
 }
 
-/* The passes. Each may count on what the ones before have checked. */
+/* The passes, in order. Each relies on the checks of the earlier ones. */
 static factum_status load_passes(struct fct_loader *loader)
 {
     struct factum_saga *saga = loader->saga;
@@ -179,7 +180,7 @@ void factum_saga_free(factum_saga *saga)
     fct_mem_free(mem, box);
 }
 
-/* ---- what it says of itself ------------------------------------------------------------------ */
+/* ---- accessors ------------------------------------------------------------------------------- */
 
 factum_status factum_saga_info_get(const factum_saga *saga, factum_saga_info *info,
                                    factum_error *err)

@@ -1,8 +1,7 @@
-/* definition.h - a loaded saga: the plan, and the texts that belong to it. Layer: saga. Pure.
+/* definition.h - a loaded saga: the plan, and its texts. Layer: saga. Pure.
  *
- * definition_yaml.c reads the tree of yaml.c, definition_plan.c makes the plan and the slots of it,
- * rules.c and definition_types.c check them, and everybody else reads them. Immutable once it is
- * loaded. All of its memory is one arena.
+ * definition_yaml.c reads the tree of yaml.c, definition_plan.c makes the plan and its slots,
+ * rules.c and definition_types.c check them. Immutable after the load. All its memory is one arena.
  */
 #ifndef FCT_SAGA_DEFINITION_H
 #define FCT_SAGA_DEFINITION_H
@@ -14,7 +13,7 @@
 #include "core/compiler.h"
 #include "saga/plan.h"
 
-/* Where something stands in the file, for messages. */
+/* A place in the file, for messages. */
 struct fct_mark {
     uint32_t line; /* from 1 */
     uint32_t column;
@@ -22,16 +21,16 @@ struct fct_mark {
 
 /* One field of `with`, `keep` or `undo_with`: a name, and a path or a value.
  *
- * Paths in `with` and `undo_with` go from an object of all kept fields, which also has "saga" {id,
+ * Paths in `with` and `undo_with` start at an object of all kept fields, which also has "saga" {id,
  * name}, and in `undo_with` and `undone` "failure" {code, text, step}. Paths in the saga's `keep`
- * go from the data of the start event, those in a step's `keep` from the data of its reply. */
+ * start at the data of the start event, those in a step's `keep` at the data of its reply. */
 struct fct_pick_field {
     factum_slice name;
     struct fct_path *path; /* NULL: a literal */
     factum_slice text;     /* of the path, ".totalCents", or the literal as JSON */
-    /* It may be missing without a fault, and the member is then left out: what a step has kept, in
-     * its own `undo_with` (nobody knows what a silent step would have kept) and in `undone`; what a
-     * step of a stage with `join: any` has kept; .failure.step. */
+    /* It may be missing without a fault; the member is then left out. That applies to what a step
+     * has kept, in its own `undo_with` (a silent step has kept nothing) and in `undone`; to what a
+     * step of a stage with `join: any` has kept; and to .failure.step. */
     bool optional;
     struct fct_mark mark;
 };
@@ -41,7 +40,7 @@ struct fct_pick {
     struct fct_pick_field *fields;
 };
 
-/* A command: "stock.ReserveStock" of the service "stock". An empty name: there is none. */
+/* A command: "stock.ReserveStock" of the service "stock". An empty name: none. */
 struct fct_call_text {
     factum_slice name;
     factum_slice service;
@@ -49,18 +48,18 @@ struct fct_call_text {
     struct fct_mark mark;
 };
 
-/* One slot: a step, or a call at the end (whose name is "done" or "undone"). */
+/* One slot: a step, or a final call (whose name is "done" or "undone"). */
 struct fct_step_text {
     factum_slice name;
     struct fct_call_text action; /* do, with */
     struct fct_call_text undo;   /* undo, undo_with */
     factum_slice because;        /* why there is no undo */
-    factum_slice ok;             /* empty of a call at the end: any event that names the command */
+    factum_slice ok;             /* empty for a final call: any event that names the command */
     factum_slice *fail;          /* types that mean "failed" */
     size_t fail_count;
     struct fct_pick keep;
-    /* An alarm is raised after so many tries of a step that only goes forward, of which the plan
-     * says that it is tried for ever; 0: never. */
+    /* An alarm is raised after so many tries of a step that can only go forward, which the plan
+     * retries for ever; 0: never. */
     uint32_t alarm_tries;
     struct fct_mark mark;
 };

@@ -1,12 +1,11 @@
-/* definition_pick.c - the mappings that pick data: with, undo_with, keep; and paths.
- * Layer: saga. See definition_int.h.
+/* definition_pick.c - the mappings that pick data: with, undo_with, keep; and paths. Layer: saga.
+ * See definition_int.h.
  *
  *     {orderId, amountCents: .totalCents, note: "text", n: 5, tags: ["a", "b"]}
  *
- * A bare field is the path of the same name. A plain scalar that begins with '.' is a path. All
- * others are literals, which become JSON here: texts in quotes, numbers, true, false, null, and
- * mappings and lists of those. A plain word that is none of them is refused, since it is not plain
- * what was meant.
+ * A bare field is the path with its name. A plain scalar that begins with '.' is a path. All others
+ * are literals, which become JSON here: texts in quotes, numbers, true, false, null, and mappings
+ * and lists of those. Any other plain word is refused, since its meaning is not clear.
  */
 #include <string.h>
 
@@ -50,8 +49,9 @@ factum_status fct_saga_load_path(const struct fct_loader *loader, const struct f
                                  struct fct_path **path)
 {
     if (node->kind != FCT_YAML_SCALAR || node->text.len == 0 || node->text.ptr[0] != '.') {
-        return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, "path",
-                                  "here is no path: write such as .orderId, with a dot before it");
+        return fct_saga_load_fail(
+            loader, FACTUM_INVALID, node->mark, "path",
+            "this is not a path: write such as .orderId, with a dot before it");
     }
     return pick_compile(loader, node->mark, node->text, path);
 }
@@ -86,7 +86,7 @@ static factum_status pick_put_scalar(const struct fct_loader *loader, const stru
     }
     if (pick_is_path(node)) {
         return fct_saga_load_fail(loader, FACTUM_INVALID, node->mark, "literal",
-                                  "the path %.*s stands inside a literal: paths are values of the "
+                                  "the path %.*s is inside a literal: paths are values of the "
                                   "fields themselves; put a text in quotes",
                                   FCT_FMT(node->text));
     }
@@ -127,7 +127,7 @@ static const struct fct_yaml *pick_next(struct pick_level *levels, size_t *depth
     return NULL;
 }
 
-/* Prints |node|, with all in it, without recursion. */
+/* Prints |node| with everything inside, without recursion. */
 static factum_status pick_put_literal(const struct fct_loader *loader, const struct fct_yaml *node,
                                       factum_json_writer *to)
 {
@@ -174,7 +174,7 @@ static factum_status pick_read_literal(const struct fct_loader *loader, const st
 
 /* ---- picks ----------------------------------------------------------------------------------- */
 
-/* |key| alone stands for the path of its name. */
+/* |key| alone is the path with its name. */
 static factum_status pick_read_bare(const struct fct_loader *loader, const struct fct_yaml *key,
                                     struct fct_pick_field *field)
 {
@@ -214,7 +214,7 @@ factum_status fct_saga_load_pick(const struct fct_loader *loader, const struct f
     if (node->kind != FCT_YAML_MAP) {
         return fct_saga_load_fail(
             loader, FACTUM_INVALID, node->mark, "value",
-            "here is no mapping: write such as {orderId, cents: .totalCents}, or "
+            "this is not a mapping: write such as {orderId, cents: .totalCents}, or "
             "{} for no data");
     }
     if (node->count > FCT_SAGA_FIELDS_MAX) {

@@ -1,12 +1,12 @@
-/* definition_plan.c - the plan and the slots, made of what the file says and of the defaults.
- * Layer: saga. See definition_int.h. */
+/* definition_plan.c - makes the plan and the slots from the file and the defaults. Layer: saga. See
+ * definition_int.h. */
 #include "core/check.h"
 #include "core/slice.h"
 #include "saga/definition_int.h"
 
 #define PLAN_WITHIN (INT64_C(30) * 1000000000)
 
-/* What holds where the file says nothing. */
+/* Applies where neither the file nor its defaults have a value. */
 static const struct fct_retry plan_retry = {
     .times = 5,
     .from = INT64_C(500) * 1000000,
@@ -15,48 +15,48 @@ static const struct fct_retry plan_retry = {
     .jitter = FCT_JITTER_FULL,
 };
 
-/* |base| with what |said| says. A `from` that is above an inherited `to` raises it, and a `to` that
- * is below an inherited `from` lowers that: only both together can contradict each other. */
-static struct fct_retry plan_merge(struct fct_retry base, const struct fct_retry_said *said)
+/* |base| with the values of |parsed|. A `from` above an inherited `to` raises it, and a `to` below
+ * an inherited `from` lowers that: only two explicit values can contradict each other. */
+static struct fct_retry plan_merge(struct fct_retry base, const struct fct_retry_parsed *parsed)
 {
-    base.times = said->times ? said->value.times : base.times;
-    base.from = said->from ? said->value.from : base.from;
-    base.to = said->to ? said->value.to : base.to;
-    base.factor = said->factor ? said->value.factor : base.factor;
-    base.jitter = said->jitter ? said->value.jitter : base.jitter;
-    if (said->from && !said->to && base.to < base.from) {
+    base.times = parsed->times ? parsed->value.times : base.times;
+    base.from = parsed->from ? parsed->value.from : base.from;
+    base.to = parsed->to ? parsed->value.to : base.to;
+    base.factor = parsed->factor ? parsed->value.factor : base.factor;
+    base.jitter = parsed->jitter ? parsed->value.jitter : base.jitter;
+    if (parsed->from && !parsed->to && base.to < base.from) {
         base.to = base.from;
     }
-    if (said->to && !said->from && base.from > base.to) {
+    if (parsed->to && !parsed->from && base.from > base.to) {
         base.from = base.to;
     }
     return base;
 }
 
-/* The slot |slot| of |said|. */
-static void plan_slot(struct fct_loader *loader, uint8_t slot, const struct fct_step_said *said,
+/* Makes the slot |slot| of |parsed|. */
+static void plan_slot(struct fct_loader *loader, uint8_t slot, const struct fct_step_parsed *parsed,
                       uint8_t stage)
 {
     struct fct_plan_step *step = &loader->saga->plan.steps[slot];
-    loader->saga->slots[slot] = said->text;
+    loader->saga->slots[slot] = parsed->text;
     *step = (struct fct_plan_step){
         .stage = stage,
-        .has_undo = said->text.undo.name.len > 0,
-        .pivot = said->pivot,
-        .refusable = said->text.fail_count > 0,
-        .on_timeout = said->pivot ? FCT_TIMEOUT_ASK : FCT_TIMEOUT_COMPENSATE,
+        .has_undo = parsed->text.undo.name.len > 0,
+        .pivot = parsed->pivot,
+        .refusable = parsed->text.fail_count > 0,
+        .on_timeout = parsed->pivot ? FCT_TIMEOUT_ASK : FCT_TIMEOUT_COMPENSATE,
         .within = loader->within > 0 ? loader->within : PLAN_WITHIN,
-        .retry = plan_merge(plan_merge(plan_retry, &loader->retry), &said->retry),
+        .retry = plan_merge(plan_merge(plan_retry, &loader->retry), &parsed->retry),
     };
-    if (said->within_mark.line > 0) {
-        step->within = said->within;
+    if (parsed->within_mark.line > 0) {
+        step->within = parsed->within;
     }
-    if (said->on_timeout_mark.line > 0) {
-        step->on_timeout = said->on_timeout;
+    if (parsed->on_timeout_mark.line > 0) {
+        step->on_timeout = parsed->on_timeout;
     }
 }
 
-/* Steps that can only go forward are tried for ever. */
+/* Steps that can only go forward are retried for ever. */
 static void plan_forward(struct factum_saga *saga)
 {
     for (uint8_t slot = 0; slot < (uint8_t)(saga->plan.step_count + 2); slot++) {

@@ -1,5 +1,5 @@
-/* definition_test.c - what the keys of a definition become, and texts that mean harm. Layer: saga.
- * Files of sound and of wrong definitions are in tests/saga/definitions. */
+/* definition_test.c - what the keys of a definition become, and hostile texts. Layer: saga. Correct
+ * and faulty definition files are in tests/saga/definitions. */
 #include "saga/definition.h"
 
 #include <limits.h>
@@ -98,7 +98,7 @@ static void assert_slice(factum_slice found, const char *wanted)
     }
 }
 
-/* The field of |pick| with its name, its text and what it is. */
+/* The field of |pick| has its name, its text and its kind. */
 static void assert_field(const struct fct_pick *pick, const char *name, const char *text, bool path,
                          bool optional)
 {
@@ -115,7 +115,7 @@ static void assert_field(const struct fct_pick *pick, const char *name, const ch
     fail();
 }
 
-/* ---- what it becomes ------------------------------------------------------------------------- */
+/* ---- loaded definitions ---------------------------------------------------------------------- */
 
 TEST(a_definition_says_what_it_is)
 {
@@ -424,7 +424,7 @@ TEST(names_of_fields_are_checked)
                    "s.yaml:10:10: path: path .[0]: a name is missing");
 }
 
-/* ---- texts that mean harm -------------------------------------------------------------------- */
+/* ---- hostile texts --------------------------------------------------------------------------- */
 
 static void assert_repeated_refused(const char *before, const char *part, size_t count,
                                     factum_status status, const char *why)

@@ -1,13 +1,12 @@
-/* definition_types.c - what a saga names, held against the schemas: types of events and commands,
- * the fields that it picks, and what it gives to commands. Layer: saga. See definition_int.h.
+/* definition_types.c - compares a saga with the schemas: types of events and commands, the fields
+ * that it picks, and the data of its commands. Layer: saga. See definition_int.h.
  *
- * The schema of a command is that of "command:SERVICE/SERVICE.Command", or else that of
- * "SERVICE.Command". That of an event is that of "TYPE", or else that of "CATEGORY/TYPE" if there
- * is one category only: from several, it is known that the type exists, and no more.
+ * The schema of a command is that of "command:SERVICE/SERVICE.Command", or otherwise that of
+ * "SERVICE.Command". That of an event is that of "TYPE", or otherwise that of "CATEGORY/TYPE" if
+ * only one category has the type; with several only the existence of the type is known.
  *
- * What a schema says of a path is the business of projection/shape.h, which does not guess. The
- * members that a command requires are looked for in "required" of the schema itself and of its
- * "allOf".
+ * projection/shape.h finds what a schema requires at a path, and does not guess. The members that a
+ * command requires are those in "required" of the schema itself and of its "allOf".
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,19 +21,19 @@
 #include "projection/shape.h"
 #include "saga/definition_int.h"
 
-#define TYPED_STEPS_MAX UINT64_C(20000000) /* values of schemas that are looked at */
+#define TYPED_STEPS_MAX UINT64_C(20000000) /* values of schemas that are visited */
 #define TYPED_WHAT_SIZE 64u
 
 /* A schema that was looked for. */
 struct typed_schema {
     bool known;        /* the type has one */
-    factum_slice text; /* empty: which one counts is not clear */
+    factum_slice text; /* empty: it is not clear which one applies */
 };
 
 /* A schema on a tape. */
 struct typed_doc {
     struct fct_json_doc doc;
-    factum_slice text; /* what is on the tape; empty: nothing, or no JSON */
+    factum_slice text; /* on the tape; empty: none, or not JSON */
 };
 
 struct typed {
@@ -113,7 +112,7 @@ static struct typed_schema typed_command_schema(const struct typed *typed,
     return found.known ? found : typed_find(typed, call->name);
 }
 
-/* Puts |text| on the tape of |doc|, unless it is there. False: it says nothing. */
+/* Puts |text| on the tape of |doc|, unless it is there already. False: nothing can be known. */
 static bool typed_open(struct typed *typed, struct typed_doc *doc, factum_slice text)
 {
     static const struct fct_json_extent extent = {.depth_max = FACTUM_JSON_DEPTH_LIMIT};
@@ -212,8 +211,8 @@ static factum_status typed_all_known(struct typed *typed, factum_slice type,
 
 /* ---- paths into events ----------------------------------------------------------------------- */
 
-/* The types of the value at |path| in the events |type|; ANY: not known. INVALID: there is no such
- * member. *always: each valid event has it. */
+/* The types of the value at |path| in the events |type|; ANY: unknown. INVALID: such a member does
+ * not exist. *always: every valid event has it. */
 static factum_status typed_pick(struct typed *typed, factum_slice type, const struct fct_path *path,
                                 factum_slice text, struct fct_mark mark, unsigned *types,
                                 bool *always)
@@ -277,18 +276,18 @@ static factum_status typed_keep(struct typed *typed, const struct fct_pick *keep
     return status;
 }
 
-/* A participant in another language may not know command ids: then its answer has to carry the id.
- */
+/* A participant in another language may not know command ids: then its answer has to contain the id
+ * of the saga. */
 static void typed_reply_id(struct typed *typed, uint8_t slot)
 {
     const struct fct_path *id = typed->saga->id;
-    const struct fct_step_said *said = &typed->loader->steps[slot];
+    const struct fct_step_parsed *parsed = &typed->loader->steps[slot];
     struct fct_path last = {.count = 1};
     uint32_t at = id->count;
     while (at > 0 && id->steps[at - 1].kind != FCT_PATH_MEMBER) {
         at--;
     }
-    struct typed_schema schema = typed_event_schema(typed, said->text.ok);
+    struct typed_schema schema = typed_event_schema(typed, parsed->text.ok);
     if (at == 0 || !typed_open(typed, &typed->event, schema.text)) {
         return;
     }
@@ -297,17 +296,17 @@ static void typed_reply_id(struct typed *typed, uint8_t slot)
     struct fct_shape shape = typed_shape(typed, &typed->event, &last);
     if (shape.types == 0 || shape.unnamed) {
         fct_saga_load_warn(
-            typed->loader, said->ok_mark, "reply-id",
+            typed->loader, parsed->ok_mark, "reply-id",
             "%.*s has no member \"%.*s\": such an event belongs to a saga only if it "
             "names the command that it answers",
-            FCT_FMT(said->text.ok),
+            FCT_FMT(parsed->text.ok),
             FCT_FMT(fct_slice(last.names + last.steps[0].start, last.steps[0].len)));
     }
 }
 
-/* ---- what commands are given ----------------------------------------------------------------- */
+/* ---- the data of commands -------------------------------------------------------------------- */
 
-/* A command and what it is given. */
+/* A command and the mapping of its data. */
 struct typed_use {
     const struct fct_call_text *call;
     struct fct_mark mark; /* of the mapping */
@@ -331,7 +330,7 @@ static unsigned typed_literal(factum_slice text)
     return types[value.kind];
 }
 
-/* The kept field that |name| means, and the type of the events that it comes from. */
+/* The kept field |name|, and the type of the events that it comes from. */
 static const struct fct_pick_field *typed_kept(const struct factum_saga *saga, factum_slice name,
                                                factum_slice *type)
 {
@@ -347,7 +346,7 @@ static const struct fct_pick_field *typed_kept(const struct factum_saga *saga, f
     return NULL;
 }
 
-/* The types of what |field| gives. */
+/* The types of the value of |field|. */
 static factum_status typed_given(struct typed *typed, const struct fct_pick_field *field,
                                  unsigned *types, bool *always)
 {
@@ -402,7 +401,7 @@ static FCT_COLD factum_status typed_not_wanted(const struct typed *typed,
                       FCT_FMT(use->call->name), FCT_FMT(field->name));
 }
 
-/* The path of the member |name|. False: too long, which no schema is asked about. */
+/* The path of the member |name|. False: too long to ask a schema about. */
 static bool typed_member(factum_slice name, struct fct_path *path)
 {
     *path = (struct fct_path){.count = 1};
@@ -414,7 +413,7 @@ static bool typed_member(factum_slice name, struct fct_path *path)
     return true;
 }
 
-/* Is |field| a member that the command on the tape has, and of its kind? */
+/* Does the command on the tape have |field| as a member, of its kind? */
 static factum_status typed_use_field(struct typed *typed, const struct typed_use *use,
                                      const struct fct_pick_field *field)
 {
@@ -444,7 +443,7 @@ static factum_status typed_use_field(struct typed *typed, const struct typed_use
     return FACTUM_OK;
 }
 
-/* The command requires |field|: is what it picks always there? */
+/* The command requires |field|: is its value always present? */
 static factum_status typed_require_field(struct typed *typed, const struct typed_use *use,
                                          const struct fct_pick_field *field)
 {
@@ -460,7 +459,7 @@ static factum_status typed_require_field(struct typed *typed, const struct typed
     return status;
 }
 
-/* The member |name|, which the command requires, is there. */
+/* The mapping has the member |name|, which the command requires. */
 static factum_status typed_require(struct typed *typed, const struct typed_use *use,
                                    factum_slice name)
 {
@@ -482,7 +481,7 @@ static factum_status typed_require(struct typed *typed, const struct typed_use *
                       FCT_FMT(use->call->name), FCT_FMT(name));
 }
 
-/* "required" of |schema|, on the tape of commands. */
+/* Checks "required" of |schema|, on the tape of commands. */
 static factum_status typed_require_all(struct typed *typed, const struct typed_use *use,
                                        uint32_t schema)
 {
@@ -533,20 +532,20 @@ static factum_status typed_slot(struct typed *typed, uint8_t slot)
 {
     const struct fct_loader *loader = typed->loader;
     const struct fct_step_text *step = &typed->saga->slots[slot];
-    const struct fct_step_said *said = slot < loader->step_count    ? &loader->steps[slot]
-                                       : slot == loader->step_count ? &loader->done
-                                                                    : &loader->undone;
+    const struct fct_step_parsed *parsed = slot < loader->step_count    ? &loader->steps[slot]
+                                           : slot == loader->step_count ? &loader->done
+                                                                        : &loader->undone;
     factum_status status = FACTUM_OK;
     if (step->ok.len > 0) {
         typed_reply_id(typed, slot);
         status = typed_keep(typed, &step->keep, step->ok);
     }
     if (status == FACTUM_OK && step->action.name.len > 0) {
-        const struct typed_use use = {&step->action, said->with_mark};
+        const struct typed_use use = {&step->action, parsed->with_mark};
         status = typed_use_call(typed, &use);
     }
     if (status == FACTUM_OK && step->undo.name.len > 0) {
-        const struct typed_use use = {&step->undo, said->undo_with_mark};
+        const struct typed_use use = {&step->undo, parsed->undo_with_mark};
         status = typed_use_call(typed, &use);
     }
     return status;

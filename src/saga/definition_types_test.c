@@ -148,7 +148,7 @@ TEST(a_schema_of_a_category_counts)
     register_schema(f, "quote/Placed",
                     "{\"properties\":{\"orderId\":{}},"
                     "\"additionalProperties\":false}");
-    assert_good(f, STEP("{orderId, qty: .lines}")); /* which Placed is not known */
+    assert_good(f, STEP("{orderId, qty: .lines}")); /* which Placed is unknown */
 }
 
 TEST(kept_members_exist)

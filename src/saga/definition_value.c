@@ -13,13 +13,13 @@
 #include "saga/names.h"
 
 #define VALUE_DAY (INT64_C(24) * 3600 * 1000000000)
-#define VALUE_DAYS_MAX 1000 /* 34 of the longest durations still fit into an int64_t */
+#define VALUE_DAYS_MAX 1000 /* 34 of the longest durations fit into an int64_t */
 #define VALUE_TRIES_MAX 10000u
 #define VALUE_FACTOR_MAX 100
 
 /* ---- scalars --------------------------------------------------------------------------------- */
 
-/* What |node| is, for "but here is ...". */
+/* Describes |node|, for "but here is ...". */
 static const char *value_kind(const struct fct_yaml *node)
 {
     if (node->kind == FCT_YAML_SCALAR) {
@@ -149,7 +149,7 @@ factum_status fct_saga_load_bool(const struct fct_loader *loader, const struct f
                : value_fail(loader, node, "value", "write true or false, without quotes");
 }
 
-/* The digits at the beginning of |text|, 18 at most; *size is how many. */
+/* The digits at the beginning of |text|, at most 18; *size is their count. */
 static uint64_t value_digits(factum_slice text, size_t *size)
 {
     uint64_t value = 0;
@@ -290,7 +290,7 @@ factum_status fct_saga_load_keys(struct fct_loader *loader, const struct fct_yam
 static factum_status retry_read_times(struct fct_loader *loader, const struct fct_yaml *value,
                                       void *into)
 {
-    struct fct_retry_said *retry = into;
+    struct fct_retry_parsed *retry = into;
     uint64_t times = 0;
     retry->times = true;
     factum_status status = fct_yaml_is_text(value, "forever")
@@ -307,7 +307,7 @@ static factum_status retry_read_times(struct fct_loader *loader, const struct fc
 static factum_status retry_read_from(struct fct_loader *loader, const struct fct_yaml *value,
                                      void *into)
 {
-    struct fct_retry_said *retry = into;
+    struct fct_retry_parsed *retry = into;
     retry->from = true;
     return fct_saga_load_duration(loader, value, &retry->value.from);
 }
@@ -315,7 +315,7 @@ static factum_status retry_read_from(struct fct_loader *loader, const struct fct
 static factum_status retry_read_to(struct fct_loader *loader, const struct fct_yaml *value,
                                    void *into)
 {
-    struct fct_retry_said *retry = into;
+    struct fct_retry_parsed *retry = into;
     retry->to = true;
     return fct_saga_load_duration(loader, value, &retry->value.to);
 }
@@ -323,7 +323,7 @@ static factum_status retry_read_to(struct fct_loader *loader, const struct fct_y
 static factum_status retry_read_factor(struct fct_loader *loader, const struct fct_yaml *value,
                                        void *into)
 {
-    struct fct_retry_said *retry = into;
+    struct fct_retry_parsed *retry = into;
     struct fct_json number;
     retry->factor = true;
     if (!value_is_plain(value) || fct_json_parse(value->text, &number, NULL) != FACTUM_OK ||
@@ -339,7 +339,7 @@ static factum_status retry_read_jitter(struct fct_loader *loader, const struct f
                                        void *into)
 {
     static const char *const words[] = {"full", "equal", "none", NULL};
-    struct fct_retry_said *retry = into;
+    struct fct_retry_parsed *retry = into;
     unsigned index = 0;
     factum_status status = fct_saga_load_word(loader, value, words, &index);
     retry->jitter = true;
@@ -348,7 +348,7 @@ static factum_status retry_read_jitter(struct fct_loader *loader, const struct f
 }
 
 factum_status fct_saga_load_retry(struct fct_loader *loader, const struct fct_yaml *node,
-                                  struct fct_retry_said *retry)
+                                  struct fct_retry_parsed *retry)
 {
     static const struct fct_saga_load_key keys[] = {
         {"times", retry_read_times},   {"from", retry_read_from},     {"to", retry_read_to},

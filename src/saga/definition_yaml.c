@@ -1,7 +1,7 @@
-/* definition_yaml.c - the keys of a definition: what each may be, and which must be there.
- * Layer: saga. See definition_int.h. What holds between the keys is the business of rules.c.
+/* definition_yaml.c - the keys of a definition: which values each may have, and which are required.
+ * Layer: saga. See definition_int.h. rules.c checks the relations between keys.
  *
- * Keys may stand in any order, so defaults are applied when all is read (definition_plan.c).
+ * Keys may be in any order, so defaults are applied after reading (definition_plan.c).
  */
 #include <string.h>
 
@@ -22,14 +22,14 @@ static factum_status load_missing(const struct fct_loader *loader, struct fct_ma
 static factum_status step_read_do(struct fct_loader *loader, const struct fct_yaml *value,
                                   void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     return fct_saga_load_command(loader, value, &step->text.action);
 }
 
 static factum_status step_read_with(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     step->with_mark = value->mark;
     return fct_saga_load_pick(loader, value, &step->text.action.with);
 }
@@ -37,7 +37,7 @@ static factum_status step_read_with(struct fct_loader *loader, const struct fct_
 static factum_status step_read_ok(struct fct_loader *loader, const struct fct_yaml *value,
                                   void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     step->ok_mark = value->mark;
     return fct_saga_load_type(loader, value, &step->text.ok);
 }
@@ -45,14 +45,14 @@ static factum_status step_read_ok(struct fct_loader *loader, const struct fct_ya
 static factum_status step_read_keep(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     return fct_saga_load_pick(loader, value, &step->text.keep);
 }
 
 static factum_status step_read_fail(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     bool list = value->kind == FCT_YAML_LIST;
     size_t count = list ? value->count : 1;
     if (count == 0 || count > FCT_SAGA_FAILS_MAX) {
@@ -79,7 +79,7 @@ static factum_status step_read_fail(struct fct_loader *loader, const struct fct_
 static factum_status step_read_undo(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     step->undo_mark = value->mark;
     step->undo_none = fct_yaml_is_text(value, "none");
     return step->undo_none ? FACTUM_OK : fct_saga_load_command(loader, value, &step->text.undo);
@@ -88,7 +88,7 @@ static factum_status step_read_undo(struct fct_loader *loader, const struct fct_
 static factum_status step_read_undo_with(struct fct_loader *loader, const struct fct_yaml *value,
                                          void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     step->undo_with_mark = value->mark;
     return fct_saga_load_pick(loader, value, &step->text.undo.with);
 }
@@ -96,7 +96,7 @@ static factum_status step_read_undo_with(struct fct_loader *loader, const struct
 static factum_status step_read_because(struct fct_loader *loader, const struct fct_yaml *value,
                                        void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     step->because_mark = value->mark;
     return fct_saga_load_text(loader, value, "why there is nothing to undo", &step->text.because);
 }
@@ -104,7 +104,7 @@ static factum_status step_read_because(struct fct_loader *loader, const struct f
 static factum_status step_read_within(struct fct_loader *loader, const struct fct_yaml *value,
                                       void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     step->within_mark = value->mark;
     return fct_saga_load_duration(loader, value, &step->within);
 }
@@ -112,14 +112,14 @@ static factum_status step_read_within(struct fct_loader *loader, const struct fc
 static factum_status step_read_retry(struct fct_loader *loader, const struct fct_yaml *value,
                                      void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     return fct_saga_load_retry(loader, value, &step->retry);
 }
 
 static factum_status step_read_pivot(struct fct_loader *loader, const struct fct_yaml *value,
                                      void *into)
 {
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     step->pivot_mark = value->mark;
     return fct_saga_load_bool(loader, value, &step->pivot);
 }
@@ -128,7 +128,7 @@ static factum_status step_read_on_timeout(struct fct_loader *loader, const struc
                                           void *into)
 {
     static const char *const words[] = {"compensate", "ask", "fail", NULL};
-    struct fct_step_said *step = into;
+    struct fct_step_parsed *step = into;
     unsigned index = 0;
     step->on_timeout_mark = value->mark;
     factum_status status = fct_saga_load_word(loader, value, words, &index);
@@ -136,9 +136,9 @@ static factum_status step_read_on_timeout(struct fct_loader *loader, const struc
     return status;
 }
 
-/* What must stand beside what. */
+/* Checks which keys require others. */
 static factum_status step_check_keys(const struct fct_loader *loader,
-                                     const struct fct_step_said *step)
+                                     const struct fct_step_parsed *step)
 {
     const struct fct_step_text *text = &step->text;
     if (text->action.name.len == 0) {
@@ -198,7 +198,7 @@ static factum_status load_step(struct fct_loader *loader, const struct fct_yaml 
                                   "more than %u steps: let some of them be a saga of their own",
                                   FCT_SAGA_STEPS_MAX);
     }
-    struct fct_step_said *step = &loader->steps[loader->step_count];
+    struct fct_step_parsed *step = &loader->steps[loader->step_count];
     loader->stage_of[loader->step_count++] = (uint8_t)(loader->stage_count - 1);
     step->text.mark = key->mark;
     factum_status status = fct_saga_load_name(loader, key, "a step", &step->text.name);
@@ -210,7 +210,7 @@ static factum_status load_step(struct fct_loader *loader, const struct fct_yaml 
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
-/* Items that are no steps. */
+/* Items that are not steps. */
 static factum_status item_refuse(const struct fct_loader *loader, const struct fct_yaml *key,
                                  bool inside)
 {
@@ -220,10 +220,9 @@ static factum_status item_refuse(const struct fct_loader *loader, const struct f
                                   FCT_FMT(key->text));
     }
     if (inside && fct_yaml_is_text(key, "parallel")) {
-        return fct_saga_load_fail(
-            loader, FACTUM_INVALID, key->mark, "parallel",
-            "parallel stands inside parallel: put its steps into the outer one, "
-            "or let it follow");
+        return fct_saga_load_fail(loader, FACTUM_INVALID, key->mark, "parallel",
+                                  "parallel is inside parallel: put its steps into the outer one, "
+                                  "or let it follow");
     }
     return FACTUM_OK;
 }
@@ -248,7 +247,7 @@ static factum_status parallel_read_join(struct fct_loader *loader, const struct 
                                         void *into)
 {
     static const char *const words[] = {"all", "any", NULL};
-    struct fct_stage_said *stage = into;
+    struct fct_stage_parsed *stage = into;
     unsigned index = 0;
     factum_status status = fct_saga_load_word(loader, value, words, &index);
     stage->any = index == 1;
@@ -282,7 +281,7 @@ static factum_status parallel_read_steps(struct fct_loader *loader, const struct
 }
 
 static factum_status load_parallel(struct fct_loader *loader, const struct fct_yaml *key,
-                                   struct fct_stage_said *stage)
+                                   struct fct_stage_parsed *stage)
 {
     static const struct fct_saga_load_key keys[] = {
         {"steps", parallel_read_steps}, {"join", parallel_read_join}, {NULL, NULL}};
@@ -312,7 +311,7 @@ static factum_status load_item(struct fct_loader *loader, const struct fct_yaml 
                                   "more than %u steps: let some of them be a saga of their own",
                                   FCT_SAGA_STEPS_MAX);
     }
-    struct fct_stage_said *stage = &loader->stages[loader->stage_count++];
+    struct fct_stage_parsed *stage = &loader->stages[loader->stage_count++];
     stage->mark = key->mark;
     return fct_yaml_is_text(key, "parallel") ? load_parallel(loader, key, stage)
                                              : load_step(loader, key);
@@ -321,7 +320,7 @@ static factum_status load_item(struct fct_loader *loader, const struct fct_yaml 
 /* ---- the calls at the end -------------------------------------------------------------------- */
 
 static factum_status load_call(struct fct_loader *loader, const struct fct_yaml *value,
-                               const char *name, struct fct_step_said *call)
+                               const char *name, struct fct_step_parsed *call)
 {
     static const struct fct_saga_load_key keys[] = {
         {"do", step_read_do}, {"with", step_read_with}, {NULL, NULL}};
@@ -448,7 +447,7 @@ static factum_status head_read_undone(struct fct_loader *loader, const struct fc
     return load_call(loader, value, "undone", &loader->undone);
 }
 
-/* "mode" is known as far as it says what is done anyway. */
+/* "mode" is accepted only with the value that describes the present behaviour. */
 static factum_status head_read_mode(struct fct_loader *loader, const struct fct_yaml *value,
                                     void *into)
 {

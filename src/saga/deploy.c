@@ -2,15 +2,15 @@
  * of the public API.
  *
  *     read "$definition:saga-NAME", judge the version --the same text--> already
- *          | it may be
+ *          | allowed
  *     check it                   --not sound, and not forced--> CONDITION_FAILED
  *          |
  *     append at the revision that was read
- *          | WRONG_REVISION: somebody else has deployed; the caller decides anew
+ *          | WRONG_REVISION: another deployment came first; the caller decides again
  *
  *     $SagaDeployed  {"name", "version", "hash", "text", "host", "by"?, "why"?, "forced", "states"}
  *
- * Versions rise. What another writer has put there besides is passed over, but expected.
+ * Versions rise. Foreign events in the stream are skipped, but their revisions are expected.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,14 +30,14 @@
 
 #define DEPLOYED_TYPE "$SagaDeployed"
 #define DEPLOYED_WHY_MAX 4096u
-#define DEPLOYED_ARENA_MAX ((size_t)4 << 20) /* a text of 256 KiB, escaped, and its meaning */
+#define DEPLOYED_ARENA_MAX ((size_t)4 << 20) /* a text of 256 KiB, escaped, and decoded */
 #define DEPLOYED_NODES_MAX 64u
 #define DEFINITION_STREAM_SIZE (sizeof FCT_SAGA_DEFINITION_PREFIX + FACTUM_SAGA_NAME_MAX)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* The text of the member |name|, in |arena|; empty if it is missing. False: it is no text, or there
- * is no memory for it. */
+/* The text of the member |name|, in |arena|; empty if it is missing. False: it is not a text, or
+ * there is no memory for it. */
 static bool deployed_text(const factum_json *json, const char *name, factum_arena *arena,
                           factum_slice *text)
 {
@@ -108,13 +108,13 @@ static factum_status definition_stream(factum_slice name, char stream[DEFINITION
     return FACTUM_OK;
 }
 
-/* What one reading of a definition's stream is for. */
+/* The purpose and the result of reading a definition's stream. */
 struct deployed_reader {
-    const factum_saga_deployed_each *each; /* NULL: the newest alone is wanted */
-    bool any;                              /* there is an event */
+    const factum_saga_deployed_each *each; /* NULL: only the newest is wanted */
+    bool any;                              /* the stream has an event */
     bool stopped;                          /* by |each| */
     uint64_t revision;                     /* of the last event */
-    uint64_t newest;                       /* version; 0: none */
+    uint64_t newest;                       /* the highest version; 0: none */
     uint64_t newest_revision;
     uint64_t newest_position;
     char newest_hash[65];
@@ -123,7 +123,7 @@ struct deployed_reader {
 static void take_deployed(struct deployed_reader *reader, const factum_saga_deployed *deployed)
 {
     if (deployed->version <= reader->newest) {
-        return; /* a writer that did not judge: it changes nothing */
+        return; /* a writer that skipped the checks: the event changes nothing */
     }
     reader->newest = deployed->version;
     reader->newest_revision = deployed->revision;
@@ -312,7 +312,7 @@ static factum_status append_deployed(factum_store *store, const struct factum_sa
                : status;
 }
 
-/* As factum_saga_deploy, with everything there. */
+/* factum_saga_deploy with complete arguments. */
 static factum_status deploy_saga(factum_store *store, const struct factum_saga *saga,
                                  const factum_saga_deploy_options *options, factum_act_result *done,
                                  factum_saga_report *report, factum_error *err)
@@ -331,7 +331,8 @@ static factum_status deploy_saga(factum_store *store, const struct factum_saga *
     if (status == FACTUM_OK) {
         status = check_before(saga, options, report, err);
     }
-    if (status == FACTUM_OK) { /* before it, so that a host of a new store finds them */
+    if (status == FACTUM_OK) { /* earlier than the deployment, so that a host of a new store finds
+                                * them */
         status = fct_saga_lists_deploy(store, options->act.call, err);
     }
     return status == FACTUM_OK

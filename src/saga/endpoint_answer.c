@@ -1,7 +1,7 @@
 /* endpoint_answer.c - what an answer of an endpoint means; see endpoint_rules.h. Layer: saga. Pure.
  *
- * The bytes come from outside: an endpoint may be broken, or in the hands of somebody else. It can
- * write one event per command, and none in a stream or of a type that others believe.
+ * The bytes come from outside: an endpoint may be broken, or controlled by an attacker. It can
+ * write one event for a command, and none in a stream or of a type that others trust.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ static bool read_seconds(factum_slice text, int64_t *wait)
     return text.len > 0;
 }
 
-/* The parts of a date, whatever stands between them. */
+/* The parts of a date, whatever separates them. */
 struct date_parts {
     factum_slice part[8];
     size_t count;
@@ -77,7 +77,7 @@ static unsigned month_number(factum_slice name)
     return 0;
 }
 
-/* A number of one, two or four digits; -1 if it is none. */
+/* A number of one, two or four digits; -1: not a number. */
 static int date_number(factum_slice text)
 {
     int number = 0;
@@ -140,7 +140,7 @@ int64_t fct_retry_after(factum_slice value, int64_t now)
 
 /* ---- bodies ---------------------------------------------------------------------------------- */
 
-/* What a text of JSON means, in |arena|; empty if it is none, or longer than |max|. */
+/* The decoded JSON text, in |arena|; empty if it is not a text, or longer than |max|. */
 static factum_slice json_text(const struct fct_json_member *member, size_t max, factum_arena *arena)
 {
     size_t len = 0;
@@ -193,12 +193,12 @@ static void judge_reply(factum_slice body, factum_arena *arena, struct fct_judge
     judgement->stream = json_text(&members[2], FACTUM_NAME_SIZE_MAX, arena);
     judgement->data = members[1].found ? members[1].value.raw : FCT_SLICE("{}");
     if (whole.kind != FACTUM_JSON_OBJECT || judgement->type.len == 0) {
-        park(judgement, "the answer is no object with a \"type\"");
+        park(judgement, "the answer is not an object with a \"type\"");
     } else if (fct_slice_starts(judgement->type, FCT_SLICE("$")) ||
                fct_slice_equal(judgement->type, FCT_SLICE("CommandCancelled"))) {
         park(judgement, "the answer's type %.*s is reserved", FCT_FMT(judgement->type));
     } else if (members[2].found && (!has_text(&members[2]) || judgement->stream.len == 0)) {
-        park(judgement, "the answer's \"stream\" is no name of a stream");
+        park(judgement, "the answer's \"stream\" is not the name of a stream");
     } else if (stream_is_refused(judgement->stream)) {
         park(judgement, "the answer may not be written to the stream %.*s",
              FCT_FMT(judgement->stream));
@@ -207,7 +207,7 @@ static void judge_reply(factum_slice body, factum_arena *arena, struct fct_judge
     }
 }
 
-/* A refusal in our form is a reply; any other one is for an operator to look at. */
+/* A refusal in our form is a reply; any other is parked for an operator. */
 static factum_status judge_refusal(const struct fct_http_reply *answer, factum_arena *arena,
                                    struct fct_judgement *judgement, factum_error *err)
 {

@@ -1,9 +1,8 @@
-/* endpoint_definition.c - deploying endpoints and what is recorded about them: the calls of
- * <factum/endpoint.h> that write to an endpoint's stream, and the list. Layer: saga. A user of the
- * public API.
+/* endpoint_definition.c - deploying and changing endpoints: the calls of <factum/endpoint.h> that
+ * write to an endpoint's stream, and the list. Layer: saga. A user of the public API.
  *
  *     read the stream, fold it --> append at the revision that was read
- *                                       | WRONG_REVISION: somebody else has acted
+ *                                       | WRONG_REVISION: another act came first
  */
 #include "saga/endpoint_definition.h"
 
@@ -20,7 +19,7 @@
 #include "core/slice.h"
 #include "saga/endpoint_url.h"
 
-#define ENDPOINT_ARENA_MAX ((size_t)32 << 20) /* thousands of changes to one endpoint */
+#define ENDPOINT_ARENA_MAX ((size_t)32 << 20) /* for thousands of changes to one endpoint */
 #define ENDPOINT_WHY_MAX 4096u
 
 static const char *const endpoint_types[] = {"$EndpointDeployed", "$EndpointEnabled",
@@ -144,7 +143,7 @@ struct endpoint_writing {
     char stream[FCT_ENDPOINT_STREAM_SIZE];
     factum_arena arena;
     factum_endpoint_state state;
-    bool any; /* |state| was read */
+    bool any; /* |state| is set */
 };
 
 static factum_status begin_writing(struct endpoint_writing *w, factum_store *store,
@@ -289,7 +288,7 @@ factum_status factum_endpoint_deploy(factum_store *store, const factum_endpoint 
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-/* Is it so already? */
+/* Is the endpoint in the wanted state already? */
 static bool act_is_done(const factum_endpoint_state *state, factum_endpoint_act act)
 {
     return act == FACTUM_ENDPOINT_ENABLE    ? !state->disabled
@@ -357,7 +356,7 @@ factum_status factum_endpoint_act_record(factum_store *store,
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static factum_status tell_endpoint(factum_store *store, factum_slice stream,
+static factum_status list_endpoint(factum_store *store, factum_slice stream,
                                    const factum_endpoint_each *each, bool *go_on, factum_error *err)
 {
     factum_arena arena;
@@ -371,7 +370,7 @@ static factum_status tell_endpoint(factum_store *store, factum_slice stream,
     return status;
 }
 
-static factum_status tell_endpoints(factum_store *store, const factum_endpoint_each *each,
+static factum_status list_endpoints(factum_store *store, const factum_endpoint_each *each,
                                     factum_error *err)
 {
     factum_list *list;
@@ -385,7 +384,7 @@ static factum_status tell_endpoints(factum_store *store, const factum_endpoint_e
         return status;
     }
     while (go_on && (status = factum_list_next(list, &entry, err)) == FACTUM_OK) {
-        status = tell_endpoint(store, entry.name, each, &go_on, err);
+        status = list_endpoint(store, entry.name, each, &go_on, err);
         if (status != FACTUM_OK && status != FACTUM_NOT_FOUND) {
             break;
         }
@@ -405,12 +404,12 @@ factum_status factum_endpoint_list(factum_store *store, factum_slice service,
                         "endpoint: a store and a function for endpoints are needed");
     }
     if (service.len == 0) {
-        return tell_endpoints(store, each, err);
+        return list_endpoints(store, each, err);
     }
     if (!fct_endpoint_name_valid(service)) {
         return fct_fail(err, FACTUM_INVALID, "endpoint: the name of a service is [a-z][a-z0-9_]*");
     }
     (void)snprintf(stream, sizeof stream, "%s%.*s", FCT_ENDPOINT_STREAM_PREFIX, (int)service.len,
                    (const char *)service.ptr);
-    return tell_endpoint(store, factum_slice_from(stream), each, &go_on, err);
+    return list_endpoint(store, factum_slice_from(stream), each, &go_on, err);
 }

@@ -4,7 +4,7 @@
  *     $EndpointDeployed {"service","url","secret"?,"timeoutMs","parallel","by"?,"why"?}
  *     $EndpointEnabled  $EndpointDisabled  $EndpointRemoved  {"by"?,"why"?}
  *
- * No secret stands in them, only its name.
+ * The events name a secret, but do not contain it.
  */
 #ifndef FCT_SAGA_ENDPOINT_DEFINITION_H
 #define FCT_SAGA_ENDPOINT_DEFINITION_H
@@ -21,8 +21,8 @@
 #define FCT_ENDPOINT_PARALLEL 4u
 #define FCT_ENDPOINT_PARALLEL_MAX 32u
 
-/* Moves |state|, zeroed before the first event, on by |event| of an endpoint's stream. Its texts
- * are in |arena|. CORRUPT: no such event. NO_MEMORY, TOO_BIG. */
+/* Applies |event| of an endpoint's stream to |state|, which is zeroed before the first event. Its
+ * texts are in |arena|. Errors: CORRUPT (not such an event), NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_endpoint_fold(factum_endpoint_state *state,
                                              const factum_event *event, factum_arena *arena,
                                              factum_error *err);

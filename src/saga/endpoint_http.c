@@ -18,14 +18,14 @@
 #include "saga/endpoint_url.h"
 
 #define CONNECT_MS 10000L
-#define ANSWER_MS 5000u /* from the first byte of an answer to its last one */
+#define ANSWER_MS 5000u /* from the first byte of an answer to its last */
 #define HEADER_KEPT_MAX 2000u
 #define HEADERS_SIZE_MAX ((size_t)64 << 10) /* of an answer: libcurl keeps them all */
 
 struct fct_http {
     CURLM *multi;
     struct fct_http_options options;
-    struct fct_http_flight *first; /* all requests that were started and not ended */
+    struct fct_http_flight *first; /* all requests that were started and have not ended */
 };
 
 struct fct_http_flight {
@@ -35,16 +35,16 @@ struct fct_http_flight {
     struct curl_slist *headers;
     struct fct_endpoint_url url;
     struct fct_buf body;
-    unsigned requests; /* begun on a connection */
+    unsigned requests; /* started on a connection */
     size_t header_size;
     bool too_big;
     bool long_header;
     bool slow;
-    uint64_t began; /* when the answer's first byte came, monotonic ns; 0: it has not */
+    uint64_t began; /* when the first byte of the answer came, monotonic ns; 0: not yet */
     char retry_after[64];
     char location[HEADER_KEPT_MAX];
     char curl_text[CURL_ERROR_SIZE];
-    char refused[FCT_ENDPOINT_WHY_SIZE]; /* the address that was, and why; "": none */
+    char refused[FCT_ENDPOINT_WHY_SIZE]; /* the refused address, and why; "": none */
     char problem[FCT_ENDPOINT_WHY_SIZE];
     CURLcode code;
     void *data;
@@ -63,7 +63,7 @@ static void init_curl(void)
 static enum fct_address_class class_of_socket(const struct curl_sockaddr *address,
                                               char text[INET6_ADDRSTRLEN])
 {
-    /* libcurl keeps |addrlen| bytes there, more than the member has. */
+    /* libcurl keeps |addrlen| bytes there, more than the member's type has */
     const uint8_t *bytes = (const uint8_t *)address + offsetof(struct curl_sockaddr, addr);
     if (address->family == AF_INET && address->addrlen >= sizeof(struct sockaddr_in)) {
         struct sockaddr_in in;
@@ -94,7 +94,7 @@ static bool address_allowed(const struct fct_http_flight *flight, enum fct_addre
            fct_endpoint_allowed(options->allow, options->allow_count, &listed);
 }
 
-/* Called with each address that a connection is tried to. */
+/* Called for each address that a connection is tried to. */
 static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
     char text[INET6_ADDRSTRLEN] = "";
@@ -109,9 +109,9 @@ static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct cur
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* Called when a connection is there and nothing was sent on it. If a connection that was kept
- * breaks, libcurl sends the request on a new one by itself: what became of the first would then not
- * be known, so it is ours to send it again. */
+/* Called when a connection exists and nothing was sent on it. If a reused connection breaks,
+ * libcurl would send the request again on a new one. The outcome of the first would then be
+ * unknown, so sending again is left to the courier. */
 static int on_request(void *data, char *primary_ip, char *local_ip, int primary_port,
                       int local_port)
 {
@@ -285,7 +285,7 @@ factum_status fct_http_start(struct fct_http *http, const struct fct_http_reques
 
 /* ---- the end of a request -------------------------------------------------------------------- */
 
-static void say_problem(struct fct_http_flight *flight)
+static void describe_problem(struct fct_http_flight *flight)
 {
     const char *text = flight->refused[0] != '\0'     ? flight->refused
                        : flight->slow                 ? "the answer came too slowly: cut off"
@@ -307,7 +307,7 @@ static void fill_answer(struct fct_http_flight *flight, struct fct_http_reply *a
         (void)curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &answer->status);
         return;
     }
-    say_problem(flight);
+    describe_problem(flight);
     answer->problem = flight->problem;
     answer->not_reached = flight->requests == 0;
 }
@@ -341,7 +341,7 @@ void fct_http_end(struct fct_http *http, struct fct_http_flight *flight)
     free_flight(flight);
 }
 
-/* ---- all of them ----------------------------------------------------------------------------- */
+/* ---- the client ------------------------------------------------------------------------------ */
 
 factum_status fct_http_open(const struct fct_http_options *options, struct fct_http **http,
                             factum_error *err)

@@ -67,12 +67,12 @@ static factum_status queue_exec(struct fct_queue *queue, const char *sql, factum
     return code == SQLITE_OK ? FACTUM_OK : queue_fail(queue, code, err);
 }
 
-/* A statement under way. The first failure stays in |code|. */
+/* A prepared statement in use. The first failure stays in |code|. */
 struct queue_call {
     struct fct_queue *queue;
     sqlite3_stmt *statement;
     int code;
-    int count; /* of what was bound */
+    int count; /* bound parameters */
 };
 
 static struct queue_call queue_prepare(struct fct_queue *queue, const char *sql)
@@ -98,7 +98,7 @@ static void bind_int(struct queue_call *call, int64_t number)
     }
 }
 
-/* Is there a row? The end and a failure are none; the latter is in call->code. */
+/* Is there a row? False at the end and after a failure, which is in call->code. */
 static bool queue_step(struct queue_call *call)
 {
     if (call->code != SQLITE_OK && call->code != SQLITE_ROW) {
@@ -298,7 +298,7 @@ static factum_status run_for(struct fct_queue *queue, const char *sql, factum_sl
     return queue_run(&call, err);
 }
 
-/* Commands whose pause was made for what the endpoint was before are tried at once. */
+/* Pauses that came from the endpoint's earlier settings end: the commands are tried at once. */
 static factum_status begin_again(struct fct_queue *queue, factum_slice service, factum_error *err)
 {
     return run_for(queue,
@@ -307,7 +307,7 @@ static factum_status begin_again(struct fct_queue *queue, factum_slice service, 
                    service, err);
 }
 
-/* As if they were TAKEN: if the service gets an endpoint again, what is sent again is delivered. */
+/* Like TAKEN: if the service gets an endpoint again, a command that is sent again is delivered. */
 static factum_status forget_endpoint(struct fct_queue *queue, factum_slice service,
                                      factum_error *err)
 {
@@ -344,7 +344,7 @@ factum_status fct_queue_endpoint_event(struct fct_queue *queue, const factum_eve
                                        factum_error *err)
 {
     factum_arena arena;
-    /* What an earlier event said of the URL is in the table. */
+    /* An earlier event has put the URL into the table. */
     factum_endpoint_state state = {.size = sizeof state, .url = FCT_SLICE("-")};
     fct_arena_init(&arena, fct_mem_heap(), QUEUE_EVENT_ARENA_MAX);
     factum_status status = fct_endpoint_fold(&state, event, &arena, err);
@@ -475,7 +475,7 @@ factum_status fct_queue_find(struct fct_queue *queue, factum_slice command_id,
     }
     factum_status status = queue_finish(&call, err);
     return status == FACTUM_OK && !found
-               ? fct_fail(err, FACTUM_NOT_FOUND, FCT_QUEUE_FILE ": no such command")
+               ? fct_fail(err, FACTUM_NOT_FOUND, FCT_QUEUE_FILE ": the command does not exist")
                : status;
 }
 

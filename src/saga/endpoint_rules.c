@@ -14,7 +14,7 @@
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-/* The first |bits| bits of an address, and what they mean. The first row that fits counts. */
+/* The first |bits| bits of an address, and its class. The first matching row applies. */
 struct address_rule {
     uint8_t bytes[16];
     uint8_t bits;
@@ -52,7 +52,7 @@ static const struct address_rule rules_ipv6[] = {
     {{0x20}, 3, FCT_ADDRESS_PUBLIC},
 };
 
-/* Where an address of IPv4 stands in one of IPv6. */
+/* Where an IPv6 address contains an IPv4 address. */
 struct address_carrier {
     uint8_t bytes[16];
     uint8_t bits;
@@ -154,7 +154,7 @@ static bool same_name(factum_slice a, factum_slice b)
 }
 
 struct pattern_parts {
-    factum_slice host; /* with a '*' in front, without brackets */
+    factum_slice host; /* with a leading '*', without brackets */
     uint32_t port;     /* 0: that of the scheme */
 };
 
@@ -192,7 +192,8 @@ static bool split_pattern(factum_slice pattern, struct pattern_parts *parts)
            (rest.ptr[0] == ':' && read_port(fct_slice_from(rest, 1), &parts->port));
 }
 
-/* "*.example.com" has no other '*', and two labels after it: not a whole top-level domain. */
+/* "*.example.com" has no other '*', and two labels after it, so that it is not a whole top-level
+ * domain. */
 static bool is_wild(factum_slice host)
 {
     return host.len > 2 && host.ptr[0] == '*' && host.ptr[1] == '.';
@@ -224,7 +225,7 @@ bool fct_endpoint_allowed(const factum_slice *patterns, size_t count,
         }
         factum_slice host = place->host;
         if (is_wild(parts.host)) {
-            factum_slice domain = fct_slice_from(parts.host, 1); /* with its dot */
+            factum_slice domain = fct_slice_from(parts.host, 1); /* with its leading dot */
             if (host.len > domain.len &&
                 same_name(fct_slice_from(host, host.len - domain.len), domain)) {
                 return true;
@@ -236,7 +237,7 @@ bool fct_endpoint_allowed(const factum_slice *patterns, size_t count,
     return false;
 }
 
-/* ---- what is sent ---------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static void put_hex(const uint8_t *bytes, size_t len, char *to)
 {
@@ -299,7 +300,7 @@ char *fct_endpoint_header_value(factum_slice text, factum_arena *arena)
     return value;
 }
 
-/* ---- when again ------------------------------------------------------------------------------ */
+/* ---- the next attempt ------------------------------------------------------------------------ */
 
 int64_t fct_retry_pause(uint64_t attempts, int64_t first, int64_t last, struct fct_random *random)
 {

@@ -1,16 +1,16 @@
-/* endpoint_rules.h - what is decided about the delivery of a command: where it may go, how it is
- * signed, what an answer means, when it is tried again. Layer: saga. Pure: no clock, no socket.
+/* endpoint_rules.h - the rules for delivering a command: where it may go, how it is signed, what an
+ * answer means, when it is tried again. Layer: saga. Pure: no clock, no socket.
  *
  *     status of the answer          verdict
- *     2xx with a body               REPLY: {"type", "data", "stream"}; PARK if it is none
+ *     2xx with a body               REPLY: {"type", "data", "stream"}; otherwise PARK
  *     202, 2xx without a body       TAKEN: the reply comes later, by another way
  *     409, 422, a body with "code"  FAILED: the reply is CommandFailed {"code", "text"}
  *     410                           DISABLE
  *     408, 425, 429, 5xx, none      RETRY, not before Retry-After
  *     3xx, other 4xx, 1xx           PARK
  *
- * |undone| says that this attempt has certainly had no effect. A status of 5xx does not: a proxy
- * may have lost the answer of an endpoint that did what was asked.
+ * |undone| is set if this attempt has certainly had no effect. A 5xx does not prove that: a proxy
+ * may have lost the answer of an endpoint that did the work.
  */
 #ifndef FCT_SAGA_ENDPOINT_RULES_H
 #define FCT_SAGA_ENDPOINT_RULES_H
@@ -23,7 +23,7 @@
 
 #define FCT_ENDPOINT_WHY_SIZE 256
 #define FCT_ENDPOINT_SIGNATURE_SIZE 100                     /* "t=<20 digits>,v1=<64 hex>" */
-#define FCT_ENDPOINT_WAIT_MAX (INT64_C(86400) * 1000000000) /* of a Retry-After: a day */
+#define FCT_ENDPOINT_WAIT_MAX (INT64_C(86400) * 1000000000) /* the longest Retry-After: a day */
 
 /* ---- where to -------------------------------------------------------------------------------- */
 
@@ -31,10 +31,10 @@ enum fct_address_class {
     FCT_ADDRESS_PUBLIC,
     FCT_ADDRESS_LOOPBACK,
     FCT_ADDRESS_PRIVATE,  /* RFC 1918, RFC 6598, unique local */
-    FCT_ADDRESS_RESERVED, /* link-local, metadata services, multicast, and all that is no host */
+    FCT_ADDRESS_RESERVED, /* link-local, metadata services, multicast, and all that is not a host */
 };
-/* Of 4 or 16 bytes. An IPv6 address that carries one of IPv4 (mapped, NAT64, 6to4) has the class of
- * that. */
+/* The class of an address of 4 or 16 bytes. An IPv6 address that contains an IPv4 one (mapped,
+ * NAT64, 6to4) has the class of that one. */
 enum fct_address_class fct_address_classify(const uint8_t *bytes, size_t len);
 /* "public", "loopback" ... Static. */
 const char *fct_address_class_name(enum fct_address_class class_);
@@ -43,9 +43,9 @@ const char *fct_address_class_name(enum fct_address_class class_);
 struct fct_endpoint_place {
     factum_slice host;
     uint32_t port;
-    bool default_port; /* it is that of the scheme */
+    bool default_port; /* |port| is that of the scheme */
 };
-/* Is it one of |patterns|? Names: any case. */
+/* Does one of |patterns| match the place? Names: any case. */
 bool fct_endpoint_allowed(const factum_slice *patterns, size_t count,
                           const struct fct_endpoint_place *place);
 /* Is the pattern well formed? */
@@ -53,16 +53,16 @@ bool fct_endpoint_pattern_valid(factum_slice pattern);
 /* [a-z][a-z0-9_]*, at most FACTUM_ENDPOINT_NAME_MAX bytes. */
 bool fct_endpoint_name_valid(factum_slice name);
 
-/* ---- what is sent ---------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
-/* "t=<seconds>,v1=<hex>": HMAC-SHA256 of "<seconds>.<body>" with |secret|. NO_MEMORY: libcrypto had
- * none. */
+/* "t=<seconds>,v1=<hex>": HMAC-SHA256 of "<seconds>.<body>" with |secret|. Errors: NO_MEMORY (of
+ * libcrypto). */
 FCT_MUST_USE factum_status fct_endpoint_sign(factum_slice secret, int64_t seconds,
                                              factum_slice body,
                                              char text[FCT_ENDPOINT_SIGNATURE_SIZE],
                                              factum_error *err);
-/* |text| as a value of a header: '%', '"', space and all that is not printable ASCII become %XX.
- * A string in |arena|; NULL: no room. */
+/* |text| as a value of a header: '%', '"', space and everything that is not printable ASCII become
+ * %XX. A string in |arena|; NULL: no room. */
 char *fct_endpoint_header_value(factum_slice text, factum_arena *arena);
 
 /* ---- what an answer means -------------------------------------------------------------------- */
@@ -76,36 +76,37 @@ enum fct_answer_verdict {
     FCT_VERDICT_DISABLE,
 };
 
-/* What came back. */
+/* An answer, or its absence. */
 struct fct_http_reply {
-    long status; /* of HTTP; 0: none came */
+    long status; /* of HTTP; 0: no answer */
     factum_slice body;
-    bool too_big;             /* the body is longer than is allowed: it was cut */
-    factum_slice retry_after; /* the header; empty: none */
+    bool too_big;             /* the body exceeds the limit and is truncated */
+    factum_slice retry_after; /* the header; empty: missing */
     factum_slice location;
-    bool not_reached;    /* no status: no byte of the request was sent */
-    const char *problem; /* no status: why */
+    bool not_reached;    /* without a status: no byte of the request was sent */
+    const char *problem; /* without a status: the reason */
 };
 
 struct fct_judgement {
     enum fct_answer_verdict verdict;
     bool undone;
-    factum_slice type; /* REPLY and FAILED; in the arena, as the next two */
+    factum_slice type; /* of REPLY and FAILED; in the arena, as the next two */
     factum_slice data;
-    factum_slice stream; /* empty: the command's */
-    int64_t wait;        /* RETRY: nanoseconds, at least; 0: not said */
+    factum_slice stream; /* empty: the stream of the command */
+    int64_t wait;        /* of RETRY: nanoseconds, at least; 0: not given */
     char why[FCT_ENDPOINT_WHY_SIZE];
 };
-/* |now| is the wall clock, for a Retry-After that is a date. NO_MEMORY, TOO_BIG: of the arena. */
+/* |now| is the wall clock, for a Retry-After that is a date. Errors: NO_MEMORY, TOO_BIG (the
+ * arena). */
 FCT_MUST_USE factum_status fct_http_reply_judge(const struct fct_http_reply *answer, int64_t now,
                                                 factum_arena *arena,
                                                 struct fct_judgement *judgement, factum_error *err);
 
-/* The wait that a Retry-After asks for: 0 if it cannot be read or has passed, and never more than
+/* The wait that a Retry-After asks for: 0 if it cannot be read or is over, and at most
  * FCT_ENDPOINT_WAIT_MAX. Seconds, or one of the three dates of RFC 9110, 5.6.7. */
 int64_t fct_retry_after(factum_slice value, int64_t now);
 
-/* ---- when again ------------------------------------------------------------------------------ */
+/* ---- the next attempt ------------------------------------------------------------------------ */
 
 /* The pause after |attempts| >= 1 failures: uniform from 0 to first * 2^(attempts - 1), at most
  * |last|: full jitter. In nanoseconds, above 0. */

@@ -1,5 +1,5 @@
-/* endpoint_test.c - what is decided about deliveries without a socket: addresses, the list of what
- * may be called, URLs, signatures, answers, Retry-After, pauses. */
+/* endpoint_test.c - the rules of deliveries, without a socket: addresses, the list of allowed
+ * places, URLs, signatures, answers, Retry-After, pauses. */
 #include "support/test.h"
 
 #include "core/arena.h"
@@ -98,7 +98,8 @@ TEST(only_what_is_listed_may_be_called)
     assert_false(allowed("*.example.com", "https://example.com/"));
     assert_false(allowed("*.example.com", "https://evilexample.com/"));
     assert_true(allowed("127.0.0.1:80", "http://127.0.0.1/"));
-    assert_true(allowed("127.0.0.1:80", "http://2130706433/")); /* what it means is compared */
+    assert_true(allowed("127.0.0.1:80", "http://2130706433/")); /* the decoded address is compared
+                                                                 */
     assert_true(allowed("127.0.0.1:80", "http://127.1/"));
     assert_true(allowed("[::1]:8080", "http://[::1]:8080/"));
     assert_false(fct_endpoint_allowed(NULL, 0, &(struct fct_endpoint_place){.port = 80}));
@@ -418,7 +419,7 @@ TEST(retry_after_is_seconds_or_a_date_and_has_an_end)
         {"Sun, 06 Nov 1994 08:49:37 GMT", 37},
         {"Sunday, 06-Nov-94 08:49:37 GMT", 37},
         {"Sun Nov  6 08:49:37 1994", 37},
-        {"Sun, 06 Nov 1994 08:48:59 GMT", 0}, /* it has passed */
+        {"Sun, 06 Nov 1994 08:48:59 GMT", 0}, /* it is over */
         {"Sun, 06 Nov 2094 08:49:37 GMT", 86400},
         {"Sun, 06 Nov 1994 08:49:37 CET", 0},
         {"Sun, 31 Feb 1995 08:49:37 GMT", 0},

@@ -19,7 +19,7 @@ static bool url_bytes_valid(factum_slice text)
     return text.len > 0;
 }
 
-/* The part |what| in |to|; false if it is not there, or too long. */
+/* Copies the part |what| to |to|; false if it is missing, or too long. */
 static bool url_part(CURLU *handle, CURLUPart what, unsigned flags, char *to, size_t size)
 {
     char *part = NULL;
@@ -40,7 +40,7 @@ static bool url_has(CURLU *handle, CURLUPart what)
     return has;
 }
 
-/* The host without brackets, in lower case, and without the dot that may stand at its end. */
+/* The host without brackets, in lower case, and without a dot at its end. */
 static factum_slice plain_host(char *host)
 {
     size_t len = strlen(host);

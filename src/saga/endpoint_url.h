@@ -1,6 +1,7 @@
-/* endpoint_url.h - the URL of an endpoint, read by the parser of who connects to it. Layer: saga.
+/* endpoint_url.h - the URL of an endpoint. Layer: saga.
  *
- * libcurl reads URLs here and in the delivery, so that what is checked is what is called.
+ * libcurl parses URLs here and in the delivery, so that the checked place is the place that is
+ * called.
  */
 #ifndef FCT_SAGA_ENDPOINT_URL_H
 #define FCT_SAGA_ENDPOINT_URL_H
@@ -14,8 +15,8 @@ struct fct_endpoint_url {
     char host[256];
     struct fct_endpoint_place place; /* its host points to |host| */
 };
-/* |url| must stay where it is. INVALID: not http or https, a user, a password or a fragment in it,
- * bytes that do not stand in a URL, or no URL. NO_MEMORY. */
+/* |url| must not move. Errors: INVALID (not http or https; a user, a password or a fragment;
+ * forbidden bytes; not a URL), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_endpoint_url_read(factum_slice text, struct fct_endpoint_url *url,
                                                  factum_error *err);
 

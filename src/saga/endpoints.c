@@ -61,7 +61,7 @@ static factum_status follow_definition(struct factum_endpoints *e, const factum_
     if (status == FACTUM_OK) {
         status = fct_queue_endpoint_event(&e->taken, event, err);
     }
-    if (status == FACTUM_CORRUPT) { /* not understood: of no use to wait for it to change */
+    if (status == FACTUM_CORRUPT) { /* the event will not change: waiting for it is pointless */
         fct_log_message(&e->log, FACTUM_LOG_WARN, "endpoint.event", "%s", err->text);
         return FACTUM_OK;
     }
@@ -151,7 +151,7 @@ static factum_status check_allow(const factum_endpoints_options *options, factum
     for (size_t i = 0; i < options->allow_count; i++) {
         if (!fct_endpoint_pattern_valid(options->allow[i])) {
             return fct_fail(err, FACTUM_INVALID,
-                            "endpoints: \"%.*s\" is no HOST, HOST:PORT or *.DOMAIN",
+                            "endpoints: \"%.*s\" is not HOST, HOST:PORT or *.DOMAIN",
                             FCT_FMT(options->allow[i]));
         }
     }
@@ -252,7 +252,7 @@ static factum_status read_host_options(const factum_endpoints_options *given,
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-/* Of two hosts in one directory the second is refused. */
+/* Refuses the second of two hosts in one directory. */
 static factum_status lock_dir(struct factum_endpoints *e, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
@@ -315,7 +315,7 @@ factum_status factum_endpoints_open(factum_store *store, const factum_endpoints_
     if (status == FACTUM_OK) {
         status = keep_options(e, err);
     } else {
-        e->options.secret_count = 0; /* those are not ours */
+        e->options.secret_count = 0; /* not copied, so not ours to wipe */
     }
     if (status == FACTUM_OK) {
         status = open_parts(e, err);
@@ -336,7 +336,7 @@ factum_status factum_endpoints_open(factum_store *store, const factum_endpoints_
 
 static void forget_delivery(void *data)
 {
-    (void)data; /* it is freed with the list */
+    (void)data; /* freed with the list */
 }
 
 void factum_endpoints_close(factum_endpoints *endpoints)

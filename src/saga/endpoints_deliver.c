@@ -1,5 +1,5 @@
-/* endpoints_deliver.c - the courier: takes what is due, calls endpoints, appends what their answers
- * mean. Layer: saga. See endpoints_int.h.
+/* endpoints_deliver.c - the courier: takes due commands, calls endpoints, appends replies. Layer:
+ * saga. See endpoints_int.h.
  *
  *     due --> answered meanwhile? --yes--> OVER
  *              | no
@@ -7,13 +7,17 @@
  *              | no
  *             SENDING, durably --> the call --> the verdict (endpoint_rules.h) --> the row
  *
- * Each way through changes the row or takes its time forward, so that no command is due for ever in
- * a loop.
+ * Each path changes the row or moves its time forward, so that no command is due for ever in a
+ * loop.
+ *
+ * Invariant: |delivery_count| is the length of the list |deliveries|, at most FCT_DELIVERIES_MAX.
+ * Only the courier changes them.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
@@ -24,7 +28,7 @@
 #define ROUND_ARENA_MAX ((size_t)16 << 20)
 #define IDLE_MS 2000
 #define MS INT64_C(1000000)
-#define KEPT_FOR (INT64_C(30) * 86400 * 1000 * MS) /* rows that are over */
+#define KEPT_FOR (INT64_C(30) * 86400 * 1000 * MS) /* rows that are OVER */
 #define DROP_PAUSE (INT64_C(3600) * 1000 * MS)
 
 /* A call under way. */
@@ -34,8 +38,8 @@ struct fct_delivery {
     struct fct_queue_row row; /* its texts are in |arena| */
     struct fct_command_meta meta;
     factum_slice trace; /* of the call; or empty */
-    bool was_maybe;     /* before this attempt */
-    bool had_problem;   /* the endpoint had one */
+    bool was_maybe;     /* |maybe| before this attempt */
+    bool had_problem;   /* the endpoint had a problem before */
 };
 
 factum_status fct_reply_append(factum_store *store, const struct fct_reply *reply,
@@ -58,6 +62,12 @@ factum_status fct_reply_append(factum_store *store, const struct fct_reply *repl
                                            .expectation_count = 1,
                                            .idempotency_key = reply->key};
     return factum_append(store, &request, NULL, NULL, err);
+}
+
+static void deliveries_check(const struct factum_endpoints *e)
+{
+    FCT_ASSERT(e->delivery_count <= FCT_DELIVERIES_MAX);
+    FCT_ASSERT((e->deliveries == NULL) == (e->delivery_count == 0));
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -94,7 +104,7 @@ static void row_parked(struct factum_endpoints *e, struct fct_queue_row *row, co
                     FCT_FMT(row->service), FCT_FMT(row->command_id), reason);
 }
 
-/* It waits for |wait| at least; or it is given up. */
+/* The command waits for at least |wait|, or it is given up. */
 static void row_again(struct factum_endpoints *e, struct fct_queue_row *row, int64_t wait,
                       const char *reason)
 {
@@ -117,7 +127,7 @@ static void row_again(struct factum_endpoints *e, struct fct_queue_row *row, int
     write_row(e, row);
 }
 
-/* A failure of the store or the file, not of the endpoint: it costs no attempt. */
+/* A failure of the store or the file, and not of the endpoint: it does not count as an attempt. */
 static void row_later(struct factum_endpoints *e, struct fct_queue_row *row, const char *reason)
 {
     row->state = FCT_COMMAND_WAITING;
@@ -137,9 +147,11 @@ static void free_delivery(struct factum_endpoints *e, struct fct_delivery *deliv
         link = &(*link)->next;
     }
     if (*link != NULL) {
+        FCT_ASSERT(e->delivery_count > 0);
         *link = delivery->next;
         e->delivery_count--;
     }
+    deliveries_check(e);
     factum_arena_finish(&delivery->arena);
     fct_mem_free(fct_mem_heap(), delivery);
 }
@@ -188,7 +200,7 @@ static void end_disabled(struct factum_endpoints *e, struct fct_delivery *delive
                                                  .service = delivery->row.service,
                                                  .options = &options};
     factum_status status = factum_endpoint_act_record(e->store, &request, NULL, &err);
-    /* The follower brings the event into the file: soon. */
+    /* The follower brings the event into the file soon. */
     row_later(e, &delivery->row, status == FACTUM_OK ? why : err.text);
 }
 
@@ -203,7 +215,7 @@ static void note_problem(struct factum_endpoints *e, factum_slice service, int64
     }
 }
 
-/* What the endpoint as a whole is known by. */
+/* Records the outcome for the endpoint as a whole. */
 static void note_endpoint(struct factum_endpoints *e, const struct fct_delivery *delivery,
                           const struct fct_http_reply *answer,
                           const struct fct_judgement *judgement)
@@ -265,7 +277,7 @@ static void end_deliveries(struct factum_endpoints *e)
 
 /* ---- before a call --------------------------------------------------------------------------- */
 
-/* OK: the command is answered, or cancelled. NOT_FOUND: it is not. */
+/* OK: the command is answered, or cancelled. NOT_FOUND: neither. */
 static factum_status look_for_answer(struct factum_endpoints *e, factum_slice command_id,
                                      bool *cancelled, factum_error *err)
 {
@@ -291,8 +303,8 @@ static factum_status append_plain(struct factum_endpoints *e, struct fct_deliver
     return fct_reply_append(e->store, &reply, &delivery->meta, &delivery->arena, err);
 }
 
-/* Is the do of this undo cancelled? It is, now, if no byte of it was ever sent. Whatever it is, it
- * is not delivered after this. */
+/* Cancels the do of this undo if no byte of it was ever sent. The do is not delivered after this in
+ * any case. */
 static factum_status cancel_do(struct factum_endpoints *e, struct fct_delivery *delivery,
                                bool *cancelled, factum_error *err)
 {
@@ -317,7 +329,7 @@ static factum_status cancel_do(struct factum_endpoints *e, struct fct_delivery *
     return status;
 }
 
-/* DONE: nothing is to be sent, and the row says so. */
+/* DONE: nothing is to be sent, and the row is up to date. */
 static factum_status look_before(struct factum_endpoints *e, struct fct_delivery *delivery,
                                  factum_error *err)
 {
@@ -432,7 +444,7 @@ static factum_status make_headers(struct factum_endpoints *e, struct fct_deliver
                                : status;
 }
 
-/* Sends the command: from here on it may have been done. */
+/* Sends the command: from here on it may have an effect. */
 static factum_status begin_call(struct factum_endpoints *e, struct fct_delivery *delivery,
                                 const struct fct_queue_endpoint *endpoint,
                                 const factum_event *event, factum_error *err)
@@ -524,13 +536,14 @@ static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *deli
         delivery->next = e->deliveries;
         e->deliveries = delivery;
         e->delivery_count++;
+        deliveries_check(e);
         return;
     }
     not_called(e, delivery, status, &err);
     free_delivery(e, delivery);
 }
 
-/* ---- what is due ----------------------------------------------------------------------------- */
+/* ---- due commands ---------------------------------------------------------------------------- */
 
 static size_t count_deliveries(const struct factum_endpoints *e, factum_slice service)
 {
@@ -541,7 +554,7 @@ static size_t count_deliveries(const struct factum_endpoints *e, factum_slice se
     return count;
 }
 
-/* DONE: nothing of this endpoint is due. */
+/* DONE: no command of this endpoint is due. */
 static factum_status take_one(struct factum_endpoints *e, const struct fct_queue_endpoint *endpoint,
                               int64_t *due, factum_error *err)
 {
@@ -573,7 +586,7 @@ static factum_status take_due(struct factum_endpoints *e, const struct fct_queue
         *due = endpoint->not_before < *due ? endpoint->not_before : *due;
         return FACTUM_OK;
     }
-    /* As many turns as deliveries: what is settled without a call does not keep the others. */
+    /* As many turns as deliveries: commands that need no call do not hold up the others. */
     for (uint32_t turn = 0; status == FACTUM_OK && turn < endpoint->parallel; turn++) {
         if (e->delivery_count >= FCT_DELIVERIES_MAX ||
             count_deliveries(e, endpoint->service) >= endpoint->parallel) {
@@ -621,7 +634,7 @@ static factum_status keep_endpoint(void *data, const struct fct_queue_endpoint *
                : fct_fail(err, FACTUM_NO_MEMORY, "endpoint: out of memory");
 }
 
-/* Begins what is due. Returns when something will be due next. */
+/* Starts what is due. Returns when the next command will be due. */
 static int64_t begin_deliveries(struct factum_endpoints *e)
 {
     factum_error err;
@@ -640,8 +653,7 @@ static int64_t begin_deliveries(struct factum_endpoints *e)
     return due;
 }
 
-/* What is over is forgotten after a while; a row that could not be written waits again, when no
- * delivery is under way. */
+/* Drops old rows. A row that could not be written waits again when no delivery is under way. */
 static void tidy_rows(struct factum_endpoints *e)
 {
     factum_error err = {.text = ""};

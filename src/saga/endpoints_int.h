@@ -1,9 +1,9 @@
-/* endpoints_int.h - what a host of endpoints holds. Layer: saga. Private to endpoints.c,
+/* endpoints_int.h - the state of a host of endpoints. Layer: saga. Private to endpoints.c,
  * endpoints_deliver.c and endpoints_parked.c.
  *
- * Two threads. The *follower* puts commands and deployments from the store into endpoints.db, its
- * checkpoint with them. The *courier* takes what is due from there, calls, and appends what the
- * answers mean. They meet in the file alone; the follower wakes the courier after each commit.
+ * Two threads. The *follower* copies commands and deployments from the store into endpoints.db,
+ * together with its checkpoint. The *courier* takes due commands from there, calls endpoints, and
+ * appends replies. They share only the file; the follower wakes the courier after each commit.
  */
 #ifndef FCT_SAGA_ENDPOINTS_INT_H
 #define FCT_SAGA_ENDPOINTS_INT_H
@@ -39,13 +39,14 @@ struct factum_endpoints {
     struct fct_delivery *deliveries; /* under way */
     size_t delivery_count;
     bool lost;         /* a row could not be written */
-    int64_t next_drop; /* when old rows are dropped next; these four are the courier's alone */
+    int64_t next_drop; /* when old rows are dropped next; this and the next three belong to the
+                        * courier */
     _Atomic uint32_t stop;
 };
 
 /* The courier's thread. */
 void fct_courier_run(void *data);
-/* Frees the deliveries that were under way, after the courier has ended. */
+/* Frees the deliveries under way, after the courier has ended. */
 void fct_deliveries_free(struct factum_endpoints *e);
 
 /* An event that answers a command, or cancels it, under |key|. */
@@ -53,10 +54,10 @@ struct fct_reply {
     factum_slice stream;
     factum_slice type;
     factum_slice data;
-    factum_slice key; /* the command's id: also what the reply is caused by */
+    factum_slice key; /* the command's id, which is also the cause of the reply */
     factum_slice trace;
 };
-/* As factum_append. KEY_CONFLICT: there is another one. */
+/* Errors: KEY_CONFLICT (another event has the key); otherwise as factum_append. */
 FCT_MUST_USE factum_status fct_reply_append(factum_store *store, const struct fct_reply *reply,
                                             const struct fct_command_meta *meta,
                                             factum_arena *arena, factum_error *err);

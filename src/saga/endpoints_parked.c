@@ -14,21 +14,21 @@
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
-struct status_telling {
+struct status_listing {
     struct fct_queue *queue;
     const factum_endpoint_status_each *each;
 };
 
-static factum_status tell_status(void *data, const struct fct_queue_endpoint *endpoint,
+static factum_status list_status(void *data, const struct fct_queue_endpoint *endpoint,
                                  factum_error *err)
 {
-    const struct status_telling *telling = data;
+    const struct status_listing *listing = data;
     uint64_t counts[FCT_COMMAND_OVER + 1];
-    factum_status status = fct_queue_counts(telling->queue, endpoint->service, counts, err);
+    factum_status status = fct_queue_counts(listing->queue, endpoint->service, counts, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    const factum_endpoint_status told = {.size = sizeof told,
+    const factum_endpoint_status info = {.size = sizeof info,
                                          .service = endpoint->service,
                                          .url = endpoint->url,
                                          .disabled = endpoint->disabled,
@@ -38,7 +38,7 @@ static factum_status tell_status(void *data, const struct fct_queue_endpoint *en
                                          .delivered = counts[FCT_COMMAND_TAKEN],
                                          .not_before = endpoint->not_before,
                                          .problem = endpoint->problem};
-    return telling->each->each(telling->each->data, &told) ? FACTUM_OK : FACTUM_DONE;
+    return listing->each->each(listing->each->data, &info) ? FACTUM_OK : FACTUM_DONE;
 }
 
 factum_status factum_endpoints_status(factum_endpoints *endpoints,
@@ -52,15 +52,15 @@ factum_status factum_endpoints_status(factum_endpoints *endpoints,
     if (status != FACTUM_OK) {
         return status;
     }
-    struct status_telling telling = {.queue = &queue, .each = each};
-    status = fct_queue_endpoints(&queue, tell_status, &telling, err);
+    struct status_listing listing = {.queue = &queue, .each = each};
+    status = fct_queue_endpoints(&queue, list_status, &listing, err);
     fct_queue_close(&queue);
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static bool tell_parked_row(void *data, const struct fct_queue_row *row)
+static bool take_parked_row(void *data, const struct fct_queue_row *row)
 {
     const factum_endpoint_parked_each *each = data;
     const factum_endpoint_parked parked = {.size = sizeof parked,
@@ -86,7 +86,7 @@ factum_status factum_endpoints_parked(factum_endpoints *endpoints, factum_slice 
     factum_endpoint_parked_each copy = *each;
     factum_status status = fct_queue_open(&queue, endpoints->options.path, 0, err);
     if (status == FACTUM_OK) {
-        status = fct_queue_parked(&queue, service, key, tell_parked_row, &copy, err);
+        status = fct_queue_parked(&queue, service, key, take_parked_row, &copy, err);
         fct_queue_close(&queue);
     }
     return status;
@@ -178,7 +178,7 @@ static factum_status skip_row(factum_endpoints *endpoints, struct fct_queue *que
     if (status == FACTUM_OK && !skipping->found) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no command is parked at this position");
     }
-    /* "Failed" would say that there is nothing to undo. */
+    /* "Failed" would mean that there is nothing to undo. */
     bool unknown = skipping->row.undoes.len == 0 && skipping->row.maybe;
     if (status == FACTUM_OK && !unknown) {
         status = append_skipped(endpoints->store, skipping, why, err);

@@ -1,4 +1,13 @@
-/* entry.c - see entry.h. Layer: saga. */
+/* entry.c - see entry.h. Layer: saga.
+ *
+ * Invariants:
+ *  1. |count| is at least |open_count|, |loaded_count| and |heap_count|.
+ *  2. The list of loaded entries is empty exactly if |loaded_count| is 0.
+ *  3. |oldest| and |newest| are the ends of one list; without waiting inputs it is empty, and
+ *     |waiting_bytes| is 0.
+ *  4. An entry is in the heap, at |at|, exactly if it is due.
+ *  5. |first| and |last| of an entry are the ends of its queue.
+ */
 #include "saga/entry.h"
 
 #include <string.h>
@@ -10,6 +19,25 @@
 
 #define BUCKETS_FIRST 1024u
 #define NOT_IN_HEAP SIZE_MAX
+
+static void entries_check(const struct fct_entries *entries)
+{
+    FCT_ASSERT(entries->open_count <= entries->count && entries->loaded_count <= entries->count &&
+               entries->heap_count <= entries->count); /* 1 */
+    FCT_ASSERT((entries->most_used == NULL) == (entries->loaded_count == 0) &&
+               (entries->least_used == NULL) == (entries->loaded_count == 0)); /* 2 */
+    FCT_ASSERT((entries->oldest == NULL) == (entries->newest == NULL));        /* 3 */
+    FCT_ASSERT(entries->waiting_count > 0 ||
+               (entries->oldest == NULL && entries->waiting_bytes == 0));
+}
+
+static void entry_links_check(const struct fct_entries *entries, const struct fct_entry *entry)
+{
+    FCT_ASSERT((entry->at == NOT_IN_HEAP) == (entry->due == 0)); /* 4 */
+    FCT_ASSERT(entry->at == NOT_IN_HEAP ||
+               (entry->at < entries->heap_count && entries->heap[entry->at] == entry));
+    FCT_ASSERT((entry->first == NULL) == (entry->last == NULL)); /* 5 */
+}
 
 /* ---- by name --------------------------------------------------------------------------------- */
 
@@ -66,7 +94,7 @@ struct fct_entry *fct_entries_find(const struct fct_entries *entries,
     return entry;
 }
 
-/* Twice as many buckets; without memory the chains grow. */
+/* Doubles the buckets; without memory the chains grow. */
 static void spread(struct fct_entries *entries)
 {
     size_t count = entries->bucket_count * 2;
@@ -111,6 +139,7 @@ struct fct_entry *fct_entries_get(struct fct_entries *entries, const struct fct_
     entry->chain = *bucket_of(entries, entry->hash);
     *bucket_of(entries, entry->hash) = entry;
     entries->count++;
+    entries_check(entries);
     return entry;
 }
 
@@ -123,10 +152,12 @@ void fct_entries_drop(struct fct_entries *entries, struct fct_entry *entry)
         place = &(*place)->chain;
     }
     *place = entry->chain;
-    FCT_ASSERT(fct_entries_set_due(entries, entry, 0, NULL) == FACTUM_OK);
+    factum_status status = fct_entries_set_due(entries, entry, 0, NULL);
+    FCT_ASSERT(status == FACTUM_OK); /* only a due time needs memory */
     fct_entries_set_open(entries, entry, false);
     entries->count--;
     fct_mem_free(entries->mem, entry);
+    entries_check(entries);
 }
 
 void fct_entries_set_open(struct fct_entries *entries, struct fct_entry *entry, bool open)
@@ -206,6 +237,7 @@ static factum_status enter_heap(struct fct_entries *entries, struct fct_entry *e
 factum_status fct_entries_set_due(struct fct_entries *entries, struct fct_entry *entry, int64_t due,
                                   factum_error *err)
 {
+    entry_links_check(entries, entry);
     if (due == entry->due) {
         return FACTUM_OK;
     }
@@ -213,7 +245,9 @@ factum_status fct_entries_set_due(struct fct_entries *entries, struct fct_entry 
         leave_heap(entries, entry);
     }
     entry->due = due;
-    return due != 0 ? enter_heap(entries, entry, err) : FACTUM_OK;
+    factum_status status = due != 0 ? enter_heap(entries, entry, err) : FACTUM_OK;
+    entry_links_check(entries, entry);
+    return status;
 }
 
 struct fct_entry *fct_entries_first_due(const struct fct_entries *entries)
@@ -251,11 +285,13 @@ struct fct_instance *fct_entries_load(struct fct_entries *entries, struct fct_en
     fct_instance_init(entry->instance, entries->mem, set, &entry->key);
     link_used(entries, entry);
     entries->loaded_count++;
+    entries_check(entries);
     return entry->instance;
 }
 
 void fct_entries_use(struct fct_entries *entries, struct fct_entry *entry)
 {
+    FCT_ASSERT(entry->instance != NULL);
     if (entries->most_used != entry) {
         unlink_used(entries, entry);
         link_used(entries, entry);
@@ -271,10 +307,12 @@ void fct_entries_unload(struct fct_entries *entries, struct fct_entry *entry)
     fct_instance_finish(entry->instance);
     fct_mem_free(entries->mem, entry->instance);
     entry->instance = NULL;
+    FCT_ASSERT(entries->loaded_count > 0);
     entries->loaded_count--;
+    entries_check(entries);
 }
 
-/* ---- what waits ------------------------------------------------------------------------------ */
+/* ---- waiting inputs -------------------------------------------------------------------------- */
 
 static factum_slice put_copy(uint8_t **at, factum_slice slice)
 {
@@ -333,12 +371,15 @@ struct fct_waiting *fct_entries_wait(struct fct_entries *entries, struct fct_ent
     entry->last = copy;
     entries->waiting_count++;
     entries->waiting_bytes += copy->size;
+    entries_check(entries);
+    entry_links_check(entries, entry);
     return copy;
 }
 
 void fct_entries_served(struct fct_entries *entries, struct fct_entry *entry)
 {
     struct fct_waiting *waiting = entry->first;
+    FCT_ASSERT(waiting != NULL);
     entry->first = waiting->next;
     if (entry->first == NULL) {
         entry->last = NULL;
@@ -349,4 +390,6 @@ void fct_entries_served(struct fct_entries *entries, struct fct_entry *entry)
     entries->waiting_count--;
     entries->waiting_bytes -= waiting->size;
     fct_mem_free(entries->mem, waiting);
+    entries_check(entries);
+    entry_links_check(entries, entry);
 }

@@ -1,8 +1,8 @@
-/* entry.h - the sagas that a manager knows: by their names, by their next timers, by use. Layer:
- * saga. No store, no decisions.
+/* entry.h - the sagas that a manager knows: by name, by next timer, by last use. Layer: saga. No
+ * store, no decisions.
  *
- * An entry is there for each saga that has not ended or has something waiting. Its instance is
- * loaded only while it is used, and a while longer.
+ * A saga has an entry while it has not ended or an input of it waits. Its instance is loaded only
+ * while it is used, and a while longer.
  */
 #ifndef FCT_SAGA_ENTRY_H
 #define FCT_SAGA_ENTRY_H
@@ -15,12 +15,12 @@ struct fct_commit;
 enum fct_waiting_kind {
     FCT_WAITING_START,
     FCT_WAITING_REPLY,   /* |step|, |undo|, |generation| */
-    FCT_WAITING_OUTSIDE, /* its type says which step */
+    FCT_WAITING_OUTSIDE, /* its type decides the step */
     FCT_WAITING_TIMERS,  /* those that are due */
-    FCT_WAITING_REFRESH  /* the stream has events that the instance has not */
+    FCT_WAITING_REFRESH  /* the stream has events that are not in the instance */
 };
 
-/* An input that waits for its turn. Its event's bytes are behind it. */
+/* An input that waits for its turn. The event's bytes follow it in memory. */
 struct fct_waiting {
     struct fct_waiting *next;  /* of its entry */
     struct fct_waiting *older; /* of all entries, by position; only with an event */
@@ -37,23 +37,24 @@ struct fct_waiting {
 struct fct_entry {
     struct fct_entry *chain; /* of its bucket */
     uint64_t hash;
-    struct fct_saga_key key;       /* its text is behind the entry */
+    struct fct_saga_key key;       /* its text follows the entry in memory */
     struct fct_instance *instance; /* NULL: not loaded */
-    struct fct_entry *used_before; /* of those that are loaded */
+    struct fct_entry *used_before; /* in the list of loaded entries */
     struct fct_entry *used_after;
     struct fct_waiting *first;
     struct fct_waiting *last;
-    struct fct_commit *commit; /* under way, or NULL */
-    struct fct_entry *again;   /* the next one that is to go on later */
+    struct fct_commit *commit; /* the one under way, or NULL */
+    struct fct_entry *again;   /* the next entry in a queue of entries that continue later */
     bool is_again;
-    struct fct_entry *closing; /* the next one that goes when its events have been fed */
+    struct fct_entry *closing; /* the next entry that is freed when its events have been fed */
     bool is_closing;
     bool open;        /* it has not ended */
     bool timers_wait; /* an input for its timers is in the queue */
-    uint64_t known;   /* events of its stream up to this position are in the instance, or were */
+    uint64_t known;   /* events of its stream up to this position are in the instance, or were when
+                       * it was loaded */
     uint64_t seen;    /* the newest event of its stream that was fed */
     int64_t due;      /* of its next timer; 0: none */
-    size_t at;        /* in the heap; SIZE_MAX: it is not there */
+    size_t at;        /* index in the heap; SIZE_MAX: not in it */
 };
 
 struct fct_entries {
@@ -62,10 +63,10 @@ struct fct_entries {
     size_t bucket_count; /* a power of two */
     size_t count;
     size_t open_count;
-    struct fct_entry **heap; /* the one that is due first is first */
+    struct fct_entry **heap; /* the entry that is due first comes first */
     size_t heap_count;
     size_t heap_capacity;
-    struct fct_entry *most_used; /* of those that are loaded */
+    struct fct_entry *most_used; /* first of the list of loaded entries */
     struct fct_entry *least_used;
     size_t loaded_count;
     struct fct_waiting *oldest;
@@ -76,33 +77,32 @@ struct fct_entries {
 
 FCT_MUST_USE factum_status fct_entries_init(struct fct_entries *entries, const struct fct_mem *mem,
                                             factum_error *err);
-/* No commit is under way. Accepts zeros. */
+/* No commit may be under way. Accepts zeros. */
 void fct_entries_finish(struct fct_entries *entries);
-/* NULL: there is none. */
+/* NULL: no entry. */
 struct fct_entry *fct_entries_find(const struct fct_entries *entries,
                                    const struct fct_saga_key *key);
-/* Finds or makes it. NULL without memory. */
+/* Finds or creates the entry. NULL without memory. */
 struct fct_entry *fct_entries_get(struct fct_entries *entries, const struct fct_saga_key *key);
-/* It is not loaded, nothing waits and nothing is under way. */
+/* Frees an entry that is not loaded, with nothing waiting or under way. */
 void fct_entries_drop(struct fct_entries *entries, struct fct_entry *entry);
 void fct_entries_set_open(struct fct_entries *entries, struct fct_entry *entry, bool open);
-/* 0: no timer. NO_MEMORY leaves it without one. */
+/* Sets the time of the next timer; 0: none. NO_MEMORY leaves the entry without a timer. */
 FCT_MUST_USE factum_status fct_entries_set_due(struct fct_entries *entries, struct fct_entry *entry,
                                                int64_t due, factum_error *err);
 /* The entry whose timer is due first, or NULL. */
 struct fct_entry *fct_entries_first_due(const struct fct_entries *entries);
 
-/* Memory for an instance, at the front of those that are used; NULL without. */
+/* Allocates an instance, as the most recently used one; NULL without memory. */
 struct fct_instance *fct_entries_load(struct fct_entries *entries, struct fct_entry *entry,
                                       const struct fct_deployed_set *set);
 void fct_entries_use(struct fct_entries *entries, struct fct_entry *entry);
 void fct_entries_unload(struct fct_entries *entries, struct fct_entry *entry);
 
-/* Puts a copy of |waiting|, and of its event, at the end of the entry's queue. NULL without
- * memory. */
+/* Appends a copy of |waiting|, and of its event, to the entry's queue. NULL without memory. */
 struct fct_waiting *fct_entries_wait(struct fct_entries *entries, struct fct_entry *entry,
                                      const struct fct_waiting *waiting);
-/* Takes the first one off the queue and frees it. */
+/* Removes the first input from the queue and frees it. */
 void fct_entries_served(struct fct_entries *entries, struct fct_entry *entry);
 
 #endif

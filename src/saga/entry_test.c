@@ -1,5 +1,4 @@
-/* entry_test.c - many sagas at once: their timers against a sort, their queues, their use. Layer:
- * saga. */
+/* entry_test.c - many sagas at once: timers against a sort, queues, use. Layer: saga. */
 #include "saga/entry.h"
 
 #include "core/random.h"
@@ -108,7 +107,7 @@ TEST(what_waits_is_served_in_order_and_the_oldest_of_all_is_known)
     }
     const struct fct_waiting timers = {.kind = FCT_WAITING_TIMERS};
     assert_non_null(fct_entries_wait(&entries, a, &timers));
-    memset(data, 'x', sizeof data - 1); /* they have copies */
+    memset(data, 'x', sizeof data - 1); /* the inputs have copies */
     assert_true(fct_slice_equal(a->first->event.data, FCT_SLICE("{\"n\":1}")));
     assert_int_equal(entries.waiting_count, 7);
     assert_int_equal(entries.oldest->event.position, 1);

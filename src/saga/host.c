@@ -1,16 +1,16 @@
 /* host.c - <factum/sagas.h>: a manager on a thread of its own. Layer: saga.
  *
- *     what the lists say is open, the checkpoint
+ *     open sagas from the lists, the checkpoint
  *          |
  *     read the log after it <-- woken by: more is visible, an append has ended, a timer, a second
  *          |
  *     the manager --> appends, by completion
  *
- * A failure of the store ends the manager, and a new one begins where the checkpoint is: every
- * input that was not committed comes again, and what was committed is known by it.
+ * A failure of the store ends the manager, and a new one starts at the checkpoint: every input that
+ * was not committed comes again, and the sagas recognise those that were.
  *
- * Locks. |lock| guards the appends that have ended and what is told to callers; it is never held
- * while the store or the manager is called.
+ * Locks. |lock| protects the ended appends and the info for callers; it is never held while the
+ * store or the manager is called.
  */
 #include <factum/sagas.h>
 
@@ -49,26 +49,26 @@ struct factum_sagas {
     char *path;
     factum_log_sink log;
     struct fct_saga_lists *lists; /* NULL: no directory was given */
-    struct fct_manager *manager;  /* of the thread; NULL between two */
+    struct fct_manager *manager;  /* of the thread; NULL between two managers */
     struct fct_saga_clock clock;
     struct fct_saga_checkpoint checkpoint;
     factum_cursor *cursor;
-    factum_event held; /* that the manager had no room for */
+    factum_event held; /* an event that the manager had no room for */
     bool is_held;
     bool caught_up;           /* this manager has been at the end of the log */
-    factum_sagas_info before; /* what the managers before it have counted */
+    factum_sagas_info before; /* the counts of earlier managers */
     struct fct_thread thread;
     factum_listener listener;
     factum_completer completer;
-    _Atomic uint32_t word; /* rises whenever the thread should look */
-    _Atomic bool asleep;   /* the thread waits for |word|, or is about to */
-    _Atomic uint32_t told; /* rises whenever |info| has changed */
-    _Atomic uint32_t told_waiters;
+    _Atomic uint32_t word;         /* rises when the thread has work */
+    _Atomic bool asleep;           /* the thread waits for |word|, or is about to */
+    _Atomic uint32_t info_changes; /* rises when |info| has changed */
+    _Atomic uint32_t info_waiters;
     _Atomic bool stop;
     struct fct_mutex lock;
     factum_append_op **ended; /* |commits_max| of them */
     uint32_t ended_count;
-    factum_append_op **ending; /* the same, while they are dealt with */
+    factum_append_op **ending; /* the same, while the thread works on them */
     factum_sagas_info info;
 };
 
@@ -97,6 +97,7 @@ static void appends_ended(void *data, factum_append_op *const *ops, size_t count
 {
     struct factum_sagas *sagas = data;
     fct_mutex_lock(&sagas->lock);
+    FCT_ASSERT(count <= sagas->options.commits_max - sagas->ended_count);
     for (size_t i = 0; i < count; i++) {
         sagas->ended[sagas->ended_count++] = ops[i];
     }
@@ -127,7 +128,7 @@ static int64_t sagas_now(struct factum_sagas *sagas)
     return now;
 }
 
-/* Until |word| is not |seen| any more, at most so long. */
+/* Waits until |word| differs from |seen|, at most so long. */
 static void wait_for_word(struct factum_sagas *sagas, uint32_t seen, uint64_t nanoseconds)
 {
     atomic_store(&sagas->asleep, true);
@@ -135,7 +136,7 @@ static void wait_for_word(struct factum_sagas *sagas, uint32_t seen, uint64_t na
     atomic_store(&sagas->asleep, false);
 }
 
-/* ---- what callers see ------------------------------------------------------------------------ */
+/* ---- info for callers ------------------------------------------------------------------------ */
 
 static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
 {
@@ -148,9 +149,9 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
     sagas->info.clock_parted = sagas->clock.parted;
     snprintf(sagas->info.reason, sizeof sagas->info.reason, "%s", reason);
     fct_mutex_unlock(&sagas->lock);
-    atomic_fetch_add(&sagas->told, 1);
-    if (atomic_load(&sagas->told_waiters) > 0) {
-        fct_word_wake(&sagas->told, UINT32_MAX);
+    atomic_fetch_add(&sagas->info_changes, 1);
+    if (atomic_load(&sagas->info_waiters) > 0) {
+        fct_word_wake(&sagas->info_changes, UINT32_MAX);
     }
 }
 
@@ -169,7 +170,8 @@ static bool add_open_saga(void *data, factum_slice saga, factum_slice id, int64_
     return adding->status == FACTUM_OK;
 }
 
-/* Waits until the lists have all that is there now. CONDITION_FAILED: they have stopped. */
+/* Waits until the lists have everything that is in the log now. CONDITION_FAILED: they have
+ * stopped. */
 static factum_status wait_for_lists(struct factum_sagas *sagas, factum_error *err)
 {
     uint64_t place;
@@ -194,7 +196,7 @@ static factum_status find_open_sagas(struct factum_sagas *sagas, factum_error *e
         return fct_manager_scan(sagas->manager, sagas_now(sagas), err);
     }
     factum_status status = wait_for_lists(sagas, err);
-    if (status == FACTUM_CONDITION_FAILED) { /* sagas go on without them */
+    if (status == FACTUM_CONDITION_FAILED) { /* sagas continue without the lists */
         fct_log_message(&sagas->log, FACTUM_LOG_WARN, "saga.lists",
                         "the streams of all sagas are read in place of their lists: %s", err->text);
         return fct_manager_scan(sagas->manager, sagas_now(sagas), err);
@@ -205,8 +207,7 @@ static factum_status find_open_sagas(struct factum_sagas *sagas, factum_error *e
     return status == FACTUM_OK ? adding.status : status;
 }
 
-/* Opens the log behind the checkpoint. Without one: where the first definition was deployed, or at
- * the end. */
+/* Opens the log after the checkpoint. Without one: at the first deployment, or at the end. */
 static factum_status open_log(struct factum_sagas *sagas, factum_error *err)
 {
     factum_read_request request = {.size = sizeof request, .source = FACTUM_SOURCE_ALL};
@@ -229,8 +230,8 @@ static factum_status open_log(struct factum_sagas *sagas, factum_error *err)
                : status;
 }
 
-/* The order matters: what happens after the lists were read comes by the log, as the checkpoint is
- * never after what the lists have. */
+/* The order matters: the log delivers everything after the lists were read, since the checkpoint is
+ * never after the lists. */
 static factum_status begin_manager(struct factum_sagas *sagas, factum_error *err)
 {
     const struct fct_manager_options options = {.store = sagas->store,
@@ -259,16 +260,17 @@ static factum_status take_ended(struct factum_sagas *sagas, factum_error *err)
     sagas->ended_count = 0;
     fct_mutex_unlock(&sagas->lock);
     factum_status status = FACTUM_OK;
+    factum_error later;
     int64_t now = sagas_now(sagas);
     for (uint32_t i = 0; i < count; i++) {
         factum_status one = fct_manager_completed(sagas->manager, sagas->ending[i], now,
-                                                  status == FACTUM_OK ? err : NULL);
+                                                  status == FACTUM_OK ? err : &later);
         status = status == FACTUM_OK ? one : status;
     }
     return status;
 }
 
-/* The next event into sagas->held. OK, DONE, PENDING, or a failure. */
+/* Reads the next event into sagas->held. OK, DONE, PENDING, or a failure. */
 static factum_status next_event(struct factum_sagas *sagas, factum_error *err)
 {
     factum_status status = factum_cursor_try_next(sagas->cursor, &sagas->held, err);
@@ -306,7 +308,7 @@ static factum_status feed_some(struct factum_sagas *sagas, bool *more, factum_er
         sagas->is_held = true;
         status = fct_manager_feed(sagas->manager, &sagas->held, now, err);
         if (status == FACTUM_BUSY) {
-            return FACTUM_OK; /* an append that ends makes room, and wakes us */
+            return FACTUM_OK; /* an append that ends makes room, and wakes the thread */
         }
         if (status != FACTUM_OK) {
             return status;
@@ -318,7 +320,7 @@ static factum_status feed_some(struct factum_sagas *sagas, bool *more, factum_er
     return FACTUM_OK;
 }
 
-static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
+static void sleep_until_work(struct factum_sagas *sagas, uint32_t seen)
 {
     int64_t next = fct_manager_next(sagas->manager);
     int64_t now = sagas_now(sagas);
@@ -329,8 +331,8 @@ static void sleep_until_news(struct factum_sagas *sagas, uint32_t seen)
     }
 }
 
-/* It is for speed alone: if it cannot be written, sagas go on. A store without sagas gets none: it
- * would have an event that nobody asked for. */
+/* A checkpoint only saves time: if it cannot be written, sagas continue. A store without sagas gets
+ * none, since nobody has asked for such an event. */
 static void keep_checkpoint(struct factum_sagas *sagas, bool now_or_never)
 {
     factum_error err;
@@ -359,13 +361,13 @@ static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
         keep_checkpoint(sagas, false);
         publish(sagas, sagas->caught_up, "");
         if (!more) {
-            sleep_until_news(sagas, seen);
+            sleep_until_work(sagas, seen);
         }
     }
     return status;
 }
 
-/* Appends that were submitted come back before the manager goes. */
+/* Waits until the submitted appends have come back, before the manager is destroyed. */
 static void end_manager(struct factum_sagas *sagas, bool keep)
 {
     factum_error err;
@@ -394,7 +396,7 @@ static void end_manager(struct factum_sagas *sagas, bool keep)
     fct_manager_destroy(manager);
 }
 
-/* One manager, until it fails or is stopped. */
+/* Runs one manager, until it fails or is stopped. */
 static factum_status run_manager(struct factum_sagas *sagas, factum_error *err)
 {
     factum_status status = begin_manager(sagas, err);
@@ -438,7 +440,7 @@ static factum_status check_sagas_options(const factum_store *store,
         return fct_fail(err, FACTUM_INVALID, "sagas: a store and options are needed");
     }
     if (options->host.len > 0 && !fct_saga_name_valid(options->host)) {
-        return fct_fail(err, FACTUM_INVALID, "sagas: %.*s is no name of a host",
+        return fct_fail(err, FACTUM_INVALID, "sagas: %.*s is not the name of a host",
                         FCT_FMT(options->host));
     }
     if ((factum_capabilities(store) & FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS) == 0) {
@@ -560,7 +562,7 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
     uint64_t deadline = factum_deadline(timeout_ms);
     for (;;) {
         factum_sagas_info info = {.size = sizeof info};
-        uint32_t told = atomic_load(&sagas->told);
+        uint32_t info_changes = atomic_load(&sagas->info_changes);
         factum_status status = factum_sagas_info_get(sagas, &info, err);
         if (status != FACTUM_OK || info.place >= place) {
             return status;
@@ -569,9 +571,9 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
             return fct_fail(err, FACTUM_TIMEOUT, "sagas: they have come to %" PRIu64 "%s%s",
                             info.place, info.reason[0] != '\0' ? ": " : "", info.reason);
         }
-        atomic_fetch_add(&sagas->told_waiters, 1);
-        (void)fct_word_wait(&sagas->told, told, POLL_NS);
-        atomic_fetch_sub(&sagas->told_waiters, 1);
+        atomic_fetch_add(&sagas->info_waiters, 1);
+        (void)fct_word_wait(&sagas->info_changes, info_changes, POLL_NS);
+        atomic_fetch_sub(&sagas->info_waiters, 1);
     }
 }
 

@@ -1,5 +1,5 @@
-/* host_test.c - sagas that run on a thread, with real participants: to the end, back, through a
- * restart, and several hosts at once. */
+/* host_test.c - sagas on a thread, with real participants: to the end, back, through a restart, and
+ * with several hosts at once. */
 #include "support/test_store.h"
 
 #include <inttypes.h>
@@ -301,7 +301,7 @@ static void deploy(struct fixture *f, const char *text)
     factum_saga_free(saga);
 }
 
-/* A second version, which waits for a payment no longer than a test does. */
+/* A second version, which waits for a payment only as long as a test can. */
 static void deploy_impatient(struct fixture *f)
 {
     static const char patient[] = "within: 60s";

@@ -1,4 +1,10 @@
-/* instance.c - see instance.h: loading and folding. step.c makes what is appended. Layer: saga. */
+/* instance.c - see instance.h: loading and folding. step.c makes the appends. Layer: saga.
+ *
+ * Invariants, except after a failure, when the instance has to be loaded again:
+ *  1. An instance that exists has a definition: the state names its steps.
+ *  2. One that does not exist has revision 0 and has taken no input.
+ *  3. |kept| is empty or on the heap.
+ */
 #include "saga/instance.h"
 
 #include <inttypes.h>
@@ -6,12 +12,20 @@
 
 #include "codec/json.h"
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "core/trace_context.h"
 #include "saga/pick.h"
 
 #define FOLD_ARENA_MAX ((size_t)64 << 20)
+
+static void instance_check(const struct fct_instance *instance)
+{
+    FCT_ASSERT(!instance->exists || instance->saga != NULL);                           /* 1 */
+    FCT_ASSERT(instance->exists || (instance->revision == 0 && !instance->has_input)); /* 2 */
+    FCT_ASSERT(instance->kept.len == 0 || instance->kept.ptr != NULL);                 /* 3 */
+}
 
 void fct_instance_init(struct fct_instance *instance, const struct fct_mem *mem,
                        const struct fct_deployed_set *set, const struct fct_saga_key *key)
@@ -37,7 +51,7 @@ bool fct_instance_knows(const struct fct_instance *instance, const factum_event 
     return instance->has_input && event->position <= instance->input;
 }
 
-/* ---- what the first event says --------------------------------------------------------------- */
+/* ---- the first event ------------------------------------------------------------------------- */
 
 static factum_status keep_correlation(struct fct_instance *instance, const factum_event *event,
                                       factum_error *err)
@@ -96,7 +110,7 @@ static factum_status damaged_saga(const struct fct_instance *instance, const fac
                     FCT_FMT(instance->key.name), FCT_FMT(instance->key.id), event->revision, why);
 }
 
-/* From now on |saga| counts; NULL: as before. */
+/* From now on |saga| is the definition; NULL: unchanged. */
 static void set_definition(struct fct_instance *instance, const struct factum_saga *saga)
 {
     if (saga != NULL && instance->saga != NULL) {
@@ -105,8 +119,8 @@ static void set_definition(struct fct_instance *instance, const struct factum_sa
     instance->saga = saga != NULL ? saga : instance->saga;
 }
 
-/* The definition by which |event| is read: the one that SagaStarted pins from then on, until then
- * the newest one of that time. */
+/* The definition by which |event| is read: the one that SagaStarted pins, from that event on;
+ * before it the newest one of that time. */
 static factum_status choose_definition(struct fct_instance *instance, const factum_event *event,
                                        factum_error *err)
 {
@@ -190,7 +204,7 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
     }
     if (status == FACTUM_OK) {
         status = fct_record_read(instance->saga, event->type, event->data, arena, &record, &why);
-        /* A later version may add events; they mean nothing to the state of this one. */
+        /* A later version may add events; they do not change the state of this one. */
         if (status == FACTUM_NOT_FOUND) {
             status = FACTUM_OK;
         } else if (status == FACTUM_INVALID) {
@@ -217,6 +231,9 @@ factum_status fct_instance_fold(struct fct_instance *instance, const factum_even
     fct_arena_init(&arena, instance->mem, FOLD_ARENA_MAX);
     factum_status status = fold_in(instance, event, &arena, err);
     factum_arena_finish(&arena);
+    if (status == FACTUM_OK) {
+        instance_check(instance);
+    }
     return status;
 }
 
@@ -273,8 +290,12 @@ factum_status fct_instance_take(struct fct_instance *instance, const struct fct_
                                 int64_t now, factum_error *err)
 {
     factum_arena arena;
+    instance_check(instance);
     fct_arena_init(&arena, instance->mem, FOLD_ARENA_MAX);
     factum_status status = take_records(instance, append, now, &arena, err);
     factum_arena_finish(&arena);
+    if (status == FACTUM_OK) {
+        instance_check(instance);
+    }
     return status;
 }

@@ -1,10 +1,10 @@
 /* lists.c - see lists.h. Layer: saga.
  *
- * The statements fold the same events as state.c, as far as a list needs them: the phase of the
- * saga, which of its steps are stuck, and the timers. lists_test.c holds one against the other.
+ * The statements fold the same events as state.c, as far as a list needs: the phase of the saga,
+ * its stuck steps, and the timers. lists_test.c compares the two.
  *
- * Sagas have a category each ("saga:NAME"), so the events are chosen by their types, and each
- * statement looks whether the stream is a saga's: others may use the same types.
+ * Sagas have a category each ("saga:NAME"), so events are selected by type, and each statement
+ * checks that the stream is a saga's: others may use the same types.
  */
 #include "saga/lists.h"
 
@@ -24,7 +24,8 @@
 #define LISTS_COUNT_MAX UINT64_C(1000000) /* rows of one query */
 #define LISTS_PAGE UINT64_C(10000)
 #define LISTS_TIME_MS 60000u
-/* Each transaction is synced, to the disk that the sagas' own commits go to: few, and big ones. */
+/* Each transaction is synced to the disk that also takes the sagas' own commits: so few and big
+ * ones. */
 #define LISTS_GATHER_MS 50u
 
 /* ---- the definition -------------------------------------------------------------------------- */
@@ -44,7 +45,7 @@
     CHANGE ", phase = '" phase "', status = '" phase "', open = 0" OWN_ROW ";\n"                   \
            "DELETE FROM {{saga_timers}}" OWN_ROW ";\n"
 
-/* In parts: a literal has a limit in C. */
+/* In parts: C limits the size of a literal. */
 static const char *const lists_parts[] = {
     "--@ projection " FCT_LISTS_MODEL " version 1\n"
     "--@ from type SagaStarted, SagaFailed, SagaStuck, SagaDone, SagaUndone, StepStarted, "
@@ -146,7 +147,7 @@ factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call
     }
     status = factum_projection_deploy(store, projection, &act, NULL, err);
     factum_projection_free(projection);
-    /* Two that begin at the same moment: the other one has deployed the same. */
+    /* Another host has deployed the same at the same moment. */
     return status == FACTUM_WRONG_REVISION ? FACTUM_OK : status;
 }
 
@@ -224,7 +225,7 @@ static int64_t number_of(const factum_value *value)
     return value->kind == FACTUM_VALUE_INTEGER ? value->integer : 0;
 }
 
-/* 0: there is none. */
+/* 0: none */
 static int64_t time_of(const factum_value *value)
 {
     int64_t time = 0;
@@ -240,7 +241,7 @@ static bool take_columns(void *data, const factum_slice *names, size_t count)
     return true;
 }
 
-/* What is asked for: a text, and its parameters. */
+/* A query: its text, and its parameters. */
 struct question {
     char sql[1024];
     factum_model_parameter parameters[4];
@@ -378,12 +379,12 @@ static bool take_entry(void *data, const factum_value *values, size_t count)
     return !listed->ended;
 }
 
-/* Checks |filter|, and waits as it says. */
+/* Checks |filter|, and waits as it demands. */
 static factum_status check_filter(struct fct_saga_lists *lists, const factum_saga_filter *filter,
                                   factum_error *err)
 {
     if (filter->status > FACTUM_SAGA_OPEN) {
-        return fct_fail(err, FACTUM_INVALID, "sagas: %d is no status", (int)filter->status);
+        return fct_fail(err, FACTUM_INVALID, "sagas: %d is not a status", (int)filter->status);
     }
     if (filter->count_max > LISTS_COUNT_MAX) {
         return fct_fail(err, FACTUM_INVALID,
@@ -394,7 +395,7 @@ static factum_status check_filter(struct fct_saga_lists *lists, const factum_sag
                             : FACTUM_OK;
 }
 
-/* |filter| with its defaults; one of an older caller may end early. */
+/* |filter| with its defaults; an older caller's struct may be shorter. */
 static factum_saga_filter whole_filter(const factum_saga_filter *filter)
 {
     factum_saga_filter whole = {.size = sizeof whole};

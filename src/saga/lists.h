@@ -1,7 +1,8 @@
 /* lists.h - the sagas of a store as tables: which are open, which timers run. Layer: saga.
  *
- * An ordinary projection, "saga_instances", over the streams of sagas, in the host's directory. The
- * manager reads what is open from it when it starts, so that it need not read all streams.
+ * An ordinary projection, "saga_instances", over the streams of sagas, in the host's directory.
+ * When the manager starts, it reads the open sagas from there, so that it need not read all
+ * streams.
  */
 #ifndef FCT_SAGA_LISTS_H
 #define FCT_SAGA_LISTS_H
@@ -15,29 +16,31 @@
 
 struct fct_saga_lists;
 
-/* Deploys the projection, if this version of it is not deployed. As factum_projection_deploy. */
+/* Deploys the projection, unless this version of it is deployed. Errors: as
+ * factum_projection_deploy. */
 FCT_MUST_USE factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call,
                                                  factum_error *err);
-/* Opens and runs it. As factum_models_open. */
+/* Opens and runs it. Errors: as factum_models_open. */
 FCT_MUST_USE factum_status fct_saga_lists_open(factum_store *store, const char *path,
                                                const factum_log_sink *log,
                                                struct fct_saga_lists **lists, factum_error *err);
 /* Accepts NULL. */
 void fct_saga_lists_close(struct fct_saga_lists *lists);
-/* Waits until it has everything at or before |place|. As factum_models_wait; OK if nothing was ever
- * deployed. */
+/* Waits until it has everything at or before |place|; OK if nothing was ever deployed. Errors: as
+ * factum_models_wait. */
 FCT_MUST_USE factum_status fct_saga_lists_wait(struct fct_saga_lists *lists, uint64_t place,
                                                int64_t timeout_ms, factum_error *err);
-/* Are they behind |place| for as long as nobody lets them go on? Then *err says why. */
+/* Are the lists behind |place|, and will stay so until an operator acts? Then *err has the reason.
+ */
 bool fct_saga_lists_have_stopped(struct fct_saga_lists *lists, uint64_t place, factum_error *err);
 
 struct fct_open_each {
     void *data;
-    /* |due|: of its next timer, 0: none. False ends it. */
+    /* |due|: time of its next timer, 0: none. Return false to stop. */
     bool (*each)(void *data, factum_slice saga, factum_slice id, int64_t due);
 };
-/* Every saga that has not ended; one that never started only while it has a timer. As
- * factum_models_query. */
+/* Calls |each| for every saga that has not ended; for one that never started only while it has a
+ * timer. Errors: as factum_models_query. */
 FCT_MUST_USE factum_status fct_saga_lists_open_sagas(struct fct_saga_lists *lists,
                                                      const struct fct_open_each *each,
                                                      factum_error *err);

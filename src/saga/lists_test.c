@@ -1,5 +1,4 @@
-/* lists_test.c - the tables of sagas and timers are what the fold of each stream says. Layer:
- * saga. */
+/* lists_test.c - the tables of sagas and timers equal the fold of each stream. Layer: saga. */
 #include <stdlib.h>
 
 #include "core/slice.h"
@@ -9,7 +8,7 @@
 
 #define WAIT_MS 20000
 #define TEST(name) static void name(void **state)
-#define SAGAS 80u /* the store in memory reads a stream in the time of all events */
+#define SAGAS 80u /* reading a stream of the store in memory takes time for all events */
 #define INPUTS_MAX 60u
 #define SEEDS_MAX 8u
 
@@ -96,7 +95,7 @@ static bool is_reply(uint8_t kind)
     return kind == FCT_INPUT_START || kind == FCT_INPUT_REPLY || kind == FCT_INPUT_OUTSIDE;
 }
 
-/* What could happen to |instance|, whether it fits or not. */
+/* An input for |instance|, whether it fits or not. */
 static struct fct_saga_input draw_input(struct world *world, const struct fct_instance *instance)
 {
     uint8_t slots = (uint8_t)(world->saga->plan.step_count + 2);
@@ -287,7 +286,7 @@ static void compare_all(struct world *world)
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 
-/* Marks the statuses that occur; are all of them there? */
+/* Marks the statuses that occur, and checks that all occur. */
 static bool note_statuses(const struct world *world, bool met[FACTUM_SAGA_OPEN])
 {
     bool all = true;

@@ -46,7 +46,7 @@ const char *fct_look_phase(uint8_t phase)
 }
 
 /* What began the newest commit: an operator's act, an event that was taken, or a timer. The events
- * that follow from it in the same commit say neither "by" nor "input". */
+ * that follow from it in the same commit have neither "by" nor "input". */
 static void note_last(struct fct_look *look, const factum_event *event)
 {
     struct fct_json_member members[] = {{.name = FCT_SLICE("by")}, {.name = FCT_SLICE("input")}};
@@ -93,7 +93,8 @@ factum_status fct_look_open(factum_store *store, factum_slice saga_id,
     factum_cursor *cursor = NULL;
     memset(look, 0, sizeof *look);
     if (!fct_saga_key_read(saga_id, &key)) {
-        return fct_fail(err, FACTUM_INVALID, "%.*s is no saga: say NAME-ID, as order_fulfilment-42",
+        return fct_fail(err, FACTUM_INVALID,
+                        "%.*s is not a saga: write NAME-ID, as order_fulfilment-42",
                         FCT_FMT(saga_id));
     }
     fct_deployed_init(&look->set, fct_mem_heap());

@@ -1,7 +1,12 @@
 /* manager.c - see manager.h. Layer: saga.
  *
- * Invariants: an entry has at most one commit under way, which is for the first input of its queue;
- * an input leaves its queue only when nothing is left to be committed for it.
+ * Invariants:
+ *  1. An entry has at most one commit under way, which is for the first input of its queue.
+ *  2. An input leaves its queue only when nothing remains to be committed for it.
+ *  3. The instance of an entry with a commit stays loaded, and the entry is in no queue of entries
+ *     that continue later.
+ *  4. At most |commits_max| commits are under way, and at most |timers_max| timers fire a second.
+ *  5. |closing_last| ends the list |closing|.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,7 +21,7 @@
 #include "saga/manager_int.h"
 
 #define ARENA_MAX ((size_t)96 << 20)
-#define ARENA_KEPT ((size_t)256 << 10) /* of a commit that is over, for the next one */
+#define ARENA_KEPT ((size_t)256 << 10) /* memory of an ended commit, kept for the next one */
 #define WAITING_PER_COMMIT 4u
 #define WAITING_BYTES_MAX ((size_t)64 << 20)
 #define AGAIN_AFTER INT64_C(50000000)
@@ -26,7 +31,23 @@
 static factum_status run_entry(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
                                factum_error *err);
 
-/* ---- making ---------------------------------------------------------------------------------- */
+static void entry_check(const struct fct_entry *entry)
+{
+    FCT_ASSERT((entry->first == NULL) == (entry->last == NULL));
+    if (entry->commit != NULL) {
+        FCT_ASSERT(entry->commit->entry == entry && entry->first != NULL); /* 1, 2 */
+        FCT_ASSERT(entry->instance != NULL && !entry->is_again);           /* 3 */
+    }
+}
+
+static void manager_check(const struct fct_manager *manager)
+{
+    FCT_ASSERT(manager->commit_count <= manager->options.commits_max); /* 4 */
+    FCT_ASSERT(manager->timers_fired <= manager->options.timers_max);
+    FCT_ASSERT(manager->closing == NULL || manager->closing_last->closing == NULL); /* 5 */
+}
+
+/* ---- creating -------------------------------------------------------------------------------- */
 
 factum_status fct_manager_create(const struct fct_manager_options *options,
                                  struct fct_manager **manager, factum_error *err)
@@ -51,7 +72,7 @@ factum_status fct_manager_create(const struct fct_manager_options *options,
     return status;
 }
 
-/* The first one, or NULL. */
+/* The first entry, or NULL. */
 static struct fct_entry *take_later(struct fct_entry_queue *queue)
 {
     struct fct_entry *entry = queue->first;
@@ -169,12 +190,12 @@ static int64_t next_timer(const struct fct_instance *instance)
     return next;
 }
 
-/* What the instance says of itself goes into the entry. */
+/* Copies what the entry needs to know about the instance. */
 static factum_status note_state(struct fct_manager *manager, struct fct_entry *entry,
                                 factum_error *err)
 {
     const struct fct_instance *instance = entry->instance;
-    /* Replies whose saga did not start in time are waited for no longer. */
+    /* Replies whose saga did not start in time are dropped. */
     bool given_up = instance->state.phase == FCT_SAGA_NONE && instance->state.deadline.due == 0;
     bool open = instance->exists && !given_up && !fct_saga_has_ended(&instance->state);
     fct_entries_set_open(&manager->entries, entry, open);
@@ -203,7 +224,7 @@ static factum_status load_entry(struct fct_manager *manager, struct fct_entry *e
     return status;
 }
 
-/* Those that were not used for the longest time make room. */
+/* Unloads the instances that were not used for the longest time. */
 static void make_room(struct fct_manager *manager)
 {
     struct fct_entries *entries = &manager->entries;
@@ -222,7 +243,7 @@ static bool is_idle(const struct fct_entry *entry)
     return !entry->open && entry->first == NULL && entry->commit == NULL && !entry->is_again;
 }
 
-/* An entry that has nothing to remember goes; but its own events that are still to be fed are known
+/* Frees an entry that is no longer needed. Its own events that are still to be fed are recognised
  * by its position, so it stays until they have been. */
 static void drop_idle(struct fct_manager *manager, struct fct_entry *entry)
 {
@@ -240,8 +261,9 @@ static void drop_idle(struct fct_manager *manager, struct fct_entry *entry)
     manager->closing_last = entry;
 }
 
-/* Those whose own events have been fed by now. When the log is read again from far back, one that
- * ended late may be before many that ended early: so two of those that stay go to the end. */
+/* Frees the entries whose own events have been fed. When the log is read again from far back, an
+ * entry that ended late may be before many that ended early, so two of those that stay move to the
+ * end. */
 static void drop_closing(struct fct_manager *manager)
 {
     int stay = 0;
@@ -262,124 +284,6 @@ factum_status fct_manager_queue(struct fct_manager *manager, const struct fct_sa
         return fct_fail(err, FACTUM_NO_MEMORY, "sagas: an input");
     }
     return run_entry(manager, entry, manager->run_now, err);
-}
-
-/* ---- what an input means to its saga --------------------------------------------------------- */
-
-/* Which definition the input is judged by. */
-static const struct factum_saga *definition_of(const struct fct_manager *manager,
-                                               const struct fct_entry *entry,
-                                               const struct fct_waiting *waiting)
-{
-    const struct fct_instance *instance = entry->instance;
-    if (instance->saga != NULL && instance->state.phase != FCT_SAGA_NONE) {
-        return instance->saga;
-    }
-    uint64_t at = waiting->has_event && waiting->kind == FCT_WAITING_START ? waiting->event.position
-                                                                           : UINT64_MAX;
-    return fct_deployed_at(&manager->set, entry->key.name, at);
-}
-
-static bool is_failure(const struct fct_step_text *step, factum_slice type)
-{
-    for (size_t i = 0; i < step->fail_count; i++) {
-        if (fct_slice_equal(step->fail[i], type)) {
-            return true;
-        }
-    }
-    return fct_slice_equal(type, FCT_SLICE("CommandFailed"));
-}
-
-/* An event that names a command. False: it is no answer, but something on the way. */
-static bool reply_input(const struct factum_saga *saga, const struct fct_waiting *waiting,
-                        struct fct_saga_input *control)
-{
-    factum_slice type = waiting->event.type;
-    control->kind = FCT_INPUT_REPLY;
-    control->slot = fct_saga_slot(saga, waiting->step);
-    control->undo = waiting->undo;
-    control->generation = waiting->generation;
-    if (control->slot == FCT_SLOT_NONE || fct_slice_equal(type, FCT_SLICE("CommandCancelled"))) {
-        return false;
-    }
-    const struct fct_step_text *step = &saga->slots[control->slot];
-    bool any_type = control->undo || fct_plan_is_call(&saga->plan, control->slot);
-    bool failed =
-        any_type ? fct_slice_equal(type, FCT_SLICE("CommandFailed")) : is_failure(step, type);
-    control->ok = !failed;
-    return failed || any_type || fct_slice_equal(type, step->ok);
-}
-
-static bool waits_for_answer(const struct fct_instance *instance, uint8_t slot)
-{
-    uint8_t phase = instance->state.steps[slot].phase;
-    return phase == FCT_STEP_DOING || phase == FCT_STEP_ASKED || phase == FCT_STEP_UNKNOWN;
-}
-
-/* An event that names no command: the step that waits for such a type, or else any. */
-static bool read_outside(const struct factum_saga *saga, const struct fct_instance *instance,
-                         factum_slice type, struct fct_saga_input *control)
-{
-    control->kind = FCT_INPUT_OUTSIDE;
-    control->slot = FCT_SLOT_NONE;
-    for (uint8_t i = 0; i < saga->plan.step_count; i++) {
-        bool ok = fct_slice_equal(saga->slots[i].ok, type);
-        if (!ok && !is_failure(&saga->slots[i], type)) {
-            continue;
-        }
-        if (control->slot == FCT_SLOT_NONE || waits_for_answer(instance, i)) {
-            control->slot = i;
-            control->ok = ok;
-        }
-        if (waits_for_answer(instance, i)) {
-            break;
-        }
-    }
-    return control->slot != FCT_SLOT_NONE;
-}
-
-/* The timer that is due; false: none is. */
-static bool find_timer(const struct fct_instance *instance, int64_t now,
-                       struct fct_saga_input *control)
-{
-    control->kind = FCT_INPUT_TIMER;
-    if (instance->saga == NULL || fct_saga_has_ended(&instance->state)) {
-        return false;
-    }
-    for (uint8_t i = 0; i < instance->saga->plan.step_count + 2u; i++) {
-        int64_t due = instance->state.timers[i].due;
-        if (due != 0 && due <= now) {
-            control->slot = i;
-            return true;
-        }
-    }
-    control->slot = FCT_SLOT_NONE;
-    return instance->state.deadline.due != 0 && instance->state.deadline.due <= now;
-}
-
-/* False: nothing is to be done for it. */
-static bool read_input(const struct fct_entry *entry, const struct fct_waiting *waiting,
-                       const struct factum_saga *saga, int64_t now, struct fct_saga_input *control)
-{
-    *control = (struct fct_saga_input){.slot = FCT_SLOT_NONE};
-    if (saga == NULL ||
-        (waiting->has_event && fct_instance_knows(entry->instance, &waiting->event))) {
-        return false;
-    }
-    switch (waiting->kind) {
-    case FCT_WAITING_START:
-        control->kind = FCT_INPUT_START;
-        return true;
-    case FCT_WAITING_REPLY:
-        return reply_input(saga, waiting, control);
-    case FCT_WAITING_OUTSIDE:
-        return read_outside(saga, entry->instance, waiting->event.type, control);
-    case FCT_WAITING_TIMERS:
-        return find_timer(entry->instance, now, control);
-    case FCT_WAITING_REFRESH:
-    default:
-        return false;
-    }
 }
 
 /* ---- commits --------------------------------------------------------------------------------- */
@@ -413,7 +317,7 @@ static void return_commit(struct fct_manager *manager, struct fct_commit *commit
     manager->free_commits = commit;
 }
 
-/* What can be tried again in a moment: the store is busy, or full. */
+/* A transient failure: the store is busy, or full. */
 static void try_again(struct fct_manager *manager, struct fct_entry *entry, int64_t now)
 {
     if (manager->again.first == NULL) {
@@ -422,15 +326,15 @@ static void try_again(struct fct_manager *manager, struct fct_entry *entry, int6
     put_later(&manager->again, entry);
 }
 
-/* Has the store refused what was to be appended, for good? */
+/* Has the store refused the append itself, for good? */
 static bool is_refusal(factum_status status)
 {
     return status == FACTUM_SCHEMA_VIOLATION || status == FACTUM_TOO_BIG ||
            status == FACTUM_INVALID || status == FACTUM_STREAM_DELETED;
 }
 
-/* A refusal, at once or by the completion later, is in commit->op, and the commit is still the
- * caller's. */
+/* A refusal, at once or later by completion, is in commit->op, and the commit still belongs to the
+ * caller. */
 static factum_status submit(struct fct_manager *manager, struct fct_commit *commit, int64_t now,
                             factum_error *err)
 {
@@ -459,7 +363,7 @@ static factum_status submit(struct fct_manager *manager, struct fct_commit *comm
     return fct_fail(err, status, "%s", why.text);
 }
 
-/* The input is over. */
+/* The input is done. */
 static void input_served(struct fct_manager *manager, struct fct_entry *entry)
 {
     if (entry->first->kind == FCT_WAITING_TIMERS) {
@@ -468,7 +372,7 @@ static void input_served(struct fct_manager *manager, struct fct_entry *entry)
     fct_entries_served(&manager->entries, entry);
 }
 
-/* Timers that could not be taken are looked at again, but not at once. */
+/* Timers that could not be taken are tried again, but not at once. */
 static factum_status rest_timers(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
                                  factum_error *err)
 {
@@ -477,7 +381,7 @@ static factum_status rest_timers(struct fct_manager *manager, struct fct_entry *
                : FACTUM_OK;
 }
 
-/* Commits what follows from the first input, if the store does not refuse it at once. */
+/* Commits what follows from the first input, unless the store refuses it at once. */
 static factum_status try_commit(struct fct_manager *manager, struct fct_entry *entry,
                                 struct fct_commit *commit, const struct factum_saga *saga,
                                 int64_t now, bool *served, factum_error *err)
@@ -489,8 +393,7 @@ static factum_status try_commit(struct fct_manager *manager, struct fct_entry *e
                                              &commit->arena, &commit->append, err);
     if (status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_CONDITION_FAILED) {
         fct_manager_bad(manager, "saga %.*s-%.*s: an input cannot be taken: %s",
-                        FCT_FMT(entry->key.name), FCT_FMT(entry->key.id),
-                        err != NULL ? err->text : factum_status_text(status));
+                        FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), err->text);
         status = rest_timers(manager, entry, now, err);
         commit->append.outcome.count = 0;
     }
@@ -502,8 +405,8 @@ static factum_status try_commit(struct fct_manager *manager, struct fct_entry *e
     return submit(manager, commit, now, err);
 }
 
-/* Which command of the append the store has refused: the one that it names, or whose stream it
- * names, the largest, or simply the first. event_count: there is none. */
+/* The command of the append that the store has refused: the one that it names, or whose stream it
+ * names, or the largest, or the first. event_count: no command. */
 static size_t find_refused(const struct fct_commit *commit)
 {
     const struct fct_step_append *append = &commit->append;
@@ -529,7 +432,7 @@ static size_t find_refused(const struct fct_commit *commit)
     return found;
 }
 
-/* The saga is stuck at the command, and says why. */
+/* Makes the saga stuck at the command, with the reason. */
 static void note_refused(struct fct_commit *commit, size_t at)
 {
     struct fct_step_input *input = &commit->input;
@@ -543,8 +446,8 @@ static void note_refused(struct fct_commit *commit, size_t at)
 }
 
 /* Commits what follows from the first input. OK with entry->commit NULL: nothing follows, or it is
- * tried again later. If the store refuses a command, the saga is stuck there; if it refuses others
- * too, so is it there, one after another, until the store takes the rest. */
+ * tried again later. If the store refuses a command, the saga becomes stuck at it; if it refuses
+ * others too, at each of them, until the store accepts the rest. */
 static factum_status begin_commit(struct fct_manager *manager, struct fct_entry *entry,
                                   struct fct_commit *commit, const struct factum_saga *saga,
                                   int64_t now, bool *served, factum_error *err)
@@ -570,8 +473,8 @@ static factum_status begin_commit(struct fct_manager *manager, struct fct_entry 
     return status;
 }
 
-/* Loads the saga for its first input. One that cannot be loaded ends the input: a saga that is
- * damaged or too large is no reason to stop the others. */
+/* Loads the saga for its first input. If that fails for good, the input ends: a damaged or too
+ * large saga does not stop the others. */
 static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry *entry,
                                    bool *served, factum_error *err)
 {
@@ -580,7 +483,7 @@ static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry
     }
     factum_status status = load_entry(manager, entry, err);
     if (status == FACTUM_CORRUPT || status == FACTUM_STREAM_DELETED || status == FACTUM_TOO_BIG) {
-        fct_manager_bad(manager, "%s", err != NULL ? err->text : factum_status_text(status));
+        fct_manager_bad(manager, "%s", err->text);
         fct_entries_set_open(&manager->entries, entry, false);
         *served = true;
         return fct_entries_set_due(&manager->entries, entry, 0, err);
@@ -588,13 +491,13 @@ static factum_status prepare_entry(struct fct_manager *manager, struct fct_entry
     return status;
 }
 
-/* As many commits are under way as may be. */
+/* Are as many commits under way as allowed? */
 static bool is_full(const struct fct_manager *manager)
 {
     return manager->commit_count >= manager->options.commits_max;
 }
 
-/* One input; false in *served if it is not over yet. */
+/* Serves one input; *served is false if it is not done yet. */
 static factum_status serve_first(struct fct_manager *manager, struct fct_entry *entry, int64_t now,
                                  bool *served, factum_error *err)
 {
@@ -604,10 +507,10 @@ static factum_status serve_first(struct fct_manager *manager, struct fct_entry *
     if (status != FACTUM_OK || *served) {
         return status;
     }
-    const struct factum_saga *saga = definition_of(manager, entry, entry->first);
-    if (!read_input(entry, entry->first, saga, now, &control)) {
+    const struct factum_saga *saga = fct_manager_definition(manager, entry, entry->first);
+    if (!fct_manager_read_input(entry, entry->first, saga, now, &control)) {
         *served = true;
-        /* Its timer goes back to where it belongs. */
+        /* The entry's timer goes back to its proper time. */
         return entry->first->kind == FCT_WAITING_TIMERS ? note_state(manager, entry, err)
                                                         : FACTUM_OK;
     }
@@ -636,12 +539,13 @@ static factum_status run_entry(struct fct_manager *manager, struct fct_entry *en
             input_served(manager, entry);
         }
     }
+    entry_check(entry);
     make_room(manager);
     drop_idle(manager, entry);
     return FACTUM_OK;
 }
 
-/* ---- ends of commits ------------------------------------------------------------------------- */
+/* ---- commits that have ended ----------------------------------------------------------------- */
 
 static void count_outcome(struct fct_manager *manager, const struct fct_commit *commit)
 {
@@ -663,26 +567,26 @@ static void count_outcome(struct fct_manager *manager, const struct fct_commit *
 
 /* An answer has waited for its saga as long as it is kept. It stays recorded, and counts if the
  * saga starts after all. */
-static void tell_unmatched(const struct fct_manager *manager, const struct fct_entry *entry)
+static void log_unmatched(const struct fct_manager *manager, const struct fct_entry *entry)
 {
     fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.unmatched",
-                    "saga %.*s-%.*s: an answer has come for it, but it has not started",
+                    "saga %.*s-%.*s: an answer has arrived, but the saga has not started",
                     FCT_FMT(entry->key.name), FCT_FMT(entry->key.id));
 }
 
 /* A step that can only go forward has failed, or was silent, as often as its definition allows
- * without somebody being told. */
-static void tell_alarm(const struct fct_manager *manager, const struct fct_entry *entry,
-                       uint8_t slot)
+ * before an alarm. */
+static void log_alarm(const struct fct_manager *manager, const struct fct_entry *entry,
+                      uint8_t slot)
 {
     const struct fct_step_text *step = &entry->instance->saga->slots[slot];
     fct_log_message(manager->options.log, FACTUM_LOG_WARN, "saga.alarm",
-                    "saga %.*s-%.*s: step %.*s has failed %u times, and is tried again",
+                    "saga %.*s-%.*s: step %.*s has failed %u time%s, and is tried again",
                     FCT_FMT(entry->key.name), FCT_FMT(entry->key.id), FCT_FMT(step->name),
-                    step->alarm_tries);
+                    step->alarm_tries, step->alarm_tries == 1 ? "" : "s");
 }
 
-/* Each is told once: by the commit that reaches the number. */
+/* One alarm each: by the commit that reaches the number. */
 static void raise_alarms(const struct fct_manager *manager, const struct fct_commit *commit)
 {
     const struct fct_entry *entry = commit->entry;
@@ -690,13 +594,13 @@ static void raise_alarms(const struct fct_manager *manager, const struct fct_com
     const struct fct_saga_state *after = &commit->append.outcome.state;
     const struct factum_saga *saga = entry->instance->saga;
     if (after->phase == FCT_SAGA_NONE && before->deadline.due != 0 && after->deadline.due == 0) {
-        tell_unmatched(manager, entry);
+        log_unmatched(manager, entry);
     }
     for (uint8_t slot = 0; saga != NULL && slot < saga->plan.step_count + 2u; slot++) {
         uint32_t tries = saga->slots[slot].alarm_tries;
         if (fct_plan_is_forward(&saga->plan, slot) && before->steps[slot].attempts < tries &&
             after->steps[slot].attempts >= tries) {
-            tell_alarm(manager, entry, slot);
+            log_alarm(manager, entry, slot);
         }
     }
 }
@@ -706,12 +610,13 @@ static factum_status take_outcome(struct fct_manager *manager, struct fct_commit
 {
     struct fct_entry *entry = commit->entry;
     uint64_t position = commit->op.result.position;
+    factum_error why;
     count_outcome(manager, commit);
     raise_alarms(manager, commit);
     entry->known = position > entry->known ? position : entry->known;
-    if (fct_instance_take(entry->instance, &commit->append, now, NULL) != FACTUM_OK) {
+    if (fct_instance_take(entry->instance, &commit->append, now, &why) != FACTUM_OK) {
         fct_entries_unload(&manager->entries, entry);
-        entry->seen = UINT64_MAX; /* what is stored says it all: it is loaded again */
+        entry->seen = UINT64_MAX; /* only a load from the store shows what is stored */
         return FACTUM_OK;
     }
     return note_state(manager, entry, err);
@@ -723,8 +628,8 @@ static factum_status end_commit(struct fct_manager *manager, struct fct_commit *
     struct fct_entry *entry = commit->entry;
     factum_status status = commit->op.status;
     if (is_refusal(status)) {
-        return begin_commit(manager, entry, commit, definition_of(manager, entry, entry->first),
-                            now, served, err);
+        return begin_commit(manager, entry, commit,
+                            fct_manager_definition(manager, entry, entry->first), now, served, err);
     }
     if (status == FACTUM_OK) {
         status = take_outcome(manager, commit, now, err);
@@ -737,7 +642,7 @@ static factum_status end_commit(struct fct_manager *manager, struct fct_commit *
     } else if (factum_status_is_retryable(status) || status == FACTUM_CANCELLED) {
         try_again(manager, entry, now);
         status = FACTUM_OK;
-    } else if (err != NULL) {
+    } else {
         *err = commit->op.err;
     }
     return_commit(manager, commit);
@@ -750,6 +655,9 @@ factum_status fct_manager_completed(struct fct_manager *manager, factum_append_o
     struct fct_commit *commit = op->data;
     struct fct_entry *entry = commit->entry;
     bool served = false;
+    FCT_ASSERT(entry->commit == commit && manager->commit_count > 0);
+    manager_check(manager);
+    entry_check(entry);
     manager->run_now = now;
     entry->commit = NULL;
     manager->commit_count--;
@@ -780,6 +688,7 @@ factum_status fct_manager_feed(struct fct_manager *manager, const factum_event *
         manager->entries.waiting_bytes >= WAITING_BYTES_MAX) {
         return FACTUM_BUSY;
     }
+    manager_check(manager);
     manager->run_now = now;
     factum_status status = fct_manager_route(manager, event, err);
     if (status == FACTUM_OK) {
@@ -792,10 +701,11 @@ void fct_manager_fed(struct fct_manager *manager, uint64_t place)
 {
     manager->fed = place > manager->fed ? place : manager->fed;
     drop_closing(manager);
+    manager_check(manager);
 }
 
-/* Those that wait for room, as long as there is some; and if it is time, those that were to be
- * tried again: each once, as some of them come back. */
+/* Runs the entries that wait for room, while there is some, and, if it is time, those that wait for
+ * a retry: each once, since some of them queue again. */
 static factum_status run_later(struct fct_manager *manager, int64_t now, factum_error *err)
 {
     factum_status status = FACTUM_OK;
@@ -815,8 +725,8 @@ static factum_status run_later(struct fct_manager *manager, int64_t now, factum_
     return status;
 }
 
-/* Room for one more timer in this second? Others wait for the next, so that new work is not
- * starved by an outage's worth of timers. */
+/* May one more timer fire in this second? The others wait for the next, so that the backlog of an
+ * outage does not starve new work. */
 static bool timer_may_fire(struct fct_manager *manager, int64_t now)
 {
     if (now / SECOND != manager->timer_second) {
@@ -828,6 +738,7 @@ static bool timer_may_fire(struct fct_manager *manager, int64_t now)
 
 factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_error *err)
 {
+    manager_check(manager);
     manager->run_now = now;
     factum_status status = run_later(manager, now, err);
     while (status == FACTUM_OK && !is_full(manager)) {
@@ -836,19 +747,20 @@ factum_status fct_manager_tick(struct fct_manager *manager, int64_t now, factum_
             return FACTUM_OK;
         }
         manager->timers_fired++;
-        /* It comes back with the instance's next timer when the input has been served. */
+        /* It is set again from the instance when the input has been served. */
         status = fct_entries_set_due(&manager->entries, entry, 0, err);
         if (status == FACTUM_OK && !entry->timers_wait) {
             const struct fct_waiting waiting = {.kind = FCT_WAITING_TIMERS};
             entry->timers_wait = true;
-            /* It runs too, and may be gone then: the lists may say open of one that has ended. */
+            /* This runs the entry, which may be freed then: the lists may call a saga open that has
+             * ended. */
             status = fct_manager_queue(manager, &entry->key, &waiting, err);
         }
     }
     return status;
 }
 
-/* While it is full no timer fires: the end of a commit wakes the owner. */
+/* While the manager is full no timer fires: the end of a commit wakes the owner. */
 int64_t fct_manager_next(const struct fct_manager *manager)
 {
     const struct fct_entry *entry =

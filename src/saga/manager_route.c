@@ -1,10 +1,10 @@
 /* manager_route.c - which sagas an event concerns. Layer: saga.
  *
- *     stream "saga:..."                       the saga's own: has somebody else written it?
+ *     stream "saga:..."                       the saga's own: did another writer append it?
  *     stream "$definition:saga-..."           definitions are read again
  *     "$causationId" is a command id          the answer to that command
- *     its type starts a saga                  `id` says which one
- *     its type answers a step, and it names   an answer from outside; `id` says whose
+ *     its type starts a saga                  `id` finds which one
+ *     its type answers a step, and it names   an answer from outside; `id` finds whose
  *     no command
  */
 #include <inttypes.h>
@@ -37,7 +37,7 @@ static bool find_id(const struct factum_saga *saga, const factum_json *json,
            factum_json_is_whole(json, value) && id->len <= FACTUM_SAGA_ID_MAX;
 }
 
-/* An event of a saga's own stream: what this manager has written it knows. */
+/* An event of a saga's own stream: the manager recognises its own events. */
 static factum_status route_own(struct fct_manager *manager, const struct fct_saga_key *key,
                                const factum_event *event, factum_error *err)
 {
@@ -49,7 +49,7 @@ static factum_status route_own(struct fct_manager *manager, const struct fct_sag
         return FACTUM_OK;
     }
     if (entry != NULL && entry->commit != NULL) {
-        entry->seen = event->position; /* looked at when the commit has ended */
+        entry->seen = event->position; /* read when the commit has ended */
         return FACTUM_OK;
     }
     const struct fct_waiting waiting = {.kind = FCT_WAITING_REFRESH};
@@ -90,7 +90,7 @@ static factum_status route_by_type(struct fct_manager *manager, const struct fct
 {
     char buffer[FACTUM_SAGA_ID_MAX];
     struct fct_saga_key key = {.name = route->saga->name};
-    /* A start goes by the version that was deployed then, an answer by that of its saga. */
+    /* A start uses the version that was deployed then, an answer the version of its saga. */
     const struct factum_saga *now =
         fct_deployed_at(&manager->set, route->saga->name, event->position);
     if (route->start ? now != route->saga : now == NULL) {
@@ -151,7 +151,7 @@ static factum_status route_types(struct fct_manager *manager, const factum_event
     return status;
 }
 
-/* When the log is read again from far back, most are known already. */
+/* When the log is read again from far back, most events are known already. */
 static factum_status read_definitions(struct fct_manager *manager, const factum_event *event,
                                       factum_error *err)
 {

@@ -1,5 +1,6 @@
-/* manager_test.c - the manager, step by step. Rows of sagas that need no simulated disk; the others
- * are in tests/crash/saga_seeds.c. */
+/* manager_test.c - the manager, step by step: the rows of the list of situations
+ * (docs/internals/saga.md) that need no simulated disk. The others are in tests/crash/saga_seeds.c.
+ */
 #include <factum/saga_view.h>
 
 #include "saga/manager_int.h"
@@ -148,7 +149,7 @@ TEST(a_deadline_while_it_compensates_changes_nothing)
     start(&d);
     answer(&d, "reserve/do/1", "Reserved");
     answer(&d, "charge/do/1", "Declined");
-    for (int i = 1; i <= 3; i++) { /* the undo fails for good, so that it lasts */
+    for (int i = 1; i <= 3; i++) { /* the undo fails for good, so the state lasts */
         char command[64];
         (void)snprintf(command, sizeof command, "reserve/undo/%d", i);
         answer(&d, command, "CommandFailed");
@@ -162,7 +163,7 @@ TEST(a_deadline_while_it_compensates_changes_nothing)
     drive_close(&d);
 }
 
-/* SG-15, and SG-22: the saga's stream lets one of two commits in. */
+/* SG-15, and SG-22: the saga's stream accepts one of two commits. */
 TEST(of_two_who_write_at_once_one_decides_again)
 {
     struct drive d;
@@ -289,7 +290,7 @@ TEST(an_answer_whose_saga_never_comes_is_told_to_the_log_once)
     assert_int_equal(drive_count(&d, SAGA, "TimerFired"), 1);
     drive_wait(&d, INT64_C(30) * 86400 * DRIVE_SECOND);
     assert_int_equal(d.unmatched_count, 1);
-    start(&d); /* it counts also now */
+    start(&d); /* the start counts also now */
     assert_int_equal(drive_count(&d, SAGA, "StepSucceeded"), 1);
     drive_close(&d);
 }
@@ -406,7 +407,7 @@ static void answer_all(struct drive *d, int count, const char *command, const ch
         (void)snprintf(saga, sizeof saga, "shop-%d", i);
         answer_of(d, saga, command, type);
     }
-    drive_settle(d); /* there are more than can be committed at once */
+    drive_settle(d); /* more than can be committed at once */
 }
 
 /* SG-16 */
@@ -442,7 +443,7 @@ TEST(a_thousand_that_run_finish_by_their_version_after_the_next_is_deployed)
     drive_close(&d);
 }
 
-/* SG-18: what is missing is missed by the command that needs it, which says so. */
+/* SG-18: a missing value is reported by the command that needs it. */
 TEST(an_answer_without_what_is_kept_of_it_is_named_by_the_command_that_needs_it)
 {
     static const char *const shapes[] = {"{}", "{\"shelf\":null}", "{\"other\":[1]}"};

@@ -64,7 +64,7 @@ factum_slice fct_command_stream(factum_slice service, const struct fct_saga_key 
     return printed(text, len, FCT_COMMAND_STREAM_SIZE);
 }
 
-/* Takes what stands behind the last '/' off *text. */
+/* Removes the part after the last '/' from *text and returns it. */
 static bool take_last(factum_slice *text, factum_slice *part)
 {
     for (size_t i = text->len; i-- > 0;) {

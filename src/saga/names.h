@@ -5,8 +5,8 @@
  *     command id   saga:order_fulfilment-42/charge/do/1     also the key of its answer
  *     commands     command:payment-order_fulfilment-42      category command:payment
  *
- * A name has no '-', so that the id is what follows the first one. The id may hold anything but a
- * zero byte, so a command id is read from its end.
+ * A name has no '-', so the id is the part after the first one. The id may contain any byte except
+ * zero, so a command id is parsed from its end.
  */
 #ifndef FCT_SAGA_NAMES_H
 #define FCT_SAGA_NAMES_H
@@ -18,20 +18,20 @@
 #define FCT_SAGA_PREFIX "saga:"
 #define FCT_COMMAND_PREFIX "command:"
 #define FCT_SAGA_DEFINITION_PREFIX "$definition:saga-"
-/* These three with a zero byte. */
+/* The sizes include a zero byte. */
 #define FCT_SAGA_STREAM_SIZE                                                                       \
     (sizeof FCT_SAGA_PREFIX + FACTUM_SAGA_NAME_MAX + 1u + FACTUM_SAGA_ID_MAX)
 #define FCT_COMMAND_STREAM_SIZE                                                                    \
     (sizeof FCT_COMMAND_PREFIX + FACTUM_SAGA_NAME_MAX + FCT_SAGA_STREAM_SIZE)
 #define FCT_COMMAND_ID_SIZE (FCT_SAGA_STREAM_SIZE + FACTUM_SAGA_NAME_MAX + 16u)
 
-/* Which saga. */
+/* Names one saga. */
 struct fct_saga_key {
     factum_slice name;
     factum_slice id;
 };
 
-/* What a command id says. Borrowed from its text. */
+/* The parts of a command id, borrowed from its text. */
 struct fct_command_id {
     struct fct_saga_key saga;
     factum_slice saga_id; /* NAME-ID */
@@ -42,16 +42,16 @@ struct fct_command_id {
 
 /* [a-z][a-z0-9_]*, at most FACTUM_SAGA_NAME_MAX bytes */
 bool fct_saga_name_valid(factum_slice name);
-/* Reads NAME-ID, also behind "saga:". False: it is neither. */
+/* Reads NAME-ID, also after "saga:". False: neither. */
 bool fct_saga_key_read(factum_slice text, struct fct_saga_key *key);
-/* Is it the stream of a saga? Then which. */
+/* Is it the stream of a saga? If so, fills in |key|. */
 bool fct_saga_stream_read(factum_slice stream, struct fct_saga_key *key);
-/* Prints the stream's name and a zero byte; the saga id is what stands behind FCT_SAGA_PREFIX.
- * |key| was read or checked: it fits. */
+/* Prints the stream's name and a zero byte; the saga id follows FCT_SAGA_PREFIX. |key| was read or
+ * checked, so it fits. */
 factum_slice fct_saga_stream(const struct fct_saga_key *key, char text[FCT_SAGA_STREAM_SIZE]);
 factum_slice fct_command_stream(factum_slice service, const struct fct_saga_key *key,
                                 char text[FCT_COMMAND_STREAM_SIZE]);
-/* False: no command id. */
+/* False: not a command id. */
 bool fct_command_id_read(factum_slice text, struct fct_command_id *id);
 factum_slice fct_command_id(const struct fct_saga_key *key, factum_slice step, bool undo,
                             uint16_t generation, char text[FCT_COMMAND_ID_SIZE]);

@@ -30,7 +30,7 @@ TEST(a_name_is_small_letters_digits_and_underscores)
     assert_false(fct_saga_name_valid(fct_slice(longest, FACTUM_SAGA_NAME_MAX + 1)));
 }
 
-/* Ids that could be taken for something else. */
+/* Ids that could be mistaken for something else. */
 static const char *const ids[] = {"1",        "-",       "a-b",          "a/do/1",       "/",
                                   "saga:x-1", "x/do/2/", "\xe2\x82\xac", "undone/undo/9"};
 

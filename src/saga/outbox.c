@@ -1,6 +1,9 @@
 /* outbox.c - see outbox.h. Layer: saga.
  *
- * Invariant: each stream that an event names has one expectation.
+ * Invariants:
+ *  1. Each stream that an event names has one expectation, and no other stream has one.
+ *  2. Counts are within their capacities, and there are at most FCT_OUTBOX_EVENTS_MAX events.
+ *  3. An outbox that refuses has at most one event, CommandFailed.
  */
 #include "saga/outbox.h"
 
@@ -8,6 +11,7 @@
 #include <stdio.h>
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "saga/command.h"
@@ -23,6 +27,16 @@ void fct_outbox_init(struct factum_outbox *outbox, factum_arena *arena,
 factum_arena *factum_outbox_arena(factum_outbox *outbox)
 {
     return outbox->arena;
+}
+
+static void outbox_check(const struct factum_outbox *outbox)
+{
+    FCT_ASSERT(outbox->expectation_count <= outbox->event_count &&
+               (outbox->expectation_count > 0) == (outbox->event_count > 0)); /* 1 */
+    FCT_ASSERT(outbox->event_count <= outbox->event_capacity &&
+               outbox->event_count <= FCT_OUTBOX_EVENTS_MAX); /* 2 */
+    FCT_ASSERT(outbox->expectation_count <= outbox->expectation_capacity);
+    FCT_ASSERT(!outbox->refused || outbox->event_count <= 1); /* 3 */
 }
 
 /* ---- the metadata of an answer --------------------------------------------------------------- */
@@ -46,7 +60,7 @@ static bool outbox_sets(const factum_json *json, uint32_t name)
     return false;
 }
 
-/* The members of the handler's own metadata. */
+/* Writes the members of the handler's own metadata. */
 static factum_status outbox_put_others(struct factum_outbox *outbox, factum_slice metadata,
                                        factum_json_writer *to, factum_error *err)
 {
@@ -106,7 +120,7 @@ static factum_status outbox_metadata(struct factum_outbox *outbox, factum_slice 
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-/* Room for one more entry of |size| bytes: |entries|, or a bigger copy. NULL: the arena is full. */
+/* Room for one more entry of |size| bytes: |entries|, or a larger copy. NULL: the arena is full. */
 static void *outbox_grow(factum_arena *arena, void *entries, size_t count, size_t *capacity,
                          size_t size)
 {
@@ -124,18 +138,18 @@ static void *outbox_grow(factum_arena *arena, void *entries, size_t count, size_
     return bigger;
 }
 
-/* Says of |stream| what is expected, or finds that it was said. */
+/* Adds the expectation for |stream|, or finds the one that exists. */
 static factum_status outbox_expect(struct factum_outbox *outbox, factum_slice stream,
                                    factum_expected expected, factum_error *err)
 {
     for (size_t i = 0; i < outbox->expectation_count; i++) {
-        const factum_expectation *said = &outbox->expectations[i];
-        if (!fct_slice_equal(said->stream, stream)) {
+        const factum_expectation *existing = &outbox->expectations[i];
+        if (!fct_slice_equal(existing->stream, stream)) {
             continue;
         }
-        bool same =
-            said->expected.kind == expected.kind && (expected.kind != FACTUM_EXPECTED_REVISION ||
-                                                     said->expected.revision == expected.revision);
+        bool same = existing->expected.kind == expected.kind &&
+                    (expected.kind != FACTUM_EXPECTED_REVISION ||
+                     existing->expected.revision == expected.revision);
         if (!same && expected.kind != FACTUM_EXPECTED_NONE) {
             return fct_fail(err, FACTUM_INVALID, "outbox: two things are expected of stream %.*s",
                             FCT_FMT(stream));
@@ -206,6 +220,7 @@ static factum_status outbox_take(struct factum_outbox *outbox, const factum_new_
         status = outbox_expect(outbox, copy->stream, expected, err);
     }
     outbox->event_count += status == FACTUM_OK ? 1 : 0;
+    outbox_check(outbox);
     return status;
 }
 
@@ -242,7 +257,7 @@ factum_status factum_outbox_condition(factum_outbox *outbox,
 
 /* ---- a refusal ------------------------------------------------------------------------------- */
 
-/* |text| without what the cut has left of a character. */
+/* |text| without the rest of a character that was truncated. */
 static factum_slice outbox_whole(const char *text)
 {
     factum_slice all = factum_slice_from(text);
@@ -276,7 +291,8 @@ factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, cons
             fct_outbox_add_own(outbox, FCT_COMMAND_FAILED, fct_slice(to.buffer, to.used), NULL);
     }
     outbox->refused = true;
-    outbox->status = status; /* what was wrong with the events went with them */
+    outbox_check(outbox);
+    outbox->status = status; /* the fault of the events was dropped with them */
     return FACTUM_OK;
 }
 
@@ -285,6 +301,7 @@ factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, cons
 void fct_outbox_request(const struct factum_outbox *outbox, factum_slice key,
                         factum_append_request *request)
 {
+    outbox_check(outbox);
     *request = (factum_append_request){
         .size = sizeof *request,
         .events = outbox->events,

@@ -1,4 +1,4 @@
-/* outbox.h - what a handler answers a command with, and the append that it becomes. Layer: saga.
+/* outbox.h - a handler's answer to a command, and the append that it becomes. Layer: saga.
  *
  * Everything is in the arena of the command. Not thread-safe.
  */
@@ -9,7 +9,7 @@
 
 #include "core/compiler.h"
 
-#define FCT_OUTBOX_EVENTS_MAX 100000u /* the most that a store takes in one append */
+#define FCT_OUTBOX_EVENTS_MAX 100000u /* as many as a store accepts in one append */
 
 struct factum_outbox {
     factum_arena *arena;
@@ -23,13 +23,13 @@ struct factum_outbox {
     factum_append_condition condition;
     bool has_condition;
     bool refused;
-    bool answered;        /* the handler has appended by itself, under the command's id */
+    bool answered;        /* the handler has appended itself, under the command's id */
     factum_status status; /* the first failure */
 };
 
 void fct_outbox_init(struct factum_outbox *outbox, factum_arena *arena,
                      const factum_command *command);
-/* An event of the library's own in the command's stream: |type| is a literal. */
+/* Adds an event of the library to the command's stream: |type| is a literal. */
 FCT_MUST_USE factum_status fct_outbox_add_own(struct factum_outbox *outbox, const char *type,
                                               factum_slice data, factum_error *err);
 /* The append under |key|, which borrows from |outbox|. */

@@ -1,4 +1,4 @@
-/* participant.c - participants: opened, given handlers, stopped, asked for figures. Layer: saga. */
+/* participant.c - participants: opening, handlers, stopping, figures. Layer: saga. */
 #include "saga/participant.h"
 
 #include "core/arena.h"
@@ -73,7 +73,7 @@ static factum_status participant_open_follow(factum_participant *participant, fa
                : status;
 }
 
-/* Fills the zeroed |participant|, whose arenas are there. */
+/* Fills the zeroed |participant|, whose arenas are initialised. */
 static factum_status participant_init(factum_participant *participant,
                                       const factum_participant_options *given, factum_error *err)
 {
@@ -203,7 +203,7 @@ factum_status factum_on_command(factum_participant *participant, const char *typ
     return fct_participant_add(participant, type, handler, data, err);
 }
 
-/* ---- from outside ---------------------------------------------------------------------------- */
+/* ---- other threads --------------------------------------------------------------------------- */
 
 void factum_participant_stop(factum_participant *participant)
 {

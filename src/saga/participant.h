@@ -1,13 +1,14 @@
 /* participant.h - a participant: what its parts share. Layer: saga. A user of the public API.
  *
- *   participant.c         opened, given its handlers, stopped, asked for figures
+ *   participant.c         opening, handlers, stopping, figures
  *   participant_run.c     a run: the follower run again and again, waits, alarms
  *   participant_take.c    one event: is it a command, is it answered, its handler, its answer
  *   participant_undo.c    what an undo finds of its do; the tombstone
- *   participant_decide.c  a handler that hands over to a decider
+ *   participant_decide.c  a handler that passes the command to a decider
  *   unanswered.h          commands without a handler
  *
- * The atomic figures and |stop| may be used by any thread; all else belongs to the one that runs.
+ * Any thread may use the atomic figures and |stop|; everything else belongs to the thread of the
+ * run.
  */
 #ifndef FCT_SAGA_PARTICIPANT_H
 #define FCT_SAGA_PARTICIPANT_H
@@ -40,7 +41,7 @@ struct factum_participant {
     factum_store *store;
     factum_participant_options options;
     factum_log_sink log;
-    factum_arena kept; /* names, handlers of deciders */
+    factum_arena kept; /* memory of names and handlers of deciders */
     struct fct_handler *handlers;
     size_t handler_count;
     factum_follow *follow;
@@ -50,8 +51,8 @@ struct factum_participant {
     struct fct_command_room room;
     struct fct_unanswered unanswered;
     uint64_t run_until; /* the deadline of the follower's run; 0: none */
-    bool yielded;       /* the run was ended for the sake of |unanswered| */
-    uint32_t retries;   /* "try again later" in a row */
+    bool yielded;       /* the run ended early to look up |unanswered| */
+    uint32_t retries;   /* "try again later", consecutively */
     /* for any thread */
     _Atomic uint32_t stop;
     _Atomic uint32_t running;
@@ -84,20 +85,21 @@ factum_status fct_participant_take(void *data, const factum_event *event, factum
 enum fct_answer {
     FCT_ANSWER_NONE,
     FCT_ANSWER_GIVEN,
-    FCT_ANSWER_FAILED,    /* a single CommandFailed */
-    FCT_ANSWER_CANCELLED, /* the tombstone */
+    FCT_ANSWER_FAILED,    /* by a single CommandFailed */
+    FCT_ANSWER_CANCELLED, /* by the tombstone */
 };
-/* Looks |key| up; |info| is filled if it was used. As factum_find_key, without NOT_FOUND. */
+/* Looks |key| up; |info| is filled if it was used. Errors: as factum_find_key, without NOT_FOUND.
+ */
 FCT_MUST_USE factum_status fct_answer_find(factum_store *store, factum_slice key,
                                            factum_key_info *info, enum fct_answer *answer,
                                            factum_error *err);
 
 /* participant_undo.c: fills |done|, |events| and |event_count| of an undo. If its do was not done,
- * it never will be from now on. */
+ * it cannot be done any more after this. */
 FCT_MUST_USE factum_status fct_participant_look_back(factum_participant *participant,
                                                      factum_command *command, factum_error *err);
 
-/* participant_run.c: is it worth to try again after |status|? */
+/* participant_run.c: may another try succeed after |status|? */
 bool fct_participant_may_retry(factum_status status);
 
 #endif

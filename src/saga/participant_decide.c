@@ -1,7 +1,7 @@
 /* participant_decide.c - commands that a decider decides. Layer: saga.
  *
- * factum_transact appends under the command's id, and finds by itself what was appended before. A
- * rejection and a no-op are not recorded by it: the participant answers them.
+ * factum_transact appends under the command's id, and finds an earlier append itself. It does not
+ * record a rejection or a no-op: the participant answers those.
  */
 #include "core/arena.h"
 #include "core/error.h"
@@ -15,7 +15,7 @@ struct decide_with {
     factum_command_decider with;
 };
 
-/* What the verdict is for the command. */
+/* Translates the verdict into an answer. */
 static factum_status decide_answer(const factum_result *result, struct factum_outbox *outbox)
 {
     if (result->verdict == FACTUM_REJECTED) {

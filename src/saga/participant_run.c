@@ -2,9 +2,9 @@
  *
  *     run the follower until the caller's end or the first unanswered command is due
  *          |
- *     look up what is unanswered and due
+ *     look up the unanswered commands that are due
  *          |
- *          +-- it was only that: again
+ *          +-- that was the reason: again
  *          +-- "try again later": wait, again
  *          +-- anything else: the end
  */
@@ -20,7 +20,7 @@
 
 bool fct_participant_may_retry(factum_status status)
 {
-    /* After UNKNOWN_OUTCOME of a store that has failed the next call says FAILED. */
+    /* After UNKNOWN_OUTCOME of a store that has failed, the next call returns FAILED. */
     return factum_status_is_retryable(status) || status == FACTUM_UNREACHABLE ||
            status == FACTUM_UNKNOWN_OUTCOME || status == FACTUM_TIMEOUT;
 }
@@ -30,13 +30,13 @@ static bool run_passed(uint64_t deadline)
     return deadline != 0 && factum_deadline(0) >= deadline;
 }
 
-/* The earlier of two deadlines, of which either may be 0: none. */
+/* The earlier of two deadlines; 0: none. */
 static uint64_t run_earlier(uint64_t a, uint64_t b)
 {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* Waits for a random part of a time that doubles with each try; not beyond |deadline|. */
+/* Waits a random part of a time that doubles with each try; not beyond |deadline|. */
 static void run_wait(factum_participant *participant, uint64_t deadline)
 {
     const factum_participant_options *options = &participant->options;
@@ -65,7 +65,7 @@ static void run_look_up(factum_participant *participant)
     atomic_store(&participant->unhandled_count, fct_unanswered_count(&participant->unanswered));
 }
 
-/* Is the run to go on after |status|? Waits first if it is to be tried again. */
+/* Does the run continue after |status|? Waits first if it has to try again. */
 static bool run_goes_on(factum_participant *participant, const factum_follow_until *until,
                         factum_status status, const factum_error *err)
 {
@@ -80,7 +80,7 @@ static bool run_goes_on(factum_participant *participant, const factum_follow_unt
         return false;
     }
     if (status == FACTUM_TIMEOUT && run_passed(participant->run_until)) {
-        return true; /* it was ours */
+        return true; /* the run ended itself */
     }
     if (!fct_participant_may_retry(status) ||
         (options->retries_max > 0 && participant->retries >= options->retries_max)) {

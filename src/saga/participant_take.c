@@ -6,19 +6,19 @@
  *          |
  *     a handler? --------- none: unanswered.h
  *          |
- *     an undo: what of its do? --- never done: CommandSucceeded
+ *     an undo: was its do done? --- never: CommandSucceeded
  *          |
  *     the handler, the append under the key <--- others were faster
  *
- * Invariant: everything that is appended for a command, is appended under its id as key, in one
- * append. So of two participants, or of two tries of one, one has an effect.
+ * Invariant: everything that is appended for a command is appended under its id as key, in one
+ * append. So of two participants, or of two tries of one, only one has an effect.
  */
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
 #include "saga/participant.h"
 
-/* ---- what a key says ------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static factum_status answer_read(factum_store *store, const factum_key_info *info,
                                  enum fct_answer *answer, factum_error *err)
@@ -55,7 +55,7 @@ factum_status fct_answer_find(factum_store *store, factum_slice key, factum_key_
 
 /* ---- answering ------------------------------------------------------------------------------- */
 
-/* Somebody has used the key: a repetition, or a do that an undo has cancelled. */
+/* The key is used: the command was repeated, or it is a do that an undo has cancelled. */
 static factum_status take_old(factum_participant *participant, enum fct_answer answer)
 {
     atomic_fetch_add(answer == FCT_ANSWER_CANCELLED ? &participant->late_count
@@ -73,7 +73,8 @@ static factum_status take_lost_key(factum_participant *participant, const factum
     return status == FACTUM_OK ? take_old(participant, answer) : status;
 }
 
-/* Appends what |outbox| has. KEY_CONFLICT, WRONG_REVISION and CONDITION_FAILED among others. */
+/* Appends the content of |outbox|. Errors: KEY_CONFLICT, WRONG_REVISION and CONDITION_FAILED among
+ * others. */
 static factum_status take_append(factum_participant *participant, struct factum_outbox *outbox,
                                  factum_error *err)
 {
@@ -97,7 +98,7 @@ static factum_status take_append(factum_participant *participant, struct factum_
     return status;
 }
 
-/* Calls the handler and appends what it says; |handler| NULL: CommandSucceeded. */
+/* Calls the handler and appends its answer; |handler| NULL: CommandSucceeded. */
 static factum_status take_try(factum_participant *participant, const struct fct_handler *handler,
                               const factum_command *command, factum_error *err)
 {
@@ -121,7 +122,7 @@ static factum_status take_try(factum_participant *participant, const struct fct_
     return status == FACTUM_OK ? take_append(participant, &outbox, err) : status;
 }
 
-/* Tries until it is answered: again if others were faster, |races_max| times. */
+/* Tries until the command is answered: again if others were faster, |races_max| times. */
 static factum_status take_answer(factum_participant *participant, const struct fct_handler *handler,
                                  const factum_command *command, factum_error *err)
 {
@@ -153,7 +154,7 @@ static void take_broken(factum_participant *participant, const factum_event *eve
                     (unsigned long long)event->position, err->text);
 }
 
-/* Remembers the command. DONE: the run has to end earlier than it would. */
+/* Remembers the command. DONE: the run has to end earlier than planned. */
 static factum_status take_unhandled(factum_participant *participant, const factum_command *command,
                                     factum_error *err)
 {

@@ -1,5 +1,5 @@
-/* participant_test.c - participants: each command is answered once, whatever comes twice, too late,
- * in the wrong order or broken. On a store in memory and on one on disk. */
+/* participant_test.c - participants: each command is answered once, even if commands come twice,
+ * too late, in the wrong order or broken. On a store in memory and on one on disk. */
 #include "support/mem_fault.h"
 #include "support/test_store.h"
 
@@ -18,13 +18,13 @@
 #define UNDO_1 "saga:order-7/reserve/undo/1"
 #define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-/* What the handlers do, and have seen. */
+/* What the handlers do, and what they have seen. */
 struct service {
     factum_store *store;
     int reserved, released; /* calls */
     int fails;              /* so many calls fail, with |fails_with| */
     factum_status fails_with;
-    int overtakes; /* so many calls have somebody append to the stream first */
+    int overtakes; /* in so many calls another writer appends to the stream first */
     bool refuses;
     bool quiet; /* appends nothing */
     bool stops; /* the participant, while it fails */
@@ -94,7 +94,7 @@ static factum_status append_other(factum_store *store, factum_error *err)
     return factum_append_stream(store, FCT_SLICE("stock-7"), factum_any(), &event, 1, NULL, err);
 }
 
-/* The events go where the stream was when it was looked at. */
+/* The events go where the stream ended when it was read. */
 static factum_status expected_of(struct service *service, factum_expected *expected,
                                  factum_error *err)
 {
@@ -239,7 +239,7 @@ static factum_participant_info run(struct fixture *f, factum_participant *partic
     return info_of(participant);
 }
 
-/* The stream has these types, blanks between them. */
+/* The stream has events of these types, separated by blanks. */
 static void expect_types(struct fixture *f, const char *stream, const char *wanted)
 {
     char types[512] = "";
@@ -264,7 +264,7 @@ static void expect_types(struct fixture *f, const char *stream, const char *want
     assert_string_equal(types, wanted);
 }
 
-/* The one event that |key| stands for. */
+/* The one event under |key|. */
 static void read_answer(struct fixture *f, const char *key, factum_event_copy *copy)
 {
     factum_key_info info = {.size = sizeof info};
@@ -538,7 +538,7 @@ TEST(a_run_ends_at_its_deadline_also_while_it_waits)
     factum_participant_close(stock);
 }
 
-/* ---- commands that nobody can answer --------------------------------------------------------- */
+/* ---- commands without a handler -------------------------------------------------------------- */
 
 TEST(a_broken_command_is_counted_and_reported_and_stops_nobody)
 {
@@ -895,7 +895,7 @@ TEST(arguments_that_make_no_sense_are_refused)
     factum_participant_stop(NULL);
 }
 
-/* Opens, runs a do and an undo. Everything that it took is given back. */
+/* Opens, runs a do and an undo. All memory is given back. */
 static factum_status with_memory(struct fixture *f, struct fct_mem_fault *mem)
 {
     factum_log_sink sink;

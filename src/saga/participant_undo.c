@@ -1,15 +1,15 @@
 /* participant_undo.c - what an undo finds of its do. Layer: saga.
  *
- * If the key of the do is not used, the event CommandCancelled takes it: the tombstone. Whoever
- * handles the do later, or at the same time, finds the key used. If that append loses, the do was
- * done, and its events are read.
+ * If the key of the do is free, the event CommandCancelled takes it: the tombstone. A participant
+ * that handles the do later, or at the same time, finds the key used. If that append loses, the do
+ * was done, and its events are read.
  */
 #include "core/arena.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "saga/participant.h"
 
-/* Takes the key of the do. KEY_CONFLICT: somebody was faster. */
+/* Takes the key of the do. KEY_CONFLICT: the do was faster. */
 static factum_status undo_cancel(factum_participant *participant, const factum_command *command,
                                  bool *already, factum_error *err)
 {
@@ -48,7 +48,7 @@ static void undo_copy_event(factum_arena *arena, const factum_event *event, fact
     copy->tags = tags;
 }
 
-/* Reads the events of one append, which lie together in the log. */
+/* Reads the events of one append, which are adjacent in the log. */
 static factum_status undo_read_events(factum_participant *participant, const factum_key_info *info,
                                       factum_command *command, factum_error *err)
 {
@@ -65,7 +65,7 @@ static factum_status undo_read_events(factum_participant *participant, const fac
         .count_max = info->event_count,
     };
     if (info->event_count == 0 || info->event_count > FCT_OUTBOX_EVENTS_MAX) {
-        return FACTUM_OK; /* of no append of a participant */
+        return FACTUM_OK; /* not an append of a participant */
     }
     factum_event *events = factum_arena_alloc(arena, (size_t)info->event_count * sizeof *events);
     factum_status status = fct_arena_status(arena, "the events of the do", err);
@@ -84,8 +84,6 @@ static factum_status undo_read_events(factum_participant *participant, const fac
     command->event_count = count;
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
-
-/* ---- */
 
 static factum_status undo_found(factum_participant *participant, const factum_key_info *info,
                                 enum fct_answer answer, factum_command *command, factum_error *err)

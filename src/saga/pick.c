@@ -18,12 +18,12 @@ factum_status fct_pick_parse(factum_slice text, factum_arena *arena, factum_json
     }
     factum_status status = factum_json_parse(text, NULL, nodes, capacity, json, err);
     if (status == FACTUM_OK && factum_json_kind_of(json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {
-        return fct_fail(err, FACTUM_INVALID, "the data is no JSON object");
+        return fct_fail(err, FACTUM_INVALID, "the data is not a JSON object");
     }
     return status;
 }
 
-/* All that a path with "[]" finds, as an array. */
+/* Everything that a path with "[]" finds, as an array. */
 static void put_all(const struct fct_path *path, const factum_json *from, factum_json_writer *to)
 {
     struct fct_path_walk walk;
@@ -83,13 +83,13 @@ factum_status fct_pick_write(const struct fct_pick *pick, const factum_json *fro
     return FACTUM_OK;
 }
 
-/* Members of |json| that |without| does not have. */
+/* Copies the members of |json| that |without| lacks. */
 static void put_members(const factum_json *json, const factum_json *without, factum_json_writer *to)
 {
     for (uint32_t at = factum_json_first(json, FACTUM_JSON_ROOT); at != FACTUM_JSON_NONE;
          at = factum_json_next(json, FACTUM_JSON_ROOT, at)) {
         factum_slice name = factum_json_inside(json, at);
-        /* A name that JSON escapes is compared as it stands: the writer made both. */
+        /* Names are compared in escaped form: one writer made both. */
         if (without != NULL &&
             factum_json_find(without, FACTUM_JSON_ROOT, name) != FACTUM_JSON_NONE) {
             continue;

@@ -8,7 +8,7 @@
 #define TEST(name) static void name(void **state)
 #define CASE(name) cmocka_unit_test(name)
 
-/* A saga whose step makes its command of |with|. */
+/* A saga whose step has a command with the data |with|. */
 static factum_saga *load_with(const char *with)
 {
     char text[512];

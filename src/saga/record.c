@@ -234,7 +234,7 @@ static uint32_t member(const struct reading *r, uint32_t object, const char *nam
     return factum_json_find(&r->json, object, factum_slice_from(name));
 }
 
-/* The meaning of a text; empty if it is missing. */
+/* The decoded text; empty if it is missing. */
 static factum_slice read_text(struct reading *r, uint32_t object, const char *name)
 {
     uint32_t value = member(r, object, name);
@@ -279,7 +279,7 @@ static void read_slot(struct reading *r, const char *name)
         return;
     }
     change->slot = fct_saga_slot(r->saga, step);
-    /* An early reply that was judged by a version which names its step otherwise has no effect. */
+    /* An early reply without effect, if the present version gives its step another name. */
     if (change->slot == FCT_SLOT_NONE && change->kind != FCT_CHANGE_REPLY_RECORDED &&
         !fct_slice_equal(step, FCT_SLICE("deadline"))) {
         r->bad = true;
@@ -365,7 +365,7 @@ factum_status fct_record_read(const struct factum_saga *saga, factum_slice type,
     record->change.kind = fct_record_kind(type);
     record->change.slot = FCT_SLOT_NONE;
     if (record->change.kind == 0) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "%.*s is no event of sagas", FCT_FMT(type));
+        return fct_fail(err, FACTUM_NOT_FOUND, "%.*s is not an event of sagas", FCT_FMT(type));
     }
     factum_json_node *nodes = factum_arena_take(arena, capacity * sizeof *nodes);
     if (nodes == NULL) {
@@ -373,7 +373,7 @@ factum_status fct_record_read(const struct factum_saga *saga, factum_slice type,
     }
     if (factum_json_parse(data, NULL, nodes, capacity, &r.json, NULL) != FACTUM_OK ||
         factum_json_kind_of(&r.json, FACTUM_JSON_ROOT) != FACTUM_JSON_OBJECT) {
-        return bad_record(type, "its data is no JSON object", err);
+        return bad_record(type, "its data is not a JSON object", err);
     }
     if (record->change.kind != FCT_CHANGE_SAGA_STARTED) {
         read_change(&r);

@@ -1,8 +1,8 @@
-/* record.h - the events of a saga's stream: printed from changes, and read back. Layer: saga. Pure.
+/* record.h - the events of a saga's stream: printed from changes, and parsed. Layer: saga. Pure.
  *
- * The type of an event is the kind of its change; its data has what the change says, by the names
- * of steps, and what belongs to it besides: kept values, reasons, the reply. docs/formats.md has
- * the list. What a later version adds is skipped when it is read.
+ * The type of an event is the kind of its change. Its data has the change, with steps by name, and
+ * the related values: kept values, reasons, the reply. docs/formats.md lists them. Members of a
+ * later version are skipped.
  */
 #ifndef FCT_SAGA_RECORD_H
 #define FCT_SAGA_RECORD_H
@@ -11,13 +11,13 @@
 #include "saga/names.h"
 #include "saga/state.h"
 
-/* A change with its data. Slices are borrowed: from the event that was read, or the arena. */
+/* A change with its data. Slices are borrowed, from the event or the arena. */
 struct fct_record {
     struct fct_change change;
     factum_slice keep; /* a JSON object, or empty */
-    factum_slice code; /* why, for programs; so is the next for people */
+    factum_slice code; /* the reason, for programs; the next for people */
     factum_slice text;
-    factum_slice reply_type; /* of the event that it is about, or empty */
+    factum_slice reply_type; /* of the event that the change is about, or empty */
     uint64_t reply_position;
     factum_slice start_event; /* of SAGA_STARTED: the id of the event, as text */
     factum_slice hash;        /* of SAGA_STARTED: of the definition */
@@ -32,19 +32,19 @@ struct fct_record {
 factum_slice fct_record_type(uint8_t kind);
 /* The kind of change of an event's type; 0: none. */
 uint8_t fct_record_kind(factum_slice type);
-/* Prints the data, in |arena|. INVALID (a text is not UTF-8), TOO_BIG, NO_MEMORY. */
+/* Prints the data into |arena|. Errors: INVALID (a text is not UTF-8), TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_record_print(const struct factum_saga *saga,
                                             const struct fct_saga_key *key,
                                             const struct fct_record *record, factum_arena *arena,
                                             factum_slice *data, factum_error *err);
-/* Reads |data| of an event of |type|; texts are in |data| or in |arena|. NOT_FOUND: no event of
- * sagas. INVALID: it names a step that |saga| does not have, or is not as an event of sagas is.
- * NO_MEMORY, TOO_BIG: of the arena. */
+/* Parses |data| of an event of |type|; texts are in |data| or in |arena|. Errors: NOT_FOUND (not an
+ * event of sagas), INVALID (it names a step that |saga| does not have, or has another form),
+ * NO_MEMORY, TOO_BIG (the arena). */
 FCT_MUST_USE factum_status fct_record_read(const struct factum_saga *saga, factum_slice type,
                                            factum_slice data, factum_arena *arena,
                                            struct fct_record *record, factum_error *err);
 
-/* "late", "ask" ... ; "" for none. Static. */
+/* "late", "ask" and so on; "" for none. Static. */
 const char *fct_why_name(uint8_t why);
 
 #endif

@@ -1,4 +1,4 @@
-/* record_test.c - every change, printed as an event and read back. Layer: saga. */
+/* record_test.c - every change, printed as an event and parsed again. Layer: saga. */
 #include "saga/record.h"
 
 #include "core/arena.h"
@@ -28,7 +28,7 @@ static bool is_timer_kind(uint8_t kind)
     return kind >= FCT_CHANGE_TIMER_SET && kind <= FCT_CHANGE_TIMER_FIRED;
 }
 
-/* A change of |kind| with all that such a change can say. */
+/* A change of |kind| with every value that such a change can have. */
 static struct fct_change change_of(uint8_t kind, uint8_t slot)
 {
     struct fct_change change = {.kind = kind, .slot = slot};

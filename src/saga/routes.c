@@ -37,8 +37,8 @@ static void add_routes(struct fct_routes *routes, const struct factum_saga *saga
     }
 }
 
-/* By hash; what starts a saga first, as the same event is no answer to it; then the newest version.
- */
+/* By hash; starts first, as an event that starts a saga is no answer to it; then the newest
+ * version. */
 static int compare_routes(const void *a, const void *b)
 {
     const struct fct_route *left = a;

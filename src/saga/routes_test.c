@@ -1,4 +1,4 @@
-/* routes_test.c - which sagas an event's type is of interest to. Layer: saga. */
+/* routes_test.c - which sagas an event's type can concern. Layer: saga. */
 #include "saga/routes.h"
 
 #include "core/slice.h"
@@ -20,7 +20,7 @@ static struct factum_saga *load(const char *name, const char *host, const char *
     return saga;
 }
 
-/* The routes of |type| that are for it, and not only of its hash. */
+/* The routes of |type| itself, without those of other types with its hash. */
 static size_t count(const struct fct_routes *routes, const char *type, bool start)
 {
     const struct fct_route *first;
@@ -50,7 +50,7 @@ TEST(types_lead_to_the_sagas_of_a_host)
     assert_int_equal(count(&routes, "Never", false), 2);
     assert_int_equal(count(&routes, "Other", false), 0);
     assert_int_equal(count(&routes, "", false), 0);
-    /* Built again, they are others. */
+    /* A second build gives other routes. */
     assert_ok(fct_routes_build(&routes, &set, FCT_SLICE("mine"), &err), err);
     assert_int_equal(count(&routes, "Started", true), 1);
     assert_int_equal(count(&routes, "Made", false), 0);

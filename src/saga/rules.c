@@ -1,7 +1,7 @@
-/* rules.c - what has to hold of a saga before anybody runs it. Layer: saga. See definition_int.h.
+/* rules.c - the load checks of a saga. Layer: saga. See definition_int.h.
  *
- * Each rule has a name, which stands in its message; docs/guide/sagas.md lists them. These are the
- * checks that need nothing but the file: that every run ends well is the checker's proof.
+ * Each rule has a name, which is in its message; docs/guide/sagas.md lists them. These checks need
+ * only the file; the checker proves that every run ends well.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ static const struct fct_saga_plan *rule_plan(const struct fct_loader *loader)
     return &loader->saga->plan;
 }
 
-/* Is |slot| in a stage behind the pivot's? */
+/* Is |slot| in a stage after the pivot's? */
 static bool rule_is_behind(const struct fct_loader *loader, uint8_t slot)
 {
     return fct_plan_is_forward(rule_plan(loader), slot);
@@ -70,7 +70,7 @@ static factum_status rule_pivot(struct fct_loader *loader)
     }
     if (loader->stages[loader->stage_of[pivot]].parallel) {
         return rule_fail(loader, loader->steps[pivot].pivot_mark, "pivot-alone",
-                         "the pivot stands inside parallel: put it behind the others, as a step of "
+                         "the pivot is inside parallel: put it after the others, as a step of "
                          "its own");
     }
     return FACTUM_OK;
@@ -79,14 +79,14 @@ static factum_status rule_pivot(struct fct_loader *loader)
 static factum_status rule_undo(struct fct_loader *loader)
 {
     for (uint8_t slot = 0; slot < (uint8_t)loader->step_count; slot++) {
-        const struct fct_step_said *step = &loader->steps[slot];
-        bool said = step->undo_mark.line > 0;
-        if (rule_is_behind(loader, slot) && said) {
+        const struct fct_step_parsed *step = &loader->steps[slot];
+        bool parsed = step->undo_mark.line > 0;
+        if (rule_is_behind(loader, slot) && parsed) {
             return rule_fail(loader, step->undo_mark, "undo-behind-pivot",
                              "%.*s comes after the pivot and is never undone: leave undo out",
                              FCT_FMT(step->text.name));
         }
-        if (!rule_is_behind(loader, slot) && !step->pivot && !said) {
+        if (!rule_is_behind(loader, slot) && !step->pivot && !parsed) {
             return rule_fail(loader, step->text.mark, "undo-missing",
                              "%.*s can be followed by a failure and has no undo: add undo and "
                              "undo_with, or undo: none and because",
@@ -98,7 +98,7 @@ static factum_status rule_undo(struct fct_loader *loader)
 
 static factum_status rule_on_timeout_of(const struct fct_loader *loader, uint8_t slot)
 {
-    const struct fct_step_said *step = &loader->steps[slot];
+    const struct fct_step_parsed *step = &loader->steps[slot];
     struct fct_mark mark = step->on_timeout_mark;
     if (rule_is_behind(loader, slot)) {
         return rule_fail(loader, mark, "on-timeout",
@@ -135,8 +135,8 @@ static factum_status rule_on_timeout(struct fct_loader *loader)
 static factum_status rule_join_any(struct fct_loader *loader)
 {
     for (uint8_t slot = 0; slot < (uint8_t)loader->step_count; slot++) {
-        const struct fct_step_said *step = &loader->steps[slot];
-        const struct fct_stage_said *stage = &loader->stages[loader->stage_of[slot]];
+        const struct fct_step_parsed *step = &loader->steps[slot];
+        const struct fct_stage_parsed *stage = &loader->stages[loader->stage_of[slot]];
         if (!stage->any) {
             continue;
         }
@@ -160,7 +160,7 @@ static factum_status rule_join_any(struct fct_loader *loader)
 static factum_status rule_ok_fail(struct fct_loader *loader)
 {
     for (size_t i = 0; i < loader->step_count; i++) {
-        const struct fct_step_said *step = &loader->steps[i];
+        const struct fct_step_parsed *step = &loader->steps[i];
         for (size_t k = 0; k < step->text.fail_count; k++) {
             if (fct_slice_equal(step->text.fail[k], step->text.ok)) {
                 return rule_fail(loader, step->fail_marks[k], "ok-and-fail",
@@ -185,7 +185,7 @@ static bool rule_names_type(const struct fct_step_text *step, factum_slice type)
 static factum_status rule_shared_types(struct fct_loader *loader)
 {
     for (size_t i = 1; i < loader->step_count; i++) {
-        const struct fct_step_said *step = &loader->steps[i];
+        const struct fct_step_parsed *step = &loader->steps[i];
         for (size_t k = 0; k < i; k++) {
             const struct fct_step_text *other = &loader->steps[k].text;
             if (rule_names_type(other, step->text.ok)) {
@@ -203,9 +203,9 @@ static factum_status rule_shared_types(struct fct_loader *loader)
 
 /* ---- kept fields ----------------------------------------------------------------------------- */
 
-/* Who keeps the field; FCT_SLOT_NONE: the start. */
+/* Where a field is kept; FCT_SLOT_NONE: at the start. */
 struct rule_kept {
-    const struct fct_pick_field *field; /* NULL: nobody */
+    const struct fct_pick_field *field; /* NULL: nowhere */
     uint8_t slot;
 };
 
@@ -219,7 +219,7 @@ static const struct fct_pick_field *rule_find_in(const struct fct_pick *pick, fa
     return NULL;
 }
 
-/* Looks at the start and at the steps below |end|. */
+/* Searches the start and the steps below |end|. */
 static struct rule_kept rule_find(const struct factum_saga *saga, uint8_t end, factum_slice name)
 {
     struct rule_kept kept = {rule_find_in(&saga->keep, name), FCT_SLOT_NONE};
@@ -229,7 +229,7 @@ static struct rule_kept rule_find(const struct factum_saga *saga, uint8_t end, f
     return kept;
 }
 
-/* A name that a path can hold without quotes, and that means nothing else there. */
+/* A name that a path can contain without quotes, and that has no other meaning there. */
 static bool rule_keep_name(factum_slice name)
 {
     bool good = !fct_slice_equal(name, FCT_SLICE("saga")) &&
@@ -278,9 +278,9 @@ static factum_status rule_keep(struct fct_loader *loader)
     return status;
 }
 
-/* ---- what commands are given ----------------------------------------------------------------- */
+/* ---- the data of commands -------------------------------------------------------------------- */
 
-/* The mapping that is checked: that of a slot's do or undo. */
+/* The checked mapping: that of a slot's do or undo. */
 struct rule_use {
     struct fct_loader *loader;
     uint8_t slot;
@@ -303,7 +303,7 @@ static bool rule_step_is(const struct fct_path *path, uint32_t step, const char 
            fct_slice_equal(rule_step_name(path, step), factum_slice_from(name));
 }
 
-/* .failure and .saga, and what is in them. */
+/* .failure and .saga, and their members. */
 static factum_status rule_use_special(const struct rule_use *use, struct fct_pick_field *field)
 {
     const struct fct_path *path = field->path;
@@ -352,7 +352,7 @@ static FCT_COLD factum_status rule_use_unknown(const struct rule_use *use,
                      FCT_FMT(name));
 }
 
-/* Is what |kept| keeps there when the command is made? *optional: perhaps. */
+/* Does |kept| exist when the command is created? *optional: perhaps. */
 static bool rule_use_is_there(const struct rule_use *use, struct rule_kept kept, bool *optional)
 {
     const struct fct_saga_plan *plan = rule_plan(use->loader);
@@ -434,10 +434,10 @@ static factum_status rule_id(struct fct_loader *loader)
 }
 
 static factum_status rule_retry_of(const struct fct_loader *loader,
-                                   const struct fct_retry_said *said)
+                                   const struct fct_retry_parsed *parsed)
 {
-    if (said->from && said->to && said->value.from > said->value.to) {
-        return rule_fail(loader, said->mark, "retry",
+    if (parsed->from && parsed->to && parsed->value.from > parsed->value.to) {
+        return rule_fail(loader, parsed->mark, "retry",
                          "\"from\" is longer than \"to\": from is the first wait, to the longest");
     }
     return FACTUM_OK;
@@ -452,7 +452,7 @@ static factum_status rule_retry(struct fct_loader *loader)
     return status;
 }
 
-/* |time| in the largest unit that has it whole. */
+/* |time| in the largest unit that divides it. */
 static void rule_print_time(int64_t time, char *text, size_t size)
 {
     static const struct {

@@ -85,7 +85,7 @@ static factum_status read_json(const struct script_reader *r, const struct fct_y
         return script_fail(r, node->mark, "the data of an event is a mapping");
     }
     if (node->count == 0) {
-        return FACTUM_OK; /* it is made */
+        return FACTUM_OK; /* it exists */
     }
     factum_json_writer_in(&to, r->arena);
     put_node(node, &to);
@@ -113,7 +113,7 @@ static factum_status read_flag(const struct script_reader *r, const struct fct_y
                : script_fail(r, node->mark, "write true or false");
 }
 
-/* Digits alone, one at least: what JSON's numbers are read by. */
+/* Only digits, at least one: the form of JSON's whole numbers. */
 static bool is_whole_number(factum_slice text)
 {
     bool good = text.len > 0 && text.len < 20;
@@ -329,7 +329,7 @@ static factum_status read_commands(struct script_reader *r, const struct fct_yam
     for (const struct fct_yaml *item = node->first; item != NULL && status == FACTUM_OK;
          item = item->next) {
         if (item->kind != FCT_YAML_SCALAR || !names_command(r->saga, item->text)) {
-            return script_fail(r, item->mark, "the saga has no such command");
+            return script_fail(r, item->mark, "the saga does not send this command");
         }
         status = read_word(r, item, &r->script->commands[r->script->command_count++]);
     }
@@ -396,16 +396,18 @@ static factum_status read_run_command(const struct script_reader *r, const struc
     run->slot = fct_saga_slot(r->saga, id.step);
     run->undo = id.undo;
     run->generation = id.generation;
-    return run->slot != FCT_SLOT_NONE ? FACTUM_OK
-                                      : script_fail(r, node->mark, "the saga has no such step");
+    return run->slot != FCT_SLOT_NONE
+               ? FACTUM_OK
+               : script_fail(r, node->mark, "the saga does not have this step");
 }
 
 static factum_status read_run_step(const struct script_reader *r, const struct fct_yaml *node,
                                    struct fct_script_run *run)
 {
     run->slot = node->kind == FCT_YAML_SCALAR ? fct_saga_slot(r->saga, node->text) : FCT_SLOT_NONE;
-    return run->slot != FCT_SLOT_NONE ? FACTUM_OK
-                                      : script_fail(r, node->mark, "the saga has no such step");
+    return run->slot != FCT_SLOT_NONE
+               ? FACTUM_OK
+               : script_fail(r, node->mark, "the saga does not have this step");
 }
 
 static factum_status read_run_act(const struct script_reader *r, const struct fct_yaml *item,
@@ -477,7 +479,7 @@ static factum_status read_run(struct script_reader *r, const struct fct_yaml *no
     return status;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the document ---------------------------------------------------------------------------- */
 
 static factum_status read_part(struct script_reader *r, const struct fct_yaml *key)
 {

@@ -1,16 +1,16 @@
-/* script.h - what a simulation is told: events given, answers, faults, what is expected. Layer:
- * saga. Pure.
+/* script.h - the script of a simulation: given events, answers, faults, expectations. Layer: saga.
+ * Pure.
  *
  *     given:  [OrderPlaced: {orderId: "42"}]     # {}: filled with what the saga's paths need
- *     script:                                    # optional, as everything is
+ *     script:                                    # every key is optional
  *       stock.ReserveStock: {reply: StockReserved, data: {}, duplicate: 1}
  *       payment.Charge: {silent: true}           # or {fail: 2}: two ids fail; true: all
  *       faults: {crash: drawn, reorder: true, clock: [+24h, -1h]}
  *     then: {commands: [order.Reject], status: undone}
  *     run: [...]                                 # as the checker prints it: check_table.h
  *
- * `crash` is none, drawn or every-write. A script may name its saga (`saga`, `version`), and say
- * what a run breaks (`breaks`), as the checker does.
+ * `crash` is none, drawn or every-write. A script may name its saga (`saga`, `version`), and the
+ * rule that its run breaks (`breaks`), as the checker does.
  */
 #ifndef FCT_SAGA_SCRIPT_H
 #define FCT_SAGA_SCRIPT_H
@@ -28,14 +28,14 @@
 
 struct fct_script_event {
     factum_slice type;
-    factum_slice data; /* JSON; empty: to be made */
+    factum_slice data; /* JSON; empty: to be generated */
 };
 
 struct fct_script_answer {
     factum_slice command; /* "stock.ReserveStock" */
-    factum_slice reply;   /* type of the answer; empty: the one of the step */
-    factum_slice data;    /* JSON; empty: to be made */
-    uint32_t duplicate;   /* how often it comes again */
+    factum_slice reply;   /* type of the answer; empty: that of the step */
+    factum_slice data;    /* JSON; empty: to be generated */
+    uint32_t duplicate;   /* number of repetitions */
     uint32_t fail;        /* ids that fail; UINT32_MAX: all */
     bool silent;
 };
@@ -76,22 +76,22 @@ struct fct_saga_script {
     bool has_commands;
     size_t command_count;
     factum_slice *commands;
-    factum_saga_status status; /* ANY: not said */
+    factum_saga_status status; /* ANY: not given */
     size_t run_count;
     struct fct_script_run *run;
 };
 
-/* Reads |text|, a script for |saga|, into |arena|. INVALID: "NAME:LINE:COLUMN: ..."; TOO_BIG,
- * NO_MEMORY. */
+/* Reads |text|, a script for |saga|, into |arena|. Errors: INVALID ("NAME:LINE:COLUMN: ..."),
+ * TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_script_read(const struct factum_saga *saga, factum_slice text,
                                            const char *name, factum_arena *arena,
                                            struct fct_saga_script *script, factum_error *err);
-/* The answer to |command| that the script says, or NULL. |script| may be NULL. */
+/* The script's answer to |command|, or NULL. |script| may be NULL. */
 const struct fct_script_answer *fct_script_answer(const struct fct_saga_script *script,
                                                   factum_slice command);
 
-/* An object in which every path of |id| (or NULL) and |pick| finds something: |text| at |id|, other
- * texts elsewhere. In |arena|. TOO_BIG, NO_MEMORY. */
+/* Generates an object in which every path of |id| (or NULL) and |pick| finds a value: |text| at
+ * |id|, other texts elsewhere. In |arena|. Errors: TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_script_fill(const struct fct_path *id, factum_slice text,
                                            const struct fct_pick *pick, factum_arena *arena,
                                            factum_slice *data, factum_error *err);

@@ -1,4 +1,4 @@
-/* script_fill.c - see script.h: data in which paths find something. Layer: saga. */
+/* script_fill.c - see script.h: generates data in which paths find values. Layer: saga. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,10 +12,10 @@
 #define FILL_ITEMS_MAX 64u /* of an array: a path with a higher index finds nothing */
 #define FILL_NONE UINT32_MAX
 
-/* A tree of what is there: an object with members, an array with one kind of item, or a value. */
+/* A tree of values: an object with members, an array with one kind of item, or a value. */
 struct fill_node {
     factum_slice name;
-    uint32_t first; /* child, or FILL_NONE: a value */
+    uint32_t first; /* the first child, or FILL_NONE: a value */
     uint32_t next;
     bool array;
     uint32_t items;
@@ -71,7 +71,7 @@ static bool fill_path(struct fill_tree *tree, const struct fct_path *path, bool 
     return true;
 }
 
-/* A path has FCT_PATH_STEPS_MAX steps, so that it is no deeper. */
+/* The depth is at most FCT_PATH_STEPS_MAX, as that of a path. */
 static void fill_write(const struct fill_tree *tree, uint32_t at, factum_slice id,
                        factum_json_writer *to)
 {

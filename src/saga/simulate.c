@@ -1,7 +1,7 @@
 /* simulate.c - see simulate.h and saga_simulate.h: one run, and runs by a script. Layer: saga.
  *
- * A run draws what happens next until it has done so |actions| times; then nothing fails any more,
- * everything that can happen does, and time goes from timer to timer until none is left.
+ * A run draws what happens next, |actions| times. After that nothing fails any more, everything
+ * that can happen does, and time moves from timer to timer until none is left.
  */
 #include <factum/saga_simulate.h>
 
@@ -22,7 +22,7 @@
 #define RUNS_MAX 100000u /* of `crash: every-write` */
 #define REPORT_ARENA_MAX ((size_t)16 << 20)
 
-/* ---- what is drawn --------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 static struct sim_runner *draw_runner(struct sim *sim)
 {
@@ -35,7 +35,7 @@ static bool appends_wait(const struct sim *sim)
     return sim->runners[0].op_count + sim->runners[1].op_count > 0;
 }
 
-/* All appends of |runner|, in the order in which they were made. */
+/* All appends of |runner|, in the order in which they were submitted. */
 static void end_appends(struct sim_runner *runner)
 {
     while (runner->op_count > 0 && !fct_sim_over(runner->sim)) {
@@ -62,7 +62,7 @@ static void draw_service(struct sim *sim)
         return;
     }
     size_t at = fct_sim_below(sim, sim->command_count);
-    if (!faults->reorder) { /* the oldest one that has no answer */
+    if (!faults->reorder) { /* only the oldest one without an answer */
         for (at = 0;
              at < sim->command_count && (sim->commands[at].handled > 0 || sim->commands[at].deaf);
              at++) {
@@ -80,7 +80,7 @@ static void draw_copy(struct sim *sim)
     }
 }
 
-/* When the next timer of a manager that runs is due, in true time; INT64_MAX: none is. */
+/* When the next timer of a running manager is due, in true time; INT64_MAX: none. */
 static int64_t next_timer_of_all(struct sim *sim)
 {
     int64_t next = INT64_MAX;
@@ -99,7 +99,7 @@ static int64_t next_timer_of_all(struct sim *sim)
 static void draw_time(struct sim *sim)
 {
     int64_t next = next_timer_of_all(sim);
-    /* Then the moment of an append is that of its decision, and timers can be judged by it. */
+    /* An append then happens at the moment of its decision, and timers can be judged by it. */
     if (sim->options->faults.clock && appends_wait(sim)) {
         return;
     }
@@ -128,7 +128,7 @@ static void draw_clock(struct sim *sim)
         sim->offset = drawn[fct_sim_below(sim, 3)];
     }
     sim->jumped = true;
-    fct_sim_tell(sim, "the wall clock is set %s", back ? "right" : "wrong");
+    fct_sim_log(sim, "the wall clock is set %s", back ? "right" : "wrong");
     fct_sim_advance(sim, 0);
 }
 
@@ -163,7 +163,7 @@ static void tick_store(struct sim *sim)
 
 static void revive(struct sim *sim)
 {
-    /* What a store does ahead of need may fail without a word. */
+    /* Work that a store does in advance may fail without an error. */
     if (fct_sim_disk_has_stopped(sim->disk)) {
         fct_sim_crash(sim);
     }
@@ -217,7 +217,7 @@ static void chaos(struct sim *sim)
 
 /* ---- healing --------------------------------------------------------------------------------- */
 
-/* Takes all that is in the log and ends all appends. True: something happened. */
+/* Feeds the whole log and ends all appends. True: something happened. */
 static bool catch_up(struct sim *sim)
 {
     struct sim_runner *runner = &sim->runners[0];
@@ -260,7 +260,7 @@ static bool all_ended(const struct sim *sim)
     return true;
 }
 
-/* Nothing is armed, the clock is right, and one manager is left. */
+/* From here on no fault is armed, the clock is right, and one manager is left. */
 static void end_faults(struct sim *sim)
 {
     sim->heal = true;
@@ -274,7 +274,7 @@ static void end_faults(struct sim *sim)
     }
     sim->healed_at = sim->time;
     fct_sim_stop_runner(&sim->runners[1]);
-    fct_sim_tell(sim, "---- from now on nothing fails, and everybody answers");
+    fct_sim_log(sim, "---- from now on nothing fails, and everybody answers");
 }
 
 static void heal(struct sim *sim)
@@ -289,7 +289,7 @@ static void heal(struct sim *sim)
         bool moved = catch_up(sim);
         moved = answer_all(sim) || moved;
         if (round >= HEAL_ROUNDS_MAX) {
-            fct_sim_breach(sim, "S4 the saga goes on and on");
+            fct_sim_breach(sim, "S4 the saga does not end");
             break;
         }
         if (moved) {
@@ -308,7 +308,7 @@ static void heal(struct sim *sim)
     }
 }
 
-/* ---- a run that is given --------------------------------------------------------------------- */
+/* ---- scripted runs --------------------------------------------------------------------------- */
 
 static void run_item(struct sim *sim, const struct fct_script_run *item)
 {
@@ -324,7 +324,7 @@ static void run_item(struct sim *sim, const struct fct_script_run *item)
     case FCT_RUN_HANDLE:
     case FCT_RUN_DELIVER:
         if (at == SIM_NONE || sim->commands[at].sent == 0) {
-            fct_sim_tell(sim, "line %u: that command was not sent", item->mark.line);
+            fct_sim_log(sim, "line %u: that command was not sent", item->mark.line);
         } else if (item->what == FCT_RUN_HANDLE) {
             fct_sim_handle_as(sim, at, item->ok, false);
         } else {
@@ -351,7 +351,7 @@ static void run_item(struct sim *sim, const struct fct_script_run *item)
     fct_sim_act(sim, saga, &control);
 }
 
-/* Timers are due when the run says so, not when their time has come. */
+/* Timers are due when the run says so, and not by the clock. */
 static void play(struct sim *sim, const struct fct_saga_script *script)
 {
     sim->clock_unsure = true;
@@ -361,8 +361,8 @@ static void play(struct sim *sim, const struct fct_saga_script *script)
     }
 }
 
-/* Answers that a given run has left in an outbox. */
-static void tell_all(struct sim *sim)
+/* Delivers the answers that a scripted run has left in an outbox. */
+static void fill_simulated(struct sim *sim)
 {
     for (size_t i = 0; i < sim->command_count && !fct_sim_over(sim); i++) {
         if (sim->commands[i].effects > 0 && sim->commands[i].copies == 0) {
@@ -382,7 +382,7 @@ static void run(struct sim *sim)
     }
     if (script != NULL && script->run_count > 0) {
         play(sim, script);
-        tell_all(sim);
+        fill_simulated(sim);
     } else {
         chaos(sim);
     }
@@ -485,7 +485,7 @@ static void add_counts(factum_saga_simulated *to, const struct fct_sim_report *r
     to->conflict_count += report->reached[FCT_SIM_CONFLICT];
 }
 
-/* What a report of the public call points to. */
+/* The memory that a report of the public call points to. */
 struct simulated_texts {
     struct fct_buf trace;
     struct fct_buf commands;
@@ -500,7 +500,7 @@ static factum_status keep_texts(struct simulated_texts *texts, struct fct_sim_re
     texts->trace = report->trace;
     texts->commands = report->commands;
     memcpy(texts->broken, report->broken, sizeof texts->broken);
-    /* An empty one has no memory yet, and none has a zero byte within its length. */
+    /* An empty buffer has no memory yet, and no buffer has a zero byte within its length. */
     factum_status status = fct_buf_printf(&texts->trace, "%s", "");
     if (status == FACTUM_OK) {
         status = fct_buf_printf(&texts->commands, "%s", "");
@@ -510,7 +510,7 @@ static factum_status keep_texts(struct simulated_texts *texts, struct fct_sim_re
                : fct_fail(err, status, "simulation: its report");
 }
 
-/* One run, or one for each disk call of the first. */
+/* One run, or one for each disk call of the first run. */
 static factum_status sim_run_all(struct fct_sim_options *options, bool every_write,
                                  struct simulated_texts *texts, factum_saga_simulated *to,
                                  factum_error *err)

@@ -1,7 +1,7 @@
 /* simulate.h - one run of a saga on a simulated disk, in simulated time. Layer: saga.
  *
- * The public call (saga_simulate.h) makes runs by scripts; tests choose the faults themselves, and
- * put defects into the world that a run has to find.
+ * The public call (saga_simulate.h) runs scripts. Tests choose the faults themselves, and plant
+ * defects that a run has to find.
  */
 #ifndef FCT_SAGA_SIMULATE_H
 #define FCT_SAGA_SIMULATE_H
@@ -15,10 +15,10 @@
 enum fct_sim_crash {
     FCT_SIM_CRASH_NONE,
     FCT_SIM_CRASH_DRAWN,
-    FCT_SIM_CRASH_AT /* once, at the disk call number |crash_at| after the setup */
+    FCT_SIM_CRASH_AT /* once, at disk call |crash_at| after the setup */
 };
 
-/* What may go wrong. The numbers are chances of 1,000. */
+/* The faults that are possible. The numbers are chances out of 1,000. */
 struct fct_sim_faults {
     enum fct_sim_crash crash;
     uint64_t crash_at;
@@ -26,11 +26,11 @@ struct fct_sim_faults {
     uint32_t fail;  /* a do is refused; also in the second part */
     uint32_t undo_fail;
     bool undo_fails_always; /* also in the second part */
-    uint32_t silent;        /* of a command nobody hears in the first part */
-    bool reorder;           /* commands are taken in any order, and again */
-    bool copies;            /* answers come again */
-    bool slow;              /* appends of the manager end in any order, late */
-    bool jump_to_timers;    /* time goes straight to timers, so that they race with answers */
+    uint32_t silent;        /* no service receives a command in the first part */
+    bool reorder;           /* commands are taken in any order, and more than once */
+    bool copies;            /* answers are repeated */
+    bool slow;              /* appends of the manager end late and in any order */
+    bool jump_to_timers;    /* time jumps to timers, so that they race with answers */
     bool lose_checkpoint;
     bool two_managers;
     bool clock;
@@ -45,23 +45,23 @@ struct fct_sim_faults {
 
 #define FCT_SIM_SAGAS_MAX 4u
 
-/* What a run has come to. */
+/* The situations that a run has reached. */
 enum fct_sim_reached {
     FCT_SIM_CRASHED,
-    FCT_SIM_CRASHED_UNSEEN, /* with an append of the manager begun and not known to have ended */
+    FCT_SIM_CRASHED_UNSEEN, /* during an append of the manager whose end was not known */
     FCT_SIM_HANDLED_AGAIN,
     FCT_SIM_COPIED,
     FCT_SIM_LATE,      /* an answer without effect was recorded as late */
-    FCT_SIM_DUPLICATE, /* the same as a duplicate */
+    FCT_SIM_DUPLICATE, /* likewise as a duplicate */
     FCT_SIM_RACED,     /* a late answer to a step that had timed out */
     FCT_SIM_TOMBSTONE, /* an undo came before its do */
     FCT_SIM_REFUSED,   /* a do found its key closed */
     FCT_SIM_UNKNOWN,   /* a step timed out, and its undo was sent */
     FCT_SIM_UNDO_FAILED,
     FCT_SIM_STUCK,
-    FCT_SIM_WAITED,   /* it compensates, and waits for a step that runs */
-    FCT_SIM_PARTED,   /* the clocks */
-    FCT_SIM_CONFLICT, /* a commit was refused because another was faster */
+    FCT_SIM_WAITED,   /* compensating, it waits for a step that runs */
+    FCT_SIM_PARTED,   /* the two clocks */
+    FCT_SIM_CONFLICT, /* another commit was faster */
     FCT_SIM_FIRED,
     FCT_SIM_ACTED,
     FCT_SIM_DONE,
@@ -75,11 +75,11 @@ struct fct_sim_options {
     const struct factum_saga *saga;
     const struct fct_saga_script *script; /* or NULL */
     struct fct_sim_faults faults;
-    /* In place of factum_append for appends of the manager, so that a test can make it wrong; or
-     * NULL. */
+    /* Replaces factum_append for appends of the manager, so that a test can plant a fault; or NULL.
+     */
     factum_status (*append)(factum_store *store, const factum_append_request *request,
                             factum_append_result *result, factum_error *err);
-    /* Makes each definition that was loaded wrong, in a way that no file can be; or NULL. */
+    /* Alters each loaded definition in a way that no file can; or NULL. */
     void (*alter)(struct factum_saga *saga);
 };
 
@@ -97,12 +97,13 @@ struct fct_sim_report {
     struct fct_buf commands;
 };
 
-/* One run. |report| is zeroed and filled; finish it also after a failure. NO_MEMORY; FAILED, and
- * what opening a store or factum_append give: the simulation itself has failed. */
+/* One run. |report| is zeroed and filled; the caller finishes it, also after a failure. Errors:
+ * NO_MEMORY, FAILED, and those of opening a store or of factum_append (the simulation itself has
+ * failed). */
 FCT_MUST_USE factum_status fct_saga_simulate(const struct fct_sim_options *options,
                                              struct fct_sim_report *report, factum_error *err);
 void fct_sim_report_finish(struct fct_sim_report *report);
-/* Every fault, as much as a run bears: what is drawn without a script. */
+/* Every fault, as much as a run can bear: used without a script. */
 struct fct_sim_faults fct_sim_all_faults(uint64_t seed);
 
 #endif

@@ -1,7 +1,7 @@
 /* simulate_check.c - see simulate_int.h: the properties. Layer: saga.
  *
- * They are asked of the log: of each event of a saga as it comes, and of what the services have
- * done at the end.
+ * They are checked on the log: on each event of a saga as it comes, and on the work of the services
+ * at the end.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void check_undo(struct sim *sim, const struct sim_saga *saga, uint8_t slo
         fct_sim_breach(sim, "S2 step %.*s is undone, but cannot have happened",
                        FCT_FMT(name_of(sim, slot)));
     }
-    /* What is sent again was in order when it was sent first. */
+    /* A command that is sent again was in order when it was sent first. */
     bool first = !undo_runs(saga->state.steps[slot].phase);
     bool back = first && saga->state.phase == FCT_SAGA_COMPENSATING;
     for (uint8_t i = 0; i < plan->step_count && back; i++) {
@@ -53,7 +53,7 @@ static void check_undo(struct sim *sim, const struct sim_saga *saga, uint8_t slo
     }
 }
 
-/* S5 has a second half: with nothing in its way no timer is late by more than this. */
+/* The second half of S5: without a fault in its way no timer is later than this. */
 #define LATE_MAX (2 * SIM_SECOND)
 
 static void check_late(struct sim *sim, uint8_t slot, int64_t late)
@@ -66,8 +66,8 @@ static void check_late(struct sim *sim, uint8_t slot, int64_t late)
     }
 }
 
-/* S5. The due time was written by a clock that may have been wrong; the true time since then is
- * what counts. */
+/* S5. The due time was written by a clock that may have been wrong; the true time since then
+ *     counts. */
 static void check_fired(struct sim *sim, const struct sim_saga *saga, uint8_t slot)
 {
     size_t at = slot != FCT_SLOT_NONE ? slot : FCT_SAGA_SLOTS_MAX;
@@ -83,7 +83,7 @@ static void check_fired(struct sim *sim, const struct sim_saga *saga, uint8_t sl
     check_late(sim, slot, sim->jumped ? -early - 2 * FCT_CLOCK_GUARD : -early);
 }
 
-/* Somebody has done it, or has said so. */
+/* The step was done, or is reported as done. */
 static void check_success(struct sim *sim, const struct sim_saga *saga, uint8_t slot)
 {
     bool asked = false;
@@ -110,7 +110,7 @@ static void check_failed(struct sim *sim, const struct sim_saga *saga)
 {
     const struct fct_saga_plan *plan = &sim->saga->plan;
     if (fct_saga_pivot_passed(plan, &saga->state)) {
-        fct_sim_breach(sim, "S3 the saga turns round behind its pivot");
+        fct_sim_breach(sim, "S3 the saga compensates after its pivot");
     }
     for (uint8_t i = 0; i < plan->step_count; i++) {
         if (saga->state.steps[i].phase == FCT_STEP_DOING) {
@@ -158,7 +158,7 @@ static void check_recorded(struct sim *sim, const struct sim_saga *saga,
 void fct_sim_check_change(struct sim *sim, struct sim_saga *saga, const struct fct_change *change)
 {
     if (fct_saga_has_ended(&saga->state) && change->kind != FCT_CHANGE_REPLY_RECORDED) {
-        fct_sim_breach(sim, "S3 the saga goes on after its end");
+        fct_sim_breach(sim, "S3 the saga continues after its end");
     }
     saga->acted = saga->acted || change->kind >= FCT_CHANGE_SAGA_RETRIED;
     switch (change->kind) {
@@ -173,7 +173,7 @@ void fct_sim_check_change(struct sim *sim, struct sim_saga *saga, const struct f
         check_failed(sim, saga);
         break;
     case FCT_CHANGE_STEP_STARTED:
-        /* An operator may have a command sent again that the saga still waits for. */
+        /* An operator may have a command sent again for which the saga still waits. */
         if (saga->state.phase == FCT_SAGA_COMPENSATING &&
             saga->state.steps[change->slot].phase != FCT_STEP_DOING &&
             !fct_plan_is_call(&sim->saga->plan, change->slot)) {
@@ -222,7 +222,7 @@ void fct_sim_check_sent(struct sim *sim)
     }
 }
 
-/* ---- what a manager holds -------------------------------------------------------------------- */
+/* ---- the state of a manager ------------------------------------------------------------------ */
 
 static bool same_timers(const struct fct_saga_state *a, const struct fct_saga_state *b)
 {
@@ -295,7 +295,7 @@ factum_saga_status fct_sim_status(const struct sim *sim, const struct sim_saga *
     return saga->state.phase == FCT_SAGA_FORWARD ? FACTUM_SAGA_RUNNING : FACTUM_SAGA_COMPENSATING;
 }
 
-/* What is left of the step: how often it was done, less how often it was undone. */
+/* The net effect of the step: how often it was done, minus how often it was undone. */
 static int64_t net_of(const struct sim *sim, size_t saga, uint8_t slot)
 {
     int64_t net = 0;
@@ -402,9 +402,9 @@ void fct_sim_check_end(struct sim *sim)
     }
 }
 
-/* ---- what the script expects ----------------------------------------------------------------- */
+/* ---- expectations of the script -------------------------------------------------------------- */
 
-/* Counts lines of |list| that are |word|. */
+/* Counts the lines of |list| that equal |word|. */
 static size_t count_lines(factum_slice list, factum_slice word)
 {
     size_t count = 0;
@@ -417,7 +417,7 @@ static size_t count_lines(factum_slice list, factum_slice word)
     return count;
 }
 
-/* The rest of |list| behind the first line that is |word|; .ptr NULL: there is none. */
+/* The rest of |list| after the first line that equals |word|; .ptr NULL: no such line. */
 static factum_slice behind_line(factum_slice list, factum_slice word)
 {
     while (list.len > 0) {

@@ -5,12 +5,12 @@
  *     simulate_service.c  the services, operators, start events
  *     simulate_world.c    the disk, the store, time, and what is read back from the log
  *     simulate_check.c    the properties
- *     simulate_report.c   what is told of a run
+ *     simulate_report.c   the report of a run
  *
- * What the simulator knows of commands, effects and sagas it has from the log alone, event by event
- * (fct_sim_look): that survives crashes, and cannot agree with the manager by mistake. A failure of
- * the simulation itself goes into sim->status and ends it; what is wrong with the saga goes into
- * sim->broken and ends the run.
+ * The simulator knows commands, effects and sagas only from the log, event by event (fct_sim_look):
+ * that survives crashes, and cannot agree with the manager by mistake. A failure of the simulation
+ * itself goes into sim->status and ends it; a fault of the saga goes into sim->broken and ends the
+ * run.
  */
 #ifndef FCT_SAGA_SIMULATE_INT_H
 #define FCT_SAGA_SIMULATE_INT_H
@@ -39,15 +39,15 @@ struct sim_command {
     uint16_t generation;
     size_t undoes;      /* of an undo: the do's index, or SIM_NONE */
     uint32_t sent;      /* command events in the log */
-    uint32_t announced; /* events of the saga that say so */
-    uint32_t effects;   /* what a service has done for it */
-    bool ok;            /* the effect: it was done; false: refused */
-    bool undid;         /* of an undo: it had something to undo */
-    bool closed;        /* a tombstone has its key */
-    bool deaf;          /* nobody hears it in the first part */
+    uint32_t announced; /* events of the saga that announce it */
+    uint32_t effects;   /* appends of a service for it */
+    bool ok;            /* of the effect: done; false: refused */
+    bool undid;         /* of an undo: it undid an effect */
+    bool closed;        /* its key has a tombstone */
+    bool deaf;          /* no service receives it in the first part */
     uint32_t handled;
     uint32_t copies;
-    uint64_t effect_at; /* position; 0: none yet */
+    uint64_t effect_at; /* position; 0: no effect yet */
     factum_slice correlation;
 };
 
@@ -56,13 +56,13 @@ struct sim_saga {
     factum_slice start;      /* data of its start event */
     uint32_t starts;         /* events that are in the log */
     bool exists;
-    struct fct_saga_state state;            /* folded as the log was looked at */
-    int64_t set_at[FCT_SAGA_SLOTS_MAX + 1]; /* true time; the last one: the deadline */
+    struct fct_saga_state state;            /* folded from the log so far */
+    int64_t set_at[FCT_SAGA_SLOTS_MAX + 1]; /* true time; the last item: the deadline */
     int64_t wait[FCT_SAGA_SLOTS_MAX + 1];
-    bool skipped[FCT_SAGA_SLOTS_MAX]; /* an operator has said how it counts */
-    bool acted;                       /* an operator has done anything */
+    bool skipped[FCT_SAGA_SLOTS_MAX]; /* an operator has decided its result */
+    bool acted;                       /* an operator has acted */
     bool stuck;
-    uint32_t undo_tries[FCT_SAGA_SLOTS_MAX]; /* that were sent: failures, and silence */
+    uint32_t undo_tries[FCT_SAGA_SLOTS_MAX]; /* undos sent: after failures, and after silence */
 };
 
 struct sim_op {
@@ -72,10 +72,10 @@ struct sim_op {
 
 struct sim_runner {
     struct sim *sim;
-    struct fct_manager *manager; /* NULL: it is down */
+    struct fct_manager *manager; /* NULL: not running */
     factum_cursor *cursor;
-    uint64_t place; /* the cursor gave everything up to it */
-    uint64_t saved; /* checkpoint; survives */
+    uint64_t place; /* the cursor has returned everything up to it */
+    uint64_t saved; /* the checkpoint; survives a crash */
     struct fct_saga_clock clock;
     struct sim_op ops[SIM_OPS_MAX];
     size_t op_count;
@@ -92,17 +92,17 @@ struct sim {
     factum_store *store;
     struct fct_api_ticker ticker;
     uint64_t base_calls;   /* of the disk, at the end of the setup */
-    uint64_t calls_before; /* of disks that have crashed */
+    uint64_t calls_before; /* of disks before a crash */
     bool armed;            /* the disk is going to stop */
     bool heal;             /* the second part */
     struct sim_runner runners[SIM_RUNNERS];
-    struct fct_deployed_set set; /* for folding streams afresh */
+    struct fct_deployed_set set; /* for folding streams independently */
     int64_t time;                /* true time since SIM_EPOCH */
     int64_t offset;              /* of the wall clock */
-    bool clock_unsure;           /* somebody was started while the wall clock was wrong */
+    bool clock_unsure;           /* a manager was started while the wall clock was wrong */
     bool jumped;
     int64_t healed_at; /* when the second part began */
-    uint64_t seen;     /* the log was looked at up to here */
+    uint64_t seen;     /* the log was read up to here */
     struct sim_command *commands;
     size_t command_count;
     size_t command_capacity;
@@ -115,40 +115,40 @@ struct sim {
 
 /* ---- simulate_report.c ----------------------------------------------------------------------- */
 
-/* A line of the trace, with the time. */
-FCT_PRINTF(2, 3) void fct_sim_tell(struct sim *sim, const char *format, ...);
-/* A property does not hold. The first one counts. */
+/* Adds a line to the trace, with the time. */
+FCT_PRINTF(2, 3) void fct_sim_log(struct sim *sim, const char *format, ...);
+/* A property is broken. Only the first one is kept. */
 FCT_PRINTF(2, 3) void fct_sim_breach(struct sim *sim, const char *format, ...);
-/* The simulation cannot go on: with |err| of the call, if it has one. */
+/* The simulation cannot continue: with |err| of the call, if there is one. */
 void fct_sim_fail(struct sim *sim, factum_status status, const char *what, const factum_error *err);
-/* Is the run over, for a good reason or a bad one? */
+/* Is the run over, for any reason? */
 bool fct_sim_over(const struct sim *sim);
 static inline void fct_sim_reach(struct sim *sim, enum fct_sim_reached what)
 {
     sim->report->reached[what]++;
 }
-/* The types of commands in the order of their effects, into the report. */
+/* Puts the types of commands into the report, in the order of their effects. */
 void fct_sim_list_effects(struct sim *sim);
 
 /* ---- simulate_world.c ------------------------------------------------------------------------ */
 
-/* With a chance of |of| in 1,000. */
+/* True with a chance of |of| in 1,000. */
 bool fct_sim_chance(struct sim *sim, uint32_t of);
 uint64_t fct_sim_below(struct sim *sim, uint64_t bound);
 int64_t fct_sim_wall(const struct sim *sim);
 void fct_sim_advance(struct sim *sim, int64_t nanoseconds);
-/* An empty disk, the store, the definition, the sagas to be started. */
+/* Creates an empty disk, the store, the definition, the sagas to be started. */
 void fct_sim_setup(struct sim *sim);
 void fct_sim_teardown(struct sim *sim);
-/* Cuts the power, and opens the store on what is left; managers are down then. */
+/* Cuts the power, and opens the store on what is left; the managers are down then. */
 void fct_sim_crash(struct sim *sim);
-/* |status| of a call of the store: true if it went well, or as expected. If the disk has stopped,
- * the machine crashes here. */
+/* Checks |status| of a call of the store: true for success and expected failures. If the disk has
+ * stopped, the machine crashes here. */
 bool fct_sim_went_well(struct sim *sim, factum_status status, const char *what,
                        const factum_error *err);
-/* The definitions in |set|, which was loaded from the store, as options->alter makes them. */
+/* Alters the definitions in |set|, which was loaded from the store, by options->alter. */
 void fct_sim_alter(struct sim *sim, struct fct_deployed_set *set);
-/* Reads what is new in the log. */
+/* Reads the new part of the log. */
 void fct_sim_look(struct sim *sim);
 /* The index of the command, or SIM_NONE. */
 size_t fct_sim_find(const struct sim *sim, size_t saga, uint8_t slot, bool undo,
@@ -159,9 +159,9 @@ size_t fct_sim_find(const struct sim *sim, size_t saga, uint8_t slot, bool undo,
 void fct_sim_start_runner(struct sim *sim, struct sim_runner *runner);
 void fct_sim_stop_runner(struct sim_runner *runner);
 int64_t fct_sim_runner_now(struct sim_runner *runner);
-/* True: it has taken an event. */
+/* Feeds an event. True: there was one. */
 bool fct_sim_feed(struct sim_runner *runner);
-/* Applies the append number |at|, or tells the manager of it if that has been done. */
+/* Applies the append number |at|, or reports it to the manager if it is applied. */
 void fct_sim_end_append(struct sim_runner *runner, size_t at);
 void fct_sim_tick(struct sim_runner *runner);
 
@@ -169,28 +169,28 @@ void fct_sim_tick(struct sim_runner *runner);
 
 /* Appends the start event of a saga. */
 void fct_sim_start_saga(struct sim *sim, struct sim_saga *saga);
-/* A service takes the command: what it answers is drawn, or as the script says. */
+/* A service takes the command; its answer is drawn, or follows the script. */
 void fct_sim_handle(struct sim *sim, size_t at);
-/* The same as the caller says; |told|: the answer reaches the log at once. */
-void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told);
+/* The same with an answer by the caller; |immediate|: the answer reaches the log at once. */
+void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool immediate);
 /* The answer comes again, or for the first time; |outside|: without the id of the command. */
 void fct_sim_copy_answer(struct sim *sim, size_t at, bool outside);
-/* Somebody beside the managers: an operator, or, for a timer, another host. */
+/* Acts besides the managers: an operator, or, for a timer, another host. */
 void fct_sim_act(struct sim *sim, struct sim_saga *saga, const struct fct_saga_input *control);
-/* An operator does something that may be in turn or not. */
+/* An operator acts, whether the act is possible or not. */
 void fct_sim_draw_act(struct sim *sim);
 
 /* ---- simulate_check.c ------------------------------------------------------------------------ */
 
-/* An event of |saga|'s stream says |change|; saga->state is that before it. */
+/* Checks the |change| in an event of |saga|'s stream; saga->state is the state before it. */
 void fct_sim_check_change(struct sim *sim, struct sim_saga *saga, const struct fct_change *change);
-/* No command is in the log without the state that it follows from. */
+/* Checks that no command is in the log without the state that it follows from. */
 void fct_sim_check_sent(struct sim *sim);
-/* What the manager holds is what the streams say. */
+/* Checks that the state of the manager equals the fold of the streams. */
 void fct_sim_check_held(struct sim *sim, struct sim_runner *runner);
-/* At the end of a run: S1, S3, S4, S8. */
+/* Checks at the end of a run: S1, S3, S4, S8. */
 void fct_sim_check_end(struct sim *sim);
-/* At the end: what the script expects. */
+/* Checks at the end: the expectations of the script. */
 void fct_sim_check_then(struct sim *sim);
 factum_saga_status fct_sim_status(const struct sim *sim, const struct sim_saga *saga);
 

@@ -1,4 +1,4 @@
-/* simulate_report.c - see simulate_int.h: what is told of a run. Layer: saga. */
+/* simulate_report.c - see simulate_int.h: the report of a run. Layer: saga. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "core/slice.h"
 #include "saga/simulate_int.h"
 
-void fct_sim_tell(struct sim *sim, const char *format, ...)
+void fct_sim_log(struct sim *sim, const char *format, ...)
 {
     char text[400];
     va_list args;
@@ -16,7 +16,7 @@ void fct_sim_tell(struct sim *sim, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     int64_t ms = sim->time / 1000000;
-    /* A trace that is full stays as it is: the run goes on. */
+    /* A full trace takes no more lines: the run continues. */
     factum_status status = fct_buf_printf(&sim->report->trace, "%8" PRId64 ".%03" PRId64 "  %s\n",
                                           ms / 1000, ms % 1000, text);
     if (status == FACTUM_NO_MEMORY) {
@@ -33,7 +33,7 @@ void fct_sim_breach(struct sim *sim, const char *format, ...)
     va_start(args, format);
     vsnprintf(sim->report->broken, sizeof sim->report->broken, format, args);
     va_end(args);
-    fct_sim_tell(sim, "BROKEN: %s", sim->report->broken);
+    fct_sim_log(sim, "BROKEN: %s", sim->report->broken);
 }
 
 void fct_sim_fail(struct sim *sim, factum_status status, const char *what, const factum_error *err)
@@ -49,7 +49,7 @@ bool fct_sim_over(const struct sim *sim)
     return sim->status != FACTUM_OK || sim->report->broken[0] != '\0';
 }
 
-/* The command whose effect is the next one after |position|. */
+/* The command with the next effect after |position|. */
 static const struct sim_command *next_effect(const struct sim *sim, uint64_t position)
 {
     const struct sim_command *next = NULL;

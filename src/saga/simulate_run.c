@@ -1,8 +1,8 @@
 /* simulate_run.c - see simulate_int.h: the managers, which are the real ones. Layer: saga.
  *
  * A runner does what host.c does, in steps that are drawn: it feeds events in the order of the log,
- * and tells of appends that have ended. An append is applied at one moment and told at another, so
- * that a crash can come between.
+ * and reports appends that have ended. An append is applied at one moment and reported at another,
+ * so that a crash can come between.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #include "saga/simulate_int.h"
 
 #define RUNNER_TIMERS_MAX 1000u
-#define RUNNER_LOADED_MAX 2u /* so that instances are unloaded and loaded again */
+#define RUNNER_LOADED_MAX 2u /* few, so that instances are unloaded and loaded again */
 
 int64_t fct_sim_runner_now(struct sim_runner *runner)
 {
@@ -54,8 +54,8 @@ void fct_sim_start_runner(struct sim *sim, struct sim_runner *runner)
     runner->place =
         sim->options->faults.lose_checkpoint && fct_sim_chance(sim, 500) ? 0 : runner->saved;
     sim->clock_unsure = sim->clock_unsure || sim->offset != 0;
-    fct_sim_tell(sim, "manager %d starts%s", (int)(runner - sim->runners) + 1,
-                 runner->place == 0 ? ", from the beginning of the log" : "");
+    fct_sim_log(sim, "manager %d starts%s", (int)(runner - sim->runners) + 1,
+                runner->place == 0 ? ", from the beginning of the log" : "");
     factum_status status = fct_manager_create(&options, &runner->manager, &err);
     if (status == FACTUM_OK) {
         fct_sim_alter(sim, &runner->manager->set);
@@ -76,9 +76,10 @@ void fct_sim_stop_runner(struct sim_runner *runner)
         factum_append_op *op = runner->ops[--runner->op_count].op;
         fct_sim_reach(runner->sim, FCT_SIM_CRASHED_UNSEEN);
         op->status = FACTUM_CANCELLED;
-        /* What it says is of no interest any more. */
+        factum_error err;
+        /* The result means nothing: the manager is destroyed next. */
         factum_status status =
-            fct_manager_completed(runner->manager, op, fct_sim_wall(runner->sim), NULL);
+            fct_manager_completed(runner->manager, op, fct_sim_wall(runner->sim), &err);
         (void)status;
     }
     fct_manager_destroy(runner->manager);
@@ -106,14 +107,14 @@ static factum_status try_next(struct sim_runner *runner, factum_event *event, fa
     return status;
 }
 
-/* The next event of the log. False: there is none now, or the run is over. */
+/* The next event of the log. False: none now, or the run is over. */
 static bool next_of_log(struct sim_runner *runner, factum_event *event)
 {
     struct sim *sim = runner->sim;
     factum_error err;
     bool old = runner->cursor != NULL;
     factum_status status = try_next(runner, event, &err);
-    if (status == FACTUM_DONE && old) { /* it has not seen what came since it was opened */
+    if (status == FACTUM_DONE && old) { /* the cursor does not see events after its opening */
         status = try_next(runner, event, &err);
     }
     if (status == FACTUM_DONE) {

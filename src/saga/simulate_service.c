@@ -1,10 +1,10 @@
 /* simulate_service.c - see simulate_int.h: services, operators, start events. Layer: saga.
  *
- * A service keeps to the contract of participants: what it does is one append under the key of the
- * command, so that it is done once; an undo whose do has not been handled closes the do's key with
- * a tombstone. Effects are events of the streams "did-SERVICE-SAGA", with the id of the command as
- * "$did" in their metadata. If the answer is told at once, the same event is the answer; otherwise
- * it comes later, from an outbox.
+ * A service follows the contract of participants: its work is one append under the key of the
+ * command, so it is done once; an undo whose do has not been handled closes the do's key with a
+ * tombstone. Effects are events of the streams "did-SERVICE-SAGA", with the id of the command as
+ * "$did" in their metadata. If the answer is immediate, the same event is the answer; otherwise it
+ * comes later, from an outbox.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "core/slice.h"
 #include "saga/simulate_int.h"
 
-#define SERVICE_TRIES_MAX 64u /* in the second part nothing fails more often */
+#define SERVICE_TRIES_MAX 64u /* in the second part a command fails at most so often */
 
 /* ---- one append ------------------------------------------------------------------------------ */
 
@@ -24,7 +24,7 @@ struct service_event {
     const struct sim_command *command;
     factum_slice type;
     factum_slice data;
-    bool told; /* it names the command that it answers */
+    bool immediate; /* it names the command that it answers */
     bool did;
     bool ok;
     bool undid;
@@ -39,7 +39,7 @@ static factum_status make_metadata_of(struct sim *sim, const struct service_even
     factum_slice stream = fct_saga_stream(&saga->key, saga_id);
     factum_json_writer_in(&to, &sim->scratch);
     factum_json_put_object(&to);
-    if (event->told) {
+    if (event->immediate) {
         factum_json_put_member_text(&to, "$causationId", event->command->id);
         factum_json_put_member_text(&to, "$sagaId",
                                     fct_slice_from(stream, sizeof FCT_SAGA_PREFIX - 1));
@@ -139,8 +139,8 @@ static factum_slice type_of_answer(struct sim *sim, const struct sim_command *co
                                 : FCT_SLICE("CommandFailed");
 }
 
-/* Data in which the paths of the step find something; with the id of the saga for answers that name
- * no command. */
+/* Data in which the paths of the step find values; with the id of the saga for answers that name no
+ * command. */
 static factum_slice data_of_answer(struct sim *sim, const struct sim_command *command, bool ok)
 {
     const struct fct_script_answer *answer = scripted(sim, command);
@@ -179,12 +179,12 @@ static bool draw_ok(struct sim *sim, const struct sim_command *command)
     if (command->undo) {
         return !faults->undo_fails_always && (sim->heal || !fct_sim_chance(sim, faults->undo_fail));
     }
-    /* What only goes forward is tried for ever, which a run is not. */
+    /* A step that can only go forward is tried for ever, but a run ends. */
     return (sim->heal && command->generation > SERVICE_TRIES_MAX) ||
            !fct_sim_chance(sim, faults->fail);
 }
 
-/* Closes the key of the do, unless the do has it. */
+/* Closes the key of the do, unless the do has taken it. */
 static void put_tombstone(struct sim *sim, size_t at)
 {
     char stream[FCT_COMMAND_STREAM_SIZE];
@@ -211,7 +211,7 @@ static void put_tombstone(struct sim *sim, size_t at)
     }
 }
 
-void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told)
+void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool immediate)
 {
     struct sim_command *command = &sim->commands[at];
     uint64_t crashes = sim->report->reached[FCT_SIM_CRASHED];
@@ -226,7 +226,7 @@ void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told)
             put_tombstone(sim, undone);
         }
         if (fct_sim_over(sim) || sim->report->reached[FCT_SIM_CRASHED] != crashes) {
-            return; /* the service has gone down with the machine */
+            return; /* the service has crashed with the machine */
         }
         command = &sim->commands[at];
         undid = sim->commands[undone].effects > 0 && sim->commands[undone].ok;
@@ -234,13 +234,13 @@ void fct_sim_handle_as(struct sim *sim, size_t at, bool ok, bool told)
     if (command->closed) {
         fct_sim_reach(sim, FCT_SIM_REFUSED);
     }
-    /* An answer's own type would be taken for an answer that names no command. */
-    factum_slice type = told ? type_of_answer(sim, command, ok) : FCT_SLICE("EffectOfCommand");
+    /* The answer's own type would be taken for an answer that names no command. */
+    factum_slice type = immediate ? type_of_answer(sim, command, ok) : FCT_SLICE("EffectOfCommand");
     const struct service_event event = {.prefix = "did-",
                                         .command = command,
                                         .type = type,
                                         .data = data_of_answer(sim, command, ok),
-                                        .told = told,
+                                        .immediate = immediate,
                                         .did = true,
                                         .ok = ok,
                                         .undid = undid};
@@ -277,7 +277,7 @@ void fct_sim_copy_answer(struct sim *sim, size_t at, bool outside)
                                         .command = command,
                                         .type = type_of_answer(sim, command, command->ok),
                                         .data = data_of_answer(sim, command, command->ok),
-                                        .told = !outside};
+                                        .immediate = !outside};
     append_one(sim, &event, fct_slice(NULL, 0));
 }
 
@@ -294,18 +294,18 @@ static void note_act(struct sim *sim, const struct fct_saga_input *control)
                                         [FCT_INPUT_TIMER_MOVE] = "timer move",
                                         [FCT_INPUT_TIMER_CANCEL] = "timer cancel"};
     if (control->kind < FCT_INPUT_RETRY) {
-        fct_sim_tell(sim, "a timer is due");
+        fct_sim_log(sim, "a timer is due");
         return;
     }
     factum_slice step =
         control->slot != FCT_SLOT_NONE ? sim->saga->slots[control->slot].name : FCT_SLICE("");
-    fct_sim_tell(sim, "an operator: %s %.*s %s", names[control->kind], FCT_FMT(step),
-                 control->kind == FCT_INPUT_SKIP ? (control->ok ? "ok" : "fail") : "");
+    fct_sim_log(sim, "an operator: %s %.*s %s", names[control->kind], FCT_FMT(step),
+                control->kind == FCT_INPUT_SKIP ? (control->ok ? "ok" : "fail") : "");
     sim->report->act_count++;
     fct_sim_reach(sim, FCT_SIM_ACTED);
 }
 
-/* Appends what follows from |control|. False: the act is out of turn, or was too late. */
+/* Appends what follows from |control|. False: the act is not possible, or was too late. */
 static bool sim_append_act(struct sim *sim, const struct fct_instance *instance,
                            const struct fct_saga_input *control)
 {
@@ -325,7 +325,7 @@ static bool sim_append_act(struct sim *sim, const struct fct_instance *instance,
         note_act(sim, control);
         status = factum_append(sim->store, &append.request, NULL, NULL, &err);
     }
-    /* The key that a skip closes may have been taken by the command: the operator is told. */
+    /* The command may have taken the key that a skip closes: the operator is immediate. */
     if (status == FACTUM_KEY_CONFLICT) {
         return false;
     }

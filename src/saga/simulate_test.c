@@ -1,5 +1,5 @@
-/* simulate_test.c - what the checker prints is played by the real manager; scripts, with what is
- * wrong in them. Layer: saga. Runs by seed are in tests/crash/saga_seeds.c. */
+/* simulate_test.c - the real manager plays what the checker prints; scripts, and faults in them.
+ * Layer: saga. Runs by seed are in tests/crash/saga_seeds.c. */
 #include "saga/simulate.h"
 
 #include "core/arena.h"
@@ -32,13 +32,13 @@ static factum_saga *load(void)
 
 /* ---- what the checker finds ------------------------------------------------------------------ */
 
-/* The silent pivot is given up, although it has no undo: no file that says so would load. */
+/* The silent pivot is given up, although it has no undo: no file with that would load. */
 static void give_up_pivot(struct factum_saga *saga)
 {
     saga->plan.steps[2].on_timeout = FCT_TIMEOUT_COMPENSATE;
 }
 
-/* What is silent counts as failed, although it may have happened. */
+/* A silent step counts as failed, although it may have happened. */
 static void forget_silent_step(struct factum_saga *saga)
 {
     saga->plan.steps[1].on_timeout = FCT_TIMEOUT_FAIL;
@@ -55,8 +55,8 @@ static factum_saga_report check_wrong(const factum_saga *saga, const char *rule)
     return report;
 }
 
-/* What a run of |text| breaks; "" if nothing. The definitions are altered before by |alter|, which
- * may be NULL. */
+/* The rule that a run of |text| breaks; "" if none. |alter|, which may be NULL, alters the
+ * definitions before. */
 static void play(factum_saga *saga, const char *text, void (*alter)(struct factum_saga *),
                  char broken[512])
 {
@@ -88,7 +88,7 @@ TEST(the_run_that_the_checker_prints_breaks_the_same_rule_when_it_is_played)
     factum_saga_report report = check_wrong(saga, "S3 ");
     play(saga, report.script, give_up_pivot, broken);
     assert_string_equal(broken, "S3 the saga is undone, and the effect of ship is left");
-    /* It is the definition that is wrong, not what happens to it. */
+    /* The definition is at fault, and not the run. */
     play(saga, report.script, NULL, broken);
     assert_string_equal(broken, "");
     factum_saga_report_free(&report);
@@ -199,9 +199,9 @@ TEST(a_wrong_script_is_refused_at_its_place)
         {"faults: {crash: sometimes}\n", "s:1:17: crash is none, drawn or every-write"},
         {"faults: {clock: [24]}\n", "s:1:18: write a jump of the clock"},
         {"then: {status: fine}\n", "s:1:16: status is done, undone, stuck"},
-        {"then: {commands: [bank.Pay]}\n", "s:1:19: the saga has no such command"},
+        {"then: {commands: [bank.Pay]}\n", "s:1:19: the saga does not send this command"},
         {"run:\n  - {handle: charge/do}\n", "s:2:14: a command is STEP/do/NUMBER"},
-        {"run:\n  - {timer: pay}\n", "s:2:13: the saga has no such step"},
+        {"run:\n  - {timer: pay}\n", "s:2:13: the saga does not have this step"},
         {"run:\n  - {act: sing}\n", "s:2:11: an act is retry, skip, undo or cancel"},
         {"run: [{}]\n", "s:1:7: what happens is start, handle"},
         {"saga: other\n", "s:1:7: the script is for another saga"},

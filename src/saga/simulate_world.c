@@ -17,7 +17,7 @@
 
 #define STORE_PATH "/store"
 #define SIM_ARENA_MAX ((size_t)32 << 20)
-#define SIM_OPENINGS_MAX 100 /* a disk that stops while the store is opened is opened again */
+#define SIM_OPENINGS_MAX 100 /* a disk may stop while the store is opened, which is then repeated */
 
 /* ---- draws and time -------------------------------------------------------------------------- */
 
@@ -58,7 +58,7 @@ static enum fct_crash_mode draw_mode(struct sim *sim)
                      : (enum fct_crash_mode)fct_sim_below(sim, FCT_CRASH_MODES);
 }
 
-/* What the power cut leaves. */
+/* The disk that the power cut leaves. */
 static void cut_power(struct sim *sim)
 {
     static const char *const modes[] = {"nothing unsynced is left", "everything written is left",
@@ -69,8 +69,8 @@ static void cut_power(struct sim *sim)
     factum_error err;
     uint64_t calls = fct_sim_disk_calls(sim->disk);
     fct_sim_reach(sim, FCT_SIM_CRASHED);
-    fct_sim_tell(sim, "the machine crashes at disk call %" PRIu64 ": %s", calls, modes[mode]);
-    /* It fails if the disk has stopped, and what it would have written is lost either way. */
+    fct_sim_log(sim, "the machine crashes at disk call %" PRIu64 ": %s", calls, modes[mode]);
+    /* The close may fail if the disk has stopped; unwritten data is lost either way. */
     (void)factum_close(sim->store, &err);
     sim->store = NULL;
     struct fct_sim_disk *left = fct_sim_disk_crash(sim->disk, mode, fct_random_next(&sim->random));
@@ -169,7 +169,7 @@ static bool grow_commands(struct sim *sim)
     return true;
 }
 
-/* Finds or makes it. SIM_NONE: no such saga or step, or the simulation has failed. */
+/* Finds or adds it. SIM_NONE: no such saga or step, or the simulation has failed. */
 static size_t get_command(struct sim *sim, factum_slice text)
 {
     struct fct_command_id id;
@@ -234,10 +234,10 @@ static void look_at_command(struct sim *sim, const factum_event *event)
         size_t undone = get_command(sim, member_text_of(sim, event->metadata, "$undoes"));
         sim->commands[at].undoes = undone;
     }
-    fct_sim_tell(sim, "%.*s is sent: %.*s", FCT_FMT(event->type), FCT_FMT(id));
+    fct_sim_log(sim, "%.*s is sent: %.*s", FCT_FMT(event->type), FCT_FMT(id));
 }
 
-/* A service has done something. */
+/* A service has had an effect. */
 static void look_at_effect(struct sim *sim, const factum_event *event)
 {
     factum_slice id = member_text_of(sim, event->metadata, "$did");
@@ -251,7 +251,7 @@ static void look_at_effect(struct sim *sim, const factum_event *event)
     command->undid =
         command->undid || fct_slice_holds(event->metadata, FCT_SLICE("\"$undid\":true"));
     command->effect_at = command->effect_at == 0 ? event->position : command->effect_at;
-    fct_sim_tell(sim, "%.*s answers %.*s", FCT_FMT(event->type), FCT_FMT(id));
+    fct_sim_log(sim, "%.*s answers %.*s", FCT_FMT(event->type), FCT_FMT(id));
 }
 
 static void note_announced(struct sim *sim, size_t saga, const struct fct_change *change)
@@ -290,8 +290,8 @@ static void look_at_saga(struct sim *sim, const factum_event *event)
     const struct fct_change *change = &record.change;
     factum_slice name =
         change->slot != FCT_SLOT_NONE ? sim->saga->slots[change->slot].name : FCT_SLICE("");
-    fct_sim_tell(sim, "    %.*s: %.*s %.*s %s", FCT_FMT(key.id), FCT_FMT(event->type),
-                 FCT_FMT(name), fct_why_name(change->why));
+    fct_sim_log(sim, "    %.*s: %.*s %.*s %s", FCT_FMT(key.id), FCT_FMT(event->type), FCT_FMT(name),
+                fct_why_name(change->why));
     fct_sim_check_change(sim, saga, change);
     saga->exists = true;
     fct_saga_evolve(&sim->saga->plan, &saga->state, change);
@@ -312,7 +312,7 @@ static void look_at(struct sim *sim, const factum_event *event)
         if (at != SIM_NONE) {
             sim->sagas[at].starts++;
         }
-        fct_sim_tell(sim, "%.*s of %.*s", FCT_FMT(event->type), FCT_FMT(key.id));
+        fct_sim_log(sim, "%.*s of %.*s", FCT_FMT(event->type), FCT_FMT(key.id));
     }
     factum_arena_reset(&sim->scratch);
 }
@@ -474,7 +474,7 @@ void fct_sim_setup(struct sim *sim)
 void fct_sim_teardown(struct sim *sim)
 {
     factum_error err;
-    if (sim->disk != NULL) { /* without those of closing the store */
+    if (sim->disk != NULL) { /* without the calls of closing the store */
         sim->report->disk_calls =
             sim->calls_before + fct_sim_disk_calls(sim->disk) - sim->base_calls;
     }

@@ -1,7 +1,7 @@
 /* state.c - see state.h. Layer: saga.
  *
- * Each change sets the few fields that it names; what follows from them is decide.c's. So the state
- * of a running saga and the one that is folded from its stream cannot differ.
+ * Each change sets only the few fields that it names; decide.c derives everything else. So the
+ * state of a running saga and the one that is folded from its stream cannot differ.
  */
 #include "saga/state.h"
 
@@ -31,26 +31,26 @@ static void count_up(uint16_t *count)
 static void move_to_stage(const struct fct_saga_plan *plan, struct fct_saga_state *state,
                           uint8_t slot)
 {
-    /* A step of an earlier stage is sent once more if it is not needed, and behind the pivot. */
+    /* A step of an earlier stage is sent again if it is not needed, and after the pivot. */
     if (!fct_plan_is_call(plan, slot) && plan->steps[slot].stage > state->stage) {
         state->stage = plan->steps[slot].stage;
     }
 }
 
-/* A generation begins, or the same is sent once more. */
+/* A generation begins, or the same one is sent again. */
 static void evolve_started(const struct fct_saga_plan *plan, struct fct_saga_state *state,
                            const struct fct_change *change)
 {
     struct fct_step_state *step = &state->steps[change->slot];
     bool undo = change->kind == FCT_CHANGE_UNDO_STARTED;
     uint16_t *generation = undo ? &step->undo_generation : &step->generation;
-    /* An operator's retry begins the count anew. */
+    /* An operator's retry resets the count. */
     bool first = undo ? step->phase != FCT_STEP_UNDOING && step->phase != FCT_STEP_UNDO_RESTING
                       : step->phase != FCT_STEP_DOING && step->phase != FCT_STEP_RESTING;
     if (first) {
         step->attempts = 0;
     } else if (change->generation == *generation) {
-        count_up(&step->attempts); /* the one before was not answered */
+        count_up(&step->attempts); /* the previous try was not answered */
     }
     *generation = change->generation;
     if (!undo) {
@@ -115,12 +115,12 @@ static void evolve_recorded(const struct fct_saga_plan *plan, struct fct_saga_st
     if (change->slot == FCT_SLOT_NONE || change->undo || change->why != FCT_WHY_EARLY) {
         return;
     }
-    /* Who knows no command id has answered for a do that the participant knows nothing of: it could
-     * not undo it. So the step is asked all the same. */
+    /* A sender without the command id has answered for a do that the participant does not know and
+     * could not undo. So the step is asked all the same. */
     if (change->generation == 0 && plan->steps[change->slot].has_undo) {
         return;
     }
-    /* The first one counts. */
+    /* Only the first one counts. */
     struct fct_step_state *step = &state->steps[change->slot];
     if (step->early == FCT_EARLY_NONE) {
         step->early = change->ok ? FCT_EARLY_OK : FCT_EARLY_FAIL;
@@ -174,7 +174,7 @@ static void evolve_saga(struct fct_saga_state *state, const struct fct_change *c
     case FCT_CHANGE_SAGA_COMPLETED:
         end(state, FCT_SAGA_COMPLETED);
         break;
-    default: /* what an operator asked for; what follows are changes of their own */
+    default: /* an operator's request, whose consequences are changes of their own */
         break;
     }
 }

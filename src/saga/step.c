@@ -1,7 +1,7 @@
 /* step.c - see instance.h: what an input appends to the store. Layer: saga.
  *
- * The values that a command is made of are those after the input: decide asks whether a command can
- * be made, and the answer is the command itself, which is kept until the change that sends it.
+ * Commands are created from the values after the input. decide asks whether a command can be
+ * created; the answer is the command itself, which is kept until the change that sends it.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -27,26 +27,26 @@ struct step {
     const struct fct_step_input *input;
     factum_arena *arena;
     struct fct_step_append *append;
-    factum_slice keep; /* what the input adds */
-    factum_slice kept; /* all that is kept after it */
+    factum_slice keep; /* added by the input */
+    factum_slice kept; /* everything that is kept after it */
     struct fct_failure failure;
-    struct fct_failure said; /* by the answer that the input is; may differ from |failure| */
+    struct fct_failure answered; /* by the answer in the input; may differ from |failure| */
     bool context_made;
     factum_json context; /* what `with` looks into */
     factum_slice payloads[FCT_SAGA_SLOTS_MAX][2];
-    factum_slice metadata; /* of the events of the saga, without its last brace */
+    factum_slice metadata; /* of the saga's events, without its last brace */
     char causation[FACTUM_UUID_TEXT_SIZE];
     char traceparent[FCT_TRACEPARENT_SIZE + 1];
-    factum_status status; /* of what the callback could not do */
+    factum_status status; /* the failure of the callback */
     factum_error *err;
-    /* Not zeroed: why the command of a slot cannot be sent, if it cannot. */
+    /* Not zeroed: the reason why the command of a slot cannot be sent, if it cannot. */
     char blocked[FCT_SAGA_SLOTS_MAX][FCT_FAILURE_TEXT_SIZE / 2];
 };
 
-/* ---- what the input says --------------------------------------------------------------------- */
+/* ---- the input ------------------------------------------------------------------------------- */
 
-/* The data of the input's event on a tape; empty if it has none that is an object, or too much for
- * a tape: then nothing of it can be kept. */
+/* The data of the input's event on a tape. Empty if it has no object, or one that is too large for
+ * a tape: then none of it can be kept. */
 static void parse_event(struct step *s, factum_json *json)
 {
     memset(json, 0, sizeof *json);
@@ -83,26 +83,26 @@ static void take_word(struct step *s, const factum_json *json, const char *name,
     copy_text(to, size, otherwise);
 }
 
-static void find_said(struct step *s, const factum_json *json)
+static void read_reason(struct step *s, const factum_json *json)
 {
-    struct fct_failure *said = &s->said;
+    struct fct_failure *answered = &s->answered;
     factum_slice none = fct_slice(NULL, 0);
-    said->slot = s->input->control.slot;
-    take_word(s, json, "code", s->input->event->type, said->code, sizeof said->code);
-    take_word(s, json, "text", none, said->text, sizeof said->text);
-    if (said->text[0] == '\0') {
-        take_word(s, json, "reason", none, said->text, sizeof said->text);
+    answered->slot = s->input->control.slot;
+    take_word(s, json, "code", s->input->event->type, answered->code, sizeof answered->code);
+    take_word(s, json, "text", none, answered->text, sizeof answered->text);
+    if (answered->text[0] == '\0') {
+        take_word(s, json, "reason", none, answered->text, sizeof answered->text);
     }
 }
 
-/* Why the saga compensates, if this input makes it do so. */
+/* The reason for compensating, if this input causes it. */
 static void find_failure(struct step *s, const factum_json *json)
 {
     const struct fct_saga_input *control = &s->input->control;
     struct fct_failure *failure = &s->failure;
     bool reply = control->kind == FCT_INPUT_REPLY || control->kind == FCT_INPUT_OUTSIDE;
     if (reply) {
-        find_said(s, json);
+        read_reason(s, json);
     }
     if (s->instance->state.phase == FCT_SAGA_COMPENSATING) {
         *failure = s->instance->failure;
@@ -112,7 +112,7 @@ static void find_failure(struct step *s, const factum_json *json)
     switch (control->kind) {
     case FCT_INPUT_REPLY:
     case FCT_INPUT_OUTSIDE:
-        *failure = s->said;
+        *failure = s->answered;
         break;
     case FCT_INPUT_TIMER:
         copy_text(failure->code, sizeof failure->code,
@@ -145,8 +145,8 @@ static const struct fct_pick *pick_of_input(const struct step *s)
     return reply && control->ok && !control->undo ? &s->saga->slots[control->slot].keep : NULL;
 }
 
-/* More than may be kept. What an event brings is left out: the command that needs it misses it, and
- * says so. */
+/* More than may be kept. The values of an event are left out: the command that needs them reports
+ * that they are missing. */
 static factum_status drop_kept(struct step *s)
 {
     if (s->input->event == NULL) {
@@ -158,7 +158,7 @@ static factum_status drop_kept(struct step *s)
     return FACTUM_OK;
 }
 
-/* What the input adds to what is kept, and all of it. */
+/* Sets what the input adds to the kept values, and all of them. */
 static factum_status find_kept(struct step *s, const factum_json *json)
 {
     const struct fct_pick *pick = pick_of_input(s);
@@ -168,7 +168,7 @@ static factum_status find_kept(struct step *s, const factum_json *json)
         factum_json_writer to;
         factum_json_writer_in(&to, s->arena);
         factum_json_put_object(&to);
-        /* What is missing is missed by the command that needs it, which says so. */
+        /* The command that needs a missing value reports it. */
         status = fct_pick_write(pick, json, true, &to, s->err);
         if (status != FACTUM_OK) {
             return status;
@@ -194,7 +194,7 @@ static factum_status find_kept(struct step *s, const factum_json *json)
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-/* What is kept, with `failure` and `saga`. */
+/* The kept values, with `failure` and `saga`. */
 static factum_status make_context(struct step *s)
 {
     factum_json_writer to;
@@ -285,7 +285,7 @@ static void find_member(factum_slice metadata, const char *name, char *to, size_
     }
 }
 
-/* The trace of what caused it, or that of the saga, or a new root. The span is this commit's. */
+/* The trace of the cause, or that of the saga, or a new root. The span is this commit's. */
 static void make_traceparent(struct step *s)
 {
     char given[FCT_TRACEPARENT_SIZE + 8];
@@ -380,7 +380,7 @@ static factum_status command_metadata(struct step *s, const struct fct_change *c
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-/* What the change says besides. */
+/* Adds the contents of the change's event. */
 static void fill_record(struct step *s, const struct fct_change *change, bool first,
                         struct fct_record *record)
 {
@@ -416,7 +416,7 @@ static void fill_record(struct step *s, const struct fct_change *change, bool fi
                    change->kind == FCT_CHANGE_UNDO_FAILED ||
                    (change->kind == FCT_CHANGE_SAGA_STUCK && change->why == FCT_WHY_UNDO);
     if (refused || change->kind == FCT_CHANGE_SAGA_FAILED) {
-        const struct fct_failure *why = refused && own ? &s->said : &s->failure;
+        const struct fct_failure *why = refused && own ? &s->answered : &s->failure;
         record->code = factum_slice_from(why->code);
         record->text = factum_slice_from(why->text);
     }
@@ -454,7 +454,7 @@ static factum_status add_command(struct step *s, const struct fct_change *change
     return command_metadata(s, change, &event->metadata);
 }
 
-/* The tombstone of a command that an operator has answered in place of its participant. */
+/* The tombstone of a command that an operator has answered instead of its participant. */
 static factum_status add_tombstone(struct step *s, uint8_t slot, bool undo)
 {
     char stream[FCT_COMMAND_STREAM_SIZE];
@@ -490,7 +490,7 @@ static factum_status add_change(struct step *s, const struct fct_change *change,
     return status == FACTUM_OK && sends ? add_command(s, change) : status;
 }
 
-/* Each stream once: the saga's at its revision, those of commands at any. */
+/* The expectations, one for each stream: the saga's at its revision, those of commands at any. */
 static factum_status add_expectations(struct step *s)
 {
     struct fct_step_append *append = s->append;

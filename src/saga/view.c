@@ -12,7 +12,7 @@
 
 #define VIEW_SIZE_MAX ((size_t)64 << 20)
 
-/* What the events say of each slot besides the state. */
+/* The facts of each slot in the events that are not in the state. */
 struct view_slot {
     uint64_t attempts;
     int64_t started;
@@ -213,7 +213,7 @@ static void free_arena(factum_arena *arena)
     fct_mem_free(fct_mem_heap(), arena);
 }
 
-/* Hands |full| out, or frees it. */
+/* Passes |full| to the caller, or frees it. */
 static factum_status end_view(factum_status status, const factum_saga_view *full,
                               factum_arena *arena, factum_saga_view *view, factum_error *err)
 {

@@ -1,5 +1,5 @@
-/* view_write.c - sagas as JSON, and as a picture: what the command line and HTTP both answer.
- * Layer: saga. Pure. */
+/* view_write.c - sagas as JSON, and as a picture: shared by the command line and HTTP. Layer: saga.
+ * Pure. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -184,7 +184,7 @@ static void draw(struct drawing *d, const char *format, ...)
     d->used += (size_t)len;
 }
 
-/* A name, without what would end a text of the picture. */
+/* A name, without characters that would end a text of the picture. */
 static void draw_name(struct drawing *d, factum_slice name)
 {
     for (size_t i = 0; i < name.len; i++) {
@@ -262,7 +262,7 @@ static void draw_node(struct drawing *d, const factum_saga_view *view, size_t at
     }
 }
 
-/* Each step follows all steps of the stage before it; "undone" follows the way back. */
+/* Each step follows all steps of the stage before it; "undone" follows them in reverse. */
 static void draw_edges(struct drawing *d, const factum_saga_view *view, bool dot)
 {
     for (size_t to = 0; to < view->step_count; to++) {

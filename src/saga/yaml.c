@@ -80,7 +80,7 @@ static factum_status tree_take_key(const struct tree *tree, struct tree_level *l
     for (const struct fct_yaml *k = level->node->first; k != NULL; k = k->next) {
         if (fct_slice_equal(k->text, key->text)) {
             return tree_fail(tree, FACTUM_INVALID, key->mark,
-                             "\"%.*s\" stands twice, first in line %u: leave one out",
+                             "\"%.*s\" occurs twice, first in line %u: leave one out",
                              FCT_FMT(key->text), (unsigned)k->mark.line);
         }
     }
@@ -88,7 +88,7 @@ static factum_status tree_take_key(const struct tree *tree, struct tree_level *l
     return FACTUM_OK;
 }
 
-/* Puts |node| where the events are. */
+/* Adds |node| at the current place of the events. */
 static factum_status tree_hang(struct tree *tree, struct fct_yaml *node)
 {
     if (tree->depth == 0) {
@@ -239,7 +239,7 @@ static factum_status tree_take(struct tree *tree, const yaml_event_t *event)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-/* What libyaml says of a text that is no YAML. */
+/* The message of libyaml for a text that is not YAML. */
 static FCT_COLD factum_status tree_fail_parser(const struct tree *tree, const yaml_parser_t *parser,
                                                factum_slice text)
 {
@@ -303,7 +303,7 @@ factum_status fct_yaml_read(factum_slice text, factum_arena *arena, struct fct_y
         return FACTUM_NO_MEMORY;
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    /* It asserts that there is a pointer, also to nothing. */
+    /* libyaml asserts a pointer, also to no bytes. */
     yaml_parser_set_input_string(&parser, text.len > 0 ? text.ptr : (const uint8_t *)"", text.len);
     factum_status status = tree_read(&tree, &parser, text);
     yaml_parser_delete(&parser);

@@ -1,10 +1,10 @@
-/* yaml.h - a document of YAML as a tree of nodes, each with its line and column. Layer: saga. Pure.
+/* yaml.h - a YAML document as a tree of nodes, each with its line and column. Layer: saga. Pure.
  * Knows nothing of sagas.
  *
- * libyaml scans the text and reports events; the tree is made of them. Nothing is resolved: "on",
- * "0777" and "1:30" stay texts, and |plain| says that a scalar stood without quotes. What makes
- * YAML dangerous or ambiguous is refused: aliases, anchors, tags, directives, merge keys, keys that
- * are no scalars, a key twice in one mapping, a second document.
+ * libyaml scans the text and reports events, from which the tree is built. Nothing is resolved:
+ * "on", "0777" and "1:30" stay texts, and |plain| marks a scalar without quotes. The dangerous and
+ * ambiguous parts of YAML are refused: aliases, anchors, tags, directives, merge keys, keys that
+ * are not scalars, duplicate keys in one mapping, a second document.
  *
  * libyaml takes quadratic time for deep flow nesting. It looks at most 1,024 characters ahead of
  * the event that it reports, and depth is checked with each event, so a deep text ends early.
@@ -25,7 +25,7 @@ enum fct_yaml_kind { FCT_YAML_SCALAR, FCT_YAML_MAP, FCT_YAML_LIST };
 
 struct fct_yaml {
     enum fct_yaml_kind kind;
-    bool plain; /* a scalar without quotes, in the line */
+    bool plain; /* a scalar without quotes, on one line */
     struct fct_mark mark;
     factum_slice text;      /* of a scalar; UTF-8, may hold any character */
     size_t count;           /* members of a map, items of a list */
@@ -40,8 +40,8 @@ struct fct_yaml_fault {
     char text[160];
 };
 
-/* The tree of |text|, in |arena|; |text| is not needed afterwards. INVALID and TOO_BIG (nodes,
- * members, depth) fill |fault|. NO_MEMORY: libyaml had none, or as factum_arena_status. */
+/* The tree of |text|, in |arena|; |text| is not needed afterwards. Errors: INVALID and TOO_BIG
+ * (nodes, members, depth), which fill |fault|; NO_MEMORY (libyaml's), or as factum_arena_status. */
 FCT_MUST_USE factum_status fct_yaml_read(factum_slice text, factum_arena *arena,
                                          struct fct_yaml **root, struct fct_yaml_fault *fault);
 

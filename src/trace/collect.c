@@ -1,8 +1,8 @@
-/* collect.c - events become nodes: what their metadata says, and what the data of a saga's events
- * says. Layer: trace. See flow.h.
+/* collect.c - events become nodes, from their metadata, and from the data of sagas' events. Layer:
+ * trace. See flow.h.
  *
- * Metadata comes from outside. What is not JSON, not a text, too long or not valid counts as not
- * said: a trace is shown with what can be read.
+ * Metadata comes from outside. A member that is not JSON, not a text, too long or not valid is
+ * treated as missing: a trace shows what can be read.
  */
 #include <string.h>
 
@@ -12,15 +12,15 @@
 #include "core/trace_context.h"
 #include "trace/flow.h"
 
-#define STEPS_BETWEEN 256u /* events read between two questions whether to go on */
+#define STEPS_BETWEEN 256u /* events read between two questions whether to continue */
 #define CODE_SIZE_MAX 64u
 #define TEXT_SIZE_MAX 200u
 #define NODES_FIRST 64u
-#define FOUND_BY_ID_MAX 4u /* events that are looked for because their id is a correlation id */
+#define FOUND_BY_ID_MAX 4u /* events that are read because their id is a correlation id */
 
 /* ---- metadata -------------------------------------------------------------------------------- */
 
-/* A text member decoded into |memory|; empty if it is not one, or does not fit. */
+/* Decodes a text member into |memory|; empty if it is not a text, or does not fit. */
 static factum_slice text_of(const struct fct_json_member *member, char *memory, size_t size)
 {
     size_t len = 0;
@@ -29,7 +29,7 @@ static factum_slice text_of(const struct fct_json_member *member, char *memory, 
     return good ? fct_slice(memory, len) : fct_slice(NULL, 0);
 }
 
-/* |text| in small letters, if it is an id of 32 hexadecimal digits that are not all 0. */
+/* |text| in lower case, if it is an id of 32 hexadecimal digits that are not all 0. */
 static bool trace_id_of(factum_slice text, char id[32])
 {
     bool other = false;
@@ -102,7 +102,7 @@ static const struct {
     {"SagaCancelled", FCT_ROLE_SAGA, 0},
 };
 
-/* |text|, cut to |size| bytes between two characters, in the trace's memory. */
+/* |text|, truncated to |size| bytes between two characters, in the trace's memory. */
 static factum_slice keep_text(factum_trace *trace, factum_slice text, size_t size)
 {
     if (text.len > size) {
@@ -112,7 +112,7 @@ static factum_slice keep_text(factum_trace *trace, factum_slice text, size_t siz
     return factum_arena_copy(&trace->texts, text);
 }
 
-/* |position| of the object |value|. */
+/* The member |position| of the object |value|. */
 static uint64_t position_in(const struct fct_json *value)
 {
     struct fct_json_member member = {.name = FCT_SLICE("position")};
@@ -153,7 +153,7 @@ static void take_data(factum_trace *trace, struct fct_node *node, factum_slice d
     }
 }
 
-/* The events of a saga's stream, and a participant's refusal in any stream. */
+/* Is it an event of a saga's stream, or a participant's refusal in any stream? */
 static void take_role(factum_trace *trace, struct fct_node *node, factum_slice data)
 {
     bool saga = fct_slice_starts(node->stream, FCT_SLICE("saga:"));
@@ -296,7 +296,8 @@ factum_status fct_flow_read(struct fct_flow *flow, factum_source source, factum_
 
 /* ---- correlation ids ------------------------------------------------------------------------- */
 
-/* The event whose id the correlation id is: a flow often has the id of its first event. */
+/* Adds the event whose id is the correlation id: the first event of a flow often gives its id to
+ * the flow. */
 static factum_status add_first(struct fct_flow *flow, factum_slice correlation, factum_error *err)
 {
     factum_uuid id;
@@ -332,7 +333,7 @@ static factum_status follow_correlation(struct fct_flow *flow, factum_slice corr
     return status == FACTUM_OK ? add_first(flow, correlation, err) : status;
 }
 
-/* What a saga's commit answers, if it has another correlation id, or none. */
+/* Adds the event that a saga's commit answers, if it has another correlation id, or none. */
 static factum_status add_input(struct fct_flow *flow, uint64_t position, factum_error *err)
 {
     factum_event_copy copy = {.memory = NULL};

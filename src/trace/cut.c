@@ -11,7 +11,7 @@ static factum_status cut_no_memory(factum_error *err)
     return fct_fail(err, FACTUM_NO_MEMORY, "trace: out of memory");
 }
 
-/* From the last node to the first one: so each is complete before it is added to its cause. */
+/* From the last node to the first: each node is complete before it is added to its cause. */
 static void join_nodes(struct fct_cut *cut)
 {
     const factum_trace *trace = cut->trace;
@@ -43,7 +43,7 @@ static void join_nodes(struct fct_cut *cut)
     }
 }
 
-/* Of equal siblings the first one stands for all. */
+/* The first of equal siblings stands for all. */
 static factum_status join_alike(struct fct_cut *cut, factum_error *err)
 {
     const factum_trace *trace = cut->trace;
@@ -89,7 +89,7 @@ static void show_with_causes(struct fct_cut *cut, uint32_t i, uint64_t lines_max
     }
 }
 
-/* A path that is too long for the room is shown from its root as far as there is room. */
+/* A path that is too long is shown from its root as far as there is room. */
 static void show_path(struct fct_cut *cut, uint64_t lines_max)
 {
     const factum_trace *trace = cut->trace;
@@ -120,7 +120,7 @@ static void show_nodes(struct fct_cut *cut, uint64_t lines_max)
     }
 }
 
-/* What nothing stands for: told by the cause that is shown. */
+/* Counts the nodes that no shown node stands for, at the nearest cause that is shown. */
 static void count_hidden(struct fct_cut *cut)
 {
     const factum_trace *trace = cut->trace;
@@ -177,7 +177,7 @@ void fct_cut_finish(struct fct_cut *cut)
     cut->nodes = NULL;
 }
 
-/* |at| or the first of its later siblings that is shown. */
+/* |at|, or the first later sibling that is shown. */
 static uint32_t first_shown(const struct fct_cut *cut, uint32_t at)
 {
     while (at != FCT_NODE_NONE && !cut->nodes[at].shown) {

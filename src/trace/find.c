@@ -1,7 +1,7 @@
-/* find.c - which events an id means. Layer: trace. See flow.h.
+/* find.c - which events an id names. Layer: trace. See flow.h.
  *
- * What has an index is asked first: correlation ids, streams of sagas, idempotency keys. Then the
- * newest events are looked through, backwards, up to a limit.
+ * Indexed names are looked up first: correlation ids, streams of sagas, idempotency keys. Then the
+ * newest events are read backwards, up to a limit.
  */
 #include <inttypes.h>
 
@@ -9,13 +9,13 @@
 #include "core/slice.h"
 #include "trace/flow.h"
 
-/* What is looked for in events that no index leads to. */
+/* A search for events that no index leads to. */
 struct wanted {
     factum_slice id;
     bool is_uuid;
     factum_uuid uuid;
     uint64_t scanned;
-    uint64_t oldest; /* position that was looked at last */
+    uint64_t oldest; /* position of the last event that was read */
 };
 
 static bool is_missing(factum_status status)
@@ -32,8 +32,9 @@ static factum_status find_correlation(struct fct_flow *flow, factum_slice id, fa
     return fct_flow_read(flow, FACTUM_SOURCE_CORRELATION, id, err);
 }
 
-/* The stream of the saga |id|, which is "NAME-ID" or "saga:NAME-ID", or the command of one:
- * "saga:NAME-ID/STEP/do/GENERATION". ID may hold '/', so that a command is cut from its end. */
+/* The stream of the saga |id|, which is "NAME-ID" or "saga:NAME-ID", or the id of a command of a
+ * saga: "saga:NAME-ID/STEP/do/GENERATION". ID may contain '/', so the id of a command is split from
+ * its end. */
 static factum_slice saga_stream(factum_slice id, bool command, char memory[FACTUM_NAME_SIZE_MAX])
 {
     static const char prefix[] = "saga:";
@@ -70,7 +71,7 @@ static factum_status find_saga(struct fct_flow *flow, factum_slice id, bool comm
     return is_missing(status) ? FACTUM_OK : status;
 }
 
-/* What was appended under the id as a key, as deciders and participants do. */
+/* Events that were appended under the id as a key, as deciders and participants do. */
 static factum_status find_key(struct fct_flow *flow, factum_slice id, factum_error *err)
 {
     factum_key_info info = {.size = sizeof info};
@@ -107,9 +108,9 @@ static factum_status find_uuid(struct fct_flow *flow, const struct wanted *wante
     return status;
 }
 
-/* ---- by looking ------------------------------------------------------------------------------ */
+/* ---- by reading ------------------------------------------------------------------------------ */
 
-/* Is it one of those meant, and what does that make of the id? */
+/* Does the event match, and by which kind of id? */
 static bool is_wanted(const struct wanted *wanted, const factum_event *event,
                       factum_trace_kind *kind)
 {
@@ -118,7 +119,7 @@ static bool is_wanted(const struct wanted *wanted, const factum_event *event,
         *kind = FACTUM_TRACE_OF_EVENT;
         return true;
     }
-    if (!fct_slice_holds(event->metadata, FCT_SLICE("ra")) && /* trace..., $tra... */
+    if (!fct_slice_holds(event->metadata, FCT_SLICE("ra")) && /* traceparent, $traceId */
         !fct_slice_holds(event->metadata, FCT_SLICE("$commandId"))) {
         return false;
     }
@@ -128,7 +129,7 @@ static bool is_wanted(const struct wanted *wanted, const factum_event *event,
     return *kind == FACTUM_TRACE_OF_TRACE || fct_slice_equal(marks.command_id, wanted->id);
 }
 
-/* Of a trace id all events in reach are taken, of any other id the newest one. */
+/* For a trace id all events in reach are taken, for any other id the newest one. */
 static factum_status scan_cursor(struct fct_flow *flow, struct wanted *wanted,
                                  factum_cursor *cursor, factum_error *err)
 {
@@ -184,12 +185,12 @@ static factum_status found_nothing(const struct fct_flow *flow, const struct wan
     const char *where = flow->options.stream.len > 0 ? "the stream's" : "the store's";
     if (all) {
         return fct_fail(err, FACTUM_NOT_FOUND,
-                        "\"%.*s\" is no correlation id, saga or key, and none of %s %" PRIu64
+                        "\"%.*s\" is not a correlation id, saga or key, and none of %s %" PRIu64
                         " events has it as its id, its command's or its trace's",
                         FCT_FMT(wanted->id), where, wanted->scanned);
     }
     return fct_fail(err, FACTUM_NOT_FOUND,
-                    "\"%.*s\" is no correlation id, saga or key, nor an id in %s newest %" PRIu64
+                    "\"%.*s\" is not a correlation id, saga or key, nor an id in %s newest %" PRIu64
                     " events, back to position %" PRIu64 ": look further back, or name the stream",
                     FCT_FMT(wanted->id), where, wanted->scanned, wanted->oldest);
 }

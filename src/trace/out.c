@@ -56,7 +56,7 @@ void fct_out_printf(struct fct_out *out, const char *format, ...)
     }
 }
 
-/* The bytes of the sequence at the beginning of |name|, which is UTF-8, and its code point. */
+/* The length in bytes of the first character of |name|, which is UTF-8, and its code point. */
 static size_t take_point(factum_slice name, uint32_t *point)
 {
     uint8_t c = name.ptr[0];
@@ -71,7 +71,7 @@ static size_t take_point(factum_slice name, uint32_t *point)
     return len;
 }
 
-/* Control characters, ends of lines, and what changes the direction of text. */
+/* Control characters, ends of lines, and characters that change the direction of text. */
 static bool is_unsafe(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029 ||
@@ -112,7 +112,8 @@ void fct_time_span(int64_t ns, char text[FCT_TIME_SPAN_SIZE])
     static const struct {
         int64_t size;
         const char *name;
-        const char *rest; /* of the unit below, from where on two are told; NULL: a decimal */
+        const char *rest; /* the next smaller unit, which is printed too; NULL: one decimal instead
+                           */
     } units[] = {
         {86400000000000, "d", "h"}, {3600000000000, "h", "min"}, {60000000000, "min", "s"},
         {1000000000, "s", NULL},    {1000000, "ms", NULL},       {1000, "us", NULL},

@@ -1,4 +1,4 @@
-/* out.h - text into a sink, with a buffer in between: names made safe for what reads them. Layer:
+/* out.h - writes text to a sink through a buffer, with names made safe for their reader. Layer:
  * trace. The first failure stays, so that only the last call needs a check. */
 #ifndef FCT_TRACE_OUT_H
 #define FCT_TRACE_OUT_H
@@ -19,19 +19,19 @@ struct fct_out {
 void fct_out_init(struct fct_out *out, const factum_trace_sink *sink);
 void fct_out_bytes(struct fct_out *out, factum_slice bytes);
 void fct_out_text(struct fct_out *out, const char *text);
-/* At most 255 bytes: no names in it. */
+/* At most 255 bytes, without names. */
 void fct_out_printf(struct fct_out *out, const char *format, ...) FCT_PRINTF(2, 3);
-/* A name for people: what a terminal would obey, or what turns the direction of text, as "\x1b" or
- * "\u202e". */
+/* A name for people: control characters, and characters that change the direction of text, as
+ * "\x1b" or "\u202e". */
 void fct_out_name(struct fct_out *out, factum_slice name);
-/* The same, with every byte of |special| as '_'. */
+/* The same, with '_' for every byte of |special|. */
 void fct_out_label(struct fct_out *out, factum_slice name, const char *special);
-/* Gives what is left to the sink. */
+/* Passes the rest of the buffer to the sink. */
 FCT_MUST_USE factum_status fct_out_finish(struct fct_out *out, factum_error *err);
 
 /* "850 ns", "1.2 ms", "3 h 20 min". */
 void fct_time_span(int64_t ns, char text[FCT_TIME_SPAN_SIZE]);
-/* The share of the critical path in the whole time; 1 if all was at once. */
+/* The share of the critical path in the whole time; 1 if the whole time is 0. */
 double fct_path_share(const factum_trace *trace);
 
 /* print_text.c, print_json.c, print_graph.c */

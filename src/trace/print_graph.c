@@ -1,7 +1,7 @@
 /* print_graph.c - a trace as a graph for Graphviz, and as a sequence diagram for Mermaid. Layer:
  * trace.
  *
- * Names come from outside: characters that either language gives a meaning become '_'.
+ * Names come from outside: characters with a meaning in either language become '_'.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -91,7 +91,7 @@ static unsigned column_of(const struct columns *columns, const struct fct_node *
     return i < columns->count ? i : PARTICIPANTS_MAX - 1;
 }
 
-/* A column for each service, in the order of the log; the last one for all others. */
+/* A column for each service, in the order of the log; all further services share the last one. */
 static void find_columns(struct columns *columns, const struct fct_cut *cut)
 {
     for (uint32_t i = 0; i < cut->trace->count; i++) {

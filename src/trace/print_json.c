@@ -22,8 +22,8 @@ static void put_time(factum_json_writer *to, const char *name, int64_t time)
     factum_json_put_member_text(to, name, factum_slice_from(text));
 }
 
-/* Left out if it is empty. */
-static void put_said(factum_json_writer *to, const char *name, factum_slice text)
+/* An empty text is left out. */
+static void put_filled(factum_json_writer *to, const char *name, factum_slice text)
 {
     if (text.len > 0) {
         factum_json_put_member_text(to, name, text);
@@ -35,7 +35,7 @@ static void put_info(factum_json_writer *to, const factum_trace *trace)
     const factum_trace_info *info = &trace->info;
     factum_json_put_member_text(to, "id", trace->id);
     factum_json_put_member_text(to, "kind", factum_slice_from(kind_names[info->kind]));
-    put_said(to, "correlationId", info->correlation);
+    put_filled(to, "correlationId", info->correlation);
     put_number(to, "events", info->event_count);
     put_number(to, "streams", info->stream_count);
     put_number(to, "services", info->service_count);
@@ -105,13 +105,13 @@ static void put_node(factum_json_writer *to, const struct fct_node *node)
     factum_json_put_member_text(to, "service", fct_node_service(node));
     factum_json_put_member_text(to, "id", factum_slice_from(id));
     put_time(to, "created", node->created);
-    put_said(to, "correlationId", node->correlation);
-    put_said(to, "causationId", node->causation);
-    put_said(to, "commandId", node->command_id);
-    put_said(to, "traceId", node->trace_id);
-    put_said(to, "step", node->step);
-    put_said(to, "code", node->code);
-    put_said(to, "text", node->text);
+    put_filled(to, "correlationId", node->correlation);
+    put_filled(to, "causationId", node->causation);
+    put_filled(to, "commandId", node->command_id);
+    put_filled(to, "traceId", node->trace_id);
+    put_filled(to, "step", node->step);
+    put_filled(to, "code", node->code);
+    put_filled(to, "text", node->text);
     put_node_flags(to, node->flags);
     factum_json_put_end(to);
 }

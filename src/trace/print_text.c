@@ -7,7 +7,7 @@
  *     * OrderPlaced  order-42  @64
  *     * `- SagaStarted  saga:fulfilment-42  @192  +1.0 ms
  *
- * What is deeper than INDENT_MAX is not indented further: its depth is told.
+ * Nodes deeper than INDENT_MAX are not indented further: their depth is printed.
  */
 #include <inttypes.h>
 
@@ -70,7 +70,7 @@ static void put_head(struct fct_out *out, const factum_trace *trace)
     fct_out_printf(out, ", %s, %.0f %% of the time\n\n", span, 100.0 * fct_path_share(trace));
 }
 
-/* The branches before a node. |more|: at each depth, does another one follow? */
+/* Prints the branches before a node. more[d]: another node follows at depth d. */
 static void put_branches(struct fct_out *out, const bool *more, uint32_t depth)
 {
     if (depth > INDENT_MAX) {

@@ -1,7 +1,8 @@
 /* table.h - from keys to numbers, by the 128-bit hash of a key. Layer: trace.
  *
- * Keys are not kept: two of one hash count as one. That would need some 2^64 keys by chance, and
- * the worst that whoever makes two on purpose gets is a wrong line in the tree of their own flow.
+ * Keys are not kept: keys with equal hashes are one key. By chance that takes some 2^64 keys.
+ * Whoever makes two such keys on purpose gets, at worst, a wrong line in the tree of their own
+ * flow.
  */
 #ifndef FCT_TRACE_TABLE_H
 #define FCT_TRACE_TABLE_H
@@ -27,9 +28,9 @@ void fct_table_init(struct fct_table *table, const struct fct_mem *mem);
 void fct_table_finish(struct fct_table *table);
 /* The hash of |kind| and |bytes|. */
 struct fct_hash128 fct_table_key(uint64_t kind, factum_slice bytes);
-/* Its value; NULL: it is not there. Lasts until the next put. */
+/* The value of |key|, until the next put; NULL: no value. */
 uint32_t *fct_table_find(const struct fct_table *table, struct fct_hash128 key);
-/* The value of |key|, which is |value| if it was not there. NULL without memory. */
+/* The value of |key|; a new key gets |value|. NULL without memory. */
 FCT_MUST_USE uint32_t *fct_table_put(struct fct_table *table, struct fct_hash128 key,
                                      uint32_t value);
 

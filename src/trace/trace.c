@@ -1,4 +1,4 @@
-/* trace.c - opening a trace, and what it says of itself and of its nodes. Layer: trace. */
+/* trace.c - opens a trace; figures of the trace and its nodes. Layer: trace. */
 #include <factum/trace.h>
 
 #include "core/error.h"

@@ -1,5 +1,5 @@
-/* trace_test.c - causal trees: linked, flagged, found by each kind of id, cut and printed; and what
- * hostile metadata does to them. Layer: trace. */
+/* trace_test.c - causal trees: linked, flagged, found by each kind of id, shortened and printed;
+ * and the effects of hostile metadata. Layer: trace. */
 #include "support/test.h"
 
 #include <factum/testing.h>
@@ -22,7 +22,7 @@ struct fixture {
     size_t printed_len;
 };
 
-static char printed[1 << 20]; /* what was printed last */
+static char printed[1 << 20]; /* the last printed text */
 
 static int64_t test_now(void *data)
 {
@@ -124,7 +124,7 @@ static size_t lines_in(const char *text)
     return count;
 }
 
-/* An order, its saga of two steps, the second of which nobody has answered. */
+/* An order, and its saga of two steps, the second of which is not answered. */
 static void add_saga(struct fixture *f)
 {
     add(f, 0, "order-42", "OrderPlaced", ID("01"), "{\"$correlationId\":\"c1\"}");
@@ -290,7 +290,7 @@ TEST(a_command_that_was_sent_again_is_answered_once)
     assert_int_equal(info_of(f).open_count, 0);
     assert_int_equal(node_of(f, 2).cause, 1);
     assert_int_equal(node_of(f, 2).latency, 2 * MS);
-    assert_int_equal(node_of(f, 3).cause, 1); /* by its command's id alone */
+    assert_int_equal(node_of(f, 3).cause, 1); /* only by the id of its command */
 }
 
 TEST(a_tombstone_is_no_answer)
@@ -337,7 +337,7 @@ TEST(failures_and_time_outs_are_counted)
     add_step(f, "StepFailed", "pay");
     add_step(f, "SagaFailed", "pay");
     add_step(f, "StepTimedOut", "pay");
-    add(f, 0, "x-1", "StepFailed", NULL, "{\"$correlationId\":\"c\"}"); /* not of a saga */
+    add(f, 0, "x-1", "StepFailed", NULL, "{\"$correlationId\":\"c\"}"); /* not an event of a saga */
     assert_int_equal(open_trace(f, "c", NULL), FACTUM_OK);
     assert_int_equal(info_of(f).failed_count, 3);
     assert_int_equal(info_of(f).timed_out_count, 1);
@@ -364,7 +364,7 @@ TEST(hostile_metadata_is_not_said)
     add_data(f, 0, "saga:x-1", "SagaStuck", NULL, "{\"$correlationId\":\"c\"}",
              "{\"input\":-1,\"step\":[],\"start\":{\"position\":1e300},\"text\":7}");
     add_data(f, 0, "saga:x-1", "SagaStarted", NULL, "{\"$correlationId\":\"c\"}",
-             "{\"start\":{\"position\":3}}"); /* nothing begins there */
+             "{\"start\":{\"position\":3}}"); /* no event has this position */
     add_data(f, 0, "saga:x-1", "SagaStuck", NULL, "{\"$correlationId\":\"c\"}", "not JSON");
     assert_int_equal(open_trace(f, "c", NULL), FACTUM_OK);
     factum_trace_info info = info_of(f);
@@ -422,7 +422,7 @@ TEST(system_streams_can_be_left_out)
     assert_int_equal(info_of(f).event_count, 1);
     assert_true(fct_slice_equal(node_of(f, 0).type, FCT_SLICE("Placed")));
     assert_int_equal(node_of(f, 0).flags & FACTUM_TRACE_CAUSE_MISSING, FACTUM_TRACE_CAUSE_MISSING);
-    /* Nor by the id of the event itself, whether an index has it or it is looked for. */
+    /* Nor by the id of the event itself, whether an index has it or a search finds it. */
     assert_int_equal(open_trace(f, ID("01"), NULL), FACTUM_OK);
     assert_int_equal(open_trace(f, ID("01"), &without), FACTUM_NOT_FOUND);
     assert_int_equal(open_trace(f, ID("01"), &of_system), FACTUM_NOT_FOUND);

@@ -1,8 +1,8 @@
 /* tree.c - nodes in the order of the log become a tree: causes, what is open, stuck or failed, and
  * the critical path. Layer: trace. See flow.h.
  *
- * Nodes are taken in the order of the log, and a cause is looked for among those before: no cycle
- * can come of any metadata, and one pass does it.
+ * Nodes are taken in the order of the log, and a cause is looked up among the earlier ones: no
+ * metadata can cause a cycle, and one pass is enough.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +12,13 @@
 #include "core/slice.h"
 #include "trace/flow.h"
 
-/* What is known of a command id, of a step, of a stream. */
+/* What is known of command ids, steps and streams. */
 struct tree {
     factum_trace *trace;
     struct fct_table ids;      /* event ids -> the first node */
-    struct fct_table commands; /* command ids -> the node that an answer belongs to */
+    struct fct_table commands; /* command ids -> the node that the next answer belongs to */
     struct fct_table answered; /* command ids that are the cause of an event */
-    struct fct_table stuck;    /* a stream and a step -> the SagaStuck that holds, or NONE */
+    struct fct_table stuck;    /* a stream and a step -> the SagaStuck in force, or NONE */
     struct fct_table ended;    /* streams -> the last change of the whole saga */
 };
 
@@ -41,7 +41,7 @@ static struct fct_hash128 id_key(const factum_uuid *id)
     return fct_table_key(FCT_KEY_ID, fct_slice(id->bytes, sizeof id->bytes));
 }
 
-/* The node that the text |causation| names; NONE: none that was put in so far. */
+/* The node that the text |causation| names; NONE: no node so far. */
 static uint32_t find_cause(const struct tree *tree, factum_slice causation)
 {
     factum_uuid id;
@@ -55,7 +55,8 @@ static uint32_t find_cause(const struct tree *tree, factum_slice causation)
     return at == NULL ? FCT_NODE_NONE : *at;
 }
 
-/* The cause of what a decider appended for a command without saying why is the command's event. */
+/* An event that a decider appended for a command, without naming a cause, is caused by the
+ * command's event. */
 static uint32_t cause_of(const struct tree *tree, const struct fct_node *node)
 {
     const struct fct_node *nodes = tree->trace->nodes;
@@ -70,8 +71,8 @@ static uint32_t cause_of(const struct tree *tree, const struct fct_node *node)
     return command ? cause : FCT_NODE_NONE;
 }
 
-/* Puts node |i| in, for those that come after. A command that was sent again takes the place of the
- * one before: the next answer belongs to it. */
+/* Records node |i| for later nodes. A command that was sent again replaces the earlier one: the
+ * next answer belongs to it. */
 static bool enter_node(struct tree *tree, uint32_t i)
 {
     const struct fct_node *node = &tree->trace->nodes[i];
@@ -89,8 +90,8 @@ static bool enter_node(struct tree *tree, uint32_t i)
     return at != NULL;
 }
 
-/* Both what the cause is called, and the command id that the cause is known by: whoever answers by
- * the event's id has answered too. */
+/* Records both the name of the cause and the command id of the cause: an answer by the event's id
+ * is an answer too. */
 static bool mark_answered(struct tree *tree, const struct fct_node *node)
 {
     if (node->causation.len == 0 || (fct_slice_equal(node->type, FCT_SLICE("CommandCancelled")) &&
@@ -116,7 +117,7 @@ static factum_status link_nodes(struct tree *tree, factum_error *err)
     return FACTUM_OK;
 }
 
-/* Of roots that name a cause: is it nowhere, or not before them? */
+/* Flags roots that name a cause: is the cause nowhere, or not before them? */
 static void flag_roots(const struct tree *tree)
 {
     factum_trace *trace = tree->trace;
@@ -137,7 +138,7 @@ static void flag_roots(const struct tree *tree)
 
 /* ---- what is open, stuck, failed ------------------------------------------------------------- */
 
-/* A command without an id is known by that of its event. */
+/* A command without an id is known by the id of its event. */
 static void flag_open(const struct tree *tree, struct fct_node *node)
 {
     char id[FACTUM_UUID_TEXT_SIZE];
@@ -165,7 +166,7 @@ static bool follow_saga(struct tree *tree, uint32_t i)
     if (node->role == FCT_ROLE_OTHER) {
         return true;
     }
-    /* A change without a step, such as a retry of all, is one of the whole saga. */
+    /* A change without a step, such as a retry of all, changes the whole saga. */
     bool whole =
         node->role == FCT_ROLE_SAGA || (node->role == FCT_ROLE_STEP && node->step.len == 0 &&
                                         !fct_slice_equal(node->type, FCT_SLICE("SagaFailed")));
@@ -216,7 +217,8 @@ static factum_status flag_nodes(struct tree *tree, factum_error *err)
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-/* Of the chains from a root to an event the one that took longest; the longer one of two alike. */
+/* Of the chains from a root to an event, the one that took longest; one that took as long and
+ * continues it replaces it. */
 static void find_path(factum_trace *trace)
 {
     uint32_t end = 0;

@@ -104,14 +104,14 @@ t "info as JSON" 0 '^\{"storeId":"' F info --json
 t "info has the token of the last place" 0 '^token +f1-[0-9a-f]{16}-0-[0-9]+$' F info
 t "verify" 0 "^ok: " F verify
 t "tail ends by itself" 0 "OrderPlaced" F tail --all --timeout 1
-t "tail says where it ended" 0 "^factum: go on with --after f1-" F tail --all --timeout 0
-token=$(sed -n 's/^factum: go on with --after //p' out)
+t "tail says where it ended" 0 "^factum: continue with --after f1-" F tail --all --timeout 0
+token=$(sed -n 's/^factum: continue with --after //p' out)
 F append place-7 C '{}' >out 2>&1
 t "the next tail goes on there" 0 "^place-7  2  C" F tail --all --timeout 0 --after "$token"
 [ "$(grep -cE "^[a-z0-9-]+  [0-9]+  " out)" = 1 ]
 result $? "and repeats nothing"
 t "tail --quiet says nothing of it" 0 "" F tail place-7 --timeout 0 --quiet --after "$token"
-! grep -q "go on with" out
+! grep -q "continue with" out
 result $? "as it was asked to"
 t "binary data" 0 "revision 0" F append b-1 Blob "$(printf '\001x')" --bytes
 t "completions" 0 "complete -o default -F _factum factum" F completions bash

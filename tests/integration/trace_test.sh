@@ -116,7 +116,7 @@ done
 call "by Accept" 200 "content-type: text/vnd.graphviz" "$api/traces/flow-1" -H "accept: text/vnd.graphviz"
 call "a command's id in the path" 200 '"kind":"command"' "$api/traces/saga:fulfil-42%2Fcharge%2Fdo%2F1"
 call "an unknown format" 400 '"format\\" is json' "$api/traces/flow-1?format=png"
-call "an unknown id" 404 "is no correlation id" "$api/traces/nothing"
+call "an unknown id" 404 "is not a correlation id" "$api/traces/nothing"
 call "ten thousand events" 200 '"events":10000,' "$api/traces/flow-big"
 
 # ---- what a header leaves --------------------------------------------------------------------------

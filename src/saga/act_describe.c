@@ -1,5 +1,5 @@
-/* act_say.c - see act_say.h. Layer: saga. */
-#include "saga/act_say.h"
+/* act_describe.c - see act_describe.h. Layer: saga. */
+#include "saga/act_describe.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,18 +9,19 @@
 #include "core/mem.h"
 #include "core/slice.h"
 
-struct saying {
+struct wording {
     const struct factum_saga *saga;
     char *text;
     size_t size;
     size_t used;
     bool full;
-    bool any; /* something was said in this sentence */
+    bool any; /* the sentence has words already */
 };
 
-static void say(struct saying *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_words(struct wording *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-static void say(struct saying *s, const char *format, ...)
+static void add_words(struct wording *s, const char *format, ...)
 {
     static const char more[] = "...\n";
     va_list values;
@@ -39,28 +40,28 @@ static void say(struct saying *s, const char *format, ...)
     s->used += (size_t)len;
 }
 
-static void begin_part(struct saying *s)
+static void begin_part(struct wording *s)
 {
-    say(s, "%s", s->any ? "; " : " ");
+    add_words(s, "%s", s->any ? "; " : " ");
     s->any = true;
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-static void say_sent(struct saying *s, const struct fct_change *change)
+static void words_of_sent(struct wording *s, const struct fct_change *change)
 {
     const struct fct_step_text *step = &s->saga->slots[change->slot];
     bool undo = change->kind == FCT_CHANGE_UNDO_STARTED;
     if (change->why == FCT_WHY_EARLY) {
-        say(s, "takes the answer to %.*s that came early", FCT_FMT(step->name));
+        add_words(s, "takes the answer to %.*s that came early", FCT_FMT(step->name));
         return;
     }
-    say(s, "sends %.*s (%s%.*s)", FCT_FMT(undo ? step->undo.name : step->action.name),
-        undo ? "undo of " : "", FCT_FMT(step->name));
+    add_words(s, "sends %.*s (%s%.*s)", FCT_FMT(undo ? step->undo.name : step->action.name),
+              undo ? "undo of " : "", FCT_FMT(step->name));
     if (change->attempt > 1) {
-        say(s, " again, under the same id: it counts once");
+        add_words(s, " again, under the same id: it counts once");
     } else if (change->generation > 1) {
-        say(s, " under a new id, the %uth", (unsigned)change->generation);
+        add_words(s, " under a new id, the %uth", (unsigned)change->generation);
     }
 }
 
@@ -68,7 +69,7 @@ static const char *stuck_text(uint8_t why)
 {
     switch (why) {
     case FCT_WHY_BLOCKED:
-        return "its command cannot be made of what is kept";
+        return "its command cannot be created from the kept values";
     case FCT_WHY_UNDO:
         return "its undo has failed for good";
     case FCT_WHY_SILENT:
@@ -83,8 +84,8 @@ static bool is_resting(uint8_t phase)
     return phase == FCT_STEP_RESTING || phase == FCT_STEP_UNDO_RESTING;
 }
 
-/* What is plain from other changes, or changes nothing for people, is not said. */
-static bool is_said(const struct fct_change *change, const struct fct_saga_state *after)
+/* Is the change left out? It is plain from other changes, or means nothing to people. */
+static bool is_described(const struct fct_change *change, const struct fct_saga_state *after)
 {
     switch (change->kind) {
     case FCT_CHANGE_STEP_STARTED:
@@ -108,112 +109,113 @@ static bool is_said(const struct fct_change *change, const struct fct_saga_state
     }
 }
 
-static void say_timer(struct saying *s, const struct fct_change *change)
+static void words_of_timer(struct wording *s, const struct fct_change *change)
 {
     char due[FACTUM_TIME_TEXT_SIZE];
     factum_slice name =
         change->slot == FCT_SLOT_NONE ? FCT_SLICE("deadline") : s->saga->slots[change->slot].name;
     if (change->kind == FCT_CHANGE_TIMER_CANCELLED) {
         if (change->slot == FCT_SLOT_NONE) {
-            say(s, "the saga has no deadline any more");
+            add_words(s, "the saga has no deadline any more");
             return;
         }
-        say(s, "the timer of %.*s is gone: nothing ends the wait but an answer or an operator",
-            FCT_FMT(name));
+        add_words(s,
+                  "the timer of %.*s is gone: nothing ends the wait but an answer or an operator",
+                  FCT_FMT(name));
         return;
     }
     factum_time_format(change->due, due);
-    say(s, "the timer of %.*s fires at %s", FCT_FMT(name), due);
+    add_words(s, "the timer of %.*s fires at %s", FCT_FMT(name), due);
 }
 
-static void say_whole(struct saying *s, const struct fct_change *change)
+static void words_of_whole(struct wording *s, const struct fct_change *change)
 {
     switch (change->kind) {
     case FCT_CHANGE_SAGA_FAILED:
-        say(s, "the saga turns round: what may have happened is undone, in reverse order");
+        add_words(s, "the saga compensates: what may have happened is undone, in reverse order");
         break;
     case FCT_CHANGE_SAGA_DONE:
-        say(s, "the saga ends: done");
+        add_words(s, "the saga ends: done");
         break;
     case FCT_CHANGE_SAGA_UNDONE:
-        say(s, "the saga ends: undone");
+        add_words(s, "the saga ends: undone");
         break;
     case FCT_CHANGE_SAGA_COMPLETED:
-        say(s, "the saga is closed as it is: nothing more is sent, nothing is undone");
+        add_words(s, "the saga is closed as it is: nothing more is sent, nothing is undone");
         break;
     case FCT_CHANGE_SAGA_EDITED:
-        say(s, "what is kept changes; nothing is sent");
+        add_words(s, "what is kept changes; nothing is sent");
         break;
     default:
-        say_timer(s, change);
+        words_of_timer(s, change);
         break;
     }
 }
 
-static void say_change(struct saying *s, const struct fct_change *change, bool undoing)
+static void words_of_change(struct wording *s, const struct fct_change *change, bool undoing)
 {
     begin_part(s);
     if (change->slot == FCT_SLOT_NONE) {
-        say_whole(s, change);
+        words_of_whole(s, change);
         return;
     }
     factum_slice name = s->saga->slots[change->slot].name;
     switch (change->kind) {
     case FCT_CHANGE_STEP_STARTED:
     case FCT_CHANGE_UNDO_STARTED:
-        say_sent(s, change);
+        words_of_sent(s, change);
         break;
     case FCT_CHANGE_SAGA_STUCK:
-        say(s, "%.*s is stuck: %s", FCT_FMT(name), stuck_text(change->why));
+        add_words(s, "%.*s is stuck: %s", FCT_FMT(name), stuck_text(change->why));
         break;
     case FCT_CHANGE_SAGA_SKIPPED:
-        say(s, "%.*s counts as %s", FCT_FMT(name),
-            undoing ? "undone" : (change->ok ? "done" : "failed, without effect"));
+        add_words(s, "%.*s counts as %s", FCT_FMT(name),
+                  undoing ? "undone" : (change->ok ? "done" : "failed, without effect"));
         break;
     case FCT_CHANGE_TIMER_SET:
-        say(s, "%.*s is tried again later", FCT_FMT(name));
+        add_words(s, "%.*s is tried again later", FCT_FMT(name));
         break;
     case FCT_CHANGE_STEP_TIMED_OUT:
-        say(s, "%.*s is not waited for any longer: it may have happened", FCT_FMT(name));
+        add_words(s, "%.*s is not waited for any longer: it may have happened", FCT_FMT(name));
         break;
     default:
-        say_whole(s, change);
+        words_of_whole(s, change);
         break;
     }
 }
 
-static bool said_of_undo(uint8_t phase)
+static bool words_of_undo(uint8_t phase)
 {
     return phase >= FCT_STEP_UNDOING && phase <= FCT_STEP_UNDO_SILENT;
 }
 
-/* |before|: the state that the changes begin with. */
-static void say_changes(struct saying *s, const struct fct_saga_state *before,
-                        const struct fct_saga_outcome *outcome)
+/* |before|: the state before the changes. */
+static void words_of_changes(struct wording *s, const struct fct_saga_state *before,
+                             const struct fct_saga_outcome *outcome)
 {
     for (uint32_t i = 0; i < outcome->count; i++) {
         const struct fct_change *change = &outcome->changes[i];
-        if (is_said(change, &outcome->state)) {
+        if (is_described(change, &outcome->state)) {
             bool undoing =
-                change->slot != FCT_SLOT_NONE && said_of_undo(before->steps[change->slot].phase);
-            say_change(s, change, undoing);
+                change->slot != FCT_SLOT_NONE && words_of_undo(before->steps[change->slot].phase);
+            words_of_change(s, change, undoing);
         }
     }
-    say(s, "%s.\n", s->any ? "" : " nothing is sent");
+    add_words(s, "%s.\n", s->any ? "" : " nothing is sent");
 }
 
 /* ---- what can follow ------------------------------------------------------------------------- */
 
 struct following {
-    struct saying *s;
+    struct wording *s;
     const struct fct_saga_state *state;
     struct fct_saga_outcome *outcome;
     int64_t now;
 };
 
-static void say_if(struct following *f, const char *what, const struct fct_saga_input *input)
+static void add_words_if(struct following *f, const char *what, const struct fct_saga_input *input)
 {
-    struct saying *s = f->s;
+    struct wording *s = f->s;
     const struct fct_saga_world world = {.now = f->now};
     if (fct_saga_decide(&s->saga->plan, f->state, input, &world, f->outcome, NULL) != FACTUM_OK ||
         f->outcome->count == 0) {
@@ -222,41 +224,41 @@ static void say_if(struct following *f, const char *what, const struct fct_saga_
     factum_slice name =
         input->slot == FCT_SLOT_NONE ? FCT_SLICE("the deadline") : s->saga->slots[input->slot].name;
     s->any = false;
-    say(s, "If %s%.*s %s:", input->undo ? "the undo of " : "", FCT_FMT(name), what);
-    say_changes(s, f->state, f->outcome);
+    add_words(s, "If %s%.*s %s:", input->undo ? "the undo of " : "", FCT_FMT(name), what);
+    words_of_changes(s, f->state, f->outcome);
 }
 
-static void say_answers(struct following *f, uint8_t slot)
+static void words_of_answers(struct following *f, uint8_t slot)
 {
     const struct fct_step_state *step = &f->state->steps[slot];
-    bool undo = said_of_undo(step->phase);
+    bool undo = words_of_undo(step->phase);
     struct fct_saga_input input = {.kind = FCT_INPUT_REPLY,
                                    .slot = slot,
                                    .undo = undo,
                                    .ok = true,
                                    .generation = undo ? step->undo_generation : step->generation};
-    say_if(f, "succeeds", &input);
+    add_words_if(f, "succeeds", &input);
     input.ok = false;
-    say_if(f, "fails", &input);
+    add_words_if(f, "fails", &input);
     input.kind = FCT_INPUT_TIMER;
-    say_if(f, "stays silent", &input);
+    add_words_if(f, "stays silent", &input);
 }
 
-static void say_rest(struct following *f, uint8_t slot, bool undo)
+static void words_of_rest(struct following *f, uint8_t slot, bool undo)
 {
     const struct fct_saga_input input = {.kind = FCT_INPUT_TIMER, .slot = slot, .undo = undo};
-    say_if(f, "is due again", &input);
+    add_words_if(f, "is due again", &input);
 }
 
-/* The steps that would be undone if it turned round. */
-static void say_undos(struct following *f)
+/* Names the steps that would be undone if the saga compensated. */
+static void words_of_undos(struct following *f)
 {
-    struct saying *s = f->s;
+    struct wording *s = f->s;
     const struct fct_saga_plan *plan = &s->saga->plan;
     bool any = false;
     if (f->state->phase != FCT_SAGA_FORWARD || fct_saga_pivot_passed(plan, f->state)) {
         if (f->state->phase == FCT_SAGA_FORWARD) {
-            say(s, "The point of no return is passed: nothing can be undone.\n");
+            add_words(s, "The point of no return is passed: nothing can be undone.\n");
         }
         return;
     }
@@ -264,15 +266,15 @@ static void say_undos(struct following *f)
         uint8_t phase = f->state->steps[i].phase;
         if (plan->steps[i].has_undo &&
             (phase == FCT_STEP_DONE || phase == FCT_STEP_UNKNOWN || phase == FCT_STEP_ASKED)) {
-            say(s, "%s%.*s", any ? ", " : "If it turns round later, these are undone: ",
-                FCT_FMT(s->saga->slots[i].name));
+            add_words(s, "%s%.*s", any ? ", " : "If it compensates later, these are undone: ",
+                      FCT_FMT(s->saga->slots[i].name));
             any = true;
         }
     }
-    say(s, "%s", any ? ".\n" : "");
+    add_words(s, "%s", any ? ".\n" : "");
 }
 
-static void say_following(struct saying *s, const struct fct_saga_state *state, int64_t now)
+static void words_of_following(struct wording *s, const struct fct_saga_state *state, int64_t now)
 {
     /* Too large for a stack. */
     struct fct_saga_outcome *outcome = fct_mem_alloc(fct_mem_heap(), sizeof *outcome);
@@ -286,32 +288,32 @@ static void say_following(struct saying *s, const struct fct_saga_state *state, 
         case FCT_STEP_DOING:
         case FCT_STEP_ASKED:
         case FCT_STEP_UNDOING:
-            say_answers(&f, i);
+            words_of_answers(&f, i);
             break;
         case FCT_STEP_RESTING:
-            say_rest(&f, i, false);
+            words_of_rest(&f, i, false);
             break;
         case FCT_STEP_UNDO_RESTING:
-            say_rest(&f, i, true);
+            words_of_rest(&f, i, true);
             break;
         default:
             break;
         }
     }
-    say_undos(&f);
+    words_of_undos(&f);
     fct_mem_free(fct_mem_heap(), outcome);
 }
 
-void fct_act_say(const struct fct_instance *instance, const struct fct_step_append *append,
-                 int64_t now, char *text, size_t size)
+void fct_act_describe(const struct fct_instance *instance, const struct fct_step_append *append,
+                      int64_t now, char *text, size_t size)
 {
-    struct saying s = {.saga = instance->saga, .text = text, .size = size};
+    struct wording s = {.saga = instance->saga, .text = text, .size = size};
     text[0] = '\0';
-    say(&s, "At once:");
-    say_changes(&s, &instance->state, &append->outcome);
+    add_words(&s, "At once:");
+    words_of_changes(&s, &instance->state, &append->outcome);
     if (append->outcome.close_slot != FCT_SLOT_NONE) {
-        say(&s, "The command of %.*s is closed: its participant cannot act on it any more.\n",
-            FCT_FMT(instance->saga->slots[append->outcome.close_slot].name));
+        add_words(&s, "The command of %.*s is closed: its participant cannot act on it any more.\n",
+                  FCT_FMT(instance->saga->slots[append->outcome.close_slot].name));
     }
-    say_following(&s, &append->outcome.state, now);
+    words_of_following(&s, &append->outcome.state, now);
 }
