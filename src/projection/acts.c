@@ -14,9 +14,9 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define ACT_NODES_MAX 64u /* an act has a dozen at most */
+#define ACT_NODES_MAX 64u /* an act has about a dozen */
 
-/* The types of the acts' events, by enum factum_projection_act; 0 is a deployment. */
+/* The event type of each act, by enum factum_projection_act; 0 is a deployment. */
 static const struct {
     const char *type;
     const char *name;
@@ -109,12 +109,12 @@ factum_status fct_act_format(const struct fct_act *act, factum_arena *arena, fac
 static factum_status bad_act(const factum_event *event, const char *why, factum_error *err)
 {
     return fct_fail(err, FACTUM_INVALID,
-                    "the event at position %" PRIu64 " is no act on a projection: %s",
+                    "the event at position %" PRIu64 " is not an act on a projection: %s",
                     event->position, why);
 }
 
-/* The meaning of the member |name|, in |arena|; empty if it is missing. False: it is no text, or
- * there is no memory for it. */
+/* The decoded text of the member |name|, in |arena|; empty if the member is missing. False: the
+ * member is not a text, or the arena is full. */
 static bool act_text(const factum_json *json, const char *name, factum_arena *arena,
                      factum_slice *text)
 {
@@ -133,7 +133,7 @@ static bool act_text(const factum_json *json, const char *name, factum_arena *ar
     return true;
 }
 
-/* 0 if it is missing. */
+/* *number is 0 if the member is missing. */
 static bool act_number(const factum_json *json, const char *name, uint64_t *number)
 {
     uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
@@ -158,7 +158,7 @@ static factum_status check_deployed_text(const factum_event *event, const struct
     char hash[FCT_SHA256_TEXT_SIZE];
     struct fct_sha256 sha;
     if (act->version == 0 || act->text.len == 0) {
-        return bad_act(event, "it has no version or no text", err);
+        return bad_act(event, "it has no version or text", err);
     }
     factum_status status = fct_sha256_init(&sha, err);
     if (status == FACTUM_OK) {
@@ -225,7 +225,7 @@ static factum_status judge_deployment(const struct fct_acts *acts, const struct 
     return FACTUM_OK;
 }
 
-/* What cannot be, and what is so already. */
+/* Judges what cannot be done, and what is done already. */
 factum_status fct_acts_judge(const struct fct_acts *acts, const struct fct_act *act,
                              factum_error *err)
 {
@@ -261,7 +261,7 @@ factum_status fct_acts_judge(const struct fct_acts *acts, const struct fct_act *
                               "there is nothing to return to: no version was in use before "
                               "version %" PRIu64 ", or that is more than 24 hours ago",
                               acts->in_use.version);
-    default: /* RESUME also wakes what has stopped by itself */
+    default: /* RESUME also restarts runners that stopped after a failure */
         return FACTUM_OK;
     }
 }
@@ -284,7 +284,7 @@ static void add_deployment(struct fct_acts *acts, const struct fct_act *act, uin
                    (const char *)act->hash.ptr);
 }
 
-/* The version in use once more, with a run that no build of it has. */
+/* The version in use again, with a run number that no build of that version has. */
 static struct fct_build_id next_run(const struct fct_acts *acts)
 {
     struct fct_build_id build = acts->in_use;
@@ -326,7 +326,7 @@ void fct_acts_add(struct fct_acts *acts, const struct fct_act *act, uint64_t rev
     fct_acts_at(acts, created);
     fct_acts_pass(acts, revision, position);
     if (fct_acts_judge(acts, act, NULL) != FACTUM_OK) {
-        return; /* a writer that did not judge: it changes nothing */
+        return; /* a writer that did not judge first: its event changes nothing */
     }
     switch ((int)act->act) {
     case 0:
@@ -353,7 +353,7 @@ void fct_acts_add(struct fct_acts *acts, const struct fct_act *act, uint64_t rev
         acts->previous = was;
         acts->in_use_since = created;
         break;
-    default: /* what is parked is not kept here */
+    default: /* RETRY and SKIP: parked events are not part of the fold */
         break;
     }
 }

@@ -9,7 +9,7 @@
 #include "projection/acts.h"
 #include "projection/refused.h"
 
-#define ACT_ARENA_MAX ((size_t)2 << 20) /* a text and its meaning */
+#define ACT_ARENA_MAX ((size_t)2 << 20) /* a text, raw and decoded */
 
 factum_status fct_acts_open(factum_store *store, factum_slice name, uint64_t from, uint64_t upto,
                             const factum_call *call, factum_cursor **cursor, factum_error *err)
@@ -32,8 +32,8 @@ factum_status fct_acts_open(factum_store *store, factum_slice name, uint64_t fro
     return factum_read(store, &request, cursor, err);
 }
 
-/* |acts| after |event|. What is no act, or was refused, changes nothing; but the next append has to
- * expect it. */
+/* Folds |event| into |acts|. An event that is not an act, or was refused, changes nothing except
+ * the revision that the next append has to expect. */
 static factum_status fold_event(struct fct_acts *acts, const factum_event *event,
                                 const struct fct_refused *refused, factum_arena *arena,
                                 factum_error *err)

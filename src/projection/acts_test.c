@@ -4,7 +4,7 @@
 
 #define HOUR (INT64_C(3600) * 1000000000)
 
-/* Version 1, then version 2 beside it, which came into use at the hour 10. */
+/* Version 1, then version 2 built beside it, in use since hour 10. */
 static struct fct_acts swapped(void)
 {
     struct fct_acts acts = {.any = false};

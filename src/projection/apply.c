@@ -1,4 +1,11 @@
-/* apply.c - a batch in a transaction, its bad events parked. Layer: projection. See apply.h. */
+/* apply.c - a batch in a transaction, its bad events parked. Layer: projection. See apply.h.
+ *
+ * Invariants of an applier, between two calls:
+ *  1. |at| is the checkpoint that the target has committed.
+ *  2. Without |parked_known| the set is not used until it is read again.
+ *  3. |failures| is below FCT_BREAKER. If it is not 0, |before_failures| is not after |at|.
+ *  4. |skipped| rises strictly.
+ */
 #include "projection/apply_int.h"
 
 #include <inttypes.h>
@@ -13,18 +20,28 @@
 #define PARKED_PAGE 256u
 #define PARKED_ARENA_MAX ((size_t)16 << 20)
 
-/* One batch under way. */
+/* The batch that is being applied. */
 struct batch {
     struct fct_applier *applier;
     const struct fct_bound_event *events;
     size_t count;
     int64_t now;
     uint64_t applied;
-    uint32_t failures; /* in a row, with those of earlier batches */
+    uint32_t failures; /* failures in a row, counted across batches */
     bool run_began_here;
-    struct fct_checkpoint before_failures; /* if it did */
+    struct fct_checkpoint before_failures; /* valid if |run_began_here| */
     factum_error *err;
 };
+
+void fct_applier_check(const struct fct_applier *applier)
+{
+    const size_t count = applier->skipped_count;
+    FCT_ASSERT(applier->target != NULL);
+    FCT_ASSERT(applier->failures < FCT_BREAKER);
+    FCT_ASSERT(applier->failures == 0 || applier->before_failures.position <= applier->at.position);
+    FCT_ASSERT(count <= applier->skipped_capacity);
+    FCT_ASSERT(count < 2 || applier->skipped[count - 2] < applier->skipped[count - 1]);
+}
 
 /* ---- what is parked -------------------------------------------------------------------------- */
 
@@ -73,21 +90,25 @@ static factum_status check_limits(const struct fct_applier *applier, factum_slic
 {
     const struct fct_parked_key *found = fct_parked_set_find(&applier->parked, key);
     if (found == NULL && applier->parked.count >= applier->limits.parked_keys_max) {
+        const bool one = applier->parked.count == 1;
         return fct_fail(err, FACTUM_TOO_BIG,
-                        "%" PRIu64 " keys have parked events, as many as there may be: look at "
-                        "them with factum parked list",
-                        (uint64_t)applier->parked.count);
+                        "%" PRIu64 " key%s parked events, and no more may: look at %s with factum "
+                        "parked list",
+                        (uint64_t)applier->parked.count, one ? " has" : "s have",
+                        one ? "it" : "them");
     }
     if (found != NULL && found->event_count >= applier->limits.parked_events_max) {
+        const bool one = found->event_count == 1;
         return fct_fail(err, FACTUM_TOO_BIG,
-                        "%" PRIu64 " events of the key %.*s are parked, as many as there may be: "
-                        "look at them with factum parked list",
-                        found->event_count, FCT_FMT(key));
+                        "%" PRIu64 " event%s of the key %.*s %s parked, and no more may be: look "
+                        "at %s with factum parked list",
+                        found->event_count, one ? "" : "s", FCT_FMT(key), one ? "is" : "are",
+                        one ? "it" : "them");
     }
     return FACTUM_OK;
 }
 
-/* |reason| empty: it waits behind another one of its key. */
+/* An empty |reason|: the event waits for an earlier event of its key. */
 static factum_status park_event(struct batch *batch, const struct fct_bound_event *event,
                                 factum_slice reason)
 {
@@ -133,8 +154,8 @@ static factum_status run_event(struct batch *batch, const struct fct_bound_event
     return target->ops->apply(target, event, batch->err);
 }
 
-/* Applies events from |from| on until one fails, whose number is *stopped. Events of parked keys
- * are left out: settle parks them, once it is known that the others stay. */
+/* Applies events [from, to) until one fails; *stopped is its index. Leaves out events of parked
+ * keys: settle parks them once the other events cannot be taken back any more. */
 static factum_status run_events(struct batch *batch, size_t from, size_t to, size_t *stopped)
 {
     factum_status status = FACTUM_OK;
@@ -149,7 +170,7 @@ static factum_status run_events(struct batch *batch, size_t from, size_t to, siz
     return status;
 }
 
-/* Counts what was applied from |from| to |to|, and parks those whose keys are parked already. */
+/* Counts the applied events of [from, to), and parks those whose keys are parked already. */
 static factum_status settle(struct batch *batch, size_t from, size_t to)
 {
     factum_status status = FACTUM_OK;
@@ -168,7 +189,7 @@ static factum_status settle(struct batch *batch, size_t from, size_t to)
     return status;
 }
 
-/* The model is at fault, not its events. */
+/* Fails because the model is at fault, not its events. */
 static factum_status breaker(const struct batch *batch)
 {
     factum_error why = *batch->err;
@@ -205,7 +226,7 @@ static struct fct_checkpoint before_event(const struct batch *batch, size_t at)
     return before;
 }
 
-/* Event |at| has failed; batch->err says why. */
+/* Parks event |at|, which has failed with batch->err. */
 static factum_status park_failed(struct batch *batch, size_t at)
 {
     const struct fct_bound_event *event = &batch->events[at];
@@ -225,7 +246,8 @@ static factum_status park_failed(struct batch *batch, size_t at)
     return park_event(batch, event, factum_slice_from(text));
 }
 
-/* One savepoint's worth: events from |from| on, up to the end or the first that fails. */
+/* One savepoint: events from |from| up to the end of the batch or the first that fails. *next is
+ * the event to go on with. */
 static factum_status run_segment(struct batch *batch, size_t from, size_t *next)
 {
     const struct fct_target_ops *ops = batch->applier->target->ops;
@@ -271,7 +293,7 @@ void fct_applier_forget(struct fct_applier *applier)
     applier->parked_known = false;
 }
 
-/* Takes out what earlier batches have parked since the first failure in a row. */
+/* Removes what earlier batches have parked since the first failure in a row. */
 static factum_status undo_run(struct fct_applier *applier, factum_error *err)
 {
     const struct fct_target_ops *ops = applier->target->ops;
@@ -341,7 +363,6 @@ factum_status fct_apply_batch(struct fct_applier *applier, const struct fct_boun
                               size_t count, const struct fct_checkpoint *to, int64_t now,
                               factum_error *err)
 {
-    factum_error own = {.status = FACTUM_OK};
     struct fct_checkpoint end = *to;
     struct batch batch = {
         .applier = applier,
@@ -349,8 +370,9 @@ factum_status fct_apply_batch(struct fct_applier *applier, const struct fct_boun
         .count = count,
         .now = now,
         .failures = applier->failures,
-        .err = err == NULL ? &own : err,
+        .err = err,
     };
+    fct_applier_check(applier);
     FCT_ASSERT(to->position >= applier->at.position);
     end.epoch = applier->at.epoch;
     end.event_count = applier->at.event_count + count;
@@ -364,7 +386,9 @@ factum_status fct_apply_batch(struct fct_applier *applier, const struct fct_boun
     for (size_t at = 0; status == FACTUM_OK && at < count;) {
         status = run_segment(&batch, at, &at);
     }
-    return status == FACTUM_OK ? finish_batch(&batch, &end) : abandon(&batch, status);
+    status = status == FACTUM_OK ? finish_batch(&batch, &end) : abandon(&batch, status);
+    fct_applier_check(applier);
+    return status;
 }
 
 /* ---- appliers -------------------------------------------------------------------------------- */

@@ -1,12 +1,13 @@
 /* apply_retry.c - parked events, tried again or left out. Layer: projection. See apply.h.
  *
- * A key is one transaction: its events are applied in their order, each under a savepoint, until
- * one fails. The checkpoint stays where it is, but is compared, so that whoever was fenced off does
- * not write.
+ * A key is one transaction. Its events are applied in their order, each under a savepoint, until
+ * one fails. The checkpoint is compared but not moved, so that a runner that was fenced off writes
+ * nothing.
  */
 #include <string.h>
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/mem.h"
@@ -14,8 +15,8 @@
 
 #define RETRY_PAGE 64u
 #define RETRY_ARENA_MAX ((size_t)256 << 20) /* as of a batch */
-#define ATTEMPT_FIRST INT64_C(500000000)    /* nanoseconds: they wait up to 0.5 s, 1 s ... 30 s */
-#define ATTEMPT_LAST INT64_C(30000000000)
+#define ATTEMPT_FIRST INT64_C(500000000) /* nanoseconds: the longest wait after the first failure */
+#define ATTEMPT_LAST INT64_C(30000000000) /* it doubles with each failure up to this */
 
 int64_t fct_next_attempt(struct fct_applier *applier, uint64_t attempts, int64_t since, int64_t now)
 {
@@ -36,7 +37,7 @@ int64_t fct_next_attempt(struct fct_applier *applier, uint64_t attempts, int64_t
 
 /* ---- one event ------------------------------------------------------------------------------- */
 
-/* Applies it, or leaves all as it was: *applied. |*err| then says why. */
+/* Applies the event: *applied. Otherwise everything is as before, and |*err| has the reason. */
 static factum_status try_event(struct fct_applier *applier, const struct fct_parked_source *source,
                                uint64_t position, factum_arena *arena, bool *applied,
                                factum_error *err)
@@ -45,7 +46,7 @@ static factum_status try_event(struct fct_applier *applier, const struct fct_par
     struct fct_bound_event event;
     *applied = false;
     factum_status status = source->load(source->data, position, arena, &event, err);
-    if (status == FACTUM_NOT_FOUND) { /* the store does not give it any more */
+    if (status == FACTUM_NOT_FOUND) { /* the store does not have the event any more */
         return FACTUM_OK;
     }
     if (status != FACTUM_OK) {
@@ -78,7 +79,7 @@ static factum_status try_event(struct fct_applier *applier, const struct fct_par
     return status;
 }
 
-/* The row once more, after another attempt that has failed. */
+/* Writes the row again after another failed attempt. */
 static factum_status put_back(struct fct_applier *applier, const struct fct_parked_row *row,
                               int64_t now, factum_error *err)
 {
@@ -103,7 +104,7 @@ struct key_run {
     int64_t now;
     uint64_t after;
     uint64_t applied;
-    bool stopped; /* one has failed again, or none is left */
+    bool stopped; /* an event has failed again, or none is left */
 };
 
 static factum_status drain_page(struct key_run *run, const factum_slice *key, factum_arena *arena,
@@ -118,7 +119,7 @@ static factum_status drain_page(struct key_run *run, const factum_slice *key, fa
     for (size_t i = 0; status == FACTUM_OK && i < count; i++) {
         bool applied;
         status = try_event(applier, run->source, rows[i].position, arena, &applied, err);
-        if (status == FACTUM_TOO_BIG && i > 0) { /* the next page has all of the memory */
+        if (status == FACTUM_TOO_BIG && i > 0) { /* the next page starts with an empty arena */
             run->stopped = false;
             return FACTUM_OK;
         }
@@ -168,7 +169,7 @@ static factum_status drain_key(struct fct_applier *applier, const factum_slice *
         return status;
     }
     applier->at = to;
-    if (run.applied > 0) { /* a run of failures ends here: it could not be taken back any more */
+    if (run.applied > 0) { /* ends the run of failures: it could not be taken back any more */
         applier->failures = 0;
     }
     return FACTUM_OK;
@@ -176,8 +177,8 @@ static factum_status drain_key(struct fct_applier *applier, const factum_slice *
 
 /* ---- the calls ------------------------------------------------------------------------------- */
 
-/* The key to try next, copied into |arena|. Its attempt is moved before it is tried, so that each
- * is tried once. False: none is left. */
+/* The next key to try, copied into |arena|. *from moves past the key before it is tried, so that
+ * each is tried once. False: none is left. */
 static bool next_key(const struct fct_applier *applier, size_t *from, bool forced, int64_t now,
                      factum_arena *arena, factum_slice *key)
 {
@@ -205,7 +206,7 @@ static factum_status drain_due(struct fct_applier *applier, bool forced,
         if (status == FACTUM_OK) {
             status = drain_key(applier, &key, source, now, err);
         }
-        /* A key that is empty now has left the set, and the next one has its place. */
+        /* A key without events has left the set, and the next key has its index. */
         if (fct_parked_set_find(&applier->parked, key) != NULL) {
             at++;
         }
@@ -219,21 +220,21 @@ factum_status fct_apply_retry(struct fct_applier *applier, const factum_slice *k
                               const struct fct_parked_source *source, int64_t now, int64_t *next,
                               factum_error *err)
 {
-    factum_error own = {.status = FACTUM_OK};
-    err = err == NULL ? &own : err;
+    fct_applier_check(applier);
     factum_status status = fct_applier_know_parked(applier, err);
     if (status == FACTUM_OK && key == NULL) {
         status = drain_due(applier, forced, source, now, err);
     } else if (status == FACTUM_OK && fct_parked_set_find(&applier->parked, *key) != NULL) {
         status = drain_key(applier, key, source, now, err);
     }
+    fct_applier_check(applier);
     if (next != NULL) {
         *next = status == FACTUM_OK ? fct_parked_set_due(&applier->parked) : 0;
     }
     return status;
 }
 
-/* The first event of the key is due at |now|. */
+/* Makes the first event of the key due at |now|. */
 static factum_status make_due(struct fct_applier *applier, factum_slice key, factum_arena *arena,
                               int64_t now, factum_error *err)
 {
@@ -299,6 +300,8 @@ factum_status fct_applier_skip(struct fct_applier *applier, uint64_t position, f
             (applier->skipped_count - at) * sizeof *applier->skipped);
     applier->skipped[at] = position;
     applier->skipped_count++;
+    FCT_ASSERT(at + 1 == applier->skipped_count || position < applier->skipped[at + 1]);
+    fct_applier_check(applier);
     return FACTUM_OK;
 }
 

@@ -1,4 +1,4 @@
-/* apply_test.c - what counts after a batch, over a target in memory whose rollbacks are copies.
+/* apply_test.c - the state after batches, over a target in memory whose rollbacks are copies.
  * Layer: projection. */
 #include "projection/apply.h"
 
@@ -8,7 +8,7 @@
 #define EVENTS_MAX 1024u
 #define SAVES_MAX 4u
 
-/* What a transaction changes. */
+/* The state that a transaction changes. */
 struct table {
     uint64_t applied[EVENTS_MAX];
     size_t applied_count;
@@ -25,7 +25,7 @@ struct fake {
     bool open;
     char texts[EVENTS_MAX][96]; /* reasons of parked rows, by position */
     bool bad[EVENTS_MAX];       /* events that fail, by position */
-    factum_status broken;       /* what every apply fails with, if it is not OK */
+    factum_status broken;       /* the failure of every apply, unless OK */
     uint64_t attempts;
 };
 
@@ -124,14 +124,6 @@ static factum_status fake_apply(struct fct_target *target, const struct fct_boun
     return FACTUM_OK;
 }
 
-static factum_status fake_counts(struct fct_target *target, struct fct_parked_counts *counts,
-                                 factum_error *err)
-{
-    (void)err;
-    *counts = (struct fct_parked_counts){0, fake_of(target)->now.parked_count};
-    return FACTUM_OK;
-}
-
 static factum_status fake_read(struct fct_target *target, const factum_slice *key, uint64_t after,
                                size_t max, factum_arena *arena, struct fct_parked_row **rows,
                                size_t *count, factum_error *err)
@@ -214,7 +206,6 @@ static const struct fct_target_ops fake_ops = {
     .release = fake_release,
     .back_to = fake_back,
     .apply = fake_apply,
-    .parked_counts = fake_counts,
     .parked_read = fake_read,
     .park = fake_park,
     .unpark = fake_unpark,
@@ -249,7 +240,7 @@ static void begin(const struct fct_apply_limits *given)
     assert_ok(fct_applier_begin(&applier, &fake.target, given, &err), err);
 }
 
-/* Events |first| to |last|, of |keys| keys in turn. */
+/* Events |first| to |last|, whose keys are |keys| keys in turn. */
 static factum_status apply(uint64_t first, uint64_t last, unsigned keys, factum_error *err)
 {
     static const char names[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -364,7 +355,7 @@ static void attempts_end_and_an_operator_skips(void **state)
     }
     assert_int_equal(next, 0); /* the first attempt and two more */
     assert_int_equal(fake.committed.parked[0].attempts, 3);
-    assert_ok(fct_apply_skip(&applier, 7, 5000, &err), err); /* before it was ever seen */
+    assert_ok(fct_apply_skip(&applier, 7, 5000, &err), err); /* before the event was read */
     assert_state(3, 3, 6);
     assert_ok(fct_apply_skip(&applier, 2, 5000, &err), err);
     assert_state(3, 2, 6);
@@ -421,7 +412,7 @@ static void failures_in_a_row_count_over_batches(void **state)
     assert_ok(apply(16, 18, 50, &err), err);
     assert_state(5, 13, 18);
     assert_status(apply(19, 30, 50, &err), FACTUM_FAILED);
-    assert_state(5, 0, 5); /* as before the first of them: 1 to 5 still count once */
+    assert_state(5, 0, 5); /* as before the first of them: 1 to 5 are still applied once */
     memset(fake.bad, 0, sizeof fake.bad);
     assert_ok(apply(6, 50, 50, &err), err);
     assert_state(50, 0, 50);
@@ -440,7 +431,7 @@ static void what_was_retried_is_not_applied_again(void **state)
     fake.bad[6] = false;
     assert_ok(fct_apply_retry(&applier, &key, true, &source, 1000, &next, &err), err);
     assert_state(6, 9, 15);
-    assert_ok(apply(16, 25, 50, &err), err); /* 10 more in a row, but one was applied meanwhile */
+    assert_ok(apply(16, 25, 50, &err), err); /* 10 more in a row, but one was applied in between */
     assert_state(6, 19, 25);
     fct_applier_finish(&applier);
 }
@@ -471,12 +462,12 @@ static void limits_stop_and_drop_nothing(void **state)
     assert_ok(apply(1, 16, 2, &err), err);
     assert_state(8, 8, 16);
     assert_status(apply(17, 18, 2, &err), FACTUM_TOO_BIG);
-    assert_text(err, "8 events of the key B");
+    assert_text(err, "8 events of the key B are parked, and no more may be: look at them");
     assert_state(8, 8, 16);
     applier.limits.parked_keys_max = 1;
     fake.bad[18] = true;
     assert_status(apply(18, 18, 2, &err), FACTUM_TOO_BIG);
-    assert_text(err, "1 keys");
+    assert_text(err, "1 key has parked events, and no more may: look at it with");
     assert_state(8, 8, 16);
     fct_applier_finish(&applier);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
@@ -12,16 +13,16 @@
 #include "projection/sqlite_status.h"
 #include "projection/sqlite_target.h"
 
-/* One replay under way. */
+/* One replay in progress. */
 struct replay {
     struct fct_as_of *as_of;
     const factum_model_query *query;
     struct fct_model_file *file;
     struct fct_target *target;
     struct fct_applier applier;
-    bool begun; /* |applier| was */
+    bool begun; /* |applier| was begun */
     struct fct_batch batch;
-    uint64_t from; /* where it goes on, for the progress */
+    uint64_t from; /* where the replay goes on, for the progress */
 };
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -38,7 +39,7 @@ static factum_status open_replay_file(const struct fct_as_of *as_of, struct fct_
         .os = as_of->build->models->os,
     };
     factum_status status = fct_model_file_open(&options, file, err);
-    if (status == FACTUM_OK) { /* what is lost is replayed again */
+    if (status == FACTUM_OK) { /* what a crash loses is replayed again */
         status = fct_sqlite_exec((*file)->db, "PRAGMA synchronous=OFF", "replay", err);
     }
     return status;
@@ -53,7 +54,7 @@ static void remove_replay_files(const struct fct_as_of *as_of)
     if (status == FACTUM_OK) {
         status = fct_os_remove_dir(os, as_of->dir, &err);
     }
-    if (status != FACTUM_OK) { /* the next host of the directory removes it */
+    if (status != FACTUM_OK) { /* the next host of the directory removes the files */
         fct_log_message(&as_of->build->models->log, FACTUM_LOG_WARN, "projection.replay", "%s",
                         err.text);
     }
@@ -82,7 +83,7 @@ static factum_status begin_replay(struct replay *replay, factum_error *err)
         if (status == FACTUM_OK) {
             status = fct_model_swap(replay->file, build, err);
         } else if (status == FACTUM_EXISTS) {
-            status = FACTUM_OK; /* it goes on */
+            status = FACTUM_OK; /* the replay goes on */
         }
     }
     if (status == FACTUM_OK) {
@@ -140,14 +141,8 @@ static factum_status load_waiting(void *data, uint64_t position, factum_arena *a
                                   struct fct_bound_event *event, factum_error *err)
 {
     struct replay *replay = data;
-    factum_event_copy copy = {.memory = NULL};
-    factum_status status =
-        factum_read_event(replay->as_of->build->models->store, position, &copy, err);
-    if (status == FACTUM_OK) {
-        status = fct_bind(replay->batch.binder, &copy.event, arena, event, err);
-    }
-    factum_event_copy_free(&copy);
-    return status;
+    return fct_source_bind_again(replay->as_of->build->models->store, replay->batch.binder,
+                                 position, arena, event, err);
 }
 
 static factum_status read_events(struct replay *replay, factum_cursor *cursor, factum_error *err)
@@ -156,7 +151,7 @@ static factum_status read_events(struct replay *replay, factum_cursor *cursor, f
     factum_status status;
     while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
         status = fct_batch_add(&replay->batch, &event, err);
-        if (status == FACTUM_TOO_BIG) { /* the events before it, then it */
+        if (status == FACTUM_TOO_BIG) { /* apply the events before it first */
             const struct fct_batch *batch = &replay->batch;
             status = flush_replay(replay, batch->events[batch->count - 1].position, err);
             if (status == FACTUM_OK) {
@@ -216,7 +211,7 @@ static factum_status bring_to(struct fct_as_of *as_of, const factum_model_query 
 
 /* ---- moments --------------------------------------------------------------------------------- */
 
-/* The position of the last event recorded at or before |created|; 0: none was. */
+/* *position is that of the last event recorded at or before |created|; 0: none. */
 static factum_status position_at(factum_store *store, int64_t created, const factum_call *call,
                                  uint64_t *position, factum_error *err)
 {
@@ -242,7 +237,7 @@ static factum_status position_at(factum_store *store, int64_t created, const fac
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* What is asked for, as a position to replay to. */
+/* The position to replay to, from the moment that the query asks for. */
 static factum_status find_moment(const struct fct_hosted_build *build,
                                  const factum_model_query *query, struct fct_as_of *wanted,
                                  factum_error *err)
@@ -264,6 +259,18 @@ static factum_status find_moment(const struct fct_hosted_build *build,
 
 /* ---- the cache ------------------------------------------------------------------------------- */
 
+/* The invariants in as_of.h. With the lock. */
+static void as_of_check(const struct factum_models *models)
+{
+    for (unsigned i = 0; i < FCT_AS_OF_KEPT; i++) {
+        const struct fct_as_of *kept = models->as_of[i];
+        FCT_ASSERT(kept == NULL || kept->build->holders > 0);
+        FCT_ASSERT(kept == NULL || kept->build->models == models);
+        FCT_ASSERT(kept == NULL || kept->last_used <= models->as_of_count);
+        FCT_ASSERT(kept == NULL || kept != models->as_of[(i + 1) % FCT_AS_OF_KEPT]);
+    }
+}
+
 static bool fits(const struct fct_as_of *kept, const struct fct_hosted_build *build,
                  const struct fct_as_of *wanted)
 {
@@ -274,8 +281,8 @@ static bool fits(const struct fct_as_of *kept, const struct fct_hosted_build *bu
                          : kept->at.position <= wanted->position;
 }
 
-/* Takes one that can go on, the newest of them, out of the cache; or NULL. Another one goes if the
- * cache is full: *gone. */
+/* Takes the newest replay that can go on out of the cache; NULL: none. If the cache is full, *gone
+ * is the replay that makes room. */
 static struct fct_as_of *take_kept(struct fct_hosted_build *build, const struct fct_as_of *wanted,
                                    struct fct_as_of **gone)
 {
@@ -284,6 +291,7 @@ static struct fct_as_of *take_kept(struct fct_hosted_build *build, const struct 
     struct fct_as_of **oldest = NULL;
     *gone = NULL;
     fct_mutex_lock(&models->lock);
+    as_of_check(models);
     for (unsigned i = 0; i < FCT_AS_OF_KEPT; i++) {
         struct fct_as_of **slot = &models->as_of[i];
         if (fits(*slot, build, wanted) &&
@@ -306,7 +314,7 @@ static struct fct_as_of *take_kept(struct fct_hosted_build *build, const struct 
     return found;
 }
 
-static struct fct_as_of *make_as_of(struct fct_hosted_build *build)
+static struct fct_as_of *create_as_of(struct fct_hosted_build *build)
 {
     struct factum_models *models = build->models;
     struct fct_as_of *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made);
@@ -341,7 +349,7 @@ factum_status fct_as_of_get(struct fct_hosted_build *build, const factum_model_q
     struct fct_as_of *found = take_kept(build, &wanted, &gone);
     free_as_of(gone);
     if (found == NULL) {
-        found = make_as_of(build);
+        found = create_as_of(build);
     }
     if (found == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory, or a path is too long");
@@ -374,6 +382,7 @@ void fct_as_of_release(struct fct_as_of *as_of)
             kept = true;
         }
     }
+    as_of_check(models);
     fct_mutex_unlock(&models->lock);
     if (!kept) {
         free_as_of(as_of);
@@ -385,7 +394,7 @@ struct replay_dir {
     char path[FCT_PATH_SIZE];
 };
 
-/* Deletes one entry of a directory of a replay. */
+/* Deletes one entry of a replay's directory. */
 static factum_status delete_entry(void *data, const char *name)
 {
     const struct replay_dir *dir = data;
@@ -405,7 +414,7 @@ static factum_status delete_replay(void *data, const char *name)
     if (status == FACTUM_OK) {
         status = fct_os_list_dir(models->os, dir.path, delete_entry, &dir, NULL);
     }
-    /* What cannot be deleted is left for the next host. */
+    /* The next host removes what cannot be deleted now. */
     (void)(status == FACTUM_OK && fct_os_remove_dir(models->os, dir.path, NULL) == FACTUM_OK);
     return FACTUM_OK;
 }

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/mem.h"
 
-/* One event with 16 MiB of data, its meaning and its rows, besides a full batch. */
+/* One event with 16 MiB of data, its decoded values and its rows, besides a full batch. */
 #define BATCH_ARENA_MAX ((size_t)256 << 20)
 
 factum_status fct_batch_init(struct fct_batch *batch, const struct fct_definition *definition,
@@ -43,7 +43,7 @@ void fct_batch_reset(struct fct_batch *batch)
     factum_arena_reset(&batch->arena);
 }
 
-/* An event whose rows do not fit into the memory of a whole batch. */
+/* Adds an event whose rows do not fit into the memory of a whole batch: its trouble says so. */
 static factum_status bind_as_trouble(struct fct_batch *batch, const factum_event *event,
                                      struct fct_bound_event *bound, factum_error *err)
 {
@@ -67,12 +67,14 @@ static factum_status bind_as_trouble(struct fct_batch *batch, const factum_event
 
 factum_status fct_batch_add(struct fct_batch *batch, const factum_event *event, factum_error *err)
 {
+    FCT_ASSERT(batch->count < batch->events_max);
     FCT_ASSERT(!fct_batch_is_full(batch));
     struct fct_bound_event *bound = &batch->events[batch->count];
     factum_error own = {.status = FACTUM_OK};
     err = err == NULL ? &own : err;
     factum_status status = fct_bind(batch->binder, event, &batch->arena, bound, err);
-    if (status == FACTUM_TOO_BIG && batch->count == 0) { /* it is the event that is too big */
+    if (status == FACTUM_TOO_BIG && batch->count == 0) { /* the batch is empty, so the event itself
+                                                          * is too big */
         factum_arena_reset(&batch->arena);
         status = bind_as_trouble(batch, event, bound, err);
     }

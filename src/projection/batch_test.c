@@ -1,5 +1,5 @@
-/* batch_test.c - batches end by count and by bytes, and their memory does not grow with what passes
- * through them: however far behind a runner is, it holds one batch. Layer: projection. */
+/* batch_test.c - batches end by count and by bytes, and their memory does not grow with the events
+ * that pass: however far behind a runner is, it has one batch. Layer: projection. */
 #include <malloc.h>
 
 #include "core/arena.h"

@@ -1,13 +1,12 @@
 /* bind.c - see bind.h. Layer: projection.
  *
- * The handlers of each type are found by a table that is made once. Data and metadata are read onto
- * tapes that stay for the next event, and only if they are needed. Short ones are copied as a whole
- * first, so that their texts need no copies of their own; of long ones only what is bound is
- * copied.
+ * A table, filled once, finds the handlers of each type. Data and metadata are parsed only if they
+ * are needed, onto tapes that are kept for the next event. Short texts are copied as a whole first,
+ * so that their values need no copies of their own; of long ones only the bound values are copied.
  *
  * Invariants:
  * 1. At most half of |slots| are taken.
- * 2. The values of a row that are the same in all rows of a handler are made once.
+ * 2. The values that are the same in all rows of a handler are computed once.
  * 3. After the first trouble nothing more is bound.
  */
 #include "projection/bind.h"
@@ -26,25 +25,25 @@
 #include "core/slice.h"
 #include "projection/bind_text.h"
 
-#define COPY_WHOLE_MAX 4096u      /* bytes of data that are copied as a whole */
-#define NODES_KEPT_MAX (1u << 16) /* a tape that had to be longer is given back */
-#define ITEMS_KEPT_MAX (1u << 14) /* the same of the rows' elements */
+#define COPY_WHOLE_MAX 4096u      /* bytes; longer data is not copied as a whole */
+#define NODES_KEPT_MAX (1u << 16) /* a longer tape is freed after its event */
+#define ITEMS_KEPT_MAX (1u << 14) /* likewise of |items| */
 #define TROUBLE_SIZE_MAX 512u
 
-/* What the events of a type go to: |order| from |first| on. */
+/* The handlers of a type: |order| from |first| on. */
 struct bind_route {
-    factum_slice type; /* of the definition; NULL: the slot is free */
+    factum_slice type; /* in the definition; NULL: the slot is free */
     uint32_t first;
     uint32_t count;
 };
 
-/* A handler, and what it needs. */
+/* A handler, and what it needs of an event. */
 struct bind_plan {
     const struct fct_handler *handler;
     bool data;
     bool metadata;
     bool each;
-    struct fct_path base; /* of |each|: without a "[]" at its end */
+    struct fct_path base; /* of |each|, without a "[]" at its end */
 };
 
 struct fct_binder {
@@ -53,7 +52,7 @@ struct fct_binder {
     struct bind_plan *plans; /* one for each handler */
     struct bind_route *slots;
     size_t slot_count; /* a power of two */
-    uint32_t *order;   /* numbers of plans */
+    uint32_t *order;   /* indexes of plans */
     bool key_data;
     bool key_metadata;
     struct fct_json_doc data;
@@ -65,12 +64,12 @@ struct fct_binder {
 
 /* Data or metadata on a tape. */
 struct bind_text {
-    const factum_json *json; /* NULL: it was not read, or there is none */
-    bool copied;             /* its text lies in the arena */
-    const char *place;       /* before a pointer into it: "" or "metadata " */
+    const factum_json *json; /* NULL: not parsed, or empty */
+    bool copied;             /* the text is in the arena */
+    const char *place;       /* printed before a pointer into the text: "" or "metadata " */
 };
 
-/* An event on its way. */
+/* An event that is being bound. */
 struct binding {
     struct fct_binder *binder;
     const factum_event *event;
@@ -81,7 +80,7 @@ struct binding {
     struct bind_text metadata;
     size_t row_count;
     size_t value_count;
-    factum_status status; /* NO_MEMORY of the binder itself */
+    factum_status status; /* NO_MEMORY or TOO_BIG of the binder itself */
 };
 
 /* An element of an "each" path. */
@@ -104,7 +103,7 @@ static struct bind_route *bind_slot(const struct fct_binder *binder, factum_slic
 
 static bool bind_reads_data(const struct fct_parameter *parameter)
 {
-    return parameter->kind == FCT_PARAMETER_DATA; /* the items of "each" are read for its path */
+    return parameter->kind == FCT_PARAMETER_DATA; /* the elements of "each" are read for its path */
 }
 
 static bool bind_reads_metadata(const struct fct_parameter *parameter)
@@ -154,7 +153,8 @@ static void bind_fill(struct fct_binder *binder)
         for (size_t j = 0; j < handler->type_count; j++) {
             struct bind_route *route = bind_slot(binder, handler->types[j]);
             uint32_t *end = &binder->order[route->first + route->count];
-            if (route->count == 0 || end[-1] != (uint32_t)i) { /* a type may stand twice */
+            if (route->count == 0 || end[-1] != (uint32_t)i) { /* the handler may name a type twice
+                                                                */
                 *end = (uint32_t)i;
                 route->count++;
             }
@@ -232,7 +232,7 @@ void fct_binder_free(struct fct_binder *binder)
 
 /* ---- trouble --------------------------------------------------------------------------------- */
 
-/* Notes what is wrong with the event. Returns false. */
+/* Records what is wrong with the event. Returns false. */
 static FCT_COLD FCT_PRINTF(2, 3) bool bind_trouble(struct binding *b, const char *format, ...)
 {
     char text[TROUBLE_SIZE_MAX];
@@ -246,7 +246,7 @@ static FCT_COLD FCT_PRINTF(2, 3) bool bind_trouble(struct binding *b, const char
     return false;
 }
 
-/* The same of the value |node| of |text|. */
+/* bind_trouble with the place of the value |node| of |text|. */
 static FCT_COLD bool bind_trouble_at(struct binding *b, const struct bind_text *text, uint32_t node,
                                      const char *what)
 {
@@ -261,11 +261,11 @@ static FCT_COLD bool bind_trouble_at(struct binding *b, const struct bind_text *
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-/* A part of |text| that lasts. */
+/* |part| of |text|, in memory that lasts as long as the arena. */
 static factum_slice bind_keep(struct binding *b, const struct bind_text *text, factum_slice part)
 {
     if (part.len == 0) {
-        return FCT_SLICE(""); /* not at NULL, which a database takes for no value */
+        return FCT_SLICE(""); /* not at NULL, which a database takes for the value NULL */
     }
     return text->copied ? part : factum_arena_copy(b->arena, part);
 }
@@ -344,7 +344,7 @@ static bool bind_node(struct binding *b, const struct bind_text *text, uint32_t 
     return true;
 }
 
-/* fct_path_find, which most paths are too short for. */
+/* fct_path_find, inlined for short paths. */
 static uint32_t bind_find_node(const struct fct_path *path, const factum_json *json, uint32_t node)
 {
     uint32_t start = node;
@@ -354,7 +354,7 @@ static uint32_t bind_find_node(const struct fct_path *path, const factum_json *j
     for (uint32_t i = 0; i < path->count && node != FACTUM_JSON_NONE; i++) {
         const struct fct_path_step *step = &path->steps[i];
         if (step->kind != FCT_PATH_MEMBER) {
-            /* From the start of the path: with a "[]" there may be ways back. */
+            /* A path with "[]" may have several ways: search from its start. */
             return fct_path_find(path, json, start);
         }
         node = factum_json_find(json, node, fct_slice(path->names + step->start, step->len));
@@ -368,7 +368,7 @@ static uint32_t bind_find_in(const struct fct_path *path, const struct bind_text
                               : bind_find_node(path, text->json, FACTUM_JSON_ROOT);
 }
 
-/* A text of the metadata; NULL if it is no text, or empty. */
+/* A text of the metadata; NULL if the member is not a text, or empty. */
 static bool bind_id(struct binding *b, const char *name, factum_value *value)
 {
     *value = (factum_value){.kind = FACTUM_VALUE_NULL};
@@ -462,7 +462,7 @@ static bool bind_is_of_row(const struct fct_parameter *parameter)
 
 /* ---- data and metadata ----------------------------------------------------------------------- */
 
-/* By the same rule as that of schemas: application/json, text/json, and what ends in "+json". */
+/* The same rule as that of schemas: application/json, text/json, and types that end in "+json". */
 static bool bind_is_json(factum_slice type)
 {
     const uint8_t *semicolon = type.len == 0 ? NULL : memchr(type.ptr, ';', type.len);
@@ -504,7 +504,7 @@ static bool bind_read(struct binding *b, struct fct_json_doc *doc, factum_slice 
     return true;
 }
 
-/* Reads what the handlers of the route and the key need. */
+/* Parses what the handlers of the route and the key need. */
 static bool bind_read_all(struct binding *b, const struct bind_route *route)
 {
     struct fct_binder *binder = b->binder;
@@ -524,7 +524,7 @@ static bool bind_read_all(struct binding *b, const struct bind_route *route)
             bind_read(b, &binder->metadata, event->metadata, &b->metadata));
 }
 
-/* Gives back what only a very large event has needed. */
+/* Frees what only a very large event has needed. */
 static void bind_trim(struct fct_binder *binder)
 {
     struct fct_json_doc *docs[] = {&binder->data, &binder->metadata};
@@ -662,7 +662,7 @@ static bool bind_item_put(struct binding *b, uint32_t node, size_t *count)
     return true;
 }
 
-/* The rows that |node|, a value of the path, gives. */
+/* Collects the rows that |node|, a value at the path, gives. */
 static bool bind_items_of(struct binding *b, uint32_t node, size_t *count)
 {
     const factum_json *json = b->data.json;
@@ -699,7 +699,7 @@ static bool bind_items(struct binding *b, const struct bind_plan *plan, size_t *
     return true;
 }
 
-/* The values of one parameter, in each row. */
+/* Binds one parameter in each row. */
 static bool bind_column(struct binding *b, const struct bind_plan *plan, size_t number,
                         factum_value *values, size_t rows)
 {

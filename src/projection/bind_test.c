@@ -1,5 +1,5 @@
-/* bind_test.c - which rows and values an event gives, and which events give trouble.
- * Layer: projection. */
+/* bind_test.c - which rows and values an event gives, and which events are in trouble. Layer:
+ * projection. */
 #include "projection/bind.h"
 
 #include <inttypes.h>
@@ -160,8 +160,7 @@ static size_t print_value(char *to, size_t size, const factum_value *value)
     return 0;
 }
 
-/* Binds the event. What it points to is gone afterwards; then its rows are printed, "a b; c d",
- * handlers with "|" between them. */
+/* Binds the event and frees it, then prints its rows: "a b; c d", handlers separated by "|". */
 static const char *bind(struct fixture *f, const char *data, const char *metadata)
 {
     size_t used = 0;

@@ -6,8 +6,8 @@
 
 #include "codec/json_number.h"
 
-#define DIGITS_MAX_INT64 18  /* any number of so many digits fits an int64_t */
-#define DIGITS_MAX_DOUBLE 15 /* any number of so many digits is a double, exactly */
+#define DIGITS_MAX_INT64 18  /* a number of so many digits always fits an int64_t */
+#define DIGITS_MAX_DOUBLE 15 /* a whole number of so many digits always is a double, exactly */
 #define NS_PER_SECOND INT64_C(1000000000)
 #define NS_PER_DAY (INT64_C(86400) * NS_PER_SECOND)
 
@@ -25,14 +25,14 @@ bool fct_bind_int64(factum_slice raw, int64_t *number)
     return true;
 }
 
-/* A number of few digits is a whole number divided by a power of ten. If both are doubles exactly,
+/* A number of few digits is a whole number divided by a power of ten. If both are exact doubles,
  * their quotient is the nearest double, because a division rounds once. */
 static bool short_double(factum_slice raw, double *number)
 {
     static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     size_t minus = raw.ptr[0] == '-' ? 1 : 0;
-    size_t point = 0; /* digits after it, and 1; 0: it was not met */
+    size_t point = 0; /* 1 + the digits after the point; 0: no point yet */
     int64_t digits = 0;
     if (FLT_EVAL_METHOD != 0 || raw.len - minus > DIGITS_MAX_DOUBLE + 1) {
         return false;
@@ -60,7 +60,7 @@ bool fct_bind_double(factum_slice raw, double *number)
     return short_double(raw, number) || fct_json_number_double(raw, number) == FACTUM_OK;
 }
 
-/* |count| digits, and after them |end|. */
+/* Writes |count| digits, then |end|. */
 static char *put_digits(char *to, int64_t number, size_t count, char end)
 {
     for (size_t i = count; i-- > 0; number /= 10) {

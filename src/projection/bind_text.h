@@ -1,4 +1,4 @@
-/* bind_text.h - numbers and times of events, fast: what binding does most often.
+/* bind_text.h - numbers and times of events, converted fast: binding does this most often.
  * Layer: projection. Pure.
  *
  * The results are those of codec/json_number.h and of factum_time_format; most values take a
@@ -13,12 +13,12 @@
 
 #define FCT_BIND_DATE_SIZE ((size_t)10) /* of "2026-03-01" */
 
-/* |raw| is a number of JSON without fraction and exponent. False: 64 bits do not hold it. */
+/* |raw| is a JSON number without fraction and exponent. False: it does not fit 64 bits. */
 FCT_MUST_USE bool fct_bind_int64(factum_slice raw, int64_t *number);
-/* |raw| is a number of JSON. The nearest double. False: it is over the largest one. */
+/* |raw| is a JSON number; *number is the nearest double. False: it is above the largest double. */
 FCT_MUST_USE bool fct_bind_double(factum_slice raw, double *number);
 
-/* The day that was printed last: events follow each other in time. Zero it before the first use. */
+/* The day that was printed last, because events follow each other in time. Zero it before use. */
 struct fct_bind_clock {
     bool known;
     int64_t day;

@@ -1,7 +1,7 @@
 /* columns.c - see columns.h. Layer: projection.
  *
- * It reads tokens, not a grammar: SQLite has prepared the statements, or will. What it does not
- * recognize it leaves out, so it may miss a place and never invents one.
+ * Reads tokens, not a grammar: SQLite prepares the statements before or after. What is not
+ * recognized is left out, so a place may be missed but none is invented.
  */
 #include "projection/columns.h"
 
@@ -16,7 +16,7 @@ struct column {
     factum_slice name; /* without quotes */
     factum_slice type;
     bool numeric;
-    bool generated; /* has no value of its own */
+    bool generated; /* computed by SQLite */
 };
 
 struct fct_columns {
@@ -25,13 +25,13 @@ struct fct_columns {
     const struct fct_relation *table; /* whose columns these are; NULL: none was read yet */
     size_t count;
     size_t listed_count;
-    uint32_t listed[FCT_COLUMNS_MAX]; /* the columns that VALUES has values for */
+    uint32_t listed[FCT_COLUMNS_MAX]; /* the columns that VALUES lists */
     struct column columns[FCT_COLUMNS_MAX];
 };
 
 #define COLUMN_NONE UINT32_MAX
 
-/* The tokens of one statement, from the one that is looked at on. */
+/* The tokens of one statement, from the current one on. */
 struct column_scan {
     struct fct_columns *columns;
     const struct fct_handler *handler;
@@ -86,7 +86,7 @@ static bool column_at_one_of(const struct column_scan *at, const char *const *wo
     return false;
 }
 
-/* A parenthesis counts from the token after "(" to the one before ")". */
+/* Tokens after "(" up to the one before ")" are one deeper. */
 static void column_step(struct column_scan *at)
 {
     at->depth += column_at(at, '(') ? 1 : 0;
@@ -101,7 +101,7 @@ static void column_begin(struct column_scan *at, const struct fct_statement *sta
     fct_sql_next(&at->scan, &at->token);
 }
 
-/* To the comma or the closing parenthesis that ends an entry of a list |depth| deep. */
+/* Skips to the comma or the closing parenthesis that ends an entry of a list |depth| deep. */
 static void column_skip_entry(struct column_scan *at, unsigned depth)
 {
     while (!column_at_end(at) && !(at->depth == depth && column_at(at, ',')) &&
@@ -117,7 +117,7 @@ static uint8_t column_upper(uint8_t c)
     return c >= 'a' && c <= 'z' ? (uint8_t)(c - ('a' - 'A')) : c;
 }
 
-/* Does |word| (upper case) stand in |text| at |at|? */
+/* Does |text| contain |word| (upper case) at |at|? */
 static bool column_text_has(factum_slice text, size_t at, const char *word)
 {
     size_t len = strlen(word);
@@ -144,7 +144,7 @@ static bool column_type_has(factum_slice type, const char *const *words)
     return false;
 }
 
-/* By SQLite's rules, in their order. */
+/* SQLite's rules of affinity, in their order. */
 static bool column_is_numeric(factum_slice type)
 {
     static const char *const integer[] = {"INT", NULL};
@@ -173,7 +173,7 @@ static bool column_is_numeric(factum_slice type)
 
 /* ---- the columns of a table ------------------------------------------------------------------ */
 
-/* A name, then words and names up to the first constraint. */
+/* A name, then the words and names of its type, up to the first constraint. */
 static void column_read_one(struct column_scan *at, struct column *column)
 {
     static const char *const constraints[] = {"CONSTRAINT", "PRIMARY",   "NOT",     "NULL",
@@ -197,7 +197,7 @@ static void column_read_one(struct column_scan *at, struct column *column)
     }
 }
 
-/* In a strict table ANY is a type without affinity. */
+/* In a strict table the type ANY has no affinity. */
 static void column_read_strict(struct column_scan *at, struct fct_columns *columns)
 {
     bool strict = false;
@@ -276,7 +276,7 @@ static uint32_t column_number(const struct fct_columns *columns, factum_slice na
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-/* |parameter| stands for the column |number|. */
+/* Records that |parameter| is the value of the column |number|. */
 static void column_note(struct column_scan *at, const struct fct_sql_token *parameter,
                         uint32_t number)
 {
@@ -297,7 +297,7 @@ static void column_note(struct column_scan *at, const struct fct_sql_token *para
     }
 }
 
-/* After INTO {{t}}: the columns that are listed, or all. */
+/* After INTO {{t}}: the listed columns, or all. */
 static void column_list(struct column_scan *at)
 {
     struct fct_columns *columns = at->columns;
@@ -389,7 +389,7 @@ static void column_assignments(struct column_scan *at)
     }
 }
 
-/* Notes the places of one statement. What is in parentheses is a table expression or a query. */
+/* Records the places of one statement. Parentheses contain a table expression or a query. */
 static void column_read_statement(struct column_scan *at, const struct fct_statement *statement)
 {
     bool known = false;

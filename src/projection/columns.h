@@ -1,9 +1,9 @@
-/* columns.h - which parameters of a handler stand directly for a column that takes numbers.
- * Layer: projection. Pure, except that it takes memory.
+/* columns.h - which parameters of a handler are directly the value of a column that takes numbers.
+ * Layer: projection. Pure, except that it allocates.
  *
- * A parameter stands directly for a column as a whole value of "INSERT INTO {{t}} (c, ...) VALUES
- * (:p, ...)" (without a list of columns, in the order of the table) or of "SET c = :p". What stands
- * inside an expression, a SELECT or a row value is SQLite's to judge.
+ * A parameter is directly a column's value as a whole value of "INSERT INTO {{t}} (c, ...) VALUES
+ * (:p, ...)" (without a list of columns, in the order of the table) or of "SET c = :p". SQLite
+ * judges parameters inside an expression, a SELECT or a row value.
  *
  * A column takes numbers if SQLite gives its declared type the affinity INTEGER, REAL or NUMERIC
  * (https://www.sqlite.org/datatype3.html, section 3.1): a text that looks like a number becomes one
@@ -16,20 +16,20 @@
 #include "core/mem.h"
 #include "projection/definition.h"
 
-#define FCT_COLUMNS_MAX 2000u /* of a table; SQLite has no more */
+#define FCT_COLUMNS_MAX 2000u /* of a table; SQLite's own limit */
 
-/* Where a parameter stands for a column of numbers first. */
+/* The first place where a parameter is the value of a column of numbers. */
 struct fct_column_place {
-    factum_slice column; /* without quotes; empty: it never does */
-    factum_slice type;   /* as it is declared */
+    factum_slice column; /* without quotes; empty: no such place */
+    factum_slice type;   /* as declared */
     uint32_t line;
     uint32_t column_number; /* in its line */
 };
 
-/* What looking takes, for the handlers of one definition. */
+/* The state of searches in the handlers of one definition. */
 struct fct_columns;
 
-/* |definition| must last. NULL: no memory. */
+/* |definition| must outlive the result. NULL: no memory. */
 struct fct_columns *fct_columns_create(const struct fct_mem *mem,
                                        const struct fct_definition *definition);
 /* Accepts NULL. */

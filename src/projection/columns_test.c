@@ -1,4 +1,4 @@
-/* columns_test.c - which parameters stand for columns of numbers. Layer: projection. */
+/* columns_test.c - which parameters are the values of columns of numbers. Layer: projection. */
 #include "projection/columns.h"
 
 #include <sqlite3.h>
@@ -10,7 +10,7 @@
 #define CASE(name) cmocka_unit_test(name)
 
 /* The places of the first handler of a definition with |table| and |statements|, as "parameter
- * column type line:column", with "; " between them. */
+ * column type line:column", separated by "; ". */
 static void assert_places(const char *table, const char *statements, const char *wanted)
 {
     char text[4096];
@@ -140,7 +140,7 @@ TEST(declared_types_tell_what_takes_numbers)
     }
 }
 
-/* What becomes of the text '007' in a column of |type|: a number? */
+/* Is the text '007' a number in a column of |type|? */
 static bool sqlite_makes_a_number(const char *type)
 {
     char sql[256];

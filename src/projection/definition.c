@@ -1,5 +1,5 @@
-/* definition.c - the text of a projection, parsed: its sections, and what holds for the whole.
- * Layer: projection. See definition.h; directives are in directive.c, statements in statement.c. */
+/* definition.c - the text of a projection, parsed: its sections, and the rules of the whole. Layer:
+ * projection. See definition.h; directives are in directive.c, statements in statement.c. */
 #include "projection/definition.h"
 
 #include <assert.h>
@@ -110,7 +110,7 @@ factum_status fct_parser_next(struct fct_parser *parser)
     return FACTUM_OK;
 }
 
-/* Room for 4, 8, 16 ...: how much there is follows from |count|. */
+/* Arrays grow to 4, 8, 16 ...: the capacity follows from |count|. */
 void *fct_parser_room(struct fct_parser *parser, void *items, size_t count, size_t size)
 {
     if (count != 0 && (count < 4 || (count & (count - 1)) != 0)) {
@@ -179,7 +179,7 @@ static factum_status section_close_query(struct fct_parser *parser)
     return FACTUM_OK;
 }
 
-/* Puts what the section has into the definition. */
+/* Adds the section to the definition. */
 static factum_status section_close(struct fct_parser *parser)
 {
     const struct fct_section *section = &parser->section;
@@ -201,7 +201,7 @@ static factum_status section_close(struct fct_parser *parser)
     return section->kind == FCT_SECTION_QUERY ? section_close_query(parser) : FACTUM_OK;
 }
 
-/* The statements after the section's directive. */
+/* Reads the statements after the section's directive. */
 static factum_status section_read(struct fct_parser *parser)
 {
     for (;;) {
@@ -241,7 +241,7 @@ static factum_status definition_read(struct fct_parser *parser)
     return status;
 }
 
-/* A template means a table; after INDEXED BY an index. */
+/* A template names a table; after INDEXED BY an index. */
 static factum_status definition_check_template(const struct fct_parser *parser,
                                                const struct fct_part *part, bool after_by)
 {
@@ -293,7 +293,7 @@ static bool definition_names_index(factum_slice text)
     return by;
 }
 
-/* The templates from the part |from| on. */
+/* Checks the templates from the part |from| on. */
 static factum_status definition_check_templates(const struct fct_parser *parser,
                                                 const struct fct_statement *statement, size_t from)
 {
@@ -313,7 +313,7 @@ static factum_status definition_check_all_templates(const struct fct_parser *par
     const struct fct_definition *definition = parser->definition;
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < definition->relation_count && status == FACTUM_OK; i++) {
-        /* Its first two parts are "CREATE TABLE " and the name that it creates. */
+        /* The first two parts are "CREATE TABLE " and the created name. */
         status = definition_check_templates(parser, &definition->relations[i].statement, 2);
     }
     for (size_t i = 0; i < definition->handler_count; i++) {
@@ -377,8 +377,9 @@ static factum_status definition_finish(struct fct_parser *parser)
     return status == FACTUM_OK ? definition_check_all_templates(parser) : status;
 }
 
-/* What no text may have anywhere: not UTF-8, zero bytes (also in comments and texts), byte order
- * marks, which SQLite reads as blanks and others as parts of names. */
+/* Refuses what may not be anywhere in the text: bytes that are not UTF-8; zero bytes, also in
+ * comments and texts; byte order marks, which SQLite reads as blanks and others as parts of names.
+ */
 static factum_status definition_check_bytes(const struct fct_parser *parser)
 {
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};

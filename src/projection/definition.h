@@ -12,17 +12,18 @@
  *     --@ query NAME                                         one SELECT
  *     --@ if sqlite | postgres ... --@ end                   around statements
  *
- * Directives of the header come before the sections, in any order; each stands alone on its line.
- * A name with blanks or commas stands in double quotes. The last statement before a directive needs
- * no ";".
+ * Directives of the header come before the sections, in any order, each alone on its line. A name
+ * with blanks or commas is written in double quotes. The last statement before a directive needs no
+ * ";".
  *
- * Parameters. Reserved ones are listed in FCT_PARAMETER_LIST. Otherwise ":a.b" is the member b of
- * the member a: of the event's data or, in a section with "each", of the row's element. ":data.a"
- * and ":meta.a" always start at the event's data and metadata. In a query ":name" is what the
- * caller gives.
+ * Parameters. Reserved ones are listed in FCT_PARAMETER_LIST. Any other ":a.b" is the member b of
+ * the member a of the event's data or, in a section with "each", of the row's element. ":data.a"
+ * and ":meta.a" always start at the event's data and metadata. In a query the caller gives ":name".
  *
- * Invariants: names are unique in their kind; every statement ends before the next directive; no
- * statement is empty; all that a definition points to is in its arena.
+ * Invariants:
+ *  1. Names are unique in their kind.
+ *  2. Every statement ends before the next directive, and none is empty.
+ *  3. Everything that a definition points to is in its arena.
  */
 #ifndef FCT_PROJECTION_DEFINITION_H
 #define FCT_PROJECTION_DEFINITION_H
@@ -39,10 +40,10 @@
 #define FCT_PROJECTION_QUERIES_MAX 64u
 #define FCT_PROJECTION_DEPTH_MAX 100u /* of parentheses */
 #define FCT_PROJECTION_VERSION_MAX UINT64_C(999999999)
-#define FCT_PROJECTION_ARENA_MAX ((size_t)32 << 20) /* of a definition, parsed */
+#define FCT_PROJECTION_ARENA_MAX ((size_t)32 << 20) /* of a parsed definition */
 #define FCT_PROJECTION_HANDLERS_MAX 256u            /* sections "on" */
 #define FCT_PROJECTION_STATEMENTS_MAX 64u           /* of one section */
-#define FCT_PROJECTION_PARAMETERS_MAX 256u          /* different ones of one section */
+#define FCT_PROJECTION_PARAMETERS_MAX 256u          /* distinct ones of one section */
 #define FCT_PROJECTION_TYPES_MAX 1024u
 #define FCT_PROJECTION_RETRY_MAX 100u
 
@@ -56,10 +57,10 @@
     X(STREAM, "stream")                 /* TEXT */                                                 \
     X(CORRELATION_ID, "correlation_id") /* TEXT or NULL */                                         \
     X(CAUSATION_ID, "causation_id")     /* TEXT or NULL */                                         \
-    X(DATA, "data")             /* the data as a value: objects and arrays are JSON text */        \
-    X(META, "meta")             /* the metadata likewise */                                        \
-    X(ITEM, "item")             /* with "each": the element */                                     \
-    X(ITEM_INDEX, "item_index") /* with "each": INTEGER, from 0 */
+    X(DATA, "data")                     /* the data as a value: objects and arrays as JSON text */ \
+    X(META, "meta")                     /* the metadata likewise */                                \
+    X(ITEM, "item")                     /* with "each": the element */                             \
+    X(ITEM_INDEX, "item_index")         /* with "each": INTEGER, from 0 */
 
 enum fct_parameter_kind {
 #define FCT_PARAMETER_ENUM(name, text) FCT_PARAMETER_##name,
@@ -71,7 +72,7 @@ struct fct_parameter {
     factum_slice name; /* as written, without the colon */
     enum fct_parameter_kind kind;
     const struct fct_path *path; /* into DATA, META or ITEM; NULL: the whole value */
-    uint32_t line;               /* where it stands first */
+    uint32_t line;               /* of its first use */
     uint32_t column;
 };
 
@@ -83,7 +84,7 @@ enum fct_part_kind {
 
 struct fct_part {
     enum fct_part_kind kind;
-    factum_slice text; /* where it stands in the definition's text, so that places can be told */
+    factum_slice text; /* a part of the definition's text, so that messages can name its place */
     uint32_t parameter;
 };
 
@@ -97,7 +98,7 @@ struct fct_statement {
 
 /* A table or an index of the section "tables". */
 struct fct_relation {
-    factum_slice name; /* of the {{name}} that it creates */
+    factum_slice name; /* of the {{name}} that is created */
     bool is_index;
     struct fct_statement statement;
 };
@@ -109,7 +110,7 @@ struct fct_handler {
     const struct fct_path *each; /* NULL: one row */
     bool expect_set;             /* each statement changes exactly |expect| rows, for each row */
     uint64_t expect;
-    const struct fct_statement *statements; /* perhaps none for this dialect */
+    const struct fct_statement *statements; /* may be empty for this dialect */
     size_t statement_count;
     const struct fct_parameter *parameters;
     size_t parameter_count;
@@ -120,7 +121,7 @@ struct fct_handler {
 struct fct_named_query {
     factum_slice name;
     struct fct_statement statement;
-    const struct fct_parameter *parameters; /* |kind| and |path| mean nothing here */
+    const struct fct_parameter *parameters; /* |kind| and |path| are not used here */
     size_t parameter_count;
 };
 
@@ -133,7 +134,7 @@ struct fct_definition {
     char hash[65]; /* SHA-256 of |text| */
     factum_slice name;
     uint64_t version;     /* from 1 */
-    factum_source source; /* ALL, CATEGORY, TYPE (several too), TAG */
+    factum_source source; /* ALL, CATEGORY, TYPE (several too) or TAG */
     const factum_slice *source_names;
     size_t source_name_count;
     struct fct_parameter key;
@@ -149,9 +150,9 @@ struct fct_definition {
     size_t query_count;
 };
 
-/* Parses |text| for |dialect| (statements for another one are left out); |file| is for messages.
- * *definition is the caller's, for fct_projection_definition_free; NULL on failure. INVALID:
- * "FILE:LINE:COLUMN: ..."; UNSUPPORTED, TOO_BIG, NO_MEMORY. */
+/* Parses |text| for |dialect|; statements for another dialect are left out. |file| is for messages.
+ * *definition is the caller's, for fct_projection_definition_free; NULL on failure. Errors: INVALID
+ * ("FILE:LINE:COLUMN: ..."), UNSUPPORTED, TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_projection_parse(factum_slice text, const char *file,
                                                 enum fct_dialect dialect,
                                                 struct fct_definition **definition,
@@ -163,14 +164,15 @@ FCT_MUST_USE factum_status fct_projection_fail(const struct fct_definition *defi
                                                uint32_t line, uint32_t column, factum_status status,
                                                factum_error *err, const char *format, ...)
     FACTUM_PRINTF(6, 7);
-/* The handlers that an event of |type| goes to, in the order of the text: |*from| is 0 at first,
- * and moved; NULL: no more. */
+/* The next handler for events of |type|, in the order of the text; NULL: no more. |*from| is the
+ * state of the search, 0 at first. */
 const struct fct_handler *fct_projection_handler(const struct fct_definition *definition,
                                                  factum_slice type, size_t *from);
-/* A name of a projection, a query or a host: [a-z][a-z0-9_]*, FACTUM_PROJECTION_NAME_MAX bytes. */
+/* Is |name| a name of a projection, a query or a host: [a-z][a-z0-9_]*, at most
+ * FACTUM_PROJECTION_NAME_MAX bytes? */
 bool fct_projection_name_valid(factum_slice name);
-/* Prints the statement as the database takes it: {{t}} as t and |suffix|, in double quotes; a
- * parameter as ?N, its number in the section from 1. TOO_BIG, NO_MEMORY. */
+/* Prints the statement for the database: {{t}} as t and |suffix| in double quotes, a parameter as
+ * ?N, its number in the section from 1. Errors: TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_statement_print(const struct fct_statement *statement,
                                                const char *suffix, struct fct_buf *buf);
 

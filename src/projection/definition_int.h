@@ -2,8 +2,8 @@
  * its sections), directive.c (lines of "--@"), statement.c (SQL). Layer: projection.
  *
  * Invariants:
- * 1. |token| is the next one that nobody has taken.
- * 2. Arrays grow in the definition's arena; what they were before stays there until the end.
+ *  1. |token| is the next token that no part has taken.
+ *  2. Arrays grow in the definition's arena; their old copies stay there until the end.
  */
 #ifndef FCT_PROJECTION_DEFINITION_INT_H
 #define FCT_PROJECTION_DEFINITION_INT_H
@@ -34,10 +34,10 @@ struct fct_parser {
     struct fct_sql_scan scan;
     struct fct_sql_token token;
     struct fct_section section;
-    uint32_t directives;  /* a bit for each of the header's that was read */
-    uint32_t tables_line; /* where "tables" stands; 0: not yet */
-    uint32_t if_line;     /* of the "--@ if" that is open; 0: none */
-    bool skip;            /* what stands in it is for another dialect */
+    uint32_t directives;  /* a bit for each directive of the header that was read */
+    uint32_t tables_line; /* the line of "tables"; 0: not read yet */
+    uint32_t if_line;     /* of the open "--@ if"; 0: none is open */
+    bool skip;            /* the open "--@ if" is for another dialect */
     size_t type_count;    /* named by all directives */
     size_t table_count;
     struct fct_relation *relations;
@@ -45,7 +45,7 @@ struct fct_parser {
     struct fct_named_query *queries;
 };
 
-/* fct_projection_parse with a heap of the caller's choice, which must outlive the definition. */
+/* fct_projection_parse with the heap |mem|, which must outlive the definition. */
 FCT_MUST_USE factum_status fct_projection_parse_in(const struct fct_mem *mem, factum_slice text,
                                                    const char *file, enum fct_dialect dialect,
                                                    struct fct_definition **definition,
@@ -53,40 +53,41 @@ FCT_MUST_USE factum_status fct_projection_parse_in(const struct fct_mem *mem, fa
 
 /* ---- definition.c ---------------------------------------------------------------------------- */
 
-/* Takes the token at hand. INVALID if what follows is no token. */
+/* Takes the current token. Errors: INVALID (what follows is not a token). */
 FCT_MUST_USE factum_status fct_parser_next(struct fct_parser *parser);
-/* |items| with room for one more after |count| of |size| bytes; cleared. NULL: no memory. */
+/* |items| with room for one more after |count| of |size| bytes; new room is cleared. NULL: no
+ * memory. */
 void *fct_parser_room(struct fct_parser *parser, void *items, size_t count, size_t size);
-/* Why there was no memory. */
+/* Fails with the reason why there was no room. */
 FCT_MUST_USE factum_status fct_parser_no_room(const struct fct_parser *parser);
-/* INVALID unless |name|, of |what|, has the form of names and is not reserved. */
+/* Errors: INVALID (|name|, of |what|, does not have the form of names, or is reserved). */
 FCT_MUST_USE factum_status fct_parser_check_name(const struct fct_parser *parser, factum_slice name,
                                                  const char *what, uint32_t line, uint32_t column);
-/* Where |at|, in the definition's text, stands. */
+/* The line and the column of |at|, in the definition's text. */
 void fct_definition_place(const struct fct_definition *definition, const uint8_t *at,
                           uint32_t *line, uint32_t *column);
-/* The table or index that a template means; NULL: none. */
+/* The table or index that a template names; NULL: none. */
 const struct fct_relation *fct_definition_relation(const struct fct_definition *definition,
                                                    factum_slice name);
 
 /* ---- directive.c ----------------------------------------------------------------------------- */
 
-/* Reads the directive at hand, and takes it. The beginning of a section is in parser->section. */
+/* Reads and takes the current directive. If it begins a section, that is in parser->section. */
 FCT_MUST_USE factum_status fct_directive_read(struct fct_parser *parser);
-/* Does the directive at hand stand between the statements of a section: "if", "end"? */
+/* May the current directive be between the statements of a section: "if", "end"? */
 bool fct_directive_is_inner(const struct fct_parser *parser);
-/* Are the directives there that must be? */
+/* Errors: INVALID (a directive is missing). */
 FCT_MUST_USE factum_status fct_directive_finish(struct fct_parser *parser);
 
 /* ---- statement.c ----------------------------------------------------------------------------- */
 
-/* Takes a statement and its ";" into the section at hand. */
+/* Takes a statement and its ";" into the current section. */
 FCT_MUST_USE factum_status fct_statement_read(struct fct_parser *parser);
-/* The meaning of the parameter |name|, which stands at a place. */
+/* The meaning of the parameter |name| at a place in the text. */
 FCT_MUST_USE factum_status fct_parameter_resolve(struct fct_parser *parser, factum_slice name,
                                                  uint32_t line, uint32_t column,
                                                  struct fct_parameter *parameter);
-/* Scans the statement's tokens once more, with their places in the whole text. */
+/* Begins to scan the statement's tokens again, with their places in the whole text. */
 void fct_statement_scan(const struct fct_definition *definition,
                         const struct fct_statement *statement, struct fct_sql_scan *scan);
 

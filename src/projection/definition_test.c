@@ -1,4 +1,4 @@
-/* definition_test.c - what a definition may be, what its parts become, and what is said of every
+/* definition_test.c - which definitions are accepted, how they are parsed, and the message of every
  * mistake. Layer: projection. */
 #include "projection/definition.h"
 
@@ -37,7 +37,7 @@ static void refused_slice(factum_slice text, factum_status status, const char *w
     assert_null(definition);
 }
 
-/* |why| is how the error's text begins. */
+/* |why| is the beginning of the message. */
 static void refused(const char *text, const char *why)
 {
     refused_slice(factum_slice_from(text), FACTUM_INVALID, why);
@@ -339,10 +339,10 @@ static void a_header_must_be_whole(void **state)
 static void a_header_stands_once_and_on_top(void **state)
 {
     (void)state;
-    refused(HEAD "--@ from all\n", "p.sql:3:5: --@ from stands twice: leave one out");
+    refused(HEAD "--@ from all\n", "p.sql:3:5: --@ from appears twice: leave one out");
     refused(HEAD TABLE "--@ mode sync\n", "p.sql:5:5: --@ mode after a section: move it to the");
     refused(HEAD TABLE ON "--@ tables\n",
-            "p.sql:7:1: \"tables\" stands twice, first in line 3: put all into one");
+            "p.sql:7:1: \"tables\" appears twice, first in line 3: put all into one");
     refused("SELECT 1;\n" HEAD, "p.sql:1:1: a statement outside of a section");
     refused(HEAD "--@ tables --@ on A\n", "p.sql:3:12: \"--@\" is not expected here");
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{t}}; --@ on B\nDELETE FROM {{t}};",
@@ -368,7 +368,7 @@ static void words_of_a_header_are_checked(void **state)
     refused("--@ from category a-b\n", "p.sql:1:19: \"a-b\" is not a category");
     refused("--@ from category $a\n", "p.sql:1:19: \"$a\" is not a category");
     refused("--@ from type A,\n", "p.sql:1:17: --@ from ends too early");
-    refused("--@ from type A, A\n", "p.sql:1:18: \"A\" stands twice: leave one out");
+    refused("--@ from type A, A\n", "p.sql:1:18: \"A\" appears twice: leave one out");
     refused("--@ from type \"A\n", "p.sql:1:15: a name has no closing quote");
     refused("--@ from type \"\"\n", "p.sql:1:15: a name in quotes is empty");
     refused(HEAD "--@ key customer\n",
@@ -395,7 +395,7 @@ static void sections_are_checked(void **state)
     refused(HEAD TABLE "--@ on\n", "p.sql:5:7: --@ on ends too early");
     refused(HEAD TABLE "--@ on A B\n", "p.sql:5:10: \"B\" is not expected here: write --@ on TYPE");
     refused(HEAD TABLE "--@ on each .a\n", "p.sql:5:8: \"each\" is not expected here");
-    refused(HEAD TABLE "--@ on A, A\n", "p.sql:5:11: \"A\" stands twice");
+    refused(HEAD TABLE "--@ on A, A\n", "p.sql:5:11: \"A\" appears twice");
     refused(HEAD TABLE "--@ on A each\n", "p.sql:5:14: --@ on ends too early");
     refused(HEAD TABLE "--@ on A each lines\n",
             "p.sql:5:15: path lines: a path begins with a dot at byte 0: write each .lines[]");

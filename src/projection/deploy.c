@@ -1,13 +1,13 @@
 /* deploy.c - deploying projections and recording acts: the calls of <factum/projection.h> that
- * write to a definition's stream, and those that list what stands there. Layer: projection. A user
- * of the public API.
+ * write to a definition's stream, and those that list deployed projections. Layer: projection. A
+ * user of the public API.
  *
- *     read the stream, fold it, judge the act --so already--> already
- *          | it may be
+ *     read the stream, fold it, judge the act --state is the wanted one--> already
+ *          | allowed
  *     append at the revision that was read
- *          | WRONG_REVISION: somebody else has acted; the caller decides anew
+ *          | WRONG_REVISION: another writer was faster; the caller decides again
  *
- * So of two acts at once one is refused, and no act is judged by a state that has passed.
+ * So of two acts at once one is refused, and no act is judged by an old state.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 #include "projection/acts.h"
 #include "projection/definition.h"
 
-#define RECORD_ARENA_MAX ((size_t)4 << 20) /* a text of 256 KiB, escaped, and its meaning */
+#define RECORD_ARENA_MAX ((size_t)4 << 20) /* a text of 256 KiB, escaped, and its decoded copy */
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
@@ -78,7 +78,7 @@ static factum_status append_act(factum_store *store, const char *stream,
                : status;
 }
 
-/* Where the deployment at |revision| is. */
+/* The position and the time of the deployment at |revision|. */
 static factum_status find_deployment(factum_store *store, factum_slice name, uint64_t revision,
                                      factum_act_result *done, factum_error *err)
 {
@@ -97,7 +97,7 @@ static factum_status find_deployment(factum_store *store, factum_slice name, uin
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* Judges |act| by the stream as it stands, and appends it. */
+/* Judges |act| by the current state of the stream, and appends it. */
 static factum_status record_act(factum_store *store, factum_slice name, struct fct_act *act,
                                 const factum_act_options *given, factum_act_result *result,
                                 factum_error *err)
@@ -182,10 +182,11 @@ factum_status factum_projection_act_record(factum_store *store, const factum_act
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-/* Tells |each| of the projection as |acts| has it, with the text of the deployment at |text_at|. */
-static factum_status tell_state(factum_store *store, factum_slice name, const struct fct_acts *acts,
-                                uint64_t text_at, const factum_projection_each *each, bool *go_on,
-                                factum_error *err)
+/* Calls |each| with the state of the projection and the text of the deployment at |text_at|. */
+static factum_status report_state(factum_store *store, factum_slice name,
+                                  const struct fct_acts *acts, uint64_t text_at,
+                                  const factum_projection_each *each, bool *go_on,
+                                  factum_error *err)
 {
     factum_arena arena;
     struct fct_act act;
@@ -210,7 +211,7 @@ static factum_status tell_state(factum_store *store, factum_slice name, const st
             .created = created,
             .revision = acts->revision,
         };
-        /* A text that this version cannot parse is told without what it says. */
+        /* A text that this version cannot parse is reported without its contents. */
         if (fct_projection_parse(act.text, NULL, FCT_DIALECT_SQLITE, &definition, NULL) ==
             FACTUM_OK) {
             state.mode = definition->mode;
@@ -232,8 +233,8 @@ static factum_status check_each(const factum_store *store, const factum_projecti
                           "projection: a store and a function for projections are needed");
 }
 
-/* Where the deployment of |version| stands. Versions rise, so the last one of that number counts.
- * */
+/* The revision of the deployment of |version|. Versions rise, so the last deployment of a number
+ * counts. */
 static factum_status find_version(factum_store *store, factum_slice name, uint64_t version,
                                   uint64_t *text_at, factum_error *err)
 {
@@ -282,7 +283,7 @@ factum_status factum_projection_find(factum_store *store, factum_slice name, uin
     if (status == FACTUM_OK && version != 0 && version != acts.version) {
         status = find_version(store, name, version, &text_at, err);
     }
-    return status == FACTUM_OK ? tell_state(store, name, &acts, text_at, each, &go_on, err)
+    return status == FACTUM_OK ? report_state(store, name, &acts, text_at, each, &go_on, err)
                                : status;
 }
 
@@ -309,10 +310,11 @@ factum_status factum_projection_list(factum_store *store, const factum_projectio
         factum_slice name = fct_slice_from(entry.name, sizeof FCT_PROJECTION_PREFIX - 1);
         status = fct_acts_read(store, name, UINT64_MAX, NULL, &acts, err);
         if (status == FACTUM_OK && acts.deployed) {
-            status = tell_state(store, name, &acts, acts.text_at, each, &go_on, err);
+            status = report_state(store, name, &acts, acts.text_at, each, &go_on, err);
         }
         if (status != FACTUM_OK && status != FACTUM_INVALID && status != FACTUM_NOT_FOUND) {
-            break; /* a stream of another name, or of what cannot be read, is left out */
+            break; /* a stream with a name of another form, or with a text that cannot be read, is
+                    * left out */
         }
     }
     factum_list_close(list);

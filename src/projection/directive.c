@@ -1,5 +1,5 @@
 /* directive.c - the lines of a definition that begin with "--@". Layer: projection. See
- * definition.h for what they are. */
+ * definition.h for the list of directives. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -12,15 +12,15 @@
 #define EXPECT_MAX 1000000u
 #define WITHIN_MAX (INT64_C(7) * 24 * 3600 * 1000000000) /* a week */
 
-/* The directive that is read, and its next word. */
+/* The directive that is being read, and its current word. */
 struct directive {
     struct fct_parser *parser;
     const struct directive_kind *kind;
     uint32_t line;
-    factum_slice rest; /* what was not read yet */
-    factum_slice word; /* empty and not quoted: there is none */
+    factum_slice rest; /* the words that were not read yet */
+    factum_slice word; /* empty and not quoted: no word is left */
     uint32_t column;   /* of |word| */
-    bool quoted;       /* |word| stood in quotes, which it is without */
+    bool quoted;       /* |word| was in quotes; they are not part of it */
 };
 
 enum directive_place { IN_HEADER, OPENS_SECTION, IN_SECTION };
@@ -34,7 +34,7 @@ struct directive_kind {
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-/* Fails at the word at hand. */
+/* Fails at the current word. */
 #define directive_fail(directive, status, ...)                                                     \
     fct_projection_fail((directive)->parser->definition, (directive)->line, (directive)->column,   \
                         (status), (directive)->parser->err, __VA_ARGS__)
@@ -54,7 +54,7 @@ static bool directive_blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* The size of a word: to a blank or a comma that is not in quotes, as in a path. */
+/* The size of the first word: up to a blank or a comma that is not inside quotes, as in a path. */
 static size_t directive_word_size(factum_slice rest)
 {
     bool quoted = false;
@@ -68,7 +68,7 @@ static size_t directive_word_size(factum_slice rest)
         }
         len++;
     }
-    return len == 0 ? 1 : len; /* a comma */
+    return len == 0 ? 1 : len; /* a comma is a word of its own */
 }
 
 static factum_status directive_next(struct directive *directive)
@@ -106,14 +106,14 @@ static bool directive_word_is(const struct directive *directive, const char *tex
     return !directive->quoted && fct_slice_equal(directive->word, factum_slice_from(text));
 }
 
-/* Takes the word at hand, which must be |text|. */
+/* Takes the current word, which must be |text|. */
 static factum_status directive_take(struct directive *directive, const char *text)
 {
     return directive_word_is(directive, text) ? directive_next(directive)
                                               : directive_usage(directive);
 }
 
-/* Nothing may follow. */
+/* Errors: INVALID (a word is left). */
 static factum_status directive_end(const struct directive *directive)
 {
     return directive->word.len == 0 ? FACTUM_OK : directive_usage(directive);
@@ -142,7 +142,7 @@ static factum_status directive_number(struct directive *directive, uint64_t leas
     return directive_next(directive);
 }
 
-/* A name of events, a category or a tag: any text. */
+/* A name of events, a category or a tag: any text without control characters. */
 static factum_status directive_event_name(struct directive *directive, factum_slice *name)
 {
     if (directive->word.len == 0 || directive_word_is(directive, ",")) {
@@ -167,7 +167,7 @@ static bool directive_is_option(const struct directive *directive)
     return directive_word_is(directive, "each") || directive_word_is(directive, "expect");
 }
 
-/* A, B, C: at least one. */
+/* A, B, C: at least one name. */
 static factum_status directive_types(struct directive *directive, const factum_slice **types,
                                      size_t *count)
 {
@@ -181,7 +181,7 @@ static factum_status directive_types(struct directive *directive, const factum_s
         for (size_t i = 0; i < *count; i++) {
             if (fct_slice_equal(list[i], directive->word)) {
                 return directive_fail(directive, FACTUM_INVALID,
-                                      "\"%.*s\" stands twice: leave one out",
+                                      "\"%.*s\" appears twice: leave one out",
                                       FCT_FMT(directive->word));
             }
         }
@@ -297,7 +297,7 @@ static factum_status directive_from(struct directive *directive)
     return status == FACTUM_OK ? directive_end(directive) : status;
 }
 
-/* What orders events must be the same whenever they are read, and be of use as text. */
+/* A key must be the same whenever an event is read, and must be usable as text. */
 static bool directive_can_be_key(const struct fct_parameter *key)
 {
     return key->path != NULL || key->kind == FCT_PARAMETER_STREAM ||
@@ -435,7 +435,7 @@ static factum_status directive_tables(struct directive *directive)
     if (parser->tables_line != 0) {
         directive->column = 1;
         return directive_fail(directive, FACTUM_INVALID,
-                              "\"tables\" stands twice, first in line %u: put all into one",
+                              "\"tables\" appears twice, first in line %u: put all into one",
                               (unsigned)parser->tables_line);
     }
     parser->tables_line = directive->line;
@@ -578,7 +578,7 @@ static const struct directive_kind directive_kinds[DIRECTIVES] = {
     [END] = {"end", "end", IN_SECTION, directive_close},
 };
 
-/* Words that other systems and later versions have, and what there is instead. */
+/* Words of other systems and of later versions, and what to use instead. */
 static const struct {
     const char *name;
     const char *instead;
@@ -617,7 +617,7 @@ static factum_status directive_unknown(const struct directive *directive)
                           FCT_FMT(directive->word));
 }
 
-/* A directive of the header stands there once; one of a section in a section. */
+/* A directive of the header may be there once; one of a section only inside a section. */
 static factum_status directive_check_place(const struct directive *directive)
 {
     struct fct_parser *parser = directive->parser;
@@ -633,14 +633,14 @@ static factum_status directive_check_place(const struct directive *directive)
                               "--@ %s after a section: move it to the top", name);
     }
     if (directive->kind->place == IN_HEADER && (parser->directives & bit) != 0) {
-        return directive_fail(directive, FACTUM_INVALID, "--@ %s stands twice: leave one out",
+        return directive_fail(directive, FACTUM_INVALID, "--@ %s appears twice: leave one out",
                               name);
     }
     parser->directives |= bit;
     return FACTUM_OK;
 }
 
-/* Only blanks may stand before it in its line. */
+/* Only blanks may precede a directive in its line. */
 static bool directive_begins_line(const struct fct_parser *parser)
 {
     factum_slice text = parser->definition->text;

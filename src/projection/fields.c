@@ -13,7 +13,7 @@
 #include "projection/columns.h"
 #include "projection/shape.h"
 
-#define FIELD_PATH_SIZE 80u /* of a path in a message; what is longer is cut */
+#define FIELD_PATH_SIZE 80u /* of a path in a message; a longer one is truncated */
 
 enum {
     FIELD_TEXTUAL = FCT_SHAPE_TEXT | FCT_SHAPE_ARRAY | FCT_SHAPE_OBJECT,
@@ -24,7 +24,7 @@ struct fields {
     const struct fct_definition *definition;
     const struct fct_mem *mem;
     struct fct_columns *columns;
-    struct fct_json_doc doc; /* of the schema that is looked at */
+    struct fct_json_doc doc; /* of the schema that is being searched */
     uint64_t steps_left;
     factum_error *err;
     struct fct_column_place places[FCT_PROJECTION_PARAMETERS_MAX]; /* of the handler */
@@ -34,10 +34,10 @@ struct fields {
 struct field_type {
     const struct fct_handler *handler;
     factum_slice name;
-    struct fct_shape_source *source; /* its schema; NULL: it has none */
+    struct fct_shape_source *source; /* of its schema; NULL: it has none */
 };
 
-/* Where a fault is. */
+/* The place of a fault in the definition. */
 struct field_place {
     uint32_t line;
     uint32_t column;
@@ -52,7 +52,7 @@ static bool field_path_add_each(struct fct_path *path)
     return fct_path_add(path, &each);
 }
 
-/* The first |count| steps, as ":a.b" has them: "lines[].sku". */
+/* The first |count| steps in the notation of ":a.b": "lines[].sku". */
 static void field_path_print(const struct fct_path *path, uint32_t count,
                              char text[FIELD_PATH_SIZE])
 {
@@ -84,7 +84,7 @@ static struct fct_shape field_shape(const struct field_type *type, const struct 
     return fct_shape_of(type->source, path);
 }
 
-/* What the value is that the last step but |step| looks into. */
+/* The types of the value that step |step| looks into. */
 static unsigned field_types_before(const struct field_type *type, const struct fct_path *path,
                                    uint32_t step)
 {
@@ -93,7 +93,7 @@ static unsigned field_types_before(const struct field_type *type, const struct f
     return field_shape(type, &before).types;
 }
 
-/* |path| finds nothing, or what the schema does not list. */
+/* Fails because |path| finds nothing, or finds a member that the schema does not list. */
 static FCT_COLD factum_status field_missing(const struct fields *f, const struct field_type *type,
                                             const struct fct_path *path,
                                             const struct fct_shape *shape, struct field_place place)
@@ -138,7 +138,7 @@ static bool field_is_there(const struct fct_shape *shape)
 
 /* ---- the elements of "each" ------------------------------------------------------------------ */
 
-/* "each" without a "[]" at its end. */
+/* The path of "each" without a "[]" at its end. */
 static struct fct_path field_base(const struct fct_handler *handler)
 {
     struct fct_path base = *handler->each;
@@ -168,8 +168,8 @@ static factum_status field_check_each(const struct fields *f, const struct field
                                base.count == 0 ? "the data" : text, FCT_FMT(type->name), what);
 }
 
-/* The shape of |path| in an element: of an array, or the object that is there in its place. *whole
- * becomes the path from the data on. */
+/* The shape of |path| in an element: of an array, or of the object in its place. *whole becomes the
+ * path from the start of the data. */
 static struct fct_shape field_item_shape(const struct field_type *type, const struct fct_path *path,
                                          struct fct_path *whole)
 {
@@ -225,7 +225,7 @@ static unsigned field_reserved_types(enum fct_parameter_kind kind)
     return FCT_SHAPE_ANY;
 }
 
-/* Which types the parameter's value has, into *types; INVALID: none. */
+/* The types of the parameter's value, in *types. Errors: INVALID (no value is possible). */
 static factum_status field_find(const struct fields *f, const struct field_type *type,
                                 const struct fct_parameter *parameter, unsigned *types)
 {
@@ -249,7 +249,7 @@ static factum_status field_find(const struct fields *f, const struct field_type 
     return field_is_there(&shape) ? FACTUM_OK : field_missing(f, type, &path, &shape, place);
 }
 
-/* A value that is no number is not for a column of numbers. */
+/* A value that is never a number must not be written to a column of numbers. */
 static factum_status field_check_column(const struct fields *f, const struct field_type *type,
                                         const struct fct_parameter *parameter,
                                         const struct fct_column_place *place, unsigned types)
@@ -288,7 +288,7 @@ static factum_status field_check_key(const struct fields *f, const struct field_
                                FCT_FMT(key->name), FCT_FMT(type->name), what);
 }
 
-/* All of a handler that depends on the type. */
+/* Checks everything of a handler that depends on the type. */
 static factum_status field_check_type(const struct fields *f, const struct field_type *type)
 {
     const struct fct_handler *handler = type->handler;
@@ -309,7 +309,7 @@ static factum_status field_check_type(const struct fields *f, const struct field
     return status;
 }
 
-/* UNTESTED: it works on the heap, which has no failures to be asked for. */
+/* UNTESTED: allocates from the heap, which tests cannot make fail. */
 static FCT_COLD factum_status fields_no_memory(const struct fct_definition *definition,
                                                factum_error *err)
 {
@@ -340,7 +340,7 @@ static factum_status field_check_schema(struct fields *f, const struct fct_handl
     return status;
 }
 
-/* The newest schema of |subject|; false: there is none. */
+/* The newest schema of |subject|. False: none. */
 static bool field_schema_find(const factum_schemas *schemas, factum_slice subject,
                               factum_slice *text)
 {
@@ -352,7 +352,7 @@ static bool field_schema_find(const factum_schemas *schemas, factum_slice subjec
     return true;
 }
 
-/* The schema of |type| in |category|, which may be empty. */
+/* The schema of |type| in |category|, which may be empty. False: none. */
 static bool field_schema_of(const factum_schemas *schemas, factum_slice category, factum_slice type,
                             factum_slice *text)
 {
@@ -368,11 +368,12 @@ static bool field_schema_of(const factum_schemas *schemas, factum_slice category
             return true;
         }
     }
-    /* The first slash divides: a type with a slash has a subject only with its category. */
+    /* A subject is divided at its first slash, so a type with a slash has a subject only with its
+     * category. */
     return !fct_slice_holds(type, FCT_SLICE("/")) && field_schema_find(schemas, type, text);
 }
 
-/* A schema of a type of |handler|, or what is left to check without one. */
+/* Checks a schema of a type of |handler|; without a schema, what can be checked without one. */
 static factum_status field_check_in(struct fields *f, const struct fct_handler *handler,
                                     factum_slice type, const factum_schemas *schemas,
                                     factum_slice category)
@@ -413,7 +414,7 @@ static factum_status field_check_handler(struct fields *f, const struct fct_hand
 
 /* ---- both ways ------------------------------------------------------------------------------- */
 
-/* NULL: no memory. The caller's, for fields_free. */
+/* The caller's, for fields_free. NULL: no memory. */
 static struct fields *fields_create(const struct fct_definition *definition, factum_error *err)
 {
     const struct fct_mem *mem = fct_mem_heap();

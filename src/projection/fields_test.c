@@ -89,7 +89,7 @@ static void assert_refused(struct fixture *f, const char *text, const char *why)
     fct_projection_definition_free(definition);
 }
 
-/* What becomes of |text| if |schema| becomes that of |type|; NULL: nothing. */
+/* What |text| loses if |schema| becomes that of |type|; NULL: nothing. */
 static void assert_breaks(struct fixture *f, const char *text, const char *type, const char *schema,
                           const char *why)
 {

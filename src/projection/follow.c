@@ -1,5 +1,5 @@
-/* follow.c - followers: opened with a copy of what they read, stopped, asked for figures.
- * Layer: projection. A run is in follow_run.c. */
+/* follow.c - followers: opened with a copy of the request, stopped, and their figures. Layer:
+ * projection. A run is in follow_run.c. */
 #include "projection/follow.h"
 
 #include <string.h>
@@ -8,23 +8,25 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
-#include "projection/follow_mark.h"
+#include "projection/follow_checkpoint.h"
 
-#define FOLLOW_ARENA_MAX ((size_t)8 << 20) /* more than the limits of a request come to */
+#define FOLLOW_ARENA_MAX ((size_t)8 << 20) /* more than the limits of a request allow */
 #define FOLLOW_EVENTS_STORE 10000
 #define FOLLOW_EVENTS_OUTSIDE 500
 #define FOLLOW_INTERVAL_MS 1000
-#define FOLLOW_STEPS_MAX 65536 /* a run that finds nothing looks up so often: some 10 ms */
+#define FOLLOW_STEPS_MAX                                                                           \
+    65536 /* events that a run looks at before it returns to look for a stop:
+                                * about 10 ms */
 
 /* ---- the copy of the request ----------------------------------------------------------------- */
 
-/* A slice without its bytes stays one: factum_subscribe refuses it. */
+/* A slice without its bytes is copied as it is: factum_subscribe refuses it. */
 static factum_slice follow_copy_name(factum_arena *arena, factum_slice name)
 {
     return name.ptr == NULL ? name : factum_arena_copy(arena, name);
 }
 
-/* A copy of |count| names. Where memory is missing, the arena knows. */
+/* A copy of |count| names. The arena records missing memory. */
 static const factum_slice *follow_copy_names(factum_arena *arena, const factum_slice *names,
                                              size_t count)
 {
@@ -154,11 +156,11 @@ static factum_status follow_check(const factum_follow_options *options, factum_e
 
 static void follow_name_stream(factum_follow *follow)
 {
-    const size_t prefix = sizeof FCT_MARK_PREFIX - 1;
+    const size_t prefix = sizeof FCT_FOLLOW_CHECKPOINT_PREFIX - 1;
     factum_slice name = follow->options.name;
     uint8_t *stream = factum_arena_alloc(&follow->arena, prefix + name.len);
     if (stream != NULL) {
-        memcpy(stream, FCT_MARK_PREFIX, prefix);
+        memcpy(stream, FCT_FOLLOW_CHECKPOINT_PREFIX, prefix);
         memcpy(stream + prefix, name.ptr, name.len);
         follow->stream = fct_slice(stream, prefix + name.len);
         follow->options.name = fct_slice_from(follow->stream, prefix);
@@ -180,7 +182,7 @@ static void follow_set_defaults(factum_follow *follow)
     }
 }
 
-/* Fills the zeroed |follow|, whose arena is there. */
+/* Fills the zeroed |follow|, whose arena exists. */
 static factum_status follow_init(factum_follow *follow, const factum_follow_options *given,
                                  factum_error *err)
 {

@@ -1,12 +1,12 @@
 /* follow.h - a follower: factum_follow_* with the world passed in, and what its parts share.
  * Layer: projection. A user of the public API of the store.
  *
- *   follow.c       opening, the copy of the request, stopping, figures
- *   follow_run.c   a run: the checkpoint loaded, events given, the checkpoint kept
- *   follow_mark.h  the checkpoint in the store
+ *   follow.c             opening, the copy of the request, stopping, figures
+ *   follow_run.c         a run: the checkpoint loaded, events delivered, the checkpoint saved
+ *   follow_checkpoint.h  the checkpoint in the store
  *
- * |lock| guards |subscription|, so that another thread can stop it. It is not held while anything
- * of the caller's is called. The atomic figures may be read by any thread; all else belongs to the
+ * |lock| guards |subscription|, so that another thread can stop it. It is not held while a function
+ * of the caller is called. Any thread may read the atomic figures; everything else belongs to the
  * thread that runs.
  */
 #ifndef FCT_PROJECTION_FOLLOW_H
@@ -30,18 +30,18 @@ struct fct_follow_world {
 struct factum_follow {
     struct fct_follow_world world;
     factum_store *store;
-    factum_arena arena;            /* the copy of the request, the stream's name */
-    factum_follow_options options; /* |request| and |keeper| are not looked at */
+    factum_arena arena;            /* of the copy of the request and the stream's name */
+    factum_follow_options options; /* |request| and |keeper| are not used */
     factum_follow_keeper keeper;   /* if |kept_outside| */
     bool kept_outside;
     factum_read_request request;
-    factum_call call;     /* of the request, if it has one */
+    factum_call call;     /* a copy, if the request has one */
     factum_filter filter; /* likewise */
     factum_query query;   /* likewise */
     factum_slice stream;  /* of the checkpoint */
-    factum_uuid owner;    /* who this follower is */
+    factum_uuid owner;    /* the id of this follower */
     struct fct_mutex lock;
-    factum_subscription *subscription; /* of the run under way, or NULL */
+    factum_subscription *subscription; /* of the run in progress, or NULL */
     _Atomic uint32_t stop;
     _Atomic uint32_t running;
     _Atomic uint64_t given;
@@ -55,7 +55,7 @@ FCT_MUST_USE factum_status fct_follow_open(const struct fct_follow_world *world,
                                            factum_store *store,
                                            const factum_follow_options *options,
                                            factum_follow **follow, factum_error *err);
-/* A run; |until| is whole, |err| is not NULL. */
+/* One run. |until| is complete; |err| is not NULL. */
 FCT_MUST_USE factum_status fct_follow_run(factum_follow *follow, const factum_follow_until *until,
                                           factum_error *err);
 

@@ -1,4 +1,4 @@
-/* follow_open_test.c - followers: their arguments, and the memory that they take. */
+/* follow_open_test.c - followers: their arguments, and the memory that they use. */
 #include "support/fault.h"
 #include "support/mem_fault.h"
 #include "support/test_store.h"

@@ -1,19 +1,19 @@
 /* follow_run.c - one run of a follower. Layer: projection.
  *
- *     load the checkpoint, check that it is of this history
+ *     load the checkpoint, check that it belongs to this history
  *          |
- *     subscribe after it  <---------------------------------+
- *          |                                                |
- *     next: an event? --> make the checkpoint ours (once)   |
- *          |              give it --failure--> undo --------+ others were undone with it: they
- *          |                          |                       are given again, then it alone
+ *     subscribe after it  <-----------------------------------+
+ *          |                                                  |
+ *     next: an event? --> take the checkpoint over (once)     |
+ *          |              deliver it --failure--> undo -------+ others were undone with it: they
+ *          |                          |                         are delivered again, then it alone
  *          |                          +-- it was alone: the run ends
- *     keep the checkpoint, if that is due
+ *     save the checkpoint, if that is due
  *
  * Invariants:
- *  1. What is kept never lies after |place|: everything at or before |place| was given, and |each|
- *     has returned from it. It never falls, in a run.
- *  2. In the store, no event is given before the checkpoint has this follower for its owner.
+ *  1. |kept| is at or before |place|, and |each| has returned from every event up to |place|. In a
+ *     run |kept| never falls.
+ *  2. In the store, no event is delivered before this follower owns the checkpoint.
  *  3. With a keeper, nothing waits while |unsaved| > 0: the caller's transaction may be open.
  */
 #include "projection/follow.h"
@@ -24,29 +24,30 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
-#include "projection/follow_mark.h"
+#include "projection/follow_checkpoint.h"
 
 #define FOLLOW_NS_PER_MS UINT64_C(1000000)
-#define FOLLOW_PLACE_POLL_MS 20 /* until a place is visible that others write */
-/* Events that were not wanted, before a checkpoint is written for them alone. Checkpoints are
- * events too: two followers of everything would otherwise answer each other for ever. */
+#define FOLLOW_PLACE_POLL_MS 20 /* how often it looks whether a place is visible */
+/* So many unwanted events are worth a checkpoint of their own. Checkpoints are events too: two
+ * followers of everything would otherwise answer each other for ever. */
 #define FOLLOW_PASSED_MAX UINT64_C(10000)
 
 struct follow_run {
     factum_follow *follow;
     const factum_follow_until *until;
-    struct fct_follow_mark mark; /* what is kept; outside the store its token alone */
+    struct fct_follow_checkpoint saved; /* the saved checkpoint; outside the store only its token */
     uint64_t place;
-    uint64_t kept;    /* the place of the mark; without one, where it began */
+    uint64_t kept;    /* the place of the saved checkpoint; without one, where the run began */
     uint64_t unsaved; /* events since the last checkpoint */
     bool held_back;   /* the last checkpoint was not moved up to |place| */
-    uint64_t kept_at; /* when, by the monotonic clock, or looked whether it should be */
-    uint64_t count;   /* events given, in this run */
-    uint64_t alone;   /* the position of an event that is given alone; UINT64_MAX: none */
+    uint64_t kept_at; /* monotonic time of the last checkpoint, or of the last decision not to save
+                       * one */
+    uint64_t count;   /* events delivered in this run */
+    uint64_t alone;   /* the position of an event that is delivered alone; UINT64_MAX: none */
     bool caught_up;
-    bool dirty;  /* |each| or |save| of a keeper was called since the last checkpoint */
-    bool broken; /* a checkpoint could not be kept: the run ends, and keeps none */
-    bool again;  /* everything after the checkpoint has to be given again */
+    bool dirty;  /* |each|, or |save| of a keeper, was called since the last checkpoint */
+    bool broken; /* a checkpoint could not be saved: the run ends, and saves none */
+    bool again;  /* everything after the checkpoint has to be delivered again */
 };
 
 static uint64_t follow_now(const struct follow_run *run)
@@ -63,8 +64,18 @@ static factum_status follow_wrap(const struct follow_run *run, factum_status sta
 static uint64_t follow_store_events(const struct follow_run *run)
 {
     factum_info info = {.size = sizeof info};
-    factum_error ignored; /* what it would be worth is a longer way after a crash */
+    factum_error ignored; /* without the count, a crash only means more events to read again */
     return factum_info_get(run->follow->store, &info, &ignored) == FACTUM_OK ? info.event_count : 0;
+}
+
+/* The invariants at the head of this file, between two turns. */
+static void follow_run_check(const struct follow_run *run)
+{
+    FCT_ASSERT(run->follow->subscription != NULL);
+    FCT_ASSERT(run->kept <= run->place);
+    FCT_ASSERT(run->unsaved <= run->count);
+    FCT_ASSERT(run->follow->kept_outside || run->unsaved == 0 ||
+               memcmp(&run->saved.owner, &run->follow->owner, sizeof run->follow->owner) == 0);
 }
 
 /* ---- the checkpoint -------------------------------------------------------------------------- */
@@ -74,10 +85,10 @@ static void follow_kept(struct follow_run *run)
     run->unsaved = 0;
     run->dirty = false;
     run->kept_at = follow_now(run);
-    atomic_store(&run->follow->kept, run->mark.token[0] == '\0' ? 0 : run->kept);
+    atomic_store(&run->follow->kept, run->saved.token[0] == '\0' ? 0 : run->kept);
 }
 
-/* Keeps |token|, and makes the checkpoint this follower's own. */
+/* Saves |token| and makes this follower the owner of the checkpoint. */
 static factum_status follow_save(struct follow_run *run, const char *token, factum_error *err)
 {
     factum_follow *follow = run->follow;
@@ -85,20 +96,20 @@ static factum_status follow_save(struct follow_run *run, const char *token, fact
     if (follow->kept_outside) {
         *err = (factum_error){.status = FACTUM_OK};
         run->dirty = true;
-        status = follow->keeper.save(follow->keeper.data, run->mark.token, token, err);
+        status = follow->keeper.save(follow->keeper.data, run->saved.token, token, err);
         if (status > 0 || (status < 0 && err->text[0] == '\0')) {
             status = fct_fail(err, status > 0 ? FACTUM_INVALID : status,
                               "the checkpoint was not saved: %s", factum_status_text(status));
         }
         if (status == FACTUM_OK) {
-            memcpy(run->mark.token, token, FACTUM_TOKEN_SIZE);
+            memcpy(run->saved.token, token, FACTUM_TOKEN_SIZE);
         }
     } else {
-        struct fct_follow_mark next = {.owner = follow->owner};
+        struct fct_follow_checkpoint next = {.owner = follow->owner};
         memcpy(next.token, token, FACTUM_TOKEN_SIZE);
         next.events = follow_store_events(run);
-        status = fct_follow_mark_save(follow->store, follow->stream, follow->request.call,
-                                      &run->mark, &next, err);
+        status = fct_follow_checkpoint_save(follow->store, follow->stream, follow->request.call,
+                                            &run->saved, &next, err);
         if (status == FACTUM_WRONG_REVISION) {
             run->broken = true;
             return fct_fail(err, status,
@@ -115,7 +126,7 @@ static factum_status follow_save(struct follow_run *run, const char *token, fact
     return FACTUM_OK;
 }
 
-/* How far the checkpoint may go. */
+/* The place that the checkpoint may move to. */
 static uint64_t follow_done_place(const struct follow_run *run)
 {
     const factum_follow_options *options = &run->follow->options;
@@ -129,7 +140,7 @@ static factum_status follow_keep(struct follow_run *run, factum_error *err)
     char token[FACTUM_TOKEN_SIZE];
     uint64_t place = follow_done_place(run);
     bool moves = place > run->kept;
-    memcpy(token, run->mark.token, sizeof token);
+    memcpy(token, run->saved.token, sizeof token);
     if (moves) {
         factum_token_format(follow->store, place, token);
     }
@@ -145,7 +156,7 @@ static factum_status follow_keep(struct follow_run *run, factum_error *err)
     return FACTUM_OK;
 }
 
-/* Have so many events passed unwanted that a checkpoint is worth it for them alone? */
+/* Have enough unwanted events passed for a checkpoint of their own? */
 static bool follow_passed_many(const struct follow_run *run)
 {
     if (run->place <= run->kept) {
@@ -155,7 +166,7 @@ static bool follow_passed_many(const struct follow_run *run)
         return true;
     }
     uint64_t events = follow_store_events(run);
-    return events >= run->mark.events && events - run->mark.events >= FOLLOW_PASSED_MAX;
+    return events >= run->saved.events && events - run->saved.events >= FOLLOW_PASSED_MAX;
 }
 
 static uint64_t follow_interval(const struct follow_run *run)
@@ -164,7 +175,7 @@ static uint64_t follow_interval(const struct follow_run *run)
     return ms > UINT64_MAX / FOLLOW_NS_PER_MS ? UINT64_MAX : ms * FOLLOW_NS_PER_MS;
 }
 
-/* |idle|: there is no event to give just now. */
+/* |idle|: no event can be delivered now. */
 static bool follow_is_due(struct follow_run *run, bool idle)
 {
     FCT_ASSERT(!run->again);
@@ -182,7 +193,7 @@ static bool follow_is_due(struct follow_run *run, bool idle)
     if (run->unsaved > 0 || run->held_back || follow_passed_many(run)) {
         return true;
     }
-    run->kept_at = now; /* it is looked again after an interval */
+    run->kept_at = now; /* the next look is an interval later */
     return false;
 }
 
@@ -192,31 +203,32 @@ static factum_status follow_load_outside(struct follow_run *run, factum_error *e
 {
     const factum_follow_keeper *keeper = &run->follow->keeper;
     *err = (factum_error){.status = FACTUM_OK};
-    run->mark = (struct fct_follow_mark){.present = true};
-    factum_status status = keeper->load(keeper->data, run->mark.token, err);
+    run->saved = (struct fct_follow_checkpoint){.present = true};
+    factum_status status = keeper->load(keeper->data, run->saved.token, err);
     if (status > 0 || (status < 0 && err->text[0] == '\0')) {
         return fct_fail(err, status > 0 ? FACTUM_INVALID : status,
                         "the checkpoint was not loaded: %s", factum_status_text(status));
     }
-    if (status == FACTUM_OK && memchr(run->mark.token, '\0', sizeof run->mark.token) == NULL) {
+    if (status == FACTUM_OK && memchr(run->saved.token, '\0', sizeof run->saved.token) == NULL) {
         return fct_fail(err, FACTUM_INVALID, "the checkpoint that was loaded is not a token");
     }
     return status;
 }
 
-/* The place of the loaded token, which has to be of this history and not ahead of the store. */
+/* The place of the loaded token, which must be of this history and not after the end of the store.
+ */
 static factum_status follow_find_place(struct follow_run *run, uint64_t *place, factum_error *err)
 {
     factum_store *store = run->follow->store;
     uint64_t visible;
     factum_status status =
-        factum_token_parse(store, factum_slice_from(run->mark.token), place, err);
+        factum_token_parse(store, factum_slice_from(run->saved.token), place, err);
     if (status == FACTUM_WRONG_TIMELINE) {
         return fct_wrap(err, status,
                         "the checkpoint %s is not of this store's history, so what it counts as "
                         "done may never have happened here: make up for that, then follow under "
                         "another name or without a checkpoint",
-                        run->mark.token);
+                        run->saved.token);
     }
     if (status == FACTUM_OK) {
         status = factum_visible_place(store, &visible, err);
@@ -227,7 +239,7 @@ static factum_status follow_find_place(struct follow_run *run, uint64_t *place, 
             "checkpoint_ahead: the checkpoint %s lies after the end of the store, %" PRIu64
             ", which was restored from an older copy or is another one: make up for "
             "what it has lost, then follow under another name or without a checkpoint",
-            run->mark.token, visible);
+            run->saved.token, visible);
     }
     return status;
 }
@@ -237,9 +249,9 @@ static factum_status follow_load(struct follow_run *run, factum_error *err)
     factum_follow *follow = run->follow;
     factum_status status = follow->kept_outside
                                ? follow_load_outside(run, err)
-                               : fct_follow_mark_load(follow->store, follow->stream,
-                                                      follow->request.call, &run->mark, err);
-    if (status == FACTUM_OK && run->mark.token[0] != '\0') {
+                               : fct_follow_checkpoint_load(follow->store, follow->stream,
+                                                            follow->request.call, &run->saved, err);
+    if (status == FACTUM_OK && run->saved.token[0] != '\0') {
         status = follow_find_place(run, &run->kept, err);
     }
     return status == FACTUM_OK ? status : follow_wrap(run, status, err);
@@ -257,13 +269,13 @@ static void follow_leave(struct follow_run *run)
     factum_subscription_close(subscription);
 }
 
-/* Subscribes after what is kept, or where the request says. */
+/* Subscribes after the saved place, or where the request says. */
 static factum_status follow_subscribe(struct follow_run *run, factum_error *err)
 {
     factum_follow *follow = run->follow;
     factum_read_request request = follow->request;
     factum_subscription *subscription;
-    if (run->mark.token[0] != '\0') {
+    if (run->saved.token[0] != '\0') {
         request.from = FACTUM_FROM_AFTER;
         request.from_value = run->kept;
     }
@@ -285,8 +297,8 @@ static factum_status follow_subscribe(struct follow_run *run, factum_error *err)
     return FACTUM_OK;
 }
 
-/* The first subscription of the run. One that begins at the end keeps where that was at once: what
- * comes now would be missed by a later one. */
+/* The first subscription of the run. If it begins at the end of the store, that place is saved at
+ * once: a later run would miss the events in between. */
 static factum_status follow_begin(struct follow_run *run, factum_error *err)
 {
     char token[FACTUM_TOKEN_SIZE];
@@ -295,7 +307,7 @@ static factum_status follow_begin(struct follow_run *run, factum_error *err)
         status = follow_subscribe(run, err);
     }
     if (status == FACTUM_OK && run->follow->request.from == FACTUM_FROM_END &&
-        run->mark.token[0] == '\0') {
+        run->saved.token[0] == '\0') {
         factum_token_format(run->follow->store, run->place, token);
         status = follow_save(run, token, err);
     }
@@ -318,7 +330,7 @@ static void follow_undo(struct follow_run *run)
     }
 }
 
-static factum_status follow_say_failed(const struct follow_run *run, const factum_event *event,
+static factum_status follow_fail_event(const struct follow_run *run, const factum_event *event,
                                        factum_status status, factum_error *err)
 {
     if (status > 0 || err->text[0] == '\0') {
@@ -329,7 +341,8 @@ static factum_status follow_say_failed(const struct follow_run *run, const factu
                     FCT_FMT(run->follow->options.name), event->position, FCT_FMT(event->type));
 }
 
-/* |each| has failed with |status|. OK: everything since the checkpoint is to be given again. */
+/* |each| has failed with |status|. OK: everything since the checkpoint has to be delivered again.
+ */
 static factum_status follow_failed(struct follow_run *run, const factum_event *event,
                                    factum_status status, factum_error *err)
 {
@@ -343,13 +356,13 @@ static factum_status follow_failed(struct follow_run *run, const factum_event *e
             return FACTUM_OK;
         }
     } else if (run->unsaved > 0) {
-        factum_error ignored; /* the event's failure is what the caller has to know */
+        factum_error ignored; /* the caller needs the event's failure */
         (void)follow_keep(run, &ignored);
     }
-    return follow_say_failed(run, event, status, err);
+    return follow_fail_event(run, event, status, err);
 }
 
-/* OK; DONE: the run ends. */
+/* Delivers |event|. DONE: |each| ends the run. */
 static factum_status follow_give(struct follow_run *run, const factum_event *event,
                                  factum_error *err)
 {
@@ -357,15 +370,15 @@ static factum_status follow_give(struct follow_run *run, const factum_event *eve
     factum_status status = FACTUM_OK;
     run->caught_up = false;
     if (run->until->place_set && event->position > run->until->place) {
-        return FACTUM_OK; /* follow_reached ends the run; the next one reads the event again */
+        return FACTUM_OK; /* follow_reached ends the run; the next run reads the event again */
     }
-    if (fct_follow_mark_stream(event->stream)) {
+    if (fct_follow_checkpoint_stream(event->stream)) {
         run->place = event->position;
         return FACTUM_OK;
     }
     if (!follow->kept_outside &&
-        memcmp(&run->mark.owner, &follow->owner, sizeof follow->owner) != 0) {
-        status = follow_save(run, run->mark.token, err);
+        memcmp(&run->saved.owner, &follow->owner, sizeof follow->owner) != 0) {
+        status = follow_save(run, run->saved.token, err);
     } else if (event->position == run->alone && run->unsaved > 0) {
         status = follow_keep(run, err);
     }
@@ -401,11 +414,11 @@ static int64_t follow_ms_between(uint64_t now, uint64_t then)
     return left > INT32_MAX ? INT32_MAX : (int64_t)left;
 }
 
-/* How long a call may wait for an event: until something else is due. */
-static int64_t follow_patience(const struct follow_run *run)
+/* How long to wait for an event: until something else is due. */
+static int64_t follow_wait_ms(const struct follow_run *run)
 {
     uint64_t now = follow_now(run);
-    int64_t left = 1000; /* then it is looked at what has passed */
+    int64_t left = 1000; /* then it looks at the events that passed */
     if (run->follow->kept_outside && run->unsaved > 0) {
         return 0;
     }
@@ -424,14 +437,16 @@ static int64_t follow_patience(const struct follow_run *run)
     return left;
 }
 
-/* One answer of the subscription. OK: go on. */
+/* Handles one answer of the subscription. OK: go on. */
 static factum_status follow_turn(struct follow_run *run, factum_error *err)
 {
     factum_follow *follow = run->follow;
     factum_event event;
     bool idle = true;
+    follow_run_check(run);
+    FCT_ASSERT(!run->again);
     factum_status status =
-        factum_subscription_next(follow->subscription, follow_patience(run), &event, err);
+        factum_subscription_next(follow->subscription, follow_wait_ms(run), &event, err);
     if (status == FACTUM_CANCELLED && atomic_load(&follow->stop) != 0) {
         return FACTUM_DONE;
     }
@@ -468,7 +483,7 @@ static factum_status follow_loop(struct follow_run *run, factum_error *err)
     return status;
 }
 
-/* The run has ended with |status|: keeps what is done, so far as that can be. */
+/* The run has ended with |status|: saves the checkpoint as far as possible. */
 static factum_status follow_end(struct follow_run *run, factum_status status, factum_error *err)
 {
     factum_error why;

@@ -29,7 +29,7 @@ struct fixture {
 
 struct counting {
     sqlite3 *db;
-    int fail_every; /* of so many calls the last one fails; 0: none */
+    int fail_every; /* each call of this number fails; 0: none */
     int calls;
     int failed;
     bool slow;
@@ -79,7 +79,7 @@ static factum_status count(void *data, const factum_event *event, factum_error *
     }
     if (c->fail_every > 0 && ++c->calls % c->fail_every == 0) {
         c->failed++;
-        return FACTUM_CANCELLED; /* after its effect: that must not stay */
+        return FACTUM_CANCELLED; /* after its effect, which must be undone */
     }
     return by_code(c, code, err);
 }

@@ -1,6 +1,6 @@
-/* follow_test.c - followers: what is given, where the checkpoint is, who may go on. On a store in
- * memory and on one on disk. Checkpoints in a SQLite database, with processes that are killed, are
- * in follow_sqlite_test.c; arguments and memory in follow_open_test.c. */
+/* follow_test.c - followers: what is delivered, where the checkpoint is, who may go on. On a store
+ * in memory and on one on disk. Checkpoints in a SQLite database, with processes that are killed,
+ * are in follow_sqlite_test.c; arguments and memory in follow_open_test.c. */
 #include "support/test_store.h"
 
 #include <limits.h>
@@ -12,7 +12,7 @@
 #include <factum/delivery.h>
 
 #include "core/slice.h"
-#include "projection/follow_mark.h"
+#include "projection/follow_checkpoint.h"
 
 #define TEST(name) static void name(void **state)
 #define F struct fixture *f = *state
@@ -52,8 +52,8 @@ static int tear_down(void **state)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-/* Appends |count| events to |stream|, whose data are numbers from |from|. The position of the
- * last. */
+/* Appends |count| events with the numbers from |from| to |stream|. Returns the position of the last
+ * one. */
 static uint64_t append(struct fixture *f, const char *stream, int from, int count)
 {
     factum_append_result result = {.position = 0};
@@ -69,7 +69,7 @@ static uint64_t append(struct fixture *f, const char *stream, int from, int coun
     return result.position;
 }
 
-/* What a follower's function does and has seen. */
+/* What a follower's function does, and what it has seen. */
 struct seen {
     int numbers[GIVEN_MAX];
     int count;
@@ -98,7 +98,7 @@ static factum_status see(void *data, const factum_event *event, factum_error *er
     text[event->data.len] = '\0';
     int number = (int)strtol(text, NULL, 10);
     if (number == seen->fail_at && seen->fails-- > 0) {
-        (void)err; /* says nothing: the status has a text */
+        (void)err; /* no text: the status has one */
         return seen->fails_with;
     }
     assert_true(seen->count < GIVEN_MAX);
@@ -155,11 +155,12 @@ static factum_status run_once(struct fixture *f, struct seen *seen,
     return status;
 }
 
-static uint64_t marks(struct fixture *f)
+static uint64_t checkpoints(struct fixture *f)
 {
     uint64_t count = 0;
-    assert_ok(factum_count_events(f->store, FACTUM_SOURCE_TYPE, FCT_SLICE(FCT_MARK_TYPE), 0,
-                                  UINT64_MAX, &count, &f->err),
+    assert_ok(factum_count_events(f->store, FACTUM_SOURCE_TYPE,
+                                  FCT_SLICE(FCT_FOLLOW_CHECKPOINT_TYPE), 0, UINT64_MAX, &count,
+                                  &f->err),
               f->err);
     return count;
 }
@@ -193,15 +194,15 @@ TEST(a_run_without_an_event_writes_nothing)
     F;
     struct seen seen = SEEN;
     assert_ok(run_once(f, &seen, NULL), f->err);
-    assert_int_equal(marks(f), 0);
+    assert_int_equal(checkpoints(f), 0);
     append(f, "other-1", 0, 3);
     assert_ok(run_once(f, &seen, NULL), f->err);
-    assert_int_equal(marks(f), 0);
+    assert_int_equal(checkpoints(f), 0);
     append(f, "count-1", 0, 30);
     assert_ok(run_once(f, &seen, NULL), f->err);
-    assert_int_equal(marks(f), 2); /* one to own it, one at the end */
+    assert_int_equal(checkpoints(f), 2); /* one to own it, one at the end */
     assert_ok(run_once(f, &seen, NULL), f->err);
-    assert_int_equal(marks(f), 2);
+    assert_int_equal(checkpoints(f), 2);
 }
 
 TEST(one_event_of_the_checkpoint_stays_visible)
@@ -237,7 +238,7 @@ TEST(after_so_many_events_a_checkpoint_is_kept)
     assert_ok(factum_follow_open(f->store, &options, &follow, &f->err), f->err);
     assert_ok(factum_follow_run(follow, &caught_up, &f->err), f->err);
     assert_seen(&seen, 0, 10); /* not its own checkpoints, though it reads everything */
-    assert_int_equal(marks(f), 1 + 2 + 1);
+    assert_int_equal(checkpoints(f), 1 + 2 + 1);
     factum_follow_info info = info_of(f, follow);
     assert_int_equal(info.event_count, 10);
     assert_int_equal(info.checkpoint_count, 4);
@@ -288,7 +289,7 @@ TEST(two_followers_of_everything_do_not_answer_each_other)
         assert_status(factum_follow_run(follows[i % 2], &until, &f->err), FACTUM_TIMEOUT);
     }
     assert_int_equal(seen.count, 2);
-    assert_int_equal(marks(f), 4);
+    assert_int_equal(checkpoints(f), 4);
     factum_follow_close(follows[0]);
     factum_follow_close(follows[1]);
 }
@@ -313,7 +314,7 @@ TEST(a_long_way_without_an_event_is_kept_too)
     factum_follow *follow = open_with(f, &seen, &rare, NULL);
     for (int i = 0; i < 2; i++) {
         assert_ok(factum_follow_run(follow, &caught_up, &f->err), f->err);
-        assert_int_equal(marks(f), 1);
+        assert_int_equal(checkpoints(f), 1);
     }
     factum_follow_close(follow);
     assert_int_equal(seen.count, 0);
@@ -354,7 +355,7 @@ TEST(one_that_begins_at_a_revision_begins_there_again_until_there_is_a_checkpoin
     seen.fails = 1;
     factum_follow *follow = open_with(f, &seen, &from, NULL);
     assert_status(factum_follow_run(follow, &caught_up, &f->err), FACTUM_IO);
-    assert_int_equal(marks(f), 1); /* it is owned, and has no place */
+    assert_int_equal(checkpoints(f), 1); /* it is owned, and has no place */
     assert_int_equal(info_of(f, follow).kept, 0);
     factum_follow_close(follow);
     follow = open_with(f, &seen, &from, NULL);
@@ -412,7 +413,7 @@ TEST(a_failure_ends_it_before_the_event)
     assert_ok(run_once(f, &seen, NULL), f->err);
     assert_seen(&seen, 0, 4);
     seen.fail_at = 4;
-    seen.fails_with = FACTUM_CAUGHT_UP; /* which a function has no use for */
+    seen.fails_with = FACTUM_CAUGHT_UP; /* a status that is not for functions */
     seen.fails = 1;
     append(f, "count-1", 4, 1);
     assert_status(run_once(f, &seen, NULL), FACTUM_INVALID);
@@ -458,7 +459,7 @@ TEST(it_ends_at_a_count_a_place_or_a_deadline)
 
 struct late {
     struct fixture *f;
-    factum_follow *stop; /* or NULL: an event that is not wanted is appended */
+    factum_follow *stop; /* or NULL: an unwanted event is appended */
 };
 
 static void *act_late(void *data)
@@ -541,7 +542,7 @@ TEST(of_two_followers_of_one_name_the_later_one_goes_on)
     append(f, "count-1", 3, 1);
     assert_ok(factum_follow_run(b, &caught_up, &f->err), f->err);
     assert_seen(&second, 0, 4);
-    assert_ok(run_once(f, &first, NULL), f->err); /* there is nothing to give: nobody is hindered */
+    assert_ok(run_once(f, &first, NULL), f->err); /* no event to deliver: nobody is disturbed */
     append(f, "count-1", 4, 1);
     assert_ok(factum_follow_run(b, &caught_up, &f->err), f->err);
     assert_seen(&second, 0, 5);
@@ -550,7 +551,7 @@ TEST(of_two_followers_of_one_name_the_later_one_goes_on)
 
 struct fighter {
     struct fixture *f;
-    _Atomic int *given; /* how often each number was given */
+    _Atomic int *given; /* how often each number was delivered */
     int turns;
     int lost;
 };
@@ -625,7 +626,7 @@ struct telling {
     int pipe;
 };
 
-/* Tells the number of the event to the parent. */
+/* Writes the number of the event to the parent. */
 static factum_status tell(void *data, const factum_event *event, factum_error *err)
 {
     const struct telling *telling = data;
@@ -635,7 +636,7 @@ static factum_status tell(void *data, const factum_event *event, factum_error *e
 }
 
 /* In a child. */
-static int follow_and_tell(const char *dir, int to)
+static int follow_and_report(const char *dir, int to)
 {
     struct telling telling = {.pipe = to};
     const factum_read_request all = {.size = sizeof all, .skip_system = true};
@@ -660,8 +661,8 @@ static int follow_and_tell(const char *dir, int to)
     return status == FACTUM_OK && factum_close(store, &err) == FACTUM_OK ? 0 : 1;
 }
 
-/* Starts a child, which is killed when it has told |kill_after| events, or ends. The first number
- * that it has told into *first, the last one into *last; its exit status, or -1. */
+/* Starts a child. It is killed after it has reported |kill_after| events, or ends. The first and
+ * the last reported number are in *first and *last. Returns its exit status, or -1. */
 static int run_child(const char *dir, int kill_after, int *first, int *last)
 {
     int ends[2];
@@ -673,7 +674,7 @@ static int run_child(const char *dir, int kill_after, int *first, int *last)
     assert_true(child >= 0);
     if (child == 0) {
         (void)close(ends[0]);
-        _exit(follow_and_tell(dir, ends[1]));
+        _exit(follow_and_report(dir, ends[1]));
     }
     (void)close(ends[1]);
     while (read(ends[0], &number, sizeof number) == sizeof number) {
@@ -701,7 +702,7 @@ TEST(after_a_kill_it_goes_on_at_the_last_checkpoint)
     int code = run_child(f.dir, KILL_AFTER, &first, &last);
     assert_int_equal(first, 0);
     assert_true(last >= KILL_AFTER - 1);
-    if (code == -1) { /* otherwise it was quicker than the signal */
+    if (code == -1) { /* otherwise the child was faster than the signal */
         int killed_at = last;
         code = run_child(f.dir, 0, &first, &last);
         assert_int_equal(first % KILL_EVERY, 0);
@@ -801,15 +802,16 @@ TEST(what_is_no_checkpoint_is_refused)
         factum_status status;
     } rows[] = {
         {"Other", "{}", "it has another type", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE, "{", "it is not valid JSON", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE, "[]", "it has no owner", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE, "{\"owner\":\"me\"}", "it has no owner", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE, "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"events\":-1}",
-         "how many events", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE,
+        {FCT_FOLLOW_CHECKPOINT_TYPE, "{", "it is not valid JSON", FACTUM_CORRUPT},
+        {FCT_FOLLOW_CHECKPOINT_TYPE, "[]", "it has no owner", FACTUM_CORRUPT},
+        {FCT_FOLLOW_CHECKPOINT_TYPE, "{\"owner\":\"me\"}", "it has no owner", FACTUM_CORRUPT},
+        {FCT_FOLLOW_CHECKPOINT_TYPE,
+         "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"events\":-1}", "how many events",
+         FACTUM_CORRUPT},
+        {FCT_FOLLOW_CHECKPOINT_TYPE,
          "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"token\":7,\"events\":1}",
          "its token is not one", FACTUM_CORRUPT},
-        {FCT_MARK_TYPE,
+        {FCT_FOLLOW_CHECKPOINT_TYPE,
          "{\"owner\":\"00000000-0000-0000-0000-000000000001\",\"token\":\"7\",\"events\":1}",
          "\"7\" is not a token", FACTUM_INVALID},
     };
@@ -866,7 +868,7 @@ TEST(a_keeper_is_asked_where_to_begin_and_told_where_it_has_come)
     assert_seen(&seen, 0, 4);
     assert_int_equal(shelf.saves, 2);
     assert_int_equal(shelf.undone, 0);
-    assert_int_equal(marks(f), 0);
+    assert_int_equal(checkpoints(f), 0);
 }
 
 TEST(an_event_that_fails_is_tried_alone_after_the_others)

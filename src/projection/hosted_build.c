@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/mem.h"
 #include "projection/models_int.h"
@@ -71,10 +72,21 @@ void fct_hosted_build_stop(struct fct_hosted_build *build)
     atomic_store(&build->ending, false);
 }
 
+void fct_model_check(const struct fct_model *model)
+{
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        const struct fct_hosted_build *build = model->builds[i];
+        FCT_ASSERT(build == NULL || build->holders > 0);
+        FCT_ASSERT(build == NULL || build->model == model);
+        FCT_ASSERT(build == NULL || build != model->builds[(i + 1) % FCT_MODEL_ROLES]);
+    }
+}
+
 struct fct_hosted_build *fct_hosted_build_hold(struct factum_models *models,
                                                struct fct_model *model, enum fct_model_role role)
 {
     fct_mutex_lock(&models->lock);
+    fct_model_check(model);
     struct fct_hosted_build *build = model->builds[role];
     if (build != NULL) {
         build->holders++;
@@ -90,7 +102,9 @@ void fct_hosted_build_release(struct fct_hosted_build *build)
     }
     struct factum_models *models = build->models;
     fct_mutex_lock(&models->lock);
+    FCT_ASSERT(build->holders > 0);
     bool last = --build->holders == 0;
+    FCT_ASSERT(!last || build->runner == NULL);
     fct_mutex_unlock(&models->lock);
     if (last) {
         fct_projection_definition_free(build->definition);
@@ -132,7 +146,7 @@ static void close_build(void *data)
     build->file = NULL;
 }
 
-/* What was skipped stands in the stream of the definition: a file that is rebuilt knows it too. */
+/* The stream of the definition records what was skipped, so that a rebuilt file knows it too. */
 factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fct_applier *applier,
                                        factum_error *err)
 {
@@ -157,21 +171,21 @@ factum_status fct_hosted_build_skipped(struct fct_hosted_build *build, struct fc
         if (status == FACTUM_OK && act.act == FACTUM_ACT_SKIP) {
             status = fct_applier_skip(applier, act.position, err);
         }
-        status = status == FACTUM_INVALID ? FACTUM_OK : status; /* no act */
+        status = status == FACTUM_INVALID ? FACTUM_OK : status; /* the event is not an act */
     }
     factum_arena_finish(&arena);
     factum_cursor_close(cursor);
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-static factum_status tell_skipped(void *data, struct fct_applier *applier, factum_error *err)
+static factum_status prepare_applier(void *data, struct fct_applier *applier, factum_error *err)
 {
     return fct_hosted_build_skipped(data, applier, err);
 }
 
 static void runner_changed(void *data)
 {
-    fct_models_tell(data);
+    fct_models_notify(data);
 }
 
 factum_status fct_hosted_build_run(struct fct_hosted_build *build, factum_error *err)
@@ -181,7 +195,7 @@ factum_status fct_hosted_build_run(struct fct_hosted_build *build, factum_error 
     const struct fct_runner_options with = {
         .store = build->models->store,
         .definition = definition,
-        .opener = {build, open_build, tell_skipped, close_build},
+        .opener = {build, open_build, prepare_applier, close_build},
         .limits =
             {
                 .retries = definition->retries,

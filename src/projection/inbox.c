@@ -1,4 +1,4 @@
-/* inbox.c - messages that take effect once: ids taken in a table of the caller's database.
+/* inbox.c - messages that take effect once: ids recorded in a table of the caller's database.
  * Layer: projection. Knows SQLite, and no store.
  *
  *     CREATE TABLE factum_inbox(
@@ -8,12 +8,12 @@
  *         received INTEGER NOT NULL,  nanoseconds since 1970
  *         PRIMARY KEY (consumer, id)) STRICT, WITHOUT ROWID
  *
- * A message is taken by an INSERT that does nothing if the id is there: no statement of the
- * caller's transaction fails, and SQLite's one writer at a time makes it a compare-and-set between
- * processes.
+ * A message is taken by an INSERT that does nothing if the id exists. So no statement of the
+ * caller's transaction fails, and SQLite's one writer at a time makes the INSERT a compare-and-set
+ * between processes.
  *
  * The index over (consumer, received) ends with the id, as every index of a table WITHOUT ROWID
- * ends with its key. So trimming walks it from the oldest id on.
+ * ends with its key. So trimming walks the index from the oldest id on.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -33,7 +33,8 @@
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-/* A statement that SQLite refuses is the caller's mistake: there is no table, or another one. */
+/* A statement that SQLite refuses is the caller's mistake: no table, or another table of that name.
+ */
 static factum_status inbox_refused(factum_status status, factum_error *err)
 {
     if (status == FACTUM_FAILED) {
@@ -45,7 +46,7 @@ static factum_status inbox_refused(factum_status status, factum_error *err)
     return status;
 }
 
-/* *statement is the caller's, for sqlite3_finalize, which accepts the NULL of a failure. */
+/* *statement is the caller's, for sqlite3_finalize, which accepts NULL, the value on failure. */
 static factum_status inbox_prepare(sqlite3 *db, const char *sql, const char *what,
                                    sqlite3_stmt **statement, factum_error *err)
 {
@@ -53,7 +54,7 @@ static factum_status inbox_prepare(sqlite3 *db, const char *sql, const char *wha
     return inbox_refused(fct_sqlite_prepare(db, factum_slice_from(sql), what, statement, err), err);
 }
 
-/* Steps a statement that gives no row to its end. |bound|: the outcome of its bindings. */
+/* Steps a statement without rows to its end. |bound| is the outcome of its bindings. */
 static factum_status inbox_step(sqlite3 *db, sqlite3_stmt *statement, int bound, const char *what,
                                 factum_error *err)
 {
@@ -160,8 +161,8 @@ factum_status factum_inbox_take(sqlite3 *db, const factum_inbox_message *message
 
 /* ---- trimming -------------------------------------------------------------------------------- */
 
-/* The oldest ids, ?3 at most, of those that were received before ?2; or of those that are not among
- * the newest ?2. */
+/* The oldest ids, at most ?3: those received before ?2, or those that are not among the newest ?2.
+ */
 static const char inbox_trim_old[] =
     "DELETE FROM factum_inbox WHERE (consumer, id) IN ("
     "SELECT consumer, id FROM factum_inbox WHERE consumer = ?1 AND received < ?2 "

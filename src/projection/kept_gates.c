@@ -3,16 +3,29 @@
 
 #include <stdio.h>
 
+#include "core/check.h"
 #include "core/mem.h"
 #include "projection/query_gate.h"
 
-/* Takes the gate of |model| that was used last out of the list; zeroed if the list has none. Its
- * count of drops is the model's in any case. */
+/* The invariants in kept_gates.h that need no gate. With the lock. */
+static void kept_gates_check(const struct factum_models *models)
+{
+    for (unsigned i = 0; i < FCT_GATES_KEPT; i++) {
+        const struct fct_kept_gate *kept = &models->gates[i];
+        FCT_ASSERT((kept->gate == NULL) == (kept->model == NULL));
+        FCT_ASSERT(kept->gate == NULL || kept->drops == kept->model->gate_drops);
+        FCT_ASSERT(kept->last_used <= models->gate_uses);
+    }
+}
+
+/* Takes the gate of |model| that was used last out of the list; zeroed if the list has none.
+ * |drops| is the model's count in both cases. */
 static struct fct_kept_gate gate_out(struct factum_models *models, struct fct_model *model)
 {
     struct fct_kept_gate *best = NULL;
     struct fct_kept_gate taken = {.gate = NULL};
     fct_mutex_lock(&models->lock);
+    kept_gates_check(models);
     for (unsigned i = 0; i < FCT_GATES_KEPT; i++) {
         struct fct_kept_gate *kept = &models->gates[i];
         if (kept->gate != NULL && kept->model == model &&
@@ -49,8 +62,9 @@ factum_status fct_kept_gate_take(struct factum_models *models, struct fct_model 
     return fct_query_gate_open(&options, &taken->gate, err);
 }
 
-/* Puts the gate into the list, in the place of the one that was not used for longest if there is no
- * other: that one is returned, or the gate itself if it may not be kept. */
+/* Puts the gate into a free place of the list, or into the place of the gate that has not been used
+ * for longest. Returns the gate to close: the replaced one, or the gate itself if it may not be
+ * kept. */
 static struct fct_query_gate *gate_in(struct factum_models *models,
                                       const struct fct_kept_gate *taken)
 {
@@ -66,6 +80,7 @@ static struct fct_query_gate *gate_in(struct factum_models *models,
         *place = *taken;
         place->last_used = ++models->gate_uses;
     }
+    kept_gates_check(models);
     fct_mutex_unlock(&models->lock);
     return out;
 }
@@ -92,6 +107,7 @@ void fct_kept_gates_drop(struct factum_models *models, struct fct_model *model)
             models->gates[i] = (struct fct_kept_gate){.gate = NULL};
         }
     }
+    kept_gates_check(models);
     fct_mutex_unlock(&models->lock);
     for (unsigned i = 0; i < FCT_GATES_KEPT; i++) {
         fct_query_gate_close(out[i]);

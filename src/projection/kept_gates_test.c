@@ -1,5 +1,5 @@
 /* kept_gates_test.c - gates that stay open between queries: when they are used again, when not, and
- * how many there are. Layer: projection. */
+ * how many are kept. Layer: projection. */
 #include "projection/kept_gates.h"
 
 #include <sys/stat.h>
@@ -27,7 +27,7 @@ static const char v2[] = "--@ projection paid version 2\n"
                          "INSERT INTO {{paid}} VALUES (:event_id, 10 * :cents);\n";
 
 struct world {
-    char store_dir[SCRATCH_SIZE]; /* "": it is in memory */
+    char store_dir[SCRATCH_SIZE]; /* "": in memory */
     char dir[SCRATCH_SIZE];
     factum_store *store;
     factum_models *models;
@@ -130,7 +130,7 @@ static void assert_sum(struct world *world, int64_t wanted)
     assert_int_equal(number, wanted);
 }
 
-/* How many are kept; *one is one of them. */
+/* The number of kept gates; *one is one of them. */
 static unsigned count_kept(struct world *world, struct fct_query_gate **one)
 {
     unsigned count = 0;
@@ -239,7 +239,7 @@ static void a_file_that_was_deleted_is_not_asked(void **state)
     assert_sum(world, EVENTS);
     remove_file(world);
     factum_status status = fct_kept_gate_take(world->models, model, &taken, &err);
-    /* The host may have made the file again already. */
+    /* The host may have rebuilt the file already. */
     assert_true(status == FACTUM_OK ? !fct_query_gate_has_moved(taken.gate) : taken.gate == NULL);
     fct_kept_gate_give(world->models, &taken, FACTUM_OK);
 }

@@ -1,7 +1,7 @@
 /* lint.c - see lint.h. Layer: projection.
  *
- * A statement is looked at token by token, with the two tokens before and what is known of the
- * parentheses around. Each rule is a function of that.
+ * The lint looks at a statement token by token, with the two tokens before and what is known of the
+ * surrounding parentheses. Each rule is a function of that.
  */
 #include "projection/lint.h"
 
@@ -80,7 +80,7 @@ static const char *const date_functions[] = {
 static const char *const random_functions[] = {"random", "randomblob", "gen_random_uuid", NULL};
 static const char *const count_functions[] = {"last_insert_rowid", "changes", "total_changes",
                                               NULL};
-/* They give other results for another order of rows, and no order is certain. */
+/* Their result depends on the order of rows, which is not defined. */
 static const char *const ordered_functions[] = {
     "group_concat", "string_agg", "json_group_array", "json_group_object", "row_number", "ntile",
     "lag",          "lead",       "first_value",      "last_value",        "nth_value",  NULL};
@@ -101,7 +101,8 @@ static bool lint_opens(const struct fct_sql_token *token)
     return fct_sql_is_symbol(token, '(');
 }
 
-/* Skips the parentheses that |scan| is in front of. Was a word ORDER in them, at their depth? */
+/* Skips the parentheses at |scan|. Returns whether they contain a word ORDER, at their own depth.
+ */
 static bool lint_skip(struct fct_sql_scan *scan)
 {
     struct fct_sql_token token;
@@ -152,7 +153,7 @@ static factum_status lint_refuse_date(const struct lint *lint, factum_slice name
                            FCT_FMT(name), after);
 }
 
-/* A name in front of "(". */
+/* A name before "(". */
 static factum_status lint_function(const struct lint *lint)
 {
     factum_slice name = fct_lint_name(&lint->token);
@@ -179,10 +180,11 @@ static factum_status lint_function(const struct lint *lint)
     }
     if (lint_begins(name, "sqlite_") || lint_begins(name, "pragma_") ||
         fct_lint_is(name, "load_extension")) {
-        return lint_fail(lint, FACTUM_INVALID,
-                         "%.*s() tells of SQLite or changes it: a projection depends on events "
-                         "alone",
-                         FCT_FMT(name));
+        return lint_fail(
+            lint, FACTUM_INVALID,
+            "%.*s() reads or changes the state of SQLite: a projection depends on events "
+            "alone",
+            FCT_FMT(name));
     }
     return FACTUM_OK;
 }
@@ -220,7 +222,7 @@ static const char *const operator_words[] = {
     "check",    "key",     "any",     "isnull", "notnull", "collate", "escape",
     "distinct", "from",    "default", "unique", "values",  "cast",    NULL};
 
-/* In the columns' own parentheses a name with "(" is a type, except after DEFAULT. */
+/* In the parentheses of the columns a name with "(" is a type, except after DEFAULT. */
 static factum_status lint_table_function(const struct lint *lint)
 {
     factum_slice name = fct_lint_name(&lint->token);
@@ -298,22 +300,22 @@ static factum_status lint_statement(const struct lint *lint)
 
 /* ---- table expressions ----------------------------------------------------------------------- */
 
-/* SQLite copies a table expression for each of its uses, and those in it too: n of them that each
- * name the one before twice become 2^n. Costs are counted in tokens as the text is read: that of an
- * expression is its tokens and the costs of all that it names. */
+/* SQLite copies a table expression for each of its uses, and the expressions in it too: n of them
+ * that each name the one before twice become 2^n. Costs are counted in tokens while the text is
+ * read: the cost of an expression is its tokens and the costs of the expressions that it names. */
 #define EXPRESSIONS_MAX 64u
 
 struct expressions {
     struct {
         factum_slice name;
         uint64_t cost;
-        uint64_t before; /* the cost of all before its parentheses */
+        uint64_t before; /* the cost of everything before its parentheses */
         size_t depth;    /* around its parentheses */
         bool opened;
         bool closed;
     } list[EXPRESSIONS_MAX];
     size_t count;
-    uint64_t cost; /* so far, of the whole statement */
+    uint64_t cost; /* of the whole statement, so far */
 };
 
 static bool lint_same(factum_slice a, factum_slice b)
@@ -325,7 +327,7 @@ static bool lint_same(factum_slice a, factum_slice b)
     return same;
 }
 
-/* Is it NAME [(columns)] AS [[NOT] MATERIALIZED] ( ? |lint->token| is NAME. */
+/* Does NAME [(columns)] AS [[NOT] MATERIALIZED] ( begin here? |lint->token| is NAME. */
 static bool expression_begins(const struct lint *lint)
 {
     struct fct_sql_scan scan = lint->scan;
@@ -412,7 +414,7 @@ static factum_status lint_expansions(const struct lint *lint, struct expressions
 static void lint_count(struct lint *lint)
 {
     if (lint_opens(&lint->token)) {
-        FCT_ASSERT(lint->depth < FCT_PROJECTION_DEPTH_MAX); /* the parser has seen to it */
+        FCT_ASSERT(lint->depth < FCT_PROJECTION_DEPTH_MAX); /* the parser has checked it */
         lint->ordered[++lint->depth] = false;
     } else if (fct_sql_is_symbol(&lint->token, ')')) {
         FCT_ASSERT(lint->depth > 0);
@@ -431,7 +433,7 @@ static factum_status lint_token(struct lint *lint, struct expressions *expressio
         status = lint_statement(lint);
     }
     if (status == FACTUM_OK) {
-        status = lint_expansions(lint, expressions); /* at the depth before the token */
+        status = lint_expansions(lint, expressions); /* with the depth before the token */
     }
     lint_count(lint);
     return status;
@@ -448,7 +450,7 @@ static factum_status lint_one(const struct fct_definition *definition,
     fct_sql_next(&lint.scan, &lint.token);
     factum_status status = FACTUM_OK;
     while (lint.token.kind != FCT_SQL_END && status == FACTUM_OK) {
-        FCT_ASSERT(lint.token.kind != FCT_SQL_BAD); /* the parser has read it */
+        FCT_ASSERT(lint.token.kind != FCT_SQL_BAD); /* the parser has read the token */
         ahead = lint.scan;
         fct_sql_next(&ahead, &lint.next);
         status = lint_token(&lint, &expressions);

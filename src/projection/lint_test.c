@@ -1,4 +1,4 @@
-/* lint_test.c - each rule of tokens: what it refuses, in which spellings, and what it lets pass.
+/* lint_test.c - each rule of tokens: what it refuses, in which spellings, and what it accepts.
  * Layer: projection. */
 #include "projection/lint.h"
 
@@ -210,12 +210,13 @@ static void limits_have_an_order(void **state)
 static void sqlite_itself_is_out_of_reach(void **state)
 {
     (void)state;
-    refused(query("SELECT load_extension('x')"), "p.sql:8:8: load_extension() tells of SQLite or");
+    refused(query("SELECT load_extension('x')"), "p.sql:8:8: load_extension() reads or changes");
     refused(query("SELECT sqlite_version()"), "p.sql:8:8: \"sqlite_version\": names that begin");
     refused(query("SELECT * FROM sqlite_master"),
             "p.sql:8:15: \"sqlite_master\": names that begin");
     refused(query("SELECT * FROM \"SQLITE_schema\""), "p.sql:8:15: \"SQLITE_schema\": names that");
-    refused(query("SELECT * FROM pragma_table_info('t')"), "p.sql:8:15: pragma_table_info() tells");
+    refused(query("SELECT * FROM pragma_table_info('t')"),
+            "p.sql:8:15: pragma_table_info() reads or changes");
 }
 
 static void no_conflict_ends_the_transaction(void **state)

@@ -1,14 +1,14 @@
 /* model_acts.c - acts on a projection, carried out in the file of its model. Layer: projection. See
  * models_int.h.
  *
- *     a new file: the acts are folded, and only what they end in is made
+ *     a new file: the acts are folded, and only the builds of the final state are created
  *     otherwise, act by act:
- *         what its end needs is there? (a swap: that the build has caught up) --no--> later
- *         what runners do (retry, skip): before it is recorded, because that can be done twice
- *         begin a transaction with its revision --EXISTS--> another host did it
- *         the effect: builds made and dropped, views swapped
+ *         ready? (a swap: the new build has caught up) --no--> later
+ *         work of runners (retry, skip): before the act is recorded, because it can be done twice
+ *         begin a transaction with the act's revision --EXISTS--> another host carried it out
+ *         the effect: builds created and dropped, views swapped
  *         commit
- *     runners are started and stopped as the fold says
+ *     runners are started and stopped to match the fold
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,12 +19,13 @@
 #include "core/log_sink.h"
 #include "core/mem.h"
 #include "core/slice.h"
+#include "projection/clock.h"
 #include "projection/kept_gates.h"
 #include "projection/models_int.h"
 #include "projection/refused.h"
 
 #define ACT_READ_ARENA_MAX ((size_t)4 << 20)
-#define ACT_PATIENCE_MS INT64_C(5000) /* for the events before an act */
+#define ACT_WAIT_MS INT64_C(5000) /* the longest wait of a retry for the events before it */
 
 /* One pass over the new acts of a model. */
 struct passing {
@@ -47,7 +48,8 @@ static bool same_build(struct fct_build_id a, struct fct_build_id b)
 
 /* ---- builds in the file ---------------------------------------------------------------------- */
 
-static factum_status make_tables_of(struct passing *pass, struct fct_build_id id, factum_error *err)
+static factum_status create_build_tables(struct passing *pass, struct fct_build_id id,
+                                         factum_error *err)
 {
     struct fct_hosted_build *build;
     factum_status status = fct_hosted_build_create(pass->models, pass->model, id, &build, err);
@@ -59,15 +61,16 @@ static factum_status make_tables_of(struct passing *pass, struct fct_build_id id
     return status == FACTUM_EXISTS ? FACTUM_OK : status;
 }
 
-static factum_status drop_tables_of(struct passing *pass, struct fct_build_id id, factum_error *err)
+static factum_status drop_build_tables(struct passing *pass, struct fct_build_id id,
+                                       factum_error *err)
 {
     factum_status status =
         fct_model_build_drop(pass->file, (struct fct_build){id.version, id.run}, err);
     return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
-/* Makes what |after| has and |before| has not, and drops the reverse; the views are of the build in
- * use. Inside a transaction. */
+/* Creates the builds that only |after| has, drops those that only |before| has, and makes the views
+ * show the build in use. Inside a transaction. */
 static factum_status change_builds(struct passing *pass, struct fct_acts *before,
                                    struct fct_acts *after, factum_error *err)
 {
@@ -79,7 +82,7 @@ static factum_status change_builds(struct passing *pass, struct fct_acts *before
             had = had || same_build(*role_id(before, (enum fct_model_role)k), id);
         }
         if (id.version != 0 && !had) {
-            status = make_tables_of(pass, id, err);
+            status = create_build_tables(pass, id, err);
         }
     }
     if (status == FACTUM_OK && after->in_use.version != 0 &&
@@ -97,7 +100,7 @@ static factum_status change_builds(struct passing *pass, struct fct_acts *before
             stays = stays || same_build(*role_id(after, (enum fct_model_role)k), id);
         }
         if (!stays) {
-            status = drop_tables_of(pass, id, err);
+            status = drop_build_tables(pass, id, err);
         }
     }
     return status;
@@ -115,7 +118,7 @@ static struct fct_hosted_build *hosted(struct fct_model *model, struct fct_build
     return NULL;
 }
 
-/* Ends runners of builds that are to be dropped, before their tables go. */
+/* Stops the runners of builds that will be dropped, before their tables are. */
 static void stop_others(struct fct_model *model, struct fct_acts *after)
 {
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
@@ -126,6 +129,7 @@ static void stop_others(struct fct_model *model, struct fct_acts *after)
         }
         if (build != NULL && !stays) {
             fct_mutex_lock(&build->models->lock);
+            fct_model_check(model);
             model->builds[i] = NULL;
             fct_mutex_unlock(&build->models->lock);
             fct_hosted_build_free(build);
@@ -133,8 +137,8 @@ static void stop_others(struct fct_model *model, struct fct_acts *after)
     }
 }
 
-/* Has the build that is to come into use all that the one in use has? The place of one that has
- * stopped does not count: it may lie after the end of a store that is an older backup. */
+/* Does the new build have everything that the build in use has? The place of a build in use that
+ * has stopped is ignored: it may be after the end of a store that is an older backup. */
 static bool has_caught_up(struct fct_model *model)
 {
     struct fct_runner_status building = {.place = 0};
@@ -152,7 +156,7 @@ static bool has_caught_up(struct fct_model *model)
            (in_use.state == FACTUM_BUILD_STOPPED || building.place >= in_use.place);
 }
 
-/* Retrying and skipping, as work for a runner. */
+/* A retry or a skip, as work for a runner. */
 struct parked_work {
     const struct fct_act *act;
 };
@@ -175,8 +179,8 @@ static factum_status do_parked_work(void *data, struct fct_applier *applier,
     }
 }
 
-/* What the runners have to do. A runner that does not run does it when it starts: then it reads
- * what was skipped, and tries what is parked. */
+/* Gives the work to all runners. A runner that does not run does it when it starts: it then reads
+ * the skipped positions and tries the parked events. */
 static void work_on_parked(struct fct_model *model, const struct fct_act *act)
 {
     struct parked_work work = {act};
@@ -189,7 +193,7 @@ static void work_on_parked(struct fct_model *model, const struct fct_act *act)
     }
 }
 
-/* RESUME wakes runners that have stopped by themselves, too. */
+/* RESUME also restarts runners that stopped after a failure. */
 static void restart_ended(struct fct_model *model)
 {
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
@@ -205,42 +209,59 @@ static void restart_ended(struct fct_model *model)
     }
 }
 
-/* A runner for each build that the acts have, unless they are paused. */
+/* The builds of the acts, by role: those of |old| stay and leave |old|, others are created. Goes on
+ * after a failure, which leaves a place empty. */
+static factum_status choose_builds(struct factum_models *models, struct fct_model *model,
+                                   struct fct_hosted_build *old[FCT_MODEL_ROLES],
+                                   struct fct_hosted_build *next[FCT_MODEL_ROLES],
+                                   factum_error *err)
+{
+    factum_status status = FACTUM_OK;
+    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
+        struct fct_build_id id = *role_id(&model->acts, (enum fct_model_role)i);
+        next[i] = NULL;
+        for (unsigned k = 0; k < FCT_MODEL_ROLES && id.version != 0; k++) {
+            if (old[k] != NULL && same_build(old[k]->id, id)) {
+                next[i] = old[k];
+                old[k] = NULL;
+            }
+        }
+        if (next[i] == NULL && id.version != 0) {
+            factum_status made = fct_hosted_build_create(models, model, id, &next[i], err);
+            status = status == FACTUM_OK ? made : status;
+        }
+    }
+    return status;
+}
+
+/* Starts or stops the runner of |build|, as the acts say. */
+static factum_status match_runner(const struct factum_models *models, const struct fct_model *model,
+                                  struct fct_hosted_build *build, factum_error *err)
+{
+    if (model->acts.paused && build->runner != NULL) {
+        fct_hosted_build_stop(build);
+    } else if (!model->acts.paused && build->runner == NULL && !models->options.no_run) {
+        return fct_hosted_build_run(build, err);
+    }
+    return FACTUM_OK;
+}
+
+/* Creates the hosted builds of the acts and starts their runners; stops the runners if the
+ * projection is paused. Other threads see all places of the model change at once. */
 static factum_status match_runners(struct factum_models *models, struct fct_model *model,
                                    factum_error *err)
 {
     struct fct_hosted_build *old[FCT_MODEL_ROLES];
-    factum_status status = FACTUM_OK;
+    struct fct_hosted_build *next[FCT_MODEL_ROLES];
     memcpy(old, model->builds, sizeof old);
-    for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) { /* all, also after a failure: |old| is freed */
-        struct fct_build_id id = *role_id(&model->acts, (enum fct_model_role)i);
-        struct fct_hosted_build *build = NULL;
-        for (unsigned k = 0; k < FCT_MODEL_ROLES && id.version != 0; k++) {
-            if (old[k] != NULL && same_build(old[k]->id, id)) {
-                build = old[k];
-                old[k] = NULL;
-            }
-        }
-        if (build == NULL && id.version != 0) {
-            factum_status made = fct_hosted_build_create(models, model, id, &build, err);
-            status = status == FACTUM_OK ? made : status;
-        }
-        fct_mutex_lock(&models->lock);
-        model->builds[i] = build;
-        fct_mutex_unlock(&models->lock);
-    }
+    factum_status status = choose_builds(models, model, old, next, err);
+    fct_mutex_lock(&models->lock);
+    memcpy(model->builds, next, sizeof next);
+    fct_model_check(model);
+    fct_mutex_unlock(&models->lock);
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
-        struct fct_hosted_build *build = model->builds[i];
-        if (build == NULL) {
-            continue;
-        }
-        if (i == FCT_ROLE_IN_USE) {
-            model->mode = build->definition->mode;
-        }
-        if (model->acts.paused && build->runner != NULL) {
-            fct_hosted_build_stop(build);
-        } else if (!model->acts.paused && build->runner == NULL && !models->options.no_run) {
-            factum_status started = fct_hosted_build_run(build, err);
+        if (next[i] != NULL) {
+            factum_status started = match_runner(models, model, next[i], err);
             status = status == FACTUM_OK ? started : status;
         }
     }
@@ -253,8 +274,7 @@ static factum_status match_runners(struct factum_models *models, struct fct_mode
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-/* An act that cannot be done is recorded with the reason, so that it does not hold up the others.
- * */
+/* Records in the file that the act cannot be carried out, and why, so that later acts go on. */
 static factum_status refuse_act(struct passing *pass, uint64_t revision, const factum_error *why,
                                 factum_error *err)
 {
@@ -272,7 +292,7 @@ static factum_status refuse_act(struct passing *pass, uint64_t revision, const f
     return status;
 }
 
-/* What an act ends in if it is refused: nothing but that it was there. */
+/* The state after a refused act: only its revision and position are new. */
 static void only_seen(struct fct_acts *after, const struct fct_acts *before)
 {
     struct fct_acts seen = *before;
@@ -280,38 +300,40 @@ static void only_seen(struct fct_acts *after, const struct fct_acts *before)
     *after = seen;
 }
 
-/* Refuses an act for everybody: first in the stream, so that who acts next sees it, then in the
- * file. */
-static factum_status refuse_and_tell(struct passing *pass, uint64_t revision,
-                                     const factum_error *why, factum_error *err)
+/* Refuses an act for everybody: first in the stream, where the next writer sees the refusal, then
+ * in the file. */
+static factum_status refuse_for_all(struct passing *pass, uint64_t revision,
+                                    const factum_error *why, factum_error *err)
 {
     const factum_slice name = factum_slice_from(pass->model->name);
-    factum_status status = pass->models->options.copy ? FACTUM_OK
-                                                      : fct_refused_tell(pass->models->store, name,
-                                                                         revision, why->text, err);
+    factum_status status =
+        pass->models->options.copy
+            ? FACTUM_OK
+            : fct_refused_record(pass->models->store, name, revision, why->text, err);
     return status == FACTUM_OK ? refuse_act(pass, revision, why, err) : status;
 }
 
-/* Has the stream a refusal of the act, by this host before it was killed, or by another one? */
+/* Does the stream contain a refusal of the act, by another host or by this one before it was
+ * killed? */
 static factum_status is_refused(const struct passing *pass, uint64_t revision, bool *refused,
                                 factum_error *err)
 {
-    struct fct_refused told = {.count = 0};
-    factum_status status = fct_refused_read(pass->models->store,
-                                            factum_slice_from(pass->model->name), NULL, &told, err);
-    *refused = fct_refused_has(&told, revision);
-    fct_refused_free(&told);
+    struct fct_refused refusals = {.count = 0};
+    factum_status status = fct_refused_read(
+        pass->models->store, factum_slice_from(pass->model->name), NULL, &refusals, err);
+    *refused = fct_refused_has(&refusals, revision);
+    fct_refused_free(&refusals);
     return status;
 }
 
-/* It will not succeed later either. */
+/* Will the act fail again whenever it is tried? */
 static bool is_final(factum_status status)
 {
     return status == FACTUM_FAILED || status == FACTUM_INVALID || status == FACTUM_UNSUPPORTED ||
            status == FACTUM_TOO_BIG || status == FACTUM_NOT_FOUND;
 }
 
-/* Has the file this act already? By another host, or by this one before it was killed. */
+/* Has the file the act already, by another host or by this one before it was killed? */
 static bool is_carried_out(struct passing *pass, uint64_t revision, bool *refused)
 {
     bool done = false;
@@ -321,13 +343,14 @@ static bool is_carried_out(struct passing *pass, uint64_t revision, bool *refuse
     return *refused || (status == FACTUM_OK && done);
 }
 
-/* Carries out what leads to |after|, which becomes what the act has ended in. */
+/* Carries out the act that leads to |after|. If another host has refused it, |after| becomes the
+ * state without the act. */
 static factum_status commit_act(struct passing *pass, struct fct_acts *after, uint64_t revision,
                                 factum_error *err)
 {
     bool refused = false;
     factum_status status = fct_model_act_begin(pass->file, revision, err);
-    if (status == FACTUM_EXISTS) { /* another host has done it, or has refused it */
+    if (status == FACTUM_EXISTS) { /* another host has carried it out, or has refused it */
         (void)is_carried_out(pass, revision, &refused);
         if (refused) {
             only_seen(after, &pass->model->acts);
@@ -345,12 +368,12 @@ static factum_status commit_act(struct passing *pass, struct fct_acts *after, ui
     return status;
 }
 
-/* A retry is often asked for right after the event that makes it succeed. So the build in use has
- * the events before the act first; but one that stands still, or has far to go, is not waited for,
- * because other acts come after this one. */
+/* An operator often asks for a retry right after the event that makes it succeed. So the build in
+ * use gets the events before the act first. A build that does not move, or is far behind, is not
+ * waited for, because later acts wait for this one. */
 static bool waits_for_events(struct fct_model *model, const factum_event *event)
 {
-    int64_t now = (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+    int64_t now = fct_clock_ms();
     struct fct_hosted_build *build = model->builds[FCT_ROLE_IN_USE];
     struct fct_runner_status status;
     bool has = false;
@@ -367,10 +390,11 @@ static bool waits_for_events(struct fct_model *model, const factum_event *event)
         model->waits_since = now;
         model->waits_at = event->revision;
     }
-    return status.state <= FACTUM_BUILD_LIVE && now - model->waits_since < ACT_PATIENCE_MS;
+    return status.state <= FACTUM_BUILD_LIVE && now - model->waits_since < ACT_WAIT_MS;
 }
 
-/* Somebody else runs it, and does what is asked of parked events; or this host, after the lease. */
+/* Is a build run by another host? Then that host works on the parked events, or this one after the
+ * lease. */
 static bool is_fenced(struct fct_model *model)
 {
     bool fenced = false;
@@ -402,7 +426,7 @@ static factum_status prepare_act(struct passing *pass, const struct fct_act *act
     return FACTUM_OK;
 }
 
-/* What was in use before is dropped if it is not kept any longer at |now|. */
+/* Drops the previous build if it is not kept any longer at |now|. */
 static factum_status drop_expired(struct passing *pass, int64_t now, factum_error *err)
 {
     struct fct_model *model = pass->model;
@@ -413,7 +437,7 @@ static factum_status drop_expired(struct passing *pass, int64_t now, factum_erro
         return FACTUM_OK;
     }
     stop_others(model, &after);
-    factum_status status = drop_tables_of(pass, old, err);
+    factum_status status = drop_build_tables(pass, old, err);
     if (status == FACTUM_OK) {
         fct_mutex_lock(&pass->models->lock);
         model->acts = after;
@@ -422,9 +446,10 @@ static factum_status drop_expired(struct passing *pass, int64_t now, factum_erro
     return status;
 }
 
-/* A swap to a build that has stopped would wait for ever, and hold up what could mend it. */
-static bool swaps_to_what_stopped(const struct passing *pass, const struct fct_act *act,
-                                  factum_error *why)
+/* A swap to a build that has stopped would wait for ever, and hold up the acts that could repair
+ * it. */
+static bool swaps_to_stopped(const struct passing *pass, const struct fct_act *act,
+                             factum_error *why)
 {
     struct fct_model *model = pass->model;
     struct fct_runner_status status;
@@ -433,27 +458,25 @@ static bool swaps_to_what_stopped(const struct passing *pass, const struct fct_a
         return false;
     }
     fct_runner_status_get(build->runner, &status);
-    if (status.state != FACTUM_BUILD_STOPPED || status.file_gone) { /* that is mended soon */
+    if (status.state != FACTUM_BUILD_STOPPED || status.file_gone) { /* a new file is created soon */
         return false;
     }
     (void)fct_fail(why, FACTUM_FAILED,
-                   "version %" PRIu64
-                   " has stopped: %.120s; when that is mended, resume, then swap "
-                   "again",
+                   "version %" PRIu64 " has stopped: %.120s; repair that, resume, then swap again",
                    build->id.version, status.reason);
     return true;
 }
 
-/* An act that the file does not have yet. PENDING: it has to wait. */
+/* Carries out an act that the file does not have yet. PENDING: it has to wait. */
 static factum_status carry_out_now(struct passing *pass, const struct fct_act *act,
                                    const factum_event *event, struct fct_acts *after,
                                    factum_error *err)
 {
     factum_error why;
     bool refused = false;
-    bool stopped = swaps_to_what_stopped(pass, act, &why);
+    bool stopped = swaps_to_stopped(pass, act, &why);
     factum_status status = stopped ? FACTUM_OK : prepare_act(pass, act, event);
-    if (status == FACTUM_OK) { /* not while it waits: this reads the stream */
+    if (status == FACTUM_OK) { /* not while the act waits, because this reads the stream */
         status = is_refused(pass, event->revision, &refused, err);
     }
     if (status != FACTUM_OK) {
@@ -472,7 +495,7 @@ static factum_status carry_out_now(struct passing *pass, const struct fct_act *a
         }
     }
     only_seen(after, &pass->model->acts);
-    return refuse_and_tell(pass, event->revision, &why, err);
+    return refuse_for_all(pass, event->revision, &why, err);
 }
 
 /* Carries out one act. PENDING: it has to wait. */
@@ -504,11 +527,12 @@ static factum_status carry_out_act(struct passing *pass, const struct fct_act *a
         restart_ended(model);
     }
     status = match_runners(pass->models, model, err);
-    fct_models_tell(pass->models);
+    fct_models_notify(pass->models);
     return status;
 }
 
-/* No act: an event of another type, or the refusal of an act, which concerns new files. */
+/* Passes an event that is not an act: one of another type, or a refusal, which only concerns new
+ * files. */
 static factum_status pass_event(struct passing *pass, const factum_event *event,
                                 const factum_error *why, factum_error *err)
 {
@@ -557,8 +581,8 @@ static factum_status carry_out_new(struct passing *pass, factum_error *err)
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* Folds the acts that |cursor| gives, without those that were refused. */
-static factum_status fold_from(struct passing *pass, const struct fct_refused *told,
+/* Folds the events of |cursor|, without the refused acts. */
+static factum_status fold_from(struct passing *pass, const struct fct_refused *refusals,
                                factum_cursor *cursor, struct fct_acts *acts, factum_error *err)
 {
     factum_event event;
@@ -569,8 +593,9 @@ static factum_status fold_from(struct passing *pass, const struct fct_refused *t
     while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
         bool refused = false;
         factum_arena_reset(&arena);
-        if (!is_carried_out(pass, event.revision, &refused)) { /* otherwise the file knows */
-            refused = fct_refused_has(told, event.revision);
+        if (!is_carried_out(pass, event.revision, &refused)) { /* otherwise the file knows whether
+                                                                * it was refused */
+            refused = fct_refused_has(refusals, event.revision);
         }
         status = refused ? FACTUM_INVALID : fct_act_parse(&event, &arena, &act, err);
         if (status == FACTUM_OK) {
@@ -585,12 +610,12 @@ static factum_status fold_from(struct passing *pass, const struct fct_refused *t
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* The acts up to what the file has, or all if it has none. */
+/* Folds the acts up to the last one of the file, or all if it has none. */
 static factum_status fold_acts(struct passing *pass, const struct fct_model_state *state,
                                struct fct_acts *acts, factum_error *err)
 {
     factum_cursor *cursor;
-    struct fct_refused told = {.count = 0};
+    struct fct_refused refusals = {.count = 0};
     factum_store *store = pass->models->store;
     const factum_slice name = factum_slice_from(pass->model->name);
     memset(acts, 0, sizeof *acts);
@@ -600,16 +625,16 @@ static factum_status fold_acts(struct passing *pass, const struct fct_model_stat
         return status == FACTUM_STREAM_NOT_FOUND || status == FACTUM_STREAM_DELETED ? FACTUM_OK
                                                                                     : status;
     }
-    status = fct_refused_read(store, name, NULL, &told, err);
+    status = fct_refused_read(store, name, NULL, &refusals, err);
     if (status == FACTUM_OK) {
-        status = fold_from(pass, &told, cursor, acts, err);
+        status = fold_from(pass, &refusals, cursor, acts, err);
     }
-    fct_refused_free(&told);
+    fct_refused_free(&refusals);
     factum_cursor_close(cursor);
     return status;
 }
 
-/* What was in use before may have been dropped by now, which is no act. */
+/* Removes the previous build from |acts| if the file has dropped it: that is not an act. */
 static void forget_dropped(struct passing *pass, const struct fct_model_state *state,
                            struct fct_acts *acts)
 {
@@ -621,7 +646,8 @@ static void forget_dropped(struct passing *pass, const struct fct_model_state *s
     }
 }
 
-/* The first look at a model: the acts that its file has, or all of them if it has none. */
+/* The first look at a model: folds the acts of its file; for a new file all acts, and carries them
+ * out. */
 static factum_status begin_model(struct passing *pass, factum_error *err)
 {
     struct fct_model_state state;
@@ -673,8 +699,9 @@ static void keep_problem(struct factum_models *models, struct fct_model *model, 
     }
 }
 
-/* What is damaged may be somebody else's file, or worth a look: it becomes NAME.db.damaged. */
-static void keep_damaged(const struct passing *pass)
+/* Renames the damaged file to NAME.db.damaged: it may belong to somebody else, or be worth a look.
+ */
+static void rename_damaged(const struct passing *pass)
 {
     char base[FACTUM_PROJECTION_NAME_MAX + sizeof ".db.damaged"];
     char from[FCT_PATH_SIZE];
@@ -692,8 +719,8 @@ static void keep_damaged(const struct passing *pass)
     }
 }
 
-/* The file is made again: it is derived. */
-static factum_status remake_file(struct passing *pass, factum_error *err)
+/* Rebuilds the file, which is derived from the events. */
+static factum_status rebuild_file(struct passing *pass, factum_error *err)
 {
     struct fct_model *model = pass->model;
     fct_log_message(&pass->models->log, FACTUM_LOG_WARN, "projection.rebuilt", "projection %s: %s",
@@ -702,7 +729,7 @@ static factum_status remake_file(struct passing *pass, factum_error *err)
     fct_model_file_close(pass->file);
     pass->file = NULL;
     if (err->status == FACTUM_CORRUPT) {
-        keep_damaged(pass);
+        rename_damaged(pass);
     }
     factum_status status = fct_model_file_remove(pass->models->os, pass->models->dir,
                                                  factum_slice_from(model->name), err);
@@ -711,7 +738,7 @@ static factum_status remake_file(struct passing *pass, factum_error *err)
                : status;
 }
 
-/* A file that has lost its acts was deleted and made again, empty, by somebody who wrote to it. */
+/* Was the file deleted, and created again empty by somebody who wrote to it? */
 static bool has_lost_acts(struct passing *pass)
 {
     struct fct_model_state state;
@@ -732,12 +759,12 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
     struct passing pass = {.models = models, .model = model};
     factum_error err = {.status = FACTUM_OK};
     set_settled(models, model, false);
-    factum_status status = fct_os_make_dir(fct_os_real(), models->dir, &err); /* it may be gone */
+    factum_status status = fct_os_make_dir(models->os, models->dir, &err); /* if deleted */
     if (status == FACTUM_OK) {
         status = fct_model_open_file(models, model->name, true, !model->known, &pass.file, &err);
     }
     if (status == FACTUM_CORRUPT) {
-        status = remake_file(&pass, &err);
+        status = rebuild_file(&pass, &err);
     }
     if (status == FACTUM_OK && has_lost_acts(&pass)) {
         fct_model_release(models, model);
@@ -746,7 +773,7 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
         status = begin_model(&pass, &err);
     }
     if (status == FACTUM_WRONG_TIMELINE) {
-        status = remake_file(&pass, &err);
+        status = rebuild_file(&pass, &err);
         status = status == FACTUM_OK ? begin_model(&pass, &err) : status;
     }
     if (status == FACTUM_OK) {
@@ -755,19 +782,21 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
     if (status == FACTUM_OK && model->known) {
         status = drop_expired(&pass, factum_now(models->store), &err);
     }
-    if (status == FACTUM_OK && model->known) { /* a runner that could not be started before */
+    if (status == FACTUM_OK && model->known) { /* starts a runner that could not be started before
+                                                */
         status = match_runners(models, model, &err);
     }
     fct_model_file_close(pass.file);
     model->pending = status != FACTUM_OK;
     keep_problem(models, model, status < FACTUM_OK ? err.text : "");
     set_settled(models, model, true);
-    fct_models_tell(models);
+    fct_models_notify(models);
 }
 
 void fct_model_release(struct factum_models *models, struct fct_model *model)
 {
-    fct_kept_gates_drop(models, model); /* so that a runner has the file last, and tidies up */
+    fct_kept_gates_drop(models, model); /* so that a runner is the last to close the file, and
+                                         * empties the WAL */
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
         struct fct_hosted_build *build = model->builds[i];
         fct_mutex_lock(&models->lock);

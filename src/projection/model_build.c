@@ -10,7 +10,7 @@
 #include "core/slice.h"
 #include "projection/sqlite_status.h"
 
-#define BUILD_SQL_SIZE_MAX ((size_t)1 << 20) /* a definition has 256 KiB */
+#define BUILD_SQL_SIZE_MAX ((size_t)1 << 20) /* a definition has at most 256 KiB */
 #define REFUSED_KEPT 10000
 
 /* ---- a step: all of it or nothing, in a transaction or as one -------------------------------- */
@@ -30,7 +30,7 @@ static factum_status step_end(struct fct_model_file *file, bool own, factum_stat
         status = fct_sqlite_exec(file->db, own ? "COMMIT" : "RELEASE factum_step",
                                  "ending a transaction", err);
     }
-    /* Some failures have rolled everything back already. */
+    /* SQLite has rolled back already after some failures. */
     if (status != FACTUM_OK && sqlite3_get_autocommit(file->db) == 0) {
         (void)sqlite3_exec(file->db,
                            own ? "ROLLBACK" : "ROLLBACK TO factum_step; RELEASE factum_step", NULL,
@@ -228,8 +228,8 @@ factum_status fct_model_build_list(struct fct_model_file *file, const struct fct
     return status;
 }
 
-/* Of tables whose name ends with the suffix: no other build's does, because no suffix is the end of
- * another one. */
+/* Tables whose name ends with the suffix. No suffix is the end of another one, so no other build's
+ * tables do. */
 factum_status fct_model_build_tables(struct fct_model_file *file, struct fct_build build,
                                      void *data, bool (*each)(void *data, factum_slice table),
                                      factum_error *err)
@@ -279,7 +279,7 @@ static factum_status names_status(const struct build_names *names, factum_status
     return status;
 }
 
-/* Runs |before| with the name; with a |suffix| it makes the view of that name over the table. */
+/* Runs |before| for the name. With a |suffix|, it creates the view of that name over the table. */
 static factum_status run_for_name(struct fct_model_file *file, const char *before, const char *name,
                                   const char *suffix, factum_error *err)
 {
@@ -387,7 +387,7 @@ static factum_status replace_views(struct fct_model_file *file, struct fct_build
     fct_buf_init(&names.text, file->mem, BUILD_SQL_SIZE_MAX);
     fct_build_suffix(build, suffix);
     factum_status status = list_views(file, &names, err);
-    size_t dropped = names.text.len; /* the names after that are of views to be made */
+    size_t dropped = names.text.len; /* the names after that are of views to create */
     if (status == FACTUM_OK) {
         status =
             names_status(&names, fct_model_build_tables(file, build, &names, add_name, err), err);
@@ -484,7 +484,8 @@ static factum_status bind_and_run(struct fct_model_file *file, const char *sql, 
     return status;
 }
 
-factum_status fct_model_act_mark(struct fct_model_file *file, uint64_t revision, factum_error *err)
+factum_status fct_model_act_record(struct fct_model_file *file, uint64_t revision,
+                                   factum_error *err)
 {
     FCT_ASSERT(sqlite3_get_autocommit(file->db) == 0);
     int64_t changes = 0;
@@ -507,7 +508,7 @@ factum_status fct_model_act_begin(struct fct_model_file *file, uint64_t revision
     factum_status status =
         fct_sqlite_exec(file->db, "BEGIN IMMEDIATE", "beginning a transaction", err);
     if (status == FACTUM_OK) {
-        status = fct_model_act_mark(file, revision, err);
+        status = fct_model_act_record(file, revision, err);
         if (status != FACTUM_OK) {
             fct_model_act_cancel(file);
         }

@@ -1,4 +1,4 @@
-/* model_changes.c - which rows a swap would change, and which a parked event would. Layer:
+/* model_changes.c - which rows a swap would change, and which rows a parked event would. Layer:
  * projection. See models_int.h, model_diff.h and model_try.h. */
 #include <inttypes.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "projection/models_int.h"
 #include "projection/sqlite_target.h"
 
-#define TRY_MS_MAX INT64_C(10000) /* it holds up the runner */
+#define TRY_MS_MAX INT64_C(10000) /* it holds the write lock, and the runner waits */
 #define TRY_ARENA_MAX ((size_t)256 << 20)
 
 static struct fct_build file_build(const struct fct_hosted_build *build)
@@ -75,16 +75,12 @@ static factum_status bind_at(struct fct_hosted_build *build, uint64_t position, 
                              struct fct_bound_event *event, factum_error *err)
 {
     struct fct_binder *binder;
-    factum_event_copy copy = {.memory = NULL};
-    factum_status status = factum_read_event(build->models->store, position, &copy, err);
-    if (status == FACTUM_OK) {
-        status = fct_binder_create(build->definition, &binder, err);
-        if (status == FACTUM_OK) {
-            status = fct_bind(binder, &copy.event, arena, event, err);
-            fct_binder_free(binder);
-        }
+    factum_status status = fct_binder_create(build->definition, &binder, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    factum_event_copy_free(&copy);
+    status = fct_source_bind_again(build->models->store, binder, position, arena, event, err);
+    fct_binder_free(binder);
     return status == FACTUM_OK && event->trouble != NULL
                ? fct_fail(err, FACTUM_INVALID, "%s", event->trouble)
                : status;
@@ -136,7 +132,7 @@ static bool look_for_position(void *data, const factum_parked *parked)
     return !looking->found;
 }
 
-/* The build in which the event is parked, held; NULL: none, or *status. */
+/* The build in which the event is parked, held. NULL: none, or a failure in *status. */
 static struct fct_hosted_build *hold_parked(struct factum_models *models, struct fct_model *model,
                                             uint64_t position, factum_status *status,
                                             factum_error *err)

@@ -1,4 +1,4 @@
-/* model_diff.c - see model_diff.h: two ordered streams of rows, merged. Layer: projection. */
+/* model_diff.c - see model_diff.h: merges two ordered streams of rows. Layer: projection. */
 #include "projection/model_diff.h"
 
 #include "core/buf.h"
@@ -10,15 +10,15 @@
 
 #define DIFF_TABLES_MAX (2 * FCT_PROJECTION_TABLES_MAX)
 #define DIFF_SQL_SIZE_MAX ((size_t)1 << 20)
-#define DIFF_STEPS 100000 /* of SQLite's machine between two calls of the progress */
+#define DIFF_STEPS 100000 /* of SQLite's machine between two calls of the progress function */
 
 /* One build's rows of a table, in order. */
 struct diff_side {
     struct fct_build build;
     struct fct_model_table table;
-    sqlite3_stmt *rows; /* NULL: it has no such table */
+    sqlite3_stmt *rows; /* NULL: the build has no such table */
     bool at_row;
-    factum_value *values; /* of the row, in the order of the columns of both */
+    factum_value *values; /* of the row, in the order of the columns of both builds */
 };
 
 struct diff_run {
@@ -76,7 +76,7 @@ static factum_status join_columns(struct diff_run *run, factum_error *err)
     return FACTUM_OK;
 }
 
-/* Have both the same key? A table that is not there has any. */
+/* Do both have the same key? A table that does not exist fits any key. */
 static bool same_key(const struct fct_model_table *a, const struct fct_model_table *b)
 {
     if (a->column_count == 0 || b->column_count == 0) {
@@ -154,7 +154,7 @@ static factum_status print_select(const struct diff_run *run, const struct diff_
     for (size_t i = 0; i < run->key_count && status == FACTUM_OK; i++) {
         factum_slice column = run->columns[run->keys[i]];
         if (!has_column(side, column)) {
-            continue; /* the same in all rows */
+            continue; /* constant: the same in all rows */
         }
         status = fct_buf_add_text(sql, before);
         before = ", ";
@@ -203,7 +203,8 @@ static factum_status open_side(struct diff_run *run, struct diff_side *side, fac
 
 /* ---- the merge ------------------------------------------------------------------------------- */
 
-/* Where the row of before stands: in front of that of after (below 0), beside it, behind it. */
+/* Below 0: the row of before is before that of after in the order; 0: both have the same key; above
+ * 0: after it. */
 static int compare_places(const struct diff_run *run)
 {
     int order = 0;
@@ -227,7 +228,7 @@ static bool rows_equal(const struct diff_run *run)
     return true;
 }
 
-static factum_status tell_change(struct diff_run *run, factum_row_change kind, factum_error *err)
+static factum_status report_change(struct diff_run *run, factum_row_change kind, factum_error *err)
 {
     const struct fct_model_diff *diff = run->diff;
     factum_slice name = run->after.table.name;
@@ -248,11 +249,11 @@ static factum_status merge_sides(struct diff_run *run, factum_error *err)
     while (status == FACTUM_OK && (run->before.at_row || run->after.at_row)) {
         int order = compare_places(run);
         if (order < 0) {
-            status = tell_change(run, FACTUM_ROW_REMOVED, err);
+            status = report_change(run, FACTUM_ROW_REMOVED, err);
         } else if (order > 0) {
-            status = tell_change(run, FACTUM_ROW_ADDED, err);
+            status = report_change(run, FACTUM_ROW_ADDED, err);
         } else if (!rows_equal(run)) {
-            status = tell_change(run, FACTUM_ROW_CHANGED, err);
+            status = report_change(run, FACTUM_ROW_CHANGED, err);
         }
         if (status == FACTUM_OK && order <= 0) {
             status = next_row(run, &run->before, err);
@@ -297,8 +298,8 @@ static factum_status compare_table(struct diff_run *run, factum_slice name, fact
 
 /* ---- all tables ------------------------------------------------------------------------------ */
 
-/* Other than 0 interrupts the statement. */
-static int tell_progress(void *data)
+/* SQLite's progress handler. Other than 0 interrupts the statement. */
+static int report_progress(void *data)
 {
     const struct diff_run *run = data;
     const factum_progress *progress = run->diff->progress;
@@ -345,7 +346,7 @@ factum_status fct_model_diff_run(struct fct_model_file *file, const struct fct_m
     }
     factum_arena_init(&run.arena, 0);
     if (diff->progress != NULL) {
-        sqlite3_progress_handler(file->db, DIFF_STEPS, tell_progress, &run);
+        sqlite3_progress_handler(file->db, DIFF_STEPS, report_progress, &run);
     }
     status = compare_all(&run, err);
     sqlite3_progress_handler(file->db, 0, NULL, NULL);

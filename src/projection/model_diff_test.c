@@ -1,5 +1,5 @@
-/* model_diff_test.c - which rows differ between two builds, and that memory does not grow with
- * them. Layer: projection. */
+/* model_diff_test.c - which rows differ between two builds, in memory that does not grow with them.
+ * Layer: projection. */
 #include "projection/model_diff.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #define MANY_ROWS 1000000
 #define MEMORY_MAX ((int64_t)16 << 20)
 
-struct told {
+struct reported {
     size_t count;
     size_t end_at; /* false at this call; 0: never */
     char text[2048];
@@ -35,37 +35,37 @@ static void print_value(char *text, size_t size, const factum_value *value)
     }
 }
 
-static void add_row(struct told *told, const factum_value *values, size_t count)
+static void add_row(struct reported *reported, const factum_value *values, size_t count)
 {
     for (size_t i = 0; values != NULL && i < count; i++) {
         char value[64];
         print_value(value, sizeof value, &values[i]);
-        size_t len = strlen(told->text);
-        (void)snprintf(told->text + len, sizeof told->text - len, " %s", value);
+        size_t len = strlen(reported->text);
+        (void)snprintf(reported->text + len, sizeof reported->text - len, " %s", value);
     }
 }
 
-/* "+t a b" is a row that came, "-t a b" one that went, "~t a b > a c" one that changed. */
+/* "+t a b" is an added row, "-t a b" a removed one, "~t a b > a c" a changed one. */
 static bool note(void *data, factum_slice table, factum_row_change kind,
                  const factum_slice *columns, size_t count, const factum_value *before,
                  const factum_value *after)
 {
     static const char marks[] = "?+-~";
-    struct told *told = data;
-    size_t len = strlen(told->text);
+    struct reported *reported = data;
+    size_t len = strlen(reported->text);
     assert_true((before != NULL) == (kind != FACTUM_ROW_ADDED));
     assert_true((after != NULL) == (kind != FACTUM_ROW_REMOVED));
     assert_true(columns[0].len > 0);
-    (void)snprintf(told->text + len, sizeof told->text - len, "%s%c%.*s",
-                   told->count > 0 ? ", " : "", marks[kind], (int)table.len,
+    (void)snprintf(reported->text + len, sizeof reported->text - len, "%s%c%.*s",
+                   reported->count > 0 ? ", " : "", marks[kind], (int)table.len,
                    (const char *)table.ptr);
-    add_row(told, before, count);
+    add_row(reported, before, count);
     if (kind == FACTUM_ROW_CHANGED) {
-        len = strlen(told->text);
-        (void)snprintf(told->text + len, sizeof told->text - len, " >");
+        len = strlen(reported->text);
+        (void)snprintf(reported->text + len, sizeof reported->text - len, " >");
     }
-    add_row(told, after, count);
-    return ++told->count != told->end_at;
+    add_row(reported, after, count);
+    return ++reported->count != reported->end_at;
 }
 
 static void make(struct model_fixture *f, struct fct_build build, const char *first,
@@ -82,9 +82,10 @@ static void make(struct model_fixture *f, struct fct_build build, const char *fi
     assert_ok(fct_model_build_create(f->file, &made.definition, build, &f->err), f->err);
 }
 
-static factum_status diff(struct model_fixture *f, struct told *told, uint64_t max, uint64_t *total)
+static factum_status diff(struct model_fixture *f, struct reported *reported, uint64_t max,
+                          uint64_t *total)
 {
-    const factum_changes changes = {told, note};
+    const factum_changes changes = {reported, note};
     const struct fct_model_diff run = {
         .before = model_v1, .after = model_v2, .changes_max = max, .changes = &changes};
     f->err = (factum_error){.status = FACTUM_OK};
@@ -93,11 +94,11 @@ static factum_status diff(struct model_fixture *f, struct told *told, uint64_t m
 
 static void assert_diff(struct model_fixture *f, const char *wanted)
 {
-    struct told told = {0};
+    struct reported reported = {0};
     uint64_t total = 99;
-    assert_ok(diff(f, &told, 0, &total), f->err);
-    assert_string_equal(told.text, wanted);
-    assert_int_equal(total, told.count);
+    assert_ok(diff(f, &reported, 0, &total), f->err);
+    assert_string_equal(reported.text, wanted);
+    assert_int_equal(total, reported.count);
     assert_true(sqlite3_get_autocommit(f->file->db) != 0);
 }
 
@@ -169,22 +170,22 @@ static void keys_that_differ_compare_whole_rows(void **state)
 static void more_than_the_limit_is_counted_only(void **state)
 {
     struct model_fixture *f = *state;
-    struct told told = {0};
+    struct reported reported = {0};
     uint64_t total = 0;
     make(f, model_v1, orders, NULL);
     make(f, model_v2, orders, NULL);
     model_exec(f->file->db, "INSERT INTO orders__v2 VALUES ('a', 1), ('b', 1), ('c', 1), ('d', 1)");
-    assert_ok(diff(f, &told, 2, &total), f->err);
-    assert_int_equal(told.count, 2);
+    assert_ok(diff(f, &reported, 2, &total), f->err);
+    assert_int_equal(reported.count, 2);
     assert_int_equal(total, 4);
-    told = (struct told){.end_at = 3};
+    reported = (struct reported){.end_at = 3};
     total = 99;
-    assert_status(diff(f, &told, 0, &total), FACTUM_CANCELLED);
-    assert_int_equal(told.count, 3);
+    assert_status(diff(f, &reported, 0, &total), FACTUM_CANCELLED);
+    assert_int_equal(reported.count, 3);
     assert_int_equal(total, 99);
     assert_true(sqlite3_get_autocommit(f->file->db) != 0);
     assert_ok(fct_model_build_drop(f->file, model_v1, &f->err), f->err);
-    assert_status(diff(f, &told, 0, NULL), FACTUM_NOT_FOUND);
+    assert_status(diff(f, &reported, 0, NULL), FACTUM_NOT_FOUND);
     assert_text(f->err, "there is no build orders__v1");
 }
 
@@ -207,8 +208,8 @@ static void a_million_rows_are_a_stream(void **state)
 {
     struct model_fixture *f = *state;
     struct steps steps = {0};
-    struct told told = {0};
-    const factum_changes changes = {&told, note};
+    struct reported reported = {0};
+    const factum_changes changes = {&reported, note};
     const factum_progress progress = {&steps, count_steps};
     struct fct_model_diff run = {
         .before = model_v1, .after = model_v2, .changes = &changes, .progress = &progress};
@@ -236,8 +237,8 @@ static void a_million_rows_are_a_stream(void **state)
     (void)sqlite3_memory_highwater(1);
     assert_ok(fct_model_diff_run(reader, &run, &total, &f->err), f->err);
     assert_true(sqlite3_memory_highwater(0) < MEMORY_MAX);
-    assert_string_equal(told.text, "+m 5 '00000005', ~t '00500000' 500000 > '00500000' 0,"
-                                   " -t '01000000' 1000000");
+    assert_string_equal(reported.text, "+m 5 '00000005', ~t '00500000' 500000 > '00500000' 0,"
+                                       " -t '01000000' 1000000");
     assert_int_equal(total, 3);
     assert_true(steps.calls > 10);
     assert_true(steps.done > MANY_ROWS);

@@ -15,7 +15,7 @@
 #define WRITER_CACHE_SIZE ((size_t)16 << 20)
 #define READER_CACHE_SIZE ((size_t)4 << 20)
 #define SWEEP_FRAMES 1000     /* 4 MiB of pages */
-#define LONG_WAL_FRAMES 65536 /* 256 MiB: from there on writers wait for readers */
+#define LONG_WAL_FRAMES 65536 /* 256 MiB: a longer WAL makes writers wait for readers */
 #define LONG_WAL_WAIT_MS 2000
 #define SWEEP_POLL_MS 10
 
@@ -42,9 +42,18 @@ static const char *const model_probes[] = {
     "SELECT revision, reason FROM factum_refused",
 };
 
+/* Invariants 2 and 4 of model_file.h. */
+static void model_file_check(const struct fct_model_file *file)
+{
+    FCT_ASSERT(file->db != NULL);
+    FCT_ASSERT(file->write || file->sweeper == NULL);
+    FCT_ASSERT(file->sweep_at > 0);
+    FCT_ASSERT(file->wal_frames >= 0);
+}
+
 /* ---- its connection -------------------------------------------------------------------------- */
 
-/* A failure of the file itself, not of the moment, becomes CORRUPT with what to do. */
+/* Turns a failure of the file itself into CORRUPT with what to do; others stay as they are. */
 static factum_status model_damaged(const struct fct_model_file *file, factum_status status,
                                    factum_error *err)
 {
@@ -63,7 +72,7 @@ static int note_wal_frames(void *data, sqlite3 *db, const char *schema, int fram
     (void)db;
     (void)schema;
     if (frames < file->wal_frames) {
-        file->sweep_at = SWEEP_FRAMES; /* it has begun again */
+        file->sweep_at = SWEEP_FRAMES; /* the WAL has begun again */
     }
     file->wal_frames = frames;
     return SQLITE_OK;
@@ -101,7 +110,7 @@ static factum_status open_connection(const struct fct_model_file *file, bool cre
     if (memory) {
         flags |= SQLITE_OPEN_MEMORY;
     }
-    fct_query_guard_install(); /* before SQLite allocates first */
+    fct_query_guard_install(); /* before SQLite's first allocation */
     int code = sqlite3_open_v2(memory ? ":memory:" : file->path, db, flags, NULL);
     if (code == SQLITE_OK) {
         return FACTUM_OK;
@@ -125,7 +134,7 @@ static factum_status set_pragmas(struct fct_model_file *file, size_t cache_size,
     return fct_sqlite_exec(file->db, text, "setting pragmas", err);
 }
 
-/* Of a writer; the file remembers it. */
+/* For writers; the file remembers the mode. */
 static factum_status set_wal(struct fct_model_file *file, factum_error *err)
 {
     sqlite3_stmt *statement;
@@ -137,8 +146,8 @@ static factum_status set_wal(struct fct_model_file *file, factum_error *err)
     }
     if (status == FACTUM_OK &&
         !(row && fct_slice_equal(fct_sqlite_text(statement, 0), FCT_SLICE("wal")))) {
-        status =
-            fct_fail(err, FACTUM_IO, "%s: the file system does not carry SQLite's WAL", file->path);
+        status = fct_fail(err, FACTUM_IO, "%s: the file system does not support SQLite's WAL",
+                          file->path);
     }
     (void)sqlite3_finalize(statement);
     if (status == FACTUM_OK) {
@@ -147,9 +156,9 @@ static factum_status set_wal(struct fct_model_file *file, factum_error *err)
     return status;
 }
 
-/* Makes an empty file that only its owner may read; SQLite would let others. */
-static factum_status make_empty(const struct fct_model_file *file, const struct fct_os *os,
-                                factum_error *err)
+/* Creates an empty file that only its owner may read; SQLite's own would be readable by others. */
+static factum_status create_empty(const struct fct_model_file *file, const struct fct_os *os,
+                                  factum_error *err)
 {
     struct fct_file *made;
     factum_status status = fct_file_open(
@@ -166,7 +175,7 @@ static factum_status connect_to(struct fct_model_file *file,
     size_t cache = options->write ? WRITER_CACHE_SIZE : READER_CACHE_SIZE;
     factum_status status = FACTUM_OK;
     if (options->write && options->dir != NULL) {
-        status = make_empty(file, options->os, err);
+        status = create_empty(file, options->os, err);
     }
     if (status == FACTUM_OK) {
         status = open_connection(file, options->write, &file->db, err);
@@ -186,7 +195,7 @@ static factum_status connect_to(struct fct_model_file *file,
 
 /* ---- its bookkeeping ------------------------------------------------------------------------- */
 
-/* Prepares |sql| and gives its first row, if there is one. */
+/* Prepares |sql| and steps to its first row, if it has one. */
 static factum_status first_row(struct fct_model_file *file, const char *sql,
                                sqlite3_stmt **statement, bool *row, factum_error *err)
 {
@@ -199,7 +208,7 @@ static factum_status first_row(struct fct_model_file *file, const char *sql,
     return status;
 }
 
-/* How many tables there are, and is the model's among them? */
+/* The number of tables, and whether the model's bookkeeping is among them. */
 static factum_status count_tables(struct fct_model_file *file, int64_t *count, bool *ours,
                                   factum_error *err)
 {
@@ -234,7 +243,8 @@ static factum_status insert_model(struct fct_model_file *file, factum_uuid store
     return status;
 }
 
-static factum_status make_tables(struct fct_model_file *file, factum_uuid store, factum_error *err)
+static factum_status create_bookkeeping(struct fct_model_file *file, factum_uuid store,
+                                        factum_error *err)
 {
     int64_t count = 0;
     bool ours = false;
@@ -242,7 +252,7 @@ static factum_status make_tables(struct fct_model_file *file, factum_uuid store,
     if (status != FACTUM_OK) {
         return status;
     }
-    status = count_tables(file, &count, &ours, err); /* somebody else may have been quicker */
+    status = count_tables(file, &count, &ours, err); /* another process may have been faster */
     if (status == FACTUM_OK && !ours && count > 0) {
         status =
             fct_fail(err, FACTUM_INVALID,
@@ -260,7 +270,7 @@ static factum_status make_tables(struct fct_model_file *file, factum_uuid store,
     return status;
 }
 
-/* The columns of |row|: format, store, name. */
+/* |row| has the columns format, store, name. */
 static factum_status judge_row(struct fct_model_file *file, sqlite3_stmt *row, factum_uuid store,
                                factum_error *err)
 {
@@ -344,7 +354,7 @@ static factum_status check_pages(struct fct_model_file *file, factum_error *err)
     return status;
 }
 
-/* A WAL with something in it was left by a writer that has not closed the file. */
+/* A WAL that is not empty was left by a writer that did not close the file. */
 static bool was_left_open(const struct fct_model_file *file, const struct fct_os *os)
 {
     char path[FCT_PATH_SIZE + 8];
@@ -373,7 +383,7 @@ static factum_status admit(struct fct_model_file *file,
         status = count_tables(file, &count, &ours, err);
     }
     if (status == FACTUM_OK && !ours && options->write) {
-        status = make_tables(file, options->store, err);
+        status = create_bookkeeping(file, options->store, err);
     } else if (status == FACTUM_OK && !ours) {
         status = count > 0 ? fct_fail(err, FACTUM_INVALID, "%s is not a read model", file->path)
                            : fct_fail(err, FACTUM_NOT_FOUND, "%s has no model yet", file->path);
@@ -425,6 +435,7 @@ factum_status fct_model_file_open(const struct fct_model_file_options *options,
         fct_model_file_close(made);
         return status;
     }
+    model_file_check(made);
     *file = made;
     return FACTUM_OK;
 }
@@ -442,7 +453,7 @@ void fct_model_file_close(struct fct_model_file *file)
 factum_status fct_model_file_remove(const struct fct_os *os, const char *dir, factum_slice name,
                                     factum_error *err)
 {
-    /* The database goes last: a WAL without one is of no use, and SQLite deletes it. */
+    /* The database last: a WAL without a database is useless, and SQLite deletes it. */
     static const char *const endings[] = {".db-wal", ".db-shm", ".db"};
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < 3 && status == FACTUM_OK; i++) {
@@ -520,7 +531,7 @@ static bool open_sweeper(struct fct_model_file *file)
     return false;
 }
 
-/* Holding the write lock: see the head of model_file.h. */
+/* The write lock is held: see the head of model_file.h. */
 static bool sweep_locked(struct fct_model_file *file, int wait_ms)
 {
     int frames = 0;
@@ -541,6 +552,7 @@ static bool sweep_locked(struct fct_model_file *file, int wait_ms)
 bool fct_model_file_sweep_now(struct fct_model_file *file, int wait_ms)
 {
     FCT_ASSERT(file->write);
+    model_file_check(file);
     if (file->path[0] == '\0' || sqlite3_get_autocommit(file->db) == 0 || !open_sweeper(file)) {
         return false;
     }
@@ -548,10 +560,11 @@ bool fct_model_file_sweep_now(struct fct_model_file *file, int wait_ms)
     bool locked = sqlite3_exec(file->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
     (void)sqlite3_busy_timeout(file->db, FCT_MODEL_BUSY_MS);
     if (!locked) {
-        return false; /* another writer is at work: the next commit tries again */
+        return false; /* another writer works: a later commit tries again */
     }
     bool all = sweep_locked(file, wait_ms);
     (void)sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
+    model_file_check(file);
     return all;
 }
 

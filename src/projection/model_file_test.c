@@ -1,5 +1,5 @@
-/* model_file_test.c - which files are opened, what they hold, and builds, swaps and acts in them.
- * Layer: projection. */
+/* model_file_test.c - which files are opened, what they contain, and builds, swaps and acts in
+ * them. Layer: projection. */
 #include "projection/model_file.h"
 
 #include <pthread.h>
@@ -49,7 +49,7 @@ static bool file_is_there(const struct model_fixture *f, const char *base)
     return stat(path, &facts) == 0;
 }
 
-/* Closed; changed by |sql| as by a stranger. */
+/* Runs |sql| on the closed file, as another program would. */
 static void change_closed(struct model_fixture *f, const char *sql)
 {
     char path[128];
@@ -204,15 +204,15 @@ static void copy_file(const struct model_fixture *f, const char *from, const cha
     assert_int_equal(fclose(copy), 0);
 }
 
-/* As a kill leaves it: the database and its WAL. Reading a file by its own descriptor and closing
- * it drops SQLite's locks; nobody else uses the file now. */
+/* Copies the database and its WAL as a kill leaves them. Closing a descriptor of a file drops
+ * SQLite's locks; no other connection uses the file now. */
 static void copy_left_open(const struct model_fixture *f)
 {
     copy_file(f, "orders.db", "left.db");
     copy_file(f, "orders.db-wal", "left.db-wal");
 }
 
-/* Overwrites a part of each page from |from| on: the bookkeeping, which comes before, stays. */
+/* Overwrites a part of each page from |from| on; the bookkeeping is before it. */
 static void damage(const struct model_fixture *f, const char *base, long from)
 {
     char path[128];
@@ -308,8 +308,8 @@ static void the_wal_is_swept_under_the_write_lock(void **state)
         model_exec(f->file->db, "INSERT INTO big VALUES (hex(zeroblob(1500)))");
         fct_model_file_sweep(f->file);
     }
-    assert_true(f->file->wal_frames > 1500); /* the reader needs what is before */
-    assert_true(f->file->sweep_at > 1000);   /* and is not asked after each commit */
+    assert_true(f->file->wal_frames > 1500); /* the reader needs the older pages */
+    assert_true(f->file->sweep_at > 1000);   /* and the sweep is not tried after each commit */
     assert_false(fct_model_file_sweep_now(f->file, 30));
     model_exec(reader->db, "COMMIT");
     assert_true(fct_model_file_sweep_now(f->file, 0));
@@ -458,7 +458,7 @@ struct watcher {
     int reads;
 };
 
-/* The table says which version it is; the bookkeeping says it too. */
+/* The table contains its version, and so does the bookkeeping. */
 static void *watch_versions(void *data)
 {
     struct watcher *watcher = data;

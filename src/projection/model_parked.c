@@ -1,74 +1,56 @@
-/* model_parked.c - the parked events of models, counted and listed from their files. Layer:
+/* model_parked.c - the parked events of models, listed from their files. Layer:
  * projection. See models_int.h. */
-#include <string.h>
-
 #include "core/error.h"
 #include "core/slice.h"
 #include "projection/models_int.h"
+#include "projection/parked_table.h"
 #include "projection/sqlite_status.h"
 
-static const char parked_counts_sql[] =
-    "SELECT count(DISTINCT key), count(*) FROM factum_parked WHERE build = ?1";
-static const char parked_list_sql[] =
-    "SELECT key, position, type, reason, attempts, next_attempt, since FROM factum_parked"
-    " WHERE build = ?1 AND (?2 IS NULL OR key = ?2) ORDER BY position";
-
-static factum_status prepare_for(struct fct_model_file *file, const char *sql, const char *build,
-                                 sqlite3_stmt **statement, factum_error *err)
+static factum_status prepare_list(struct fct_model_file *file, struct fct_build build,
+                                  factum_slice key, sqlite3_stmt **statement, factum_error *err)
 {
+    static const char sql[] = "SELECT " FCT_PARKED_COLUMNS " FROM factum_parked"
+                              " WHERE build = ?1 AND (?2 IS NULL OR key = ?2) ORDER BY position";
+    char name[FCT_MODEL_BUILD_NAME_SIZE];
+    fct_build_name(file, build, name);
     factum_status status = fct_sqlite_prepare(file->db, factum_slice_from(sql),
-                                              "look at parked events", statement, err);
-    if (status == FACTUM_OK &&
-        fct_sqlite_bind_text(*statement, 1, factum_slice_from(build)) != SQLITE_OK) {
-        sqlite3_finalize(*statement);
-        status = fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory");
+                                              "listing parked events", statement, err);
+    if (status == FACTUM_OK) {
+        int code = sqlite3_bind_text(*statement, 1, name, -1, SQLITE_TRANSIENT);
+        if (code == SQLITE_OK && key.len > 0) {
+            code = fct_sqlite_bind_text(*statement, 2, key);
+        }
+        status = code == SQLITE_OK ? FACTUM_OK
+                                   : fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory");
     }
     return status;
 }
 
-factum_status fct_model_parked_counts(struct fct_model_file *file, const char *build,
-                                      struct fct_parked_counts *counts, factum_error *err)
-{
-    sqlite3_stmt *statement;
-    bool row = false;
-    factum_status status = prepare_for(file, parked_counts_sql, build, &statement, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    status = fct_sqlite_step(statement, "count parked events", &row, err);
-    if (status == FACTUM_OK && row) {
-        counts->keys = (uint64_t)sqlite3_column_int64(statement, 0);
-        counts->events = (uint64_t)sqlite3_column_int64(statement, 1);
-    }
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static factum_status tell_parked(struct fct_hosted_build *build, sqlite3_stmt *statement,
-                                 const factum_parked_each *each, bool *go_on, factum_error *err)
+static factum_status report_parked(struct fct_hosted_build *build, sqlite3_stmt *statement,
+                                   const factum_parked_each *each, bool *go_on, factum_error *err)
 {
     bool row = true;
-    factum_status status = FACTUM_OK;
-    while (status == FACTUM_OK && *go_on) {
-        status = fct_sqlite_step(statement, "list parked events", &row, err);
+    while (*go_on) {
+        factum_status status = fct_sqlite_step(statement, "listing parked events", &row, err);
         if (status != FACTUM_OK || !row) {
-            break;
+            return status;
         }
+        const struct fct_parked_row at = fct_parked_row_at(statement);
         const factum_parked parked = {
             .size = sizeof parked,
             .model = factum_slice_from(build->model->name),
             .version = build->id.version,
-            .key = fct_sqlite_text(statement, 0),
-            .position = (uint64_t)sqlite3_column_int64(statement, 1),
-            .type = fct_sqlite_text(statement, 2),
-            .reason = fct_sqlite_text(statement, 3),
-            .attempts = (uint64_t)sqlite3_column_int64(statement, 4),
-            .next_attempt = sqlite3_column_int64(statement, 5),
-            .since = sqlite3_column_int64(statement, 6),
+            .key = at.key,
+            .position = at.position,
+            .type = at.type,
+            .reason = at.reason,
+            .attempts = at.attempts,
+            .next_attempt = at.next_attempt,
+            .since = at.since,
         };
         *go_on = each->each(each->data, &parked);
     }
-    return status;
+    return FACTUM_OK;
 }
 
 factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_slice key,
@@ -76,27 +58,21 @@ factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_sli
                                       factum_error *err)
 {
     struct fct_model_file *file;
-    sqlite3_stmt *statement;
-    char name[FCT_MODEL_BUILD_NAME_SIZE];
+    sqlite3_stmt *statement = NULL;
+    const struct fct_build id = {build->id.version, build->id.run};
     factum_status status =
         fct_model_open_file(build->models, build->model->name, false, false, &file, err);
     if (status == FACTUM_NOT_FOUND) {
-        return FACTUM_OK; /* it is being made */
+        return FACTUM_OK; /* the file is being created */
     }
     if (status != FACTUM_OK) {
         return status;
     }
-    fct_build_name(file, (struct fct_build){build->id.version, build->id.run}, name);
-    status = prepare_for(file, parked_list_sql, name, &statement, err);
+    status = prepare_list(file, id, key, &statement, err);
     if (status == FACTUM_OK) {
-        if (key.len > 0 && fct_sqlite_bind_text(statement, 2, key) != SQLITE_OK) {
-            status = fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory");
-        }
-        if (status == FACTUM_OK) {
-            status = tell_parked(build, statement, each, go_on, err);
-        }
-        sqlite3_finalize(statement);
+        status = report_parked(build, statement, each, go_on, err);
     }
+    (void)sqlite3_finalize(statement);
     fct_model_file_close(file);
     return status;
 }

@@ -1,9 +1,8 @@
 /* model_query.c - queries against the build in use. Layer: projection. See models_int.h and
  * query_gate.h.
  *
- * What the query may read follows from the build in use when it begins; the checkpoint, and which
- * build is in use, are read in the query's own transaction. If another one has come into use in
- * between, the query is asked again.
+ * The build in use when a query begins decides what the query may read. The query's own transaction
+ * reads the checkpoint and which build is in use. If a swap came in between, the query runs again.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,17 +25,17 @@
 static const char snapshot_sql[] = "SELECT m.in_use, c.position, c.created, c.event_count FROM"
                                    " factum_model m JOIN factum_checkpoint c ON c.name = m.in_use";
 
-/* One query under way. */
+/* One query in progress. */
 struct asking {
     struct fct_hosted_build *build;
     const factum_model_query *query;
-    char name[FCT_MODEL_BUILD_NAME_SIZE]; /* of the build that |tables| are of */
+    char name[FCT_MODEL_BUILD_NAME_SIZE]; /* of the build of |tables| */
     struct fct_query_table *tables;
     size_t table_count;
-    const struct fct_as_of *as_of; /* NULL: the model as it is */
-    bool swapped;                  /* another build is in use now */
+    const struct fct_as_of *as_of; /* NULL: the model as it is now */
+    bool swapped;                  /* another build has come into use */
     struct fct_checkpoint at;
-    factum_build_status before; /* as it was before the rows were read */
+    factum_build_status before; /* read before the snapshot */
 };
 
 /* ---- what it may read ------------------------------------------------------------------------ */
@@ -105,7 +104,7 @@ static const struct fct_named_query *named_query_of(const struct fct_definition 
     return NULL;
 }
 
-/* The SQL of the query, and the names of its numbered parameters if it is a named one. */
+/* The SQL of the query and, for a named one, the names of its numbered parameters. */
 static factum_status find_sql(const struct asking *asking, factum_arena *arena, struct fct_buf *buf,
                               struct fct_query *query, factum_error *err)
 {
@@ -144,7 +143,7 @@ static bool is_past(void *data)
     return call != NULL && call->deadline != 0 && fct_os_monotonic(fct_os_real()) >= call->deadline;
 }
 
-/* A gate to the model as it is, or to a replay, which is kept too, but whose gate is not. */
+/* A gate to the model as it is now, or to a replay. Gates to replays are not kept. */
 static factum_status take_gate(const struct asking *asking, struct fct_kept_gate *taken,
                                factum_error *err)
 {
@@ -210,9 +209,9 @@ static factum_status run_query(struct asking *asking, const factum_rows *rows, u
     return status;
 }
 
-/* The same of a replay: it has all that there was. */
-static factum_status tell_past(const struct asking *asking, uint64_t row_count,
-                               factum_model_answer *answer)
+/* The answer of a replay, which has everything up to its moment. */
+static void answer_past(const struct asking *asking, uint64_t row_count,
+                        factum_model_answer *answer)
 {
     factum_model_answer full = {.size = sizeof full, .row_count = row_count};
     full.status = (factum_build_status){
@@ -226,18 +225,17 @@ static factum_status tell_past(const struct asking *asking, uint64_t row_count,
         .event_count = asking->at.event_count,
     };
     fct_sized_write(answer, &full, sizeof full);
-    return FACTUM_OK;
 }
 
-/* What the build had before the snapshot was taken, the snapshot has: so the answer never says a
- * later moment than that of its rows. */
-static factum_status tell_answer(const struct asking *asking, uint64_t row_count,
-                                 factum_model_answer *answer)
+/* The snapshot contains everything that the build had before it was taken. So the answer never
+ * names a later moment than that of its rows. */
+static void answer_now(const struct asking *asking, uint64_t row_count, factum_model_answer *answer)
 {
     factum_model_answer full = {
         .size = sizeof full, .row_count = row_count, .status = asking->before};
     if (asking->as_of != NULL) {
-        return tell_past(asking, row_count, answer);
+        answer_past(asking, row_count, answer);
+        return;
     }
     if (full.status.place < asking->at.position) {
         full.status.place = asking->at.position;
@@ -245,7 +243,6 @@ static factum_status tell_answer(const struct asking *asking, uint64_t row_count
     full.status.place_created = asking->at.created;
     full.status.event_count = asking->at.event_count;
     fct_sized_write(answer, &full, sizeof full);
-    return FACTUM_OK;
 }
 
 static factum_status wait_first(struct factum_models *models, const factum_model_query *query,
@@ -301,6 +298,8 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
     factum_model_query query = {.size = sizeof query};
     struct asking asking;
     uint64_t row_count = 0;
+    factum_error own;
+    err = err == NULL ? &own : err;
     factum_status status = check_query(models, given, rows, answer, &query, err);
     if (status == FACTUM_OK) {
         status = wait_first(models, &query, answer, err);
@@ -325,7 +324,7 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
         }
         bool again = status == FACTUM_BUSY && asking.swapped && i < TRIES_MAX;
         if (status == FACTUM_OK && answer != NULL) {
-            status = tell_answer(&asking, row_count, answer);
+            answer_now(&asking, row_count, answer);
         }
         fct_as_of_release(as_of);
         fct_hosted_build_release(asking.build);

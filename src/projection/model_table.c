@@ -186,7 +186,7 @@ static int compare_reals(double a, double b)
     return (a > b) - (a < b);
 }
 
-/* Exact: as a double the integer could become another one. */
+/* Exact: converting the integer to a double could change it. */
 static int compare_integer_with_real(int64_t a, double b)
 {
     if (b < -9223372036854775808.0) {
@@ -206,7 +206,7 @@ static int compare_bytes(factum_slice a, factum_slice b)
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* NULL, numbers, texts, blobs. */
+/* The order of types: NULL, numbers, texts, blobs. */
 static int class_of(const factum_value *value)
 {
     switch (value->kind) {

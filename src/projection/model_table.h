@@ -1,4 +1,5 @@
-/* model_table.h - a table of a build and its values, for what compares rows. Layer: projection.
+/* model_table.h - a table of a build and its values, for code that compares rows.
+ * Layer: projection.
  *
  * The order of values is SQLite's with the collation BINARY: NULL, numbers by their value, texts by
  * their bytes, then blobs.
@@ -15,23 +16,23 @@ struct fct_model_table {
     factum_slice name; /* without its suffix */
     const factum_slice *columns;
     size_t column_count;  /* 0: the build has no such table */
-    const uint32_t *keys; /* numbers of the columns of its primary key, in the key's order */
-    size_t key_count;     /* 0: it has none */
+    const uint32_t *keys; /* indexes of the columns of its primary key, in the key's order */
+    size_t key_count;     /* 0: it has no key */
 };
 
-/* The names of the tables of |build| that |names| does not have yet, into |names|, which has room
- * for |max|; copies are in |arena|. TOO_BIG. */
+/* Adds the names of the tables of |build| that |names| does not have yet to |names|, which has room
+ * for |max|. Copies are in |arena|. Errors: TOO_BIG. */
 FCT_MUST_USE factum_status fct_model_table_names(struct fct_model_file *file,
                                                  struct fct_build build, factum_arena *arena,
                                                  factum_slice *names, size_t max, size_t *count,
                                                  factum_error *err);
-/* The table |name| of |build|; what it points to is in |arena|. |stored|: without columns that are
- * computed when they are read. */
+/* The table |name| of |build|; it points into |arena|. |stored|: without columns that are computed
+ * when they are read. */
 FCT_MUST_USE factum_status fct_model_table_load(struct fct_model_file *file, struct fct_build build,
                                                 factum_slice name, bool stored, factum_arena *arena,
                                                 struct fct_model_table *table, factum_error *err);
 
-/* The value of a column of the row that |row| is at; lasts until its next step. */
+/* The value of a column of the current row; lasts until the next step. */
 factum_value fct_value_of_column(sqlite3_stmt *row, int column);
 /* Lasts as long as |value|. */
 factum_value fct_value_of(sqlite3_value *value);

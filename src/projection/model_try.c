@@ -1,8 +1,8 @@
 /* model_try.c - see model_try.h. Layer: projection.
  *
- * Each call of the hook becomes a step of one row: its values before (none: it was not there) and
- * after. An update that changes the key is two steps, one of each row. Steps are then sorted by
- * table, key and number; the first and the last of a row say what has become of it.
+ * Each call of the hook becomes a step of one row: its values before (none: the row did not exist)
+ * and after. An update that changes the key is two steps, one for each row. The steps are sorted by
+ * table, key and number; the first and the last step of a row give its change.
  */
 #include "projection/model_try.h"
 
@@ -15,7 +15,7 @@
 #include "projection/model_table.h"
 
 #define BEGIN_TRIES_MAX 100u
-#define TRY_SIZE_MAX ((size_t)64 << 20) /* of the rows that it changes */
+#define TRY_SIZE_MAX ((size_t)64 << 20) /* bytes of the changed rows */
 #define TRY_TABLES_MAX FCT_PROJECTION_TABLES_MAX
 
 struct try_table {
@@ -26,9 +26,9 @@ struct try_table {
 struct try_step {
     struct try_step *next;
     const struct try_table *table;
-    const factum_value *before; /* NULL: the row was not there */
+    const factum_value *before; /* NULL: the row did not exist */
     const factum_value *after;
-    int64_t row;     /* its number; nothing in a table WITHOUT ROWID, which has a key */
+    int64_t row;     /* the rowid; unused in a table WITHOUT ROWID, which has a key */
     uint64_t number; /* of this step */
 };
 
@@ -39,7 +39,7 @@ struct try_run {
     size_t table_count;
     struct try_step *steps; /* the newest first */
     size_t step_count;
-    factum_status status; /* of the hook, which cannot fail itself */
+    factum_status status; /* of the hook, which has no result */
 };
 
 /* ---- the hook -------------------------------------------------------------------------------- */
@@ -55,7 +55,7 @@ static const struct try_table *try_table_of(const struct try_run *run, const cha
     return NULL;
 }
 
-/* The values of the row as it was or as it will be, copied; NULL sets the status. */
+/* Copies the values of the row before or after the change. NULL: a failure, in |status|. */
 static const factum_value *copy_row(struct try_run *run, sqlite3 *db, const struct try_table *table,
                                     int (*get)(sqlite3 *, int, sqlite3_value **))
 {
@@ -106,7 +106,7 @@ static const factum_value *values_of(const struct try_step *step)
 static int compare_rows(const struct try_table *table, const factum_value *a, int64_t a_row,
                         const factum_value *b, int64_t b_row)
 {
-    bool null = table->table.key_count == 0; /* keys with NULL are equal to none */
+    bool null = table->table.key_count == 0; /* keys with NULL are not equal to any key */
     for (size_t i = 0; i < table->table.key_count; i++) {
         uint32_t key = table->table.keys[i];
         int order = fct_value_compare(&a[key], &b[key]);
@@ -125,7 +125,7 @@ static void note_change(void *data, sqlite3 *db, int kind, const char *schema,
     const struct try_table *table = try_table_of(run, full_name);
     (void)schema;
     if (table == NULL || run->status != FACTUM_OK) {
-        return; /* the bookkeeping, or no room any more */
+        return; /* a bookkeeping table, or an earlier failure */
     }
     const factum_value *before = NULL;
     const factum_value *after = NULL;
@@ -174,9 +174,9 @@ static bool same_values(const struct try_table *table, const factum_value *a, co
     return true;
 }
 
-/* False: the user wants no more. */
-static bool tell_row(const struct try_step *first, const struct try_step *last,
-                     const factum_changes *changes)
+/* False: the caller wants no more. */
+static bool report_row(const struct try_step *first, const struct try_step *last,
+                       const factum_changes *changes)
 {
     const struct fct_model_table *table = &first->table->table;
     const factum_value *before = first->before;
@@ -196,8 +196,8 @@ static bool tell_row(const struct try_step *first, const struct try_step *last,
                            before, after);
 }
 
-static factum_status tell_rows(struct try_run *run, const factum_changes *changes,
-                               factum_error *err)
+static factum_status report_rows(struct try_run *run, const factum_changes *changes,
+                                 factum_error *err)
 {
     size_t count = run->step_count;
     struct try_step **steps = factum_arena_take(&run->arena, (count + 1) * sizeof(void *));
@@ -216,7 +216,7 @@ static factum_status tell_rows(struct try_run *run, const factum_changes *change
         while (to < count && compare_step_rows(steps[from], steps[to]) == 0) {
             to++;
         }
-        if (!tell_row(steps[from], steps[to - 1], changes)) {
+        if (!report_row(steps[from], steps[to - 1], changes)) {
             return fct_fail(err, FACTUM_CANCELLED, "trying an event: cancelled");
         }
     }
@@ -261,8 +261,8 @@ static int allow_all(void *data, int action, const char *a, const char *b, const
     return SQLITE_OK;
 }
 
-/* A "DELETE FROM t" that was prepared without a hook empties the table at once and tells no row. A
- * new authorizer makes SQLite prepare every statement again before its next step. */
+/* A "DELETE FROM t" that was prepared without a hook truncates the table and calls no hook. A new
+ * authorizer makes SQLite prepare every statement again before its next step. */
 static void set_hook(struct try_run *run, bool on)
 {
     sqlite3 *db = run->file->db;
@@ -276,7 +276,7 @@ static factum_status try_in_transaction(struct try_run *run, struct fct_target *
 {
     struct fct_checkpoint at;
     factum_status status = FACTUM_DENIED;
-    /* The runner may have moved it in between. */
+    /* The runner may have moved the checkpoint in between. */
     for (unsigned i = 0; status == FACTUM_DENIED && i < BEGIN_TRIES_MAX; i++) {
         status = target->ops->read_checkpoint(target, &at, err);
         if (status == FACTUM_OK) {
@@ -315,7 +315,7 @@ factum_status fct_model_try(struct fct_model_file *file, struct fct_build build,
         status = try_in_transaction(run, target, event, err);
     }
     if (status == FACTUM_OK) {
-        status = tell_rows(run, changes, err);
+        status = report_rows(run, changes, err);
     }
     factum_arena_finish(&run->arena);
     fct_mem_free(file->mem, run);

@@ -1,4 +1,5 @@
-/* model_try_test.c - which rows an event would change, and that none does. Layer: projection. */
+/* model_try_test.c - which rows an event would change, and that nothing is changed. Layer:
+ * projection. */
 #include "projection/model_try.h"
 
 #include <inttypes.h>
@@ -10,7 +11,7 @@ struct try_fixture {
     struct model_definition made;
     struct fct_target *target;
     struct fct_checkpoint at;
-    char told[2048];
+    char reported[2048];
     bool end;
     factum_error err;
 };
@@ -41,8 +42,8 @@ static int tear_down(void **state)
 
 static void add_text(struct try_fixture *f, const char *text)
 {
-    size_t len = strlen(f->told);
-    (void)snprintf(f->told + len, sizeof f->told - len, "%s", text);
+    size_t len = strlen(f->reported);
+    (void)snprintf(f->reported + len, sizeof f->reported - len, "%s", text);
 }
 
 static void add_values(struct try_fixture *f, const factum_value *values, size_t count)
@@ -66,8 +67,8 @@ static bool note(void *data, factum_slice table, factum_row_change kind,
     static const char *const marks[] = {"?", "+", "-", "~"};
     struct try_fixture *f = data;
     (void)columns;
-    assert_true(sqlite3_get_autocommit(f->model->file->db) != 0); /* nothing is open any more */
-    add_text(f, f->told[0] != '\0' ? ", " : "");
+    assert_true(sqlite3_get_autocommit(f->model->file->db) != 0); /* no transaction is open */
+    add_text(f, f->reported[0] != '\0' ? ", " : "");
     add_text(f, marks[kind]);
     char name[64];
     (void)snprintf(name, sizeof name, "%.*s", (int)table.len, (const char *)table.ptr);
@@ -78,7 +79,7 @@ static bool note(void *data, factum_slice table, factum_row_change kind,
     return !f->end;
 }
 
-/* After tables and handlers are defined. */
+/* Called after tables and handlers are defined. */
 static void open_build(struct try_fixture *f, const char *rows)
 {
     struct fct_model_file *file = f->model->file;
@@ -97,7 +98,7 @@ static factum_status try_event(struct try_fixture *f, const struct fct_handler *
     const factum_changes changes = {f, note};
     int64_t before = model_number(f->model->file->db, "SELECT total_changes()");
     (void)before;
-    f->told[0] = '\0';
+    f->reported[0] = '\0';
     f->err = (factum_error){.status = FACTUM_OK};
     return fct_model_try(f->model->file, model_v1, f->target, &event, &changes, &f->err);
 }
@@ -108,7 +109,7 @@ static void assert_tried(struct try_fixture *f, const struct fct_handler *handle
     const factum_value none = {.kind = FACTUM_VALUE_NULL};
     struct fct_checkpoint at;
     assert_ok(try_event(f, handler, &none, 1), f->err);
-    assert_string_equal(f->told, wanted);
+    assert_string_equal(f->reported, wanted);
     assert_ok(f->target->ops->read_checkpoint(f->target, &at, &f->err), f->err);
     assert_int_equal(at.epoch, f->at.epoch); /* its runner goes on */
     assert_int_equal(at.position, f->at.position);
@@ -168,7 +169,7 @@ static void tables_of_every_form_tell_their_rows(void **state)
     assert_tried(f, sum, "~sum 1 2 6 > 1 3 9, +sum 2 7 21");
 }
 
-/* The statement was prepared, and run, before anybody asked for its rows. */
+/* The statement was prepared and run before the hook was set. */
 static void emptying_a_table_tells_every_row(void **state)
 {
     struct try_fixture *f = *state;
@@ -199,10 +200,10 @@ static void what_is_wrong_with_an_event_is_said_and_nothing_is_kept(void **state
     open_build(f, "INSERT INTO t__v1 VALUES ('a')");
     assert_status(try_event(f, twice, &none, 1), FACTUM_INVALID);
     assert_text(f->err, "UNIQUE constraint failed");
-    assert_string_equal(f->told, "");
+    assert_string_equal(f->reported, "");
     f->end = true;
     assert_status(try_event(f, good, &none, 1), FACTUM_CANCELLED);
-    assert_string_equal(f->told, "+t 'b'");
+    assert_string_equal(f->reported, "+t 'b'");
     assert_int_equal(model_number(f->model->file->db, "SELECT count(*) FROM t__v1"), 1);
     assert_true(sqlite3_get_autocommit(f->model->file->db) != 0);
 }
@@ -219,7 +220,7 @@ static void more_rows_than_memory_holds_are_too_big(void **state)
     const factum_value none = {.kind = FACTUM_VALUE_NULL};
     open_build(f, "");
     assert_status(try_event(f, big, &none, 1), FACTUM_TOO_BIG);
-    assert_string_equal(f->told, "");
+    assert_string_equal(f->reported, "");
     assert_int_equal(model_number(f->model->file->db, "SELECT count(*) FROM t__v1"), 0);
 }
 

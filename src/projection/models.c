@@ -4,16 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
 #include "projection/as_of.h"
+#include "projection/clock.h"
 
-#define TICK_MS INT64_C(200) /* acts that wait, runners that have ended: looked at so often */
+#define TICK_MS INT64_C(200) /* how often waiting acts and ended runners are looked at */
 #define IDLE_MS INT64_C(5000)
-#define LEASE_MS INT64_C(30000) /* a build that somebody else runs: does its checkpoint move? */
+#define LEASE_MS INT64_C(30000) /* a build whose checkpoint stands still so long is taken over */
 #define NAMES_MAX 1024u
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -31,7 +33,7 @@ struct fct_model *fct_models_find(struct factum_models *models, factum_slice nam
     return found;
 }
 
-void fct_models_tell(struct factum_models *models)
+void fct_models_notify(struct factum_models *models)
 {
     atomic_fetch_add(&models->changes, 1);
     fct_word_wake(&models->changes, UINT32_MAX);
@@ -54,7 +56,7 @@ static factum_status no_memory(factum_error *err)
     return fct_fail(err, FACTUM_NO_MEMORY, "models: out of memory");
 }
 
-/* A new entry of the list. */
+/* Adds an entry to the list. */
 static factum_status add_model(struct factum_models *models, factum_slice name,
                                struct fct_model **model, factum_error *err)
 {
@@ -77,6 +79,7 @@ static factum_status add_model(struct factum_models *models, factum_slice name,
         }
     }
     if (status == FACTUM_OK) {
+        FCT_ASSERT(models->count < models->capacity);
         models->models[models->count++] = made;
     }
     fct_mutex_unlock(&models->lock);
@@ -108,7 +111,8 @@ static bool look_at_host(void *data, const factum_projection_state *state)
 {
     struct hosting *hosting = data;
     if (state->host.len == 0 && hosting->models->options.name_count == 0) {
-        return false; /* a text that this version cannot read: whoever has run it goes on */
+        return false; /* a text that this version cannot parse: whoever has run the projection goes
+                       * on */
     }
     hosting->ours = hosting->models->options.name_count > 0
                         ? is_asked_for(hosting->models, state->name)
@@ -116,7 +120,7 @@ static bool look_at_host(void *data, const factum_projection_state *state)
     return false;
 }
 
-/* The stream of a definition has news, or is seen first. */
+/* Looks at a projection whose stream has new events, or that is seen first. */
 static factum_status look_at(struct factum_models *models, factum_slice name, factum_error *err)
 {
     char stream[FCT_PROJECTION_STREAM_SIZE];
@@ -125,7 +129,7 @@ static factum_status look_at(struct factum_models *models, factum_slice name, fa
     struct fct_model *model = fct_models_find(models, name);
     hosting.ours = model != NULL && model->hosted;
     if (fct_acts_stream(name, stream, NULL) != FACTUM_OK) {
-        return FACTUM_OK; /* somebody has written to a stream of another form */
+        return FACTUM_OK; /* not the stream of a projection */
     }
     factum_status status = factum_projection_find(models->store, name, 0, &each, err);
     if (status == FACTUM_NOT_FOUND || status == FACTUM_INVALID) {
@@ -134,7 +138,7 @@ static factum_status look_at(struct factum_models *models, factum_slice name, fa
     if (status == FACTUM_TOO_BIG || status == FACTUM_CORRUPT || status == FACTUM_UNSUPPORTED) {
         fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.host", "projection %.*s: %s",
                         FCT_FMT(name), err->text);
-        return FACTUM_OK; /* the others go on */
+        return FACTUM_OK; /* the other projections go on */
     }
     if (status == FACTUM_OK && model == NULL) {
         status = add_model(models, name, &model, err);
@@ -150,16 +154,11 @@ static factum_status look_at(struct factum_models *models, factum_slice name, fa
     } else if (model->known) {
         fct_model_release(models, model);
     }
-    fct_models_tell(models);
+    fct_models_notify(models);
     return FACTUM_OK;
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
-
-static int64_t now_in_ms(void)
-{
-    return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
-}
 
 static bool is_closing(struct factum_models *models)
 {
@@ -169,7 +168,7 @@ static bool is_closing(struct factum_models *models)
     return stop;
 }
 
-/* Where the build has come to, in its file. False: it is not known. */
+/* The place of the build in its file. False: unknown. */
 static bool place_in_file(const struct fct_hosted_build *build, uint64_t *place)
 {
     struct fct_model_file *file = NULL;
@@ -185,8 +184,8 @@ static bool place_in_file(const struct fct_hosted_build *build, uint64_t *place)
     return found == FACTUM_OK;
 }
 
-/* Somebody else runs the build. If there is something to do for a lease, and its checkpoint stands
- * still all the time, it is taken over. One that has nothing to do may stand still. */
+/* Another host runs the build. It is taken over if its checkpoint stands still for a lease although
+ * there are events for it. A build without new events may stand still. */
 static bool lease_has_passed(struct fct_hosted_build *build)
 {
     uint64_t place;
@@ -197,17 +196,18 @@ static bool lease_has_passed(struct fct_hosted_build *build)
     if (build->fenced_since == 0 || place != build->fenced_at ||
         fct_source_first(&build->source, build->models->store, place, UINT64_MAX, NULL, &created,
                          NULL) != FACTUM_OK) {
-        build->fenced_since = now_in_ms();
+        build->fenced_since = fct_clock_ms();
         build->fenced_at = place;
         return false;
     }
-    return now_in_ms() - build->fenced_since >= LEASE_MS;
+    return fct_clock_ms() - build->fenced_since >= LEASE_MS;
 }
 
-/* Another file is in the place of the one that was open: it is opened, but not over and over. */
+/* A new file is in the place of the old one. It is opened, but not more often than every IDLE_MS.
+ */
 static bool pause_is_over(struct fct_hosted_build *build)
 {
-    int64_t now = now_in_ms();
+    int64_t now = fct_clock_ms();
     if (build->fenced_since == 0) {
         build->fenced_since = now;
     }
@@ -218,7 +218,7 @@ static bool pause_is_over(struct fct_hosted_build *build)
     return true;
 }
 
-/* Has a runner ended in a way that this host mends? */
+/* Has a runner ended in a way that a restart can repair? */
 static bool wants_restart(struct fct_hosted_build *build)
 {
     struct fct_runner_status status;
@@ -236,7 +236,7 @@ static bool wants_restart(struct fct_hosted_build *build)
     return lease_has_passed(build);
 }
 
-/* The file was deleted while it was open: its runner has said so, and it is made again. */
+/* Was the file deleted, or replaced by an empty one? */
 static bool file_is_gone(struct factum_models *models, struct fct_model *model)
 {
     struct fct_model_file *file = NULL;
@@ -245,14 +245,14 @@ static bool file_is_gone(struct factum_models *models, struct fct_model *model)
                                : FACTUM_OK;
     struct fct_model_state state = {.acts_set = true};
     if (file != NULL && fct_model_file_state(file, &state, NULL) != FACTUM_OK) {
-        state.acts_set = true; /* it is not known */
+        state.acts_set = true; /* unknown */
     }
     fct_model_file_close(file);
     return status == FACTUM_NOT_FOUND || !state.acts_set;
 }
 
-/* Is what was in use before to be dropped? */
-static bool keeps_too_long(const struct factum_models *models, const struct fct_model *model)
+/* Is the previous build still there after FCT_PREVIOUS_KEPT? */
+static bool previous_has_expired(const struct factum_models *models, const struct fct_model *model)
 {
     struct fct_acts now = model->acts;
     fct_acts_at(&now, factum_now(models->store));
@@ -261,7 +261,7 @@ static bool keeps_too_long(const struct factum_models *models, const struct fct_
 
 static void look_after(struct factum_models *models, struct fct_model *model)
 {
-    bool again = model->pending || keeps_too_long(models, model);
+    bool again = model->pending || previous_has_expired(models, model);
     if (!model->hosted) {
         return;
     }
@@ -306,7 +306,7 @@ static factum_status follow_definitions(struct factum_models *models, factum_err
 {
     factum_event event;
     factum_status status = FACTUM_OK;
-    int64_t looked = now_in_ms();
+    int64_t looked = fct_clock_ms();
     while (status == FACTUM_OK) {
         status = factum_subscription_next(models->subscription,
                                           any_pending(models) ? TICK_MS : IDLE_MS, &event, err);
@@ -316,11 +316,11 @@ static factum_status follow_definitions(struct factum_models *models, factum_err
         } else if (status == FACTUM_CAUGHT_UP || status == FACTUM_TIMEOUT) {
             status = FACTUM_OK;
         }
-        if (now_in_ms() - looked >= TICK_MS) {
+        if (fct_clock_ms() - looked >= TICK_MS) {
             for (size_t i = 0; i < models->count && status == FACTUM_OK; i++) {
                 look_after(models, models->models[i]);
             }
-            looked = now_in_ms();
+            looked = fct_clock_ms();
         }
     }
     return status;
@@ -360,7 +360,7 @@ static void close_definitions(struct factum_models *models)
     factum_subscription_close(subscription);
 }
 
-/* Every projection that is deployed now. */
+/* Looks at every projection that is deployed now. */
 static factum_status look_at_all(struct factum_models *models, factum_error *err)
 {
     factum_list *list;
@@ -399,7 +399,7 @@ static void host_thread(void *data)
             fct_mutex_lock(&models->lock);
             models->looked = true;
             fct_mutex_unlock(&models->lock);
-            fct_models_tell(models);
+            fct_models_notify(models);
             status = open_definitions(models, place, &err);
         }
         if (status == FACTUM_OK) {
@@ -409,8 +409,8 @@ static void host_thread(void *data)
         if (status < FACTUM_OK && status != FACTUM_CANCELLED) {
             fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.host",
                             "the definitions of projections cannot be followed: %s", err.text);
-            int64_t until = now_in_ms() + IDLE_MS;
-            while (!is_closing(models) && now_in_ms() < until) {
+            int64_t until = fct_clock_ms() + IDLE_MS;
+            while (!is_closing(models) && fct_clock_ms() < until) {
                 uint32_t seen = atomic_load(&models->changes);
                 (void)fct_word_wait(&models->changes, seen, (uint64_t)TICK_MS * 1000000u);
             }
@@ -558,7 +558,7 @@ void factum_models_close(factum_models *models)
         factum_subscription_stop(models->subscription);
     }
     fct_mutex_unlock(&models->lock);
-    fct_models_tell(models);
+    fct_models_notify(models);
     fct_thread_join(&models->thread);
     free_models(models);
 }

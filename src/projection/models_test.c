@@ -186,7 +186,7 @@ static bool take_row(void *data, const factum_value *values, size_t count)
 }
 
 static factum_status ask(struct world *world, const char *sql, uint64_t place, int64_t wait_ms,
-                         struct answer *answer, factum_model_answer *told, factum_error *err)
+                         struct answer *answer, factum_model_answer *reported, factum_error *err)
 {
     const factum_rows rows = {answer, take_columns, take_row};
     const factum_model_query query = {.size = sizeof query,
@@ -197,7 +197,7 @@ static factum_status ask(struct world *world, const char *sql, uint64_t place, i
                                       .wait_ms = wait_ms};
     answer->len = 0;
     answer->text[0] = '\0';
-    return factum_models_query(world->models, &query, &rows, told, err);
+    return factum_models_query(world->models, &query, &rows, reported, err);
 }
 
 static void assert_answer(struct world *world, uint64_t place, const char *sql, const char *wanted)
@@ -208,7 +208,7 @@ static void assert_answer(struct world *world, uint64_t place, const char *sql, 
     assert_string_equal(answer.text, wanted);
 }
 
-/* The host has to have seen the deployment before it can be waited for. */
+/* The host must have seen the deployment before a wait for it succeeds. */
 static void assert_model(struct world *world, uint64_t revision)
 {
     assert_done(world, revision);
@@ -221,7 +221,7 @@ static void events_become_rows(void **state)
     factum_error err;
     struct answer answer = {.len = 0};
     struct world *world = *state;
-    factum_model_answer told = {.size = sizeof told};
+    factum_model_answer reported = {.size = sizeof reported};
     uint64_t place = place_orders(world, 1, 250);
     start_models(world);
     assert_model(world, deploy(world, v1));
@@ -231,14 +231,14 @@ static void events_become_rows(void **state)
                   "sku,qty;a,250;b0,166;b1,168;b2,166");
     place = append(world, "order-7", "PaymentReceived", "{\"orderId\":\"o7\",\"amount\":70}");
     assert_ok(ask(world, "SELECT status, paid FROM order_summary WHERE order_id = 'o7'", place,
-                  WAIT_MS, &answer, &told, &err),
+                  WAIT_MS, &answer, &reported, &err),
               err);
     assert_string_equal(answer.text, "status,paid;paid,70");
-    assert_int_equal(told.row_count, 1);
-    assert_int_equal(told.status.version, 1);
-    assert_int_equal(told.status.event_count, 251);
-    assert_true(told.status.place >= place);
-    assert_int_equal(told.status.behind_events, 0);
+    assert_int_equal(reported.row_count, 1);
+    assert_int_equal(reported.status.version, 1);
+    assert_int_equal(reported.status.event_count, 251);
+    assert_true(reported.status.place >= place);
+    assert_int_equal(reported.status.behind_events, 0);
 }
 
 static void named_queries_take_parameters(void **state)
@@ -330,7 +330,7 @@ static void poison_is_parked_skipped_and_retried(void **state)
     struct world *world = *state;
     start_models(world);
     assert_model(world, deploy(world, v1));
-    /* o1 is paid before it is placed: another stream, so another key and no order between them. */
+    /* o1 is paid before it is placed, in another stream: another key, so no order between them. */
     (void)append(world, "order-pay1", "PaymentReceived", "{\"orderId\":\"o1\",\"amount\":4}");
     (void)append(world, "order-x", "OrderPlaced", "{\"orderId\":\"x\",\"total\":-5,\"lines\":[]}");
     (void)append(world, "order-x", "PaymentReceived", "{\"orderId\":\"x\",\"amount\":1}");
@@ -349,7 +349,8 @@ static void poison_is_parked_skipped_and_retried(void **state)
     assert_parked(world, "order-x:PaymentReceived:bad;", &first);
     assert_done(world, act(world, FACTUM_ACT_SKIP, NULL, first));
     assert_parked(world, "", &first);
-    /* A file that is made again knows what was skipped, but parks what only an order had parked. */
+    /* A rebuilt file knows what was skipped, but does not park an event that failed only because of
+     * its order. */
     stop_models(world);
     assert_true(scratch_remove(world->models_dir));
     assert_int_equal(mkdir(world->models_dir, 0700), 0);
@@ -464,7 +465,7 @@ static bool take_builds(void *data, const factum_projection_state *state)
     return true;
 }
 
-/* What the stream says, which everybody else goes by. */
+/* The fold of the stream, which everybody else uses. */
 static void assert_builds(struct world *world, uint64_t in_use, bool building)
 {
     factum_error err;
@@ -476,7 +477,7 @@ static void assert_builds(struct world *world, uint64_t in_use, bool building)
     assert_int_equal(builds.building, building);
 }
 
-/* v1 as |version| (one digit), with |from| once replaced by |to|, which is as long. */
+/* v1 as |version| (one digit), with one |from| replaced by |to|, which has the same length. */
 static const char *v1_as(char text[sizeof v1], char version, const char *from, const char *to)
 {
     (void)snprintf(text, sizeof v1, "%s", v1);
@@ -502,7 +503,7 @@ static void a_swap_to_a_build_that_has_stopped_is_refused(void **state)
         FACTUM_INVALID);
     assert_text(err, "version 2 has stopped: ");
     assert_text(err, "resume, then swap again");
-    /* It held up nothing, and who reads the stream knows. */
+    /* Later acts are carried out, and readers of the stream see the refusal. */
     assert_done(world, act(world, FACTUM_ACT_RESUME, NULL, 0));
     assert_builds(world, 1, true);
     (void)deploy(world, v1_as(text, '3', "'placed'", "'PLACED'"));
@@ -519,7 +520,7 @@ static void a_swap_to_a_build_that_has_stopped_is_refused(void **state)
                   "status,n;placed,30");
 }
 
-/* It does not speak for the host whose models it copies. */
+/* A copy does not decide for the host whose models it copies. */
 static void a_copy_refuses_an_act_for_itself(void **state)
 {
     char text[sizeof v1];
@@ -566,7 +567,7 @@ static const char odd[] = "--@ projection order_summary version 1\n"
                           "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)\n"
                           "INSERT INTO {{t}} (a) SELECT max(x) FROM c;\n";
 
-/* SQLite reports it as it reports a table that is gone. */
+/* SQLite reports it like a missing table. */
 static void a_value_that_a_function_refuses_is_the_events_fault(void **state)
 {
     uint64_t first;
@@ -590,14 +591,14 @@ static void a_statement_without_an_end_does_not_hold_up_the_host(void **state)
     assert_status(
         factum_models_wait(world->models, FCT_SLICE("order_summary"), place, 200, NULL, &err),
         FACTUM_TIMEOUT);
-    stop_models(world); /* not after the minute that an event may take */
+    stop_models(world); /* and not only after the minute that an event may take */
     start_models(world);
     assert_status(
         factum_models_wait(world->models, FCT_SLICE("order_summary"), place, 200, NULL, &err),
         FACTUM_TIMEOUT);
 }
 
-/* Each time the host has just begun, and is behind the event that the retry was asked for. */
+/* Each time the host has just begun, and does not have the event yet that the retry is for. */
 static void a_retry_comes_after_the_events_before_it(void **state)
 {
     uint64_t first;
@@ -642,14 +643,14 @@ static void a_schema_may_not_take_away_what_is_needed(void **state)
                 "projection order_summary version 1 needs it: order_summary:14:44: "
                 "PaymentReceived has no member amount: its schema allows no value there; deploy a "
                 "version that does without it, and swap to it, first");
-    /* Of another category; of a type that it does not read; of one that is no JSON. */
+    /* An event of another category; one of an unread type; one that is not JSON. */
     assert_ok(
         factum_projection_schema_check(world->store, FCT_SLICE("cart/PaymentReceived"), bad, &err),
         err);
     assert_ok(factum_projection_schema_check(world->store, FCT_SLICE("OrderShipped"), bad, &err),
               err);
     assert_ok(factum_projection_schema_check(world->store, type, FCT_SLICE("{"), &err), err);
-    /* The version in use counts until the swap. */
+    /* The version in use is needed until the swap. */
     (void)deploy(world, v1_as(text, '2', ":amount", "7      "));
     assert_status(factum_projection_schema_check(world->store, type, bad, &err),
                   FACTUM_CONDITION_FAILED);
@@ -714,7 +715,7 @@ static void a_directory_that_is_deleted_comes_back(void **state)
     assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;12");
 }
 
-/* As if the store were an older backup: the model has events after its end. */
+/* The model gets events after the store's end, as if the store were an older backup. */
 static void put_ahead(const struct world *world)
 {
     char path[SCRATCH_SIZE + 32];
@@ -790,8 +791,8 @@ static void assert_past(struct world *world, factum_model_query query, const cha
     query.size = sizeof query;
     query.model = FCT_SLICE("order_summary");
     query.sql = FCT_SLICE("SELECT count(*) AS n, max(total) AS t FROM order_summary");
-    factum_model_answer told = {.size = sizeof told};
-    assert_ok(factum_models_query(world->models, &query, &rows, &told, &err), err);
+    factum_model_answer reported = {.size = sizeof reported};
+    assert_ok(factum_models_query(world->models, &query, &rows, &reported, &err), err);
     assert_string_equal(answer.text, wanted);
 }
 
@@ -823,7 +824,7 @@ static int64_t same_moment(void *data)
     return INT64_C(1700000000000000000);
 }
 
-/* Everything is recorded in one moment: the position tells before from after. */
+/* Everything is recorded in one moment: only positions tell before from after. */
 static void events_of_one_moment_are_told_apart_by_position(void **state)
 {
     factum_error err;
@@ -860,7 +861,7 @@ static void a_removed_model_is_gone(void **state)
     assert_answer(world, place, "SELECT count(*) AS n FROM order_summary", "n;5");
 }
 
-/* A program that opens its models and asks at once. */
+/* A program that opens its models and queries them at once. */
 static void a_host_that_was_just_opened_is_waited_for(void **state)
 {
     factum_error err;

@@ -9,7 +9,8 @@ static size_t nearest_least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Insertions, removals and changes that make |b| of |a| (Levenshtein), one row at a time. */
+/* The number of insertions, removals and changes that turn |a| into |b| (Levenshtein), one row at a
+ * time. */
 static size_t nearest_distance(factum_slice a, factum_slice b)
 {
     size_t row[NEAREST_SIZE_MAX + 1];

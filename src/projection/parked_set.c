@@ -12,7 +12,24 @@ static uint64_t key_hash(factum_slice key)
     return fct_hash64(key, 0);
 }
 
-/* The first entry whose hash is not below |hash|. */
+/* The invariants in parked_set.h that take no walk. */
+static void parked_set_check(const struct fct_parked_set *set)
+{
+    FCT_ASSERT(set->count <= set->capacity);
+    FCT_ASSERT(set->event_count >= set->count);
+    FCT_ASSERT((set->count == 0) == (set->event_count == 0));
+}
+
+/* Entry |at| is between its neighbours and has an event. */
+static void parked_set_check_entry(const struct fct_parked_set *set, size_t at)
+{
+    FCT_ASSERT(at < set->count);
+    FCT_ASSERT(set->entries[at].event_count > 0);
+    FCT_ASSERT(at == 0 || set->entries[at - 1].hash <= set->entries[at].hash);
+    FCT_ASSERT(at + 1 == set->count || set->entries[at].hash <= set->entries[at + 1].hash);
+}
+
+/* The index of the first entry whose hash is not below |hash|. */
 static size_t first_of(const struct fct_parked_set *set, uint64_t hash)
 {
     size_t low = 0;
@@ -75,6 +92,7 @@ static factum_status make_room(struct fct_parked_set *set)
 factum_status fct_parked_set_add(struct fct_parked_set *set, factum_slice key, int64_t next_attempt)
 {
     struct fct_parked_key *found = fct_parked_set_find(set, key);
+    parked_set_check(set);
     if (found != NULL) {
         found->event_count++;
         set->event_count++;
@@ -95,6 +113,8 @@ factum_status fct_parked_set_add(struct fct_parked_set *set, factum_slice key, i
         .hash = hash, .key = {copy, key.len}, .event_count = 1, .next_attempt = next_attempt};
     set->count++;
     set->event_count++;
+    parked_set_check(set);
+    parked_set_check_entry(set, at);
     return FACTUM_OK;
 }
 
@@ -102,6 +122,7 @@ void fct_parked_set_remove(struct fct_parked_set *set, factum_slice key)
 {
     struct fct_parked_key *found = fct_parked_set_find(set, key);
     FCT_ASSERT(found != NULL && found->event_count > 0);
+    parked_set_check(set);
     set->event_count--;
     found->event_count--;
     if (found->event_count > 0) {
@@ -111,6 +132,7 @@ void fct_parked_set_remove(struct fct_parked_set *set, factum_slice key)
     size_t at = (size_t)(found - set->entries);
     set->count--;
     memmove(set->entries + at, set->entries + at + 1, (set->count - at) * sizeof *set->entries);
+    parked_set_check(set);
 }
 
 int64_t fct_parked_set_due(const struct fct_parked_set *set)

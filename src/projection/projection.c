@@ -1,4 +1,4 @@
-/* projection.c - loading a definition: parsed, then checked by every check that needs no events.
+/* projection.c - loading a definition: parsed, then checked in every way that needs no events.
  * Layer: projection. See <factum/projection.h>. */
 #include <factum/projection.h>
 
@@ -10,7 +10,7 @@
 #include "projection/projection_int.h"
 #include "projection/sqlite_check.h"
 
-/* Everything that is checked of a definition that was parsed, in the order in which it is told. */
+/* Runs the checks of a parsed definition in the order in which their faults are reported. */
 static factum_status projection_check(const struct fct_definition *definition,
                                       const factum_projection_options *options, factum_error *err)
 {
@@ -70,14 +70,14 @@ void factum_projection_free(factum_projection *projection)
 
 /* ---- what it is ------------------------------------------------------------------------------ */
 
-/* Has a handler before the |handler|-th, or that one before its |type|-th, the same type? */
+/* Was the |type|-th type of the |handler|-th handler named by an earlier handler? */
 static bool projection_is_type_again(const struct fct_definition *definition, size_t handler,
                                      size_t type)
 {
     factum_slice name = definition->handlers[handler].types[type];
     size_t from = 0;
     const struct fct_handler *first = fct_projection_handler(definition, name, &from);
-    return first != &definition->handlers[handler]; /* within one a type stands once */
+    return first != &definition->handlers[handler]; /* a handler names a type once */
 }
 
 static size_t projection_count_types(const struct fct_definition *definition)
@@ -100,7 +100,7 @@ static size_t projection_count_tables(const struct fct_definition *definition)
     return count;
 }
 
-/* As it is read: several types, and a tag, are a query. */
+/* The source of the read: several types, and a tag, are a query. */
 static factum_source projection_source_of(const struct fct_definition *definition)
 {
     bool query = definition->source == FACTUM_SOURCE_TAG || definition->source_name_count > 1;

@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-/* The name of the parameter |number|, from 1; empty: it has another form, and |err| says so. */
+/* The name of the parameter |number|, from 1. Empty: it has another form, and |err| says so. */
 static factum_slice query_bind_name(sqlite3_stmt *statement, const struct fct_query *query,
                                     int number, factum_error *err)
 {
@@ -21,7 +21,7 @@ static factum_slice query_bind_name(sqlite3_stmt *statement, const struct fct_qu
     return (factum_slice){NULL, 0};
 }
 
-/* The one that is given for |name|; NULL: none. */
+/* The given parameter |name|; NULL: none. */
 static const factum_model_parameter *query_bind_given(const struct fct_query *query,
                                                       factum_slice name)
 {
@@ -33,7 +33,7 @@ static const factum_model_parameter *query_bind_given(const struct fct_query *qu
     return NULL;
 }
 
-/* The number of the parameter |name| of the statement; 0: it has none. */
+/* The number of the parameter |name| in the statement; 0: none. */
 static int query_bind_find(sqlite3_stmt *statement, const struct fct_query *query,
                            factum_slice name)
 {
@@ -46,7 +46,7 @@ static int query_bind_find(sqlite3_stmt *statement, const struct fct_query *quer
     return 0;
 }
 
-/* Of what is given: each name is asked for, and given once. */
+/* Checks that each given parameter is in the query, and is given once. */
 static factum_status query_bind_check_given(sqlite3_stmt *statement, const struct fct_query *query,
                                             factum_error *err)
 {

@@ -4,9 +4,9 @@
 
 #include "projection/query_gate.h"
 
-/* Binds query->parameters to |statement|, by their names; the values must last as long as it does.
- * INVALID: one is missing, not asked for, given twice, has an unknown kind, or is a TEXT that is
- * not UTF-8. TOO_BIG: a value. NO_MEMORY. */
+/* Binds query->parameters to |statement| by their names; the values must outlive the statement.
+ * Errors: INVALID (a parameter is missing, not in the query, given twice, of an unknown kind, or a
+ * TEXT that is not UTF-8), TOO_BIG (a value), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_query_bind(sqlite3_stmt *statement, const struct fct_query *query,
                                           factum_error *err);
 

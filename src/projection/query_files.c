@@ -1,18 +1,21 @@
 /* query_files.c - the files of a query. Layer: projection. See query_files.h.
  *
- * Invariants of a temporary file: the chunks hold [0, size); bytes of a chunk after size are 0 or
- * were there before the file was made shorter, and are cleared before the file grows over them.
+ * Invariants of a temporary file:
+ *  1. The chunks cover [0, size): |size| is at most |chunk_count| chunks.
+ *  2. |chunk_count| is at most |chunk_room|.
+ *  3. The bytes of the last chunk after |size| are 0.
  */
 #include "projection/query_files.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "os/thread.h"
 #include "projection/query_guard.h"
 
 #define FILES_CHUNK_SIZE ((sqlite3_int64)32 << 10)
-#define FILES_READ_WORK 2000u /* of a read from the system's cache, about ns */
+#define FILES_READ_WORK 2000u /* about ns of a read from the system's cache */
 #define FILES_TEMPORARY                                                                            \
     (SQLITE_OPEN_TEMP_DB | SQLITE_OPEN_TRANSIENT_DB | SQLITE_OPEN_TEMP_JOURNAL |                   \
      SQLITE_OPEN_SUBJOURNAL)
@@ -32,6 +35,13 @@ static struct files_temp *files_temp_of(sqlite3_file *file)
     return (struct files_temp *)(void *)file;
 }
 
+/* The invariants at the head of this file that take no walk. */
+static void files_temp_check(const struct files_temp *temp)
+{
+    FCT_ASSERT(temp->size <= temp->chunk_count * FILES_CHUNK_SIZE);
+    FCT_ASSERT(temp->chunk_count <= temp->chunk_room);
+}
+
 static void files_temp_keep(struct files_temp *temp, sqlite3_int64 chunk_count)
 {
     while (temp->chunk_count > chunk_count) {
@@ -48,7 +58,7 @@ static int files_temp_close(sqlite3_file *file)
     return SQLITE_OK;
 }
 
-/* Copies between |bytes| and [offset, offset + len), which the chunks hold. */
+/* Copies between |bytes| and [offset, offset + len), which the chunks cover. */
 static void files_temp_copy(struct files_temp *temp, uint8_t *bytes, sqlite3_int64 len,
                             sqlite3_int64 offset, bool in)
 {
@@ -76,7 +86,7 @@ static int files_temp_read(sqlite3_file *file, void *bytes, int len, sqlite3_int
     return SQLITE_IOERR_SHORT_READ;
 }
 
-/* Room for |chunk_count| chunks. False: no memory. */
+/* Adds chunks up to |chunk_count|. False: no memory. */
 static bool files_temp_reserve(struct files_temp *temp, sqlite3_int64 chunk_count)
 {
     if (chunk_count > temp->chunk_room) {
@@ -107,13 +117,14 @@ static int files_temp_write(sqlite3_file *file, const void *bytes, int len, sqli
     if (!files_temp_reserve(temp, (end + FILES_CHUNK_SIZE - 1) / FILES_CHUNK_SIZE)) {
         return SQLITE_IOERR_NOMEM;
     }
-    /* The copy reads |bytes| only. */
+    /* The copy only reads |bytes|. */
     union {
         const void *from;
         uint8_t *bytes;
     } source = {.from = bytes};
     files_temp_copy(temp, source.bytes, len, offset, true);
     temp->size = end > temp->size ? end : temp->size;
+    files_temp_check(temp);
     return SQLITE_OK;
 }
 
@@ -129,6 +140,7 @@ static int files_temp_truncate(sqlite3_file *file, sqlite3_int64 size)
         }
         temp->size = size;
     }
+    files_temp_check(temp);
     return SQLITE_OK;
 }
 
@@ -197,24 +209,25 @@ static const sqlite3_io_methods files_temp_methods = {
 
 /* ---- other files ----------------------------------------------------------------------------- */
 
-/* The functions of the default VFS's files, with a read that looks at the guard. A file keeps its
- * own struct and gets this table in place of its own. Written once, at the first open. */
+/* The functions of the default VFS's files, with a read that checks the guard. A file keeps its own
+ * struct and gets this table in place of its own. Written once, at the first open. */
 static sqlite3_io_methods files_timed_methods;
-static _Atomic(const sqlite3_io_methods *) files_base_methods; /* what the table was made from */
+static _Atomic(const sqlite3_io_methods *) files_base_methods; /* the table's original */
 static atomic_flag files_writer = ATOMIC_FLAG_INIT;
 
 static int files_timed_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offset)
 {
     struct fct_query_guard *guard = fct_query_guard_here();
     if (guard != NULL) {
-        /* What has to end is interrupted by this: SQLite sees it, and the read may go on. */
+        /* If the query has to end, this interrupts the statement, and SQLite stops after the read.
+         */
         (void)fct_query_guard_charge(guard, FILES_READ_WORK);
     }
     return atomic_load(&files_base_methods)->xRead(file, bytes, len, offset);
 }
 
-/* Files of the default VFS share one table of functions, unless they lie on a file system without
- * locks; reads of those are not timed. */
+/* Files of the default VFS share one table of functions, except on a file system without locks;
+ * reads of such files are not timed. */
 static void files_time_reads(sqlite3_file *file)
 {
     const sqlite3_io_methods *own = file->pMethods;

@@ -1,4 +1,4 @@
-/* query_functions.c - instr, replace, trim, LIKE and GLOB that ask the guard. Layer: projection.
+/* query_functions.c - instr, replace, trim, LIKE and GLOB that charge the guard. Layer: projection.
  * printf and format are in query_printf.c. See query_functions.h. */
 #include "projection/query_functions.h"
 
@@ -6,7 +6,7 @@
 
 #include "projection/query_functions_int.h"
 
-#define FUNCTIONS_WORK 4096u /* that LIKE and GLOB do before they ask */
+#define FUNCTIONS_WORK 4096u /* how much LIKE and GLOB do between two charges */
 
 bool fct_query_function_goes_on(sqlite3_context *context, uint64_t work)
 {
@@ -38,8 +38,8 @@ void fct_query_function_finish(sqlite3_context *context, sqlite3_str *text)
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-/* Where |part|, not empty, stands first in |whole|; |whole|.len if it does not. False: the query
- * ends. */
+/* The offset of the first |part|, which is not empty, in |whole|; |whole|.len: none. False: the
+ * query has to end. */
 static bool functions_find(sqlite3_context *context, factum_slice whole, factum_slice part,
                            size_t *found)
 {
@@ -81,7 +81,7 @@ static bool functions_any_null(int count, sqlite3_value **values)
     return false;
 }
 
-/* Characters of the first |size| bytes of |text|. */
+/* The number of characters in the first |size| bytes of |text|. */
 static int64_t functions_characters(factum_slice text, size_t size)
 {
     int64_t count = 0;
@@ -91,7 +91,7 @@ static int64_t functions_characters(factum_slice text, size_t size)
     return count;
 }
 
-/* instr(X, Y): bytes are counted if both are BLOBs, otherwise characters. */
+/* instr(X, Y): counts bytes if both are BLOBs, otherwise characters. */
 static void functions_instr(sqlite3_context *context, int count, sqlite3_value **values)
 {
     if (functions_any_null(count, values)) {
@@ -173,8 +173,8 @@ static void functions_replace(sqlite3_context *context, int count, sqlite3_value
 
 enum functions_side { FUNCTIONS_LEFT = 1, FUNCTIONS_RIGHT = 2 };
 
-/* The size of the character of |set|, a text, that |text| begins (or ends) with; 0: none does.
- * False: the query ends. */
+/* The size of the character of |set|, a text, that |text| begins (or ends) with; 0: none. False:
+ * the query has to end. */
 static bool functions_edge(sqlite3_context *context, factum_slice text, factum_slice set,
                            bool at_end, size_t *size)
 {
@@ -242,14 +242,15 @@ static void functions_rtrim(sqlite3_context *context, int count, sqlite3_value *
 
 /* The letters of a pattern language. */
 struct functions_language {
-    uint32_t many;   /* any characters */
-    uint32_t one;    /* any character */
-    uint32_t set;    /* begins a set of characters; 0: there are none */
-    uint32_t escape; /* takes the next one as it is; 0: there is none */
-    bool no_case;    /* of the letters of ASCII */
+    uint32_t many;   /* matches any characters */
+    uint32_t one;    /* matches one character */
+    uint32_t set;    /* begins a set of characters; 0: the language has no sets */
+    uint32_t escape; /* takes the next character literally; 0: none */
+    bool no_case;    /* ignores the case of ASCII letters */
 };
 
-/* The next character of a text that ends with a zero byte, which is 0 and not passed. */
+/* The next character of a text that ends with a zero byte. That byte is returned as 0 and not
+ * passed. */
 static uint32_t functions_next(const uint8_t **at)
 {
     uint32_t c = **at;
@@ -273,12 +274,12 @@ static uint32_t functions_lower(uint32_t c)
     return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-/* Is |c| in the set that begins at |*pattern|, after its "["? Passes the set; one without an end
- * holds nothing. */
+/* Is |c| in the set that begins at |*pattern|, after its "["? Passes the set. A set without an end
+ * contains nothing. */
 static bool functions_in_set(const uint8_t **pattern, uint32_t c)
 {
     bool seen = false;
-    uint32_t before = 0; /* what a range may begin with */
+    uint32_t before = 0; /* the possible start of a range */
     uint32_t next = functions_next(pattern);
     bool invert = next == '^';
     if (invert) {
@@ -302,7 +303,7 @@ static bool functions_in_set(const uint8_t **pattern, uint32_t c)
     return next == ']' && seen != invert;
 }
 
-/* Does one character of |*text| fit what stands at |*pattern|, which is not "many"? Passes both. */
+/* Does one character of |*text| fit the pattern at |*pattern|, which is not "many"? Passes both. */
 static bool functions_fits(const struct functions_language *language, const uint8_t **pattern,
                            const uint8_t **text)
 {
@@ -325,14 +326,14 @@ static bool functions_at_many(const struct functions_language *language, const u
     return c != 0 && c == language->many && c != language->escape;
 }
 
-/* Goes back to the last "many" only, and gives it a character more: what stands before it has been
- * found as early as possible, so that nothing is lost. The time is the product of both lengths.
- * False: the query ends. */
+/* Goes back only to the last "many" and gives it one more character. Everything before that "many"
+ * was matched as early as possible, so no match is missed. The time is the product of both lengths.
+ * False: the query has to end. */
 static bool functions_match(sqlite3_context *context, const struct functions_language *language,
                             const uint8_t *pattern, const uint8_t *text, bool *match)
 {
     const uint8_t *many_pattern = NULL; /* after the last "many" */
-    const uint8_t *many_text = NULL;    /* what it ends before */
+    const uint8_t *many_text = NULL;    /* the text after what it matches so far */
     uint64_t work = 0;
     for (;;) {
         const uint8_t *start = pattern;
@@ -368,7 +369,7 @@ static bool functions_match(sqlite3_context *context, const struct functions_lan
     }
 }
 
-/* |values| are the pattern, the text, and perhaps the escape. */
+/* |values| are the pattern, the text and optionally the escape character. */
 static void functions_pattern(sqlite3_context *context, struct functions_language language,
                               int count, sqlite3_value **values)
 {

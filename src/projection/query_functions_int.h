@@ -6,10 +6,10 @@
 
 #include <factum/base.h>
 
-/* Charges |work|, about nanoseconds, to the query. False: it has to end, and the function's result
- * says so. */
+/* Charges |work|, about nanoseconds, to the query. False: the query has to end, and the function's
+ * result is that error. */
 bool fct_query_function_goes_on(sqlite3_context *context, uint64_t work);
-/* Makes |text| the function's result, or its error; frees it. */
+/* Makes |text|, or its error, the function's result; frees it. */
 void fct_query_function_finish(sqlite3_context *context, sqlite3_str *text);
 /* printf(FORMAT, ...) and format(FORMAT, ...) */
 void fct_query_printf(sqlite3_context *context, int count, sqlite3_value **values);

@@ -1,5 +1,5 @@
-/* query_functions_test.c - our instr, replace, trim, LIKE, GLOB and printf give what SQLite's own
- * give. Layer: projection. */
+/* query_functions_test.c - our instr, replace, trim, LIKE, GLOB and printf give the results of
+ * SQLite's own. Layer: projection. */
 #include "projection/query_functions.h"
 
 #include "core/random.h"

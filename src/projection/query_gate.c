@@ -1,5 +1,9 @@
 /* query_gate.c - a connection that answers queries: opening it, one query after another.
  * Layer: projection. Parameters are bound in query_bind.c. See query_gate.h.
+ *
+ * Invariants, between two runs:
+ *  1. The connection has no transaction, and the rules are off.
+ *  2. No guard of the gate is on for this thread.
  */
 #include "projection/query_gate.h"
 
@@ -15,15 +19,15 @@
 #include "projection/query_guard.h"
 #include "projection/sql_scan.h"
 
-/* Steps of a statement between two looks at the clock. A step that makes the longest value takes a
- * few milliseconds. */
+/* Steps of a statement between two looks at the clock. A step that creates the longest value takes
+ * a few milliseconds. */
 #define GATE_STEPS 64
 #define GATE_VALUE_SIZE_MIN (UINT64_C(64) << 10)
 #define GATE_VALUE_SIZE_MAX (UINT64_C(16) << 20)
 #define GATE_PLAN_PREFIX "EXPLAIN QUERY PLAN "
 #define GATE_PLAN_DEPTH_MAX 64u
 
-/* Statements that every run needs. */
+/* The gate's own statements, which every run needs. */
 enum gate_own { GATE_BEGIN, GATE_PIN, GATE_END, GATE_OWN_COUNT };
 
 struct fct_query_gate {
@@ -44,9 +48,9 @@ struct gate_run {
     uint64_t time_ms_max;
     uint64_t memory_max;
     sqlite3_stmt *statement;
-    size_t prefix; /* bytes of |text| before the query's own */
+    size_t prefix; /* bytes of the prepared text before the query */
     int column_count;
-    factum_value *values; /* column_count */
+    factum_value *values; /* column_count values */
     uint64_t row_count;
     factum_error *err;
 };
@@ -73,7 +77,7 @@ static factum_status gate_fail_stopped(const struct gate_run *run)
     }
 }
 
-/* "query:2:8: " of |offset| in the query; "" if SQLite does not know it. */
+/* Prints "query:2:8: " for |offset| in the query; "" if SQLite does not know it. */
 static void gate_place(const struct gate_run *run, int offset, char *text, size_t size)
 {
     factum_slice sql = run->query->sql;
@@ -93,7 +97,7 @@ static void gate_place(const struct gate_run *run, int offset, char *text, size_
     (void)snprintf(text, size, "query:%u:%zu: ", line, end - line_start + 1);
 }
 
-/* What our rules or SQLite say is wrong with the query. */
+/* Fails with the reason why the rules or SQLite refuse the query. */
 static factum_status gate_fail_query(const struct gate_run *run)
 {
     static const char no_table[] = "no such table: ";
@@ -104,7 +108,7 @@ static factum_status gate_fail_query(const struct gate_run *run)
     const char *text = sqlite3_errmsg(db);
     gate_place(run, sqlite3_error_offset(db), place, sizeof place);
     if (strncmp(text, virtual_table, sizeof virtual_table - 1) == 0) {
-        /* The rules refused what SQLite does to make it known. */
+        /* The rules refused SQLite's declaration of the virtual table. */
         run->gate->rules.refusal[0] = '\0';
         fct_query_rules_refuse_table(&run->gate->rules, text + sizeof virtual_table - 1);
     }
@@ -119,7 +123,7 @@ static factum_status gate_fail_query(const struct gate_run *run)
     return fct_fail(run->err, FACTUM_INVALID, "%s%.180s", place, text);
 }
 
-/* |code| is not the query's fault. */
+/* Fails with |code|, which is not the query's fault. */
 static factum_status gate_fail_database(factum_error *err, sqlite3 *db, int code)
 {
     const char *text = db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code);
@@ -138,7 +142,7 @@ static factum_status gate_fail_database(factum_error *err, sqlite3 *db, int code
     }
 }
 
-/* |code| came from preparing or running the statement. */
+/* Fails with |code| of preparing or running the statement. */
 static factum_status gate_fail(const struct gate_run *run, int code)
 {
     if (run->gate->guard.stop != FCT_QUERY_GOES_ON) {
@@ -202,16 +206,15 @@ static int gate_configure(sqlite3 *db)
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         (void)sqlite3_limit(db, limits[i].what, limits[i].value);
     }
-    /* The cache is also how much is sorted in one step. */
+    /* The cache size is also how much SQLite sorts in one step. */
     return sqlite3_exec(db,
                         "PRAGMA query_only = 1; PRAGMA temp_store = file; PRAGMA mmap_size = 0;"
                         "PRAGMA cache_size = -1024; PRAGMA threads = 0",
                         NULL, NULL, NULL);
 }
 
-/* Statements of our own; and the two table-valued functions that queries may use are made known to
- * the connection: SQLite does so at their first use, by a declaration that the rules refuse. That
- * leaves all other ones unknown. */
+/* Prepares the gate's own statements, and declares the two table-valued functions that queries may
+ * use: SQLite declares one at its first use, which the rules refuse. So all others stay unknown. */
 static int gate_prepare_own(struct fct_query_gate *gate)
 {
     sqlite3_stmt *known = NULL;
@@ -314,7 +317,7 @@ uint64_t fct_query_gate_memory(const struct fct_query_gate *gate)
 
 /* ---- the statement --------------------------------------------------------------------------- */
 
-/* Checks the text before SQLite sees it: PRAGMA would act while it is prepared. */
+/* Checks the text before SQLite prepares it, because PRAGMA acts while it is prepared. */
 static factum_status gate_check_text(const struct gate_run *run)
 {
     factum_slice sql = run->query->sql;
@@ -331,7 +334,7 @@ static factum_status gate_check_text(const struct gate_run *run)
     fct_sql_begin(&scan, sql);
     do {
         fct_sql_next(&scan, &token);
-    } while (token.kind == FCT_SQL_DIRECTIVE); /* to SQLite a comment */
+    } while (token.kind == FCT_SQL_DIRECTIVE); /* a comment for SQLite */
     if (token.kind == FCT_SQL_END) {
         return fct_fail(run->err, FACTUM_INVALID, "there is no query: write one SELECT");
     }
@@ -349,7 +352,7 @@ static factum_status gate_check_text(const struct gate_run *run)
                     token.line, token.column, FCT_FMT(token.text));
 }
 
-/* After the statement there is nothing but spaces, comments and semicolons. */
+/* Only spaces, comments and semicolons may follow the statement. */
 static factum_status gate_check_tail(const struct gate_run *run, const char *tail, const char *end)
 {
     struct fct_sql_scan scan;
@@ -369,7 +372,7 @@ static factum_status gate_check_tail(const struct gate_run *run, const char *tai
     return FACTUM_OK;
 }
 
-/* Prepares |text|, which is the query with |run->prefix|. */
+/* Prepares |text|: |run->prefix| bytes, then the query. */
 static factum_status gate_prepare_text(struct gate_run *run, factum_slice text)
 {
     struct fct_query_gate *gate = run->gate;
@@ -421,7 +424,7 @@ static factum_status gate_prepare(struct gate_run *run)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-/* OK: there is a row. DONE: there is none left. */
+/* OK: there is a row. DONE: no more rows. */
 static factum_status gate_step(struct gate_run *run)
 {
     struct fct_query_gate *gate = run->gate;
@@ -437,7 +440,7 @@ static factum_status gate_step(struct gate_run *run)
     return code == SQLITE_ROW ? FACTUM_OK : FACTUM_DONE;
 }
 
-/* False: no memory for it. */
+/* Converts the value of a column. False: no memory. */
 static bool gate_value(sqlite3_stmt *statement, int column, factum_value *value)
 {
     *value = (factum_value){.kind = FACTUM_VALUE_NULL};
@@ -534,13 +537,13 @@ static factum_status gate_give_rows(struct gate_run *run)
 
 /* ---- plans ----------------------------------------------------------------------------------- */
 
-/* The steps that contain the one that was read last. */
+/* The steps that contain the last step that was read. */
 struct gate_plan {
     int inside[GATE_PLAN_DEPTH_MAX];
     size_t depth;
 };
 
-/* How deep the step |id| lies in the plan, whose steps come after those that contain them. */
+/* The depth of the step |id| in the plan. A step comes after the steps that contain it. */
 static size_t gate_plan_depth(struct gate_plan *plan, int id, int parent)
 {
     while (plan->depth > 0 && plan->inside[plan->depth - 1] != parent) {
@@ -553,7 +556,7 @@ static size_t gate_plan_depth(struct gate_plan *plan, int id, int parent)
     return depth;
 }
 
-/* The row of a step: its text, two spaces in for each step that contains it. */
+/* Gives the row of a step: its text, indented by two spaces for each step that contains it. */
 static factum_status gate_give_step(struct gate_run *run, size_t depth)
 {
     char text[512];
@@ -588,7 +591,7 @@ static factum_status gate_give_plan(struct gate_run *run)
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-/* Steps a statement of ours once. The code of the step, OK for a row. */
+/* Steps one of the gate's own statements once. Returns its code; OK for a row. */
 static int gate_step_own(struct fct_query_gate *gate, enum gate_own which)
 {
     int code = sqlite3_step(gate->own[which]);
@@ -596,7 +599,7 @@ static int gate_step_own(struct fct_query_gate *gate, enum gate_own which)
     return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* The transaction sees the file as it is at the end of this. */
+/* Begins the transaction, which sees the file as of now. */
 static factum_status gate_begin(struct gate_run *run)
 {
     struct fct_query_gate *gate = run->gate;
@@ -629,7 +632,7 @@ static factum_status gate_answer(struct gate_run *run)
     return gate_give_rows(run);
 }
 
-/* The limits of the run, into the guard and the connection. */
+/* Sets the limits of the run in the guard and the connection. */
 static void gate_set_limits(struct gate_run *run)
 {
     struct fct_query_gate *gate = run->gate;

@@ -1,5 +1,5 @@
-/* query_gate_test.c - answers, what is refused and in which words, limits of rows.
- * Layer: projection. Queries that try to hang or to fill the memory are in query_hostile_test.c. */
+/* query_gate_test.c - answers, refusals and their messages, limits of rows. Layer: projection.
+ * Queries that try to hang or to fill the memory are in query_hostile_test.c. */
 #include "projection/query_gate.h"
 
 #include "os/thread.h"
@@ -225,7 +225,7 @@ static void only_tables_of_the_model_are_read(void **state)
 static void a_subquery_does_not_open_what_has_its_name(void **state)
 {
     struct fixture *f = *state;
-    /* Inside something of the view's name, only the view's table could be read: the same rows. */
+    /* Inside a name like the view's only the view's table can be read: the same rows. */
     assert_answer(f, "WITH sku_sales AS (SELECT sku FROM sku_sales__v3) SELECT sku FROM sku_sales",
                   "sku\nA\nB");
     assert_refused(f, "WITH sku_sales AS (SELECT * FROM order_summary__v4) SELECT * FROM sku_sales",
@@ -283,7 +283,7 @@ static void only_a_select_is_a_query(void **state)
                    "it cannot INSERT");
     assert_refused(f, "WITH c AS (SELECT 1) UPDATE sku_sales__v3 SET qty = 0", "it cannot UPDATE");
     assert_refused(f, "WITH c AS (SELECT 1) DELETE FROM sku_sales__v3", "it cannot DELETE");
-    assert_answer(f, "SELECT sku, qty FROM sku_sales", "sku|qty\nA|5\nB|7"); /* as it was */
+    assert_answer(f, "SELECT sku, qty FROM sku_sales", "sku|qty\nA|5\nB|7"); /* as before */
 }
 
 static void a_query_is_one_statement(void **state)
@@ -503,7 +503,7 @@ static void a_database_in_memory_can_be_asked(void **state)
     assert_refused(f, "SELECT * FROM factum_parked", "not factum_parked");
 }
 
-/* A thread that asks for too much, again and again. */
+/* A thread whose queries need too much memory. */
 struct glutton {
     struct fct_query_gate *gate;
     factum_status status;

@@ -1,4 +1,8 @@
-/* query_guard.c - the time and the memory of one query. Layer: projection. See query_guard.h. */
+/* query_guard.c - the time and the memory of one query. Layer: projection. See query_guard.h.
+ *
+ * SQLite's allocator is replaced once for the process, so the three functions below run for every
+ * user of SQLite. They look at |guard_here|: without a guard they only pass the call on.
+ */
 #include "projection/query_guard.h"
 
 #include <stdatomic.h>
@@ -11,7 +15,7 @@
 
 static _Thread_local struct fct_query_guard *guard_here;
 
-static sqlite3_mem_methods guard_base;   /* what SQLite had; written by install alone */
+static sqlite3_mem_methods guard_base;   /* SQLite's allocator; only install writes it */
 static _Atomic uint32_t guard_installed; /* an enum guard_state */
 
 enum guard_state { GUARD_NOT_YET, GUARD_UNDER_WAY, GUARD_EXACT, GUARD_TOO_LATE };
@@ -85,7 +89,7 @@ static void *guard_realloc(void *block, int size)
     return moved;
 }
 
-/* Is SQLite's allocator ours from now on? */
+/* Returns whether SQLite's allocator is ours from now on. */
 static bool guard_replace_allocator(void)
 {
     sqlite3_mem_methods ours;
@@ -132,12 +136,14 @@ void fct_query_guard_start(struct fct_query_guard *guard)
 void fct_query_guard_begin(struct fct_query_guard *guard)
 {
     FCT_ASSERT(guard_here == NULL);
+    FCT_ASSERT(guard->memory <= guard->memory_peak);
     guard_here = guard;
 }
 
 void fct_query_guard_end(struct fct_query_guard *guard)
 {
     FCT_ASSERT(guard_here == guard);
+    FCT_ASSERT(guard->memory <= guard->memory_peak);
     guard_here = NULL;
 }
 

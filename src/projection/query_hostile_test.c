@@ -7,10 +7,10 @@
 #include "support/query_fixture.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOWER 10 /* a sanitizer's build is; its time says nothing of the real one */
+#define SLOWER 10 /* with sanitizers; the time then shows nothing about the real one */
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOWER 10
+#define SLOWER 10 /* with sanitizers; the time then shows nothing about the real one */
 #endif
 #endif
 #ifndef SLOWER
@@ -29,11 +29,12 @@
 #define ENDLESS "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) "
 
 static struct fixture fixture;
-static factum_error said; /* by the last hostile query */
+static factum_error said; /* of the last hostile query */
 static uint64_t longest_over_ms;
 static char longest_sql[128];
 
-/* Of the thread, also for the gate: others that use the processor do not change the measure. */
+/* The processor time of the thread, also for the gate: other users of the processor do not change
+ * it. */
 static uint64_t cpu_ns(const struct fct_os *os)
 {
     struct timespec time;
@@ -113,7 +114,7 @@ static void assert_ends(const char *sql, factum_status wanted)
     }
 }
 
-/* It ends by a limit, whichever comes first, or with an answer. */
+/* The query ends by a limit, whichever comes first, or with an answer. */
 static void assert_bounded(const char *sql)
 {
     factum_status status = run_hostile(sql);
@@ -220,7 +221,7 @@ static void memory_is_bounded(void **state)
     assert_text(said, "a text, a BLOB or a row has more than 4194304 bytes");
 }
 
-/* With much time and little memory it is the memory that ends them. */
+/* With much time and little memory, the memory ends them. */
 static void what_collects_rows_ends_by_its_memory(void **state)
 {
     static const char *const queries[] = {
@@ -270,7 +271,7 @@ static void sorts_end_in_time(void **state)
     }
 }
 
-/* Each function that a query may call, with arguments as long as they can be. */
+/* Each function that a query may call, with the longest arguments. */
 static const char *const long_calls[] = {
     "upper(%s)",
     "lower(%s)",
@@ -331,7 +332,7 @@ static const char *const long_texts[] = {
     "replace(hex(zeroblob(2000000)), '00', '12')",
 };
 
-/* |call| of a table's long text, for ever. */
+/* |call| of a table's long text, without end. */
 static void print_long_call(char *sql, size_t size, const char *call, const char *text)
 {
     size_t used = (size_t)snprintf(sql, size,
@@ -362,7 +363,7 @@ static void functions_of_long_texts_end_in_time(void **state)
     }
 }
 
-/* |start|, |count| times |part| (with "%d" for its number, and the number before), |end|. */
+/* |start|, |count| times |part| ("%d" is its number, and the one before), |end|. */
 static char *repeat(const char *start, const char *part, unsigned count, const char *end)
 {
     size_t size = strlen(start) + (strlen(part) + 24) * count + strlen(end) + 1;
@@ -445,7 +446,7 @@ static const struct {
      90, ") SELECT max(x) FROM c0"},
 };
 
-/* SQLite asks nobody while it parses and plans. */
+/* SQLite calls no progress handler while it parses and plans. */
 static void preparing_ends_in_time(void **state)
 {
     (void)state;
@@ -461,7 +462,7 @@ static void preparing_ends_in_time(void **state)
     }
 }
 
-/* A walk over a whole table is one step, which only reads. */
+/* Reading a whole table is one step. */
 static void a_walk_over_a_table_ends_in_time(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* query_late_test.c - a process that used SQLite before the guard could count its memory: limits of
- * time hold, and memory is judged by the growth of the process. Layer: projection. */
+/* query_late_test.c - a process that used SQLite before the guard was installed: limits of time
+ * hold, and memory is the growth of the process. Layer: projection. */
 #include "support/query_fixture.h"
 
 #define ENDLESS "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) "

@@ -1,7 +1,7 @@
 /* query_printf.c - printf and format of queries. Layer: projection. See query_functions.h.
  *
- * SQLite's printf prints each conversion; this takes the format apart, checks how wide each would
- * be, and charges the query for it.
+ * Splits the format into conversions, checks how wide each is, charges the query for it, and lets
+ * SQLite's printf print it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "projection/query_functions.h"
 #include "projection/query_functions_int.h"
 
-#define PRINTF_CHARACTER_SIZE 4 /* bytes, at most */
+#define PRINTF_CHARACTER_SIZE 4 /* bytes of a character, at most */
 
-/* A call: the arguments that are left. */
+/* A call: its remaining arguments. */
 struct printf_call {
     sqlite3_context *context;
     sqlite3_value **values;
@@ -30,7 +30,7 @@ struct printf_field {
     char letter;
 };
 
-/* NULL: the arguments have run out, and it counts as NULL. */
+/* NULL: no argument is left, which is the value NULL. */
 static sqlite3_value *printf_argument(struct printf_call *call)
 {
     return call->next < call->count ? call->values[call->next++] : NULL;
@@ -63,13 +63,13 @@ static void printf_take_flags(struct printf_field *field, const char **at)
         if (**at == '-') {
             field->left = true;
         } else if (memchr(field->flags, **at, field->flag_count) == NULL) {
-            field->flags[field->flag_count++] = **at; /* six different ones at most */
+            field->flags[field->flag_count++] = **at; /* at most six different ones */
         }
         (*at)++;
     }
 }
 
-/* From after the "%". */
+/* Parses a conversion from after its "%". */
 static void printf_take_field(struct printf_call *call, struct printf_field *field, const char **at)
 {
     *field = (struct printf_field){.precision = -1};
@@ -96,7 +96,7 @@ static void printf_take_field(struct printf_call *call, struct printf_field *fie
     }
 }
 
-/* Writes the conversion for sqlite3_str_appendf into |form|. */
+/* Writes the conversion as a format of sqlite3_str_appendf into |form|. */
 static void printf_form(const struct printf_field *field, const char *letter, char *form,
                         size_t size)
 {
@@ -158,7 +158,7 @@ static void printf_character(struct printf_call *call, const struct printf_field
     sqlite3_str_appendf(call->text, form, repeated);
 }
 
-/* False: no such conversion. */
+/* False: unknown conversion. */
 static bool printf_print(struct printf_call *call, const struct printf_field *field)
 {
     char form[48];
@@ -204,7 +204,7 @@ static bool printf_print(struct printf_call *call, const struct printf_field *fi
     }
 }
 
-/* From a "%". False: the result is an error. */
+/* Prints the conversion at a "%". False: the result is an error. */
 static bool printf_convert(struct printf_call *call, const char **at)
 {
     struct printf_field field;

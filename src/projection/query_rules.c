@@ -5,132 +5,7 @@
 #include <string.h>
 
 #include "core/slice.h"
-
-/* In the order of strcmp. Left out: what loads code or tells of the connection (load_extension,
- * changes, sqlite_...), what belongs to full-text tables, and json_patch, whose time grows with the
- * product of its arguments. */
-static const char *const rules_functions[] = {
-    "->",
-    "->>",
-    "abs",
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "avg",
-    "ceil",
-    "ceiling",
-    "char",
-    "coalesce",
-    "cos",
-    "cosh",
-    "count",
-    "cume_dist",
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "date",
-    "datetime",
-    "degrees",
-    "dense_rank",
-    "exp",
-    "first_value",
-    "floor",
-    "format",
-    "glob",
-    "group_concat",
-    "hex",
-    "ifnull",
-    "iif",
-    "instr",
-    "json",
-    "json_array",
-    "json_array_length",
-    "json_extract",
-    "json_group_array",
-    "json_group_object",
-    "json_insert",
-    "json_object",
-    "json_quote",
-    "json_remove",
-    "json_replace",
-    "json_set",
-    "json_type",
-    "json_valid",
-    "julianday",
-    "lag",
-    "last_value",
-    "lead",
-    "length",
-    "like",
-    "likelihood",
-    "likely",
-    "ln",
-    "log",
-    "log10",
-    "log2",
-    "lower",
-    "ltrim",
-    "max",
-    "min",
-    "mod",
-    "nth_value",
-    "ntile",
-    "nullif",
-    "percent_rank",
-    "pi",
-    "pow",
-    "power",
-    "printf",
-    "quote",
-    "radians",
-    "random",
-    "randomblob",
-    "rank",
-    "replace",
-    "round",
-    "row_number",
-    "rtrim",
-    "sign",
-    "sin",
-    "sinh",
-    "sqrt",
-    "strftime",
-    "substr",
-    "substring",
-    "sum",
-    "tan",
-    "tanh",
-    "time",
-    "total",
-    "trim",
-    "trunc",
-    "typeof",
-    "unicode",
-    "unixepoch",
-    "unlikely",
-    "upper",
-    "zeroblob",
-};
-
-static bool rules_function_allowed(const char *name)
-{
-    size_t low = 0;
-    size_t high = sizeof rules_functions / sizeof *rules_functions;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = sqlite3_stricmp(name, rules_functions[middle]);
-        if (order == 0) {
-            return true;
-        }
-        low = order > 0 ? middle + 1 : low;
-        high = order > 0 ? high : middle;
-    }
-    return false;
-}
+#include "projection/sql_functions.h"
 
 static bool rules_same(factum_slice name, const char *other)
 {
@@ -168,7 +43,7 @@ int fct_query_rules_refuse_table(struct fct_query_rules *rules, const char *name
     return SQLITE_DENY;
 }
 
-/* |what| is a few words of ours. */
+/* |what| is a short phrase for the message. */
 static int rules_refuse(struct fct_query_rules *rules, const char *what)
 {
     if (rules->refusal[0] == '\0') {
@@ -191,7 +66,7 @@ static int rules_refuse_function(struct fct_query_rules *rules, const char *name
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Keeps the name of something of which no column is read. */
+/* Records the name of something whose columns are not read. */
 static int rules_keep_unread(struct fct_query_rules *rules, const char *name)
 {
     size_t size = strlen(name) + 1;
@@ -208,8 +83,8 @@ static int rules_keep_unread(struct fct_query_rules *rules, const char *name)
     return SQLITE_OK;
 }
 
-/* |column| is "" if nothing of |table| is read: only how many rows it has. |inside| is the view or
- * the subquery that the statement reads it through, or NULL. */
+/* |column| is "" if no column of |table| is read, only the number of rows. |inside| is the view or
+ * the subquery that the statement reads |table| through, or NULL. */
 static int rules_read(struct fct_query_rules *rules, const char *table, const char *column,
                       const char *inside)
 {
@@ -219,7 +94,7 @@ static int rules_read(struct fct_query_rules *rules, const char *table, const ch
         if (rules_same(allowed->name, table)) {
             return SQLITE_OK;
         }
-        /* Of a view that became part of the statement only its table is left. */
+        /* Of a view that SQLite has merged into the statement only its table is left. */
         if (rules_same(allowed->over, table) &&
             (unread || (inside != NULL && rules_same(allowed->name, inside)))) {
             return SQLITE_OK;
@@ -257,7 +132,7 @@ static const char *rules_action(int action)
     }
 }
 
-/* What SQLite asks while it prepares a statement. The arguments depend on |action|. */
+/* SQLite's authorizer, called while it prepares a statement. The arguments depend on |action|. */
 static int rules_authorize(void *data, int action, const char *first, const char *second,
                            const char *schema, const char *inside)
 {
@@ -275,13 +150,13 @@ static int rules_authorize(void *data, int action, const char *first, const char
         }
         return rules_read(rules, first, second, inside);
     case SQLITE_FUNCTION:
-        if (second != NULL && rules_function_allowed(second)) {
+        if (second != NULL && fct_sql_function_allowed(second, FCT_SQL_IN_QUERY)) {
             return SQLITE_OK;
         }
         return rules_refuse_function(rules, second != NULL ? second : "without a name");
     case SQLITE_UPDATE:
         if (first != NULL && sqlite3_stricmp(first, "sqlite_master") == 0) {
-            /* SQLite asks so when a virtual table is used for the first time. */
+            /* SQLite's question when a virtual table is used for the first time. */
             return fct_query_rules_refuse_table(rules, "a virtual table");
         }
         return rules_refuse(rules, rules_action(action));

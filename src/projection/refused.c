@@ -33,7 +33,7 @@ static factum_status add_refusal(struct fct_refused *refused, uint64_t revision,
     return FACTUM_OK;
 }
 
-/* The act that |event| refuses. False: it is not the refusal that it should be. */
+/* The act that |event| refuses. False: the event's data is not that of a refusal. */
 static bool refusal_parse(const factum_event *event, uint64_t *revision)
 {
     factum_json_node nodes[REFUSAL_NODES_MAX];
@@ -85,7 +85,7 @@ void fct_refused_free(struct fct_refused *refused)
     *refused = (struct fct_refused){.count = 0};
 }
 
-/* A reason may have been cut in the middle of a character. */
+/* Without a character that was truncated at the end of a reason. */
 static factum_slice whole_characters(const char *text)
 {
     factum_slice slice = factum_slice_from(text);
@@ -95,8 +95,8 @@ static factum_slice whole_characters(const char *text)
     return slice;
 }
 
-factum_status fct_refused_tell(factum_store *store, factum_slice name, uint64_t revision,
-                               const char *why, factum_error *err)
+factum_status fct_refused_record(factum_store *store, factum_slice name, uint64_t revision,
+                                 const char *why, factum_error *err)
 {
     char stream[FCT_PROJECTION_STREAM_SIZE];
     factum_json_writer to;

@@ -1,18 +1,18 @@
 /* resequencer.c - events that wait for their turn. Layer: projection. Pure: no clock, no store.
  *
- * Each held event is a node of three structures:
+ * Each held event is a node of up to three structures:
  *
- *     by (key, sequence)   a skip list: the first of a key, and the next key, are found in log n
+ *     by (key, sequence)   a skip list: finds the first event of a key, and the next key, in log n
  *     by arrival           a list, oldest first: who has waited too long, who makes room
- *     to be looked at      a list: what it waited for may have been released
+ *     to look at           a list: nodes whose turn may have come since the last look
  *
  * Invariants:
- *  1. A node is in the skip list and in the list of arrivals, and all together they are
- *     |held| nodes of |held_size| bytes, at most count_max and size_max.
- *  2. |arrived| does not fall along the list of arrivals, and is not after |now|.
+ *  1. Every node is in the skip list and in the list of arrivals. There are |held| nodes of
+ *     |held_size| bytes, at most count_max and size_max.
+ *  2. |arrived| never falls along the list of arrivals, and is never after |now|.
  *  3. Two nodes differ in key or sequence.
- *  4. An event that |release| or |park| has taken over is not held any more; one that they have not
- *     taken over is.
+ *  4. An event is held until |release| or |park| has accepted it.
+ *  5. Outside of the caller's functions |busy| is false.
  */
 #include "projection/resequencer.h"
 
@@ -24,19 +24,19 @@
 #include "core/sized.h"
 #include "core/slice.h"
 
-#define RESEQ_LEVELS 12 /* each level has a quarter of the one below */
+#define RESEQ_LEVELS 12 /* each level has about a quarter of the nodes of the one below */
 #define RESEQ_COUNT_MAX 10000
 #define RESEQ_SIZE_MAX (UINT64_C(64) << 20)
 #define RESEQ_WAIT_MAX INT64_C(30000000000)
 
 struct reseq_node {
-    struct reseq_node *older; /* arrivals */
+    struct reseq_node *older; /* in the list of arrivals */
     struct reseq_node *newer;
-    struct reseq_node *look_before; /* to be looked at, if |looked_for| */
+    struct reseq_node *look_before; /* in the list to look at, if |looked_for| */
     struct reseq_node *look_after;
     bool looked_for;
     int64_t arrived;
-    uint64_t size; /* of the block */
+    uint64_t size; /* bytes of this block */
     factum_sequenced item;
     factum_event event;
     factum_slice commit_key;
@@ -57,7 +57,7 @@ struct factum_resequencer {
     struct reseq_node *newest;
     struct reseq_look look;
     bool look_all;
-    bool busy; /* a function of the caller's is running */
+    bool busy; /* a function of the caller runs */
     int64_t now;
     uint64_t held;
     uint64_t held_size;
@@ -65,6 +65,19 @@ struct factum_resequencer {
     uint64_t parked;
     uint64_t dropped;
 };
+
+/* The invariants at the head of this file that take no walk. */
+static void reseq_check(const factum_resequencer *r)
+{
+    FCT_ASSERT(!r->busy);
+    FCT_ASSERT(r->held <= r->options.count_max);
+    FCT_ASSERT(r->held_size <= r->options.size_max);
+    FCT_ASSERT((r->held == 0) == (r->oldest == NULL));
+    FCT_ASSERT((r->held == 0) == (r->newest == NULL));
+    FCT_ASSERT((r->held == 0) == (r->heads[0] == NULL));
+    FCT_ASSERT(r->newest == NULL || r->oldest->arrived <= r->newest->arrived);
+    FCT_ASSERT(r->newest == NULL || r->newest->arrived <= r->now);
+}
 
 /* ---- the skip list --------------------------------------------------------------------------- */
 
@@ -82,8 +95,8 @@ static bool reseq_is_before(const struct reseq_node *node, factum_slice key, uin
     return order < 0 || (order == 0 && node->item.sequence < sequence);
 }
 
-/* The first node at or after (key, sequence), or NULL. |links|, RESEQ_LEVELS of them or NULL, get
- * where each level points past that place. */
+/* The first node at or after (key, sequence), or NULL. |links| is NULL or has RESEQ_LEVELS entries,
+ * which get the link of each level that leads past that place. */
 static struct reseq_node *reseq_find(factum_resequencer *r, factum_slice key, uint64_t sequence,
                                      struct reseq_node ***links)
 {
@@ -106,14 +119,14 @@ static struct reseq_node *reseq_first_of(factum_resequencer *r, factum_slice key
     return node != NULL && fct_slice_equal(node->item.key, key) ? node : NULL;
 }
 
-/* The event after |node|, if it has the same key. */
+/* The next event of the node's key, or NULL. */
 static struct reseq_node *reseq_next_of(const struct reseq_node *node)
 {
     struct reseq_node *next = node->next[0];
     return next != NULL && fct_slice_equal(next->item.key, node->item.key) ? next : NULL;
 }
 
-/* How many levels a node has: by a hash, so that the same events make the same list. */
+/* The number of levels of a node, by a hash, so that the same events build the same list. */
 static unsigned reseq_levels_of(factum_slice key, uint64_t sequence)
 {
     uint64_t bits = fct_hash64(key, sequence);
@@ -149,7 +162,7 @@ static void reseq_unlook(struct reseq_look *look, struct reseq_node *node)
     node->looked_for = false;
 }
 
-/* Something of |key| was released: others may have their turn now. */
+/* An event of |key| was released or parked: others may have their turn now. */
 static void reseq_changed(factum_resequencer *r, factum_slice key)
 {
     struct reseq_node *first = reseq_first_of(r, key);
@@ -190,7 +203,7 @@ static uint64_t reseq_size_of(const factum_sequenced *item, unsigned levels)
     return size;
 }
 
-/* Copies *slice to *to, which moves on, and makes it point there. */
+/* Copies *slice to *to, moves *to past the copy, and makes *slice point to it. */
 static void reseq_copy_slice(factum_slice *slice, uint8_t **to)
 {
     if (slice->len > 0) {
@@ -298,7 +311,7 @@ static factum_status reseq_bad_turn(factum_turn turn, factum_error *err)
     return fct_fail(err, FACTUM_INVALID, "resequencer: %d is not a factum_turn", (int)turn);
 }
 
-/* Parks |first| and all after it that have the same key. */
+/* Parks |first| and all later events of its key. */
 static factum_status reseq_park_from(factum_resequencer *r, struct reseq_node *first,
                                      factum_park_reason reason, factum_error *err)
 {
@@ -389,6 +402,7 @@ static factum_status reseq_enter(factum_resequencer *r, int64_t now, factum_erro
                                   : "it cannot be called by a function that it calls");
     }
     r->now = now > r->now ? now : r->now;
+    reseq_check(r);
     return FACTUM_OK;
 }
 
@@ -412,13 +426,15 @@ factum_status factum_resequencer_give(factum_resequencer *resequencer, const fac
                         "most %d tags",
                         FACTUM_NAME_SIZE_MAX, FACTUM_TAGS_MAX);
     }
-    return reseq_take(resequencer, &full, err);
+    status = reseq_take(resequencer, &full, err);
+    reseq_check(resequencer);
+    return status;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* A run goes on after a failure, with other keys; the next one looks at all again. |err| has the
- * first failure. */
+/* A run goes on with other keys after a failure; the next run looks at all keys again. |err| has
+ * the first failure. */
 struct reseq_run {
     factum_status status;
     factum_error *err;
@@ -432,7 +448,8 @@ static void reseq_run_failed(struct reseq_run *run, factum_status status, const 
     }
 }
 
-/* Asks about the first event of the key of |node|, and, as long as one is released, the next. */
+/* Asks for the turn of the first event of the key of |node| and, while one is released, of the
+ * next. */
 static factum_status reseq_drain(factum_resequencer *r, struct reseq_node *node,
                                  struct reseq_run *run)
 {
@@ -480,12 +497,12 @@ static void reseq_look_at_all(factum_resequencer *r, struct reseq_run *run)
         if (after != NULL && fct_slice_equal(after->item.key, node->item.key)) {
             after = after->next[0];
         }
-        (void)(reseq_drain(r, node, run) == FACTUM_OK); /* |run| has a failure */
+        (void)(reseq_drain(r, node, run) == FACTUM_OK); /* |run| has the failure */
         node = after;
     }
 }
 
-static void reseq_look_at_marked(factum_resequencer *r, struct reseq_run *run)
+static void reseq_look_at_listed(factum_resequencer *r, struct reseq_run *run)
 {
     while (r->look.first != NULL && !r->look_all) {
         struct reseq_node *node = r->look.first;
@@ -500,19 +517,21 @@ static bool reseq_is_late(const factum_resequencer *r)
            (uint64_t)r->now - (uint64_t)r->oldest->arrived >= (uint64_t)r->options.wait_max;
 }
 
-/* Parks the key of the oldest event, unless it has its turn at last, or could not be released now:
- * then it stays. False: nothing was parked. */
+/* Parks the key of the oldest event, unless it has its turn now or its release failed. False:
+ * nothing has changed. */
 static bool reseq_park_late(factum_resequencer *r, struct reseq_run *run)
 {
     factum_error why;
-    if (reseq_drain(r, r->oldest, run) != FACTUM_OK) {
+    const uint64_t held = r->held;
+    struct reseq_node *oldest = r->oldest;
+    if (reseq_drain(r, oldest, run) != FACTUM_OK) {
         return false;
     }
-    if (r->look_all || !reseq_is_late(r)) {
+    if (r->held != held) { /* another key may be the oldest now: its turn was not asked for */
         return true;
     }
     factum_status status =
-        reseq_park_from(r, reseq_first_of(r, r->oldest->item.key), FACTUM_PARK_LATE, &why);
+        reseq_park_from(r, reseq_first_of(r, oldest->item.key), FACTUM_PARK_LATE, &why);
     if (status != FACTUM_OK) {
         reseq_run_failed(run, status, &why);
     }
@@ -532,15 +551,16 @@ factum_status factum_resequencer_run(factum_resequencer *resequencer, int64_t no
     }
     r->look_all = r->look_all || all;
     while (more) {
-        if (r->look_all) { /* each turn after the first follows a release */
+        if (r->look_all) { /* each pass after the first follows a release */
             reseq_look_at_all(r, &run);
         } else if (r->look.first != NULL) {
-            reseq_look_at_marked(r, &run);
+            reseq_look_at_listed(r, &run);
         } else {
             more = reseq_is_late(r) && reseq_park_late(r, &run);
         }
     }
     r->look_all = run.status != FACTUM_OK;
+    reseq_check(r);
     return run.status;
 }
 

@@ -15,7 +15,7 @@
 #define KEYS 8
 #define LOG_MAX 65536
 
-/* The caller's state: the next sequence of each key "0" to "7"; and what has come out. */
+/* The caller's state: the next sequence of each key "0" to "7", and the results. */
 struct fixture {
     factum_resequencer *r;
     uint64_t next[KEYS];
@@ -188,7 +188,7 @@ TEST(what_comes_too_early_waits_for_its_turn)
     assert_status(give_at(f, 2, 1, 0), FACTUM_PENDING);
     assert_ok(run_at(f, 0), f->err);
     assert_int_equal(f->released_count, 0);
-    assert_int_equal(f->asked, 4); /* a run has nothing to ask about */
+    assert_int_equal(f->asked, 4); /* a run has nothing to look at */
     assert_int_equal(info_of(f).held, 4);
     assert_int_equal(info_of(f).first_held, 997);
     assert_ok(give_at(f, 1, 0, 0), f->err);
@@ -212,7 +212,7 @@ TEST(a_duplicate_is_dropped)
     assert_int_equal(f->released_count, 2);
     assert_int_equal(info_of(f).dropped, 2);
     assert_status(give_at(f, 1, 3, 0), FACTUM_PENDING);
-    f->next[1] = 9; /* somebody else has released them */
+    f->next[1] = 9; /* another program has released them */
     assert_ok(factum_resequencer_run(f->r, 0, true, &f->err), f->err);
     assert_int_equal(info_of(f).held, 0);
     assert_int_equal(info_of(f).dropped, 3);
@@ -235,7 +235,7 @@ TEST(any_order_within_the_bounds_comes_out_in_order)
             all[i].key = (int)fct_random_below(&random, KEYS);
             all[i].sequence = made[all[i].key]++;
         }
-        for (int i = 0; i < COUNT; i++) { /* each swaps with one not far from it */
+        for (int i = 0; i < COUNT; i++) { /* each swaps with one near it */
             int j = i + (int)fct_random_below(&random, WINDOW);
             j = j < COUNT ? j : COUNT - 1;
             int key = all[i].key;
@@ -311,10 +311,23 @@ TEST(what_another_key_never_releases_is_parked_at_the_bound)
     assert_parked(f, 0, 1, 5, FACTUM_PARK_LATE);
     assert_int_equal(f->parked_count, 1);
     assert_int_equal(info_of(f).due, 1110);
-    f->renamed = true; /* not told: it is asked once more before it is parked */
+    f->renamed = true; /* without a release: its turn is asked once more before it is parked */
     assert_ok(run_at(f, 1110), f->err);
     assert_released(f, 0, 3, 7);
     assert_int_equal(info_of(f).due, INT64_MAX);
+}
+
+TEST(each_late_key_is_asked_before_it_is_parked)
+{
+    F;
+    assert_status(give_at(f, 1, 5, 10), FACTUM_PENDING);
+    assert_status(give_at(f, 2, 5, 20), FACTUM_PENDING);
+    f->next[1] = 5; /* other programs have released what both waited for */
+    f->next[2] = 5;
+    assert_ok(run_at(f, 1000), f->err);
+    assert_released(f, 0, 1, 5);
+    assert_released(f, 1, 2, 5);
+    assert_int_equal(f->parked_count, 0);
 }
 
 /* ---- bounds ---------------------------------------------------------------------------------- */
@@ -609,6 +622,7 @@ int main(void)
         CASE(any_order_within_the_bounds_comes_out_in_order),
         CASE(one_key_may_wait_for_another),
         CASE(what_another_key_never_releases_is_parked_at_the_bound),
+        CASE(each_late_key_is_asked_before_it_is_parked),
         CASE(a_late_event_takes_its_key_along_in_order),
         CASE(a_clock_that_goes_back_stands_still),
         CASE(a_full_buffer_parks_the_key_that_has_waited_longest),

@@ -1,4 +1,11 @@
-/* runner.c - see runner.h. Layer: projection. A user of the public API of the store. */
+/* runner.c - see runner.h. Layer: projection. A user of the public API of the store.
+ *
+ * Invariants:
+ *  1. |taken| only with a |target|.
+ *  2. The batch has events only while the thread follows the store.
+ *  3. |seen| is at or after the applier's checkpoint.
+ *  4. After |ended| no work is accepted.
+ */
 #include "projection/runner.h"
 
 #include <inttypes.h>
@@ -6,6 +13,7 @@
 #include <string.h>
 
 #include "core/arena.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
@@ -13,12 +21,21 @@
 #include "os/thread.h"
 #include "projection/apply_int.h"
 #include "projection/batch.h"
+#include "projection/clock.h"
 #include "projection/source.h"
 
-#define PAUSE_FIRST_MS INT64_C(100) /* before a failure that may pass is tried again */
+#define PAUSE_FIRST_MS INT64_C(100) /* before the first retry of a failure that may pass */
 #define PAUSE_LAST_MS INT64_C(5000)
-#define QUIET_MS INT64_C(5000) /* the checkpoint follows events that are not wanted so often */
+#define QUIET_MS INT64_C(5000) /* how often the checkpoint moves past unwanted events */
 #define SOURCE_ARENA_MAX ((size_t)1 << 20)
+
+/* A call of fct_runner_do, on its stack until |done|. */
+struct runner_mail {
+    const struct fct_runner_work *work;
+    bool done;
+    factum_status status;
+    factum_error err;
+};
 
 struct fct_runner {
     struct fct_runner_options options;
@@ -31,28 +48,31 @@ struct fct_runner {
     struct fct_applier applier;
     bool taken; /* |applier| was begun */
     uint64_t seen;
-    int64_t batch_due;   /* when what the batch holds is to be applied; monotonic milliseconds */
-    bool caught_up;      /* everything that there was is applied, or in the batch */
+    int64_t batch_due;   /* when the events of the batch have to be applied; monotonic milliseconds
+                          */
+    bool caught_up;      /* every event of the store is applied or in the batch */
     int64_t quiet_since; /* when the checkpoint was written last; monotonic milliseconds */
     int64_t retry_due;   /* wall clock; 0: none */
-    /* Shared. */
+    /* Guarded by |lock|. */
     struct fct_mutex lock;
     struct fct_runner_status status;
-    factum_subscription *subscription; /* to be woken */
+    factum_subscription *subscription; /* stopped to wake the thread */
     bool stop;
     bool ended;
-    const struct fct_runner_work *work;
-    factum_status work_status;
-    factum_error work_error;
-    _Atomic uint32_t changes; /* for those who wait */
+    factum_error end_error;   /* why, if |ended| */
+    struct runner_mail *mail; /* the mailbox: NULL or the work that waits or is being done */
+    _Atomic uint32_t changes; /* change counter, for waiting threads */
 };
 
-/* ---- what others see ------------------------------------------------------------------------- */
-
-static int64_t now_ms(void)
+/* The invariants at the head of this file, on the runner's thread. */
+static void runner_check(const struct fct_runner *runner)
 {
-    return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+    FCT_ASSERT(!runner->taken || runner->target != NULL);
+    FCT_ASSERT(!runner->taken || runner->seen >= runner->applier.at.position);
+    FCT_ASSERT(runner->batch.count == 0 || runner->subscription != NULL);
 }
+
+/* ---- what others see ------------------------------------------------------------------------- */
 
 static void wake_waiters(struct fct_runner *runner)
 {
@@ -116,7 +136,7 @@ static void close_target(struct fct_runner *runner)
     runner->options.opener.close(runner->options.opener.data);
 }
 
-/* Does the checkpoint lie in the history of this store? */
+/* Does the checkpoint belong to the history of this store? */
 static factum_status check_checkpoint(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_checkpoint *at = &runner->applier.at;
@@ -147,6 +167,8 @@ static factum_status check_checkpoint(struct fct_runner *runner, factum_error *e
 static factum_status open_target(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_target_opener *opener = &runner->options.opener;
+    FCT_ASSERT(!runner->taken);
+    FCT_ASSERT(runner->batch.count == 0);
     factum_status status =
         opener->open(opener->data, runner->options.definition, &runner->target, err);
     if (status != FACTUM_OK) {
@@ -164,7 +186,7 @@ static factum_status open_target(struct fct_runner *runner, factum_error *err)
     }
     runner->seen = runner->applier.at.position;
     for (size_t i = 0; i < runner->applier.skipped_count && runner->applier.parked.count > 0; i++) {
-        /* what was skipped while nobody ran it */
+        /* skipped while the runner did not run */
         status =
             fct_apply_skip(&runner->applier, runner->applier.skipped[i], wall_now(runner), err);
         if (status != FACTUM_OK) {
@@ -172,17 +194,20 @@ static factum_status open_target(struct fct_runner *runner, factum_error *err)
         }
     }
     runner->retry_due = fct_parked_set_due(&runner->applier.parked);
-    runner->quiet_since = now_ms();
+    runner->quiet_since = fct_clock_ms();
+    runner_check(runner);
     return check_checkpoint(runner, err);
 }
 
 /* ---- batches --------------------------------------------------------------------------------- */
 
-/* Applies what the batch holds, and moves the checkpoint to |place|. */
+/* Applies the events of the batch, and moves the checkpoint to |place|. */
 static factum_status flush(struct fct_runner *runner, uint64_t place, factum_error *err)
 {
     struct fct_batch *batch = &runner->batch;
     struct fct_checkpoint to = runner->applier.at;
+    runner_check(runner);
+    FCT_ASSERT(place >= to.position);
     to.position = place;
     if (batch->count > 0) {
         to.created = batch->events[batch->count - 1].created;
@@ -193,8 +218,9 @@ static factum_status flush(struct fct_runner *runner, uint64_t place, factum_err
     fct_batch_reset(batch);
     if (status == FACTUM_OK) {
         runner->seen = place;
-        runner->quiet_since = now_ms();
+        runner->quiet_since = fct_clock_ms();
         runner->retry_due = fct_parked_set_due(&runner->applier.parked);
+        runner_check(runner);
     }
     return status;
 }
@@ -203,13 +229,8 @@ static factum_status load_parked(void *data, uint64_t position, factum_arena *ar
                                  struct fct_bound_event *event, factum_error *err)
 {
     struct fct_runner *runner = data;
-    factum_event_copy copy = {.memory = NULL};
-    factum_status status = factum_read_event(runner->options.store, position, &copy, err);
-    if (status == FACTUM_OK) {
-        status = fct_bind(runner->batch.binder, &copy.event, arena, event, err);
-    }
-    factum_event_copy_free(&copy);
-    return status;
+    return fct_source_bind_again(runner->options.store, runner->batch.binder, position, arena,
+                                 event, err);
 }
 
 static factum_status retry_due(struct fct_runner *runner, factum_error *err)
@@ -222,7 +243,8 @@ static factum_status retry_due(struct fct_runner *runner, factum_error *err)
     return fct_apply_retry(&runner->applier, NULL, false, &source, now, &runner->retry_due, err);
 }
 
-/* A runner that starts tries all that is parked once: what was asked of it while it did not run. */
+/* A runner tries all parked events once when it starts, because a retry may have been asked for
+ * while it did not run. */
 static factum_status retry_all(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_parked_source source = {runner, load_parked};
@@ -230,12 +252,28 @@ static factum_status retry_all(struct fct_runner *runner, factum_error *err)
                            &runner->retry_due, err);
 }
 
-/* Does the work that waits in the mailbox. */
+/* Empties the mailbox. */
+static void complete_work(struct fct_runner *runner, factum_status status, const factum_error *err)
+{
+    fct_mutex_lock(&runner->lock);
+    struct runner_mail *mail = runner->mail;
+    if (mail != NULL) {
+        FCT_ASSERT(!mail->done);
+        mail->status = status;
+        mail->err = *err;
+        mail->done = true;
+        runner->mail = NULL;
+    }
+    fct_mutex_unlock(&runner->lock);
+    wake_waiters(runner);
+}
+
+/* Does the work in the mailbox. */
 static factum_status do_work(struct fct_runner *runner, factum_error *err)
 {
     const struct fct_parked_source source = {runner, load_parked};
     fct_mutex_lock(&runner->lock);
-    const struct fct_runner_work *work = runner->work;
+    const struct fct_runner_work *work = runner->mail == NULL ? NULL : runner->mail->work;
     fct_mutex_unlock(&runner->lock);
     if (work == NULL) {
         return FACTUM_OK;
@@ -243,12 +281,7 @@ static factum_status do_work(struct fct_runner *runner, factum_error *err)
     err->text[0] = '\0';
     factum_status status = work->run(work->data, &runner->applier, &source, wall_now(runner), err);
     runner->retry_due = fct_parked_set_due(&runner->applier.parked);
-    fct_mutex_lock(&runner->lock);
-    runner->work = NULL;
-    runner->work_status = status;
-    runner->work_error = *err;
-    fct_mutex_unlock(&runner->lock);
-    wake_waiters(runner);
+    complete_work(runner, status, err);
     return status == FACTUM_INVALID || status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
@@ -257,7 +290,7 @@ static factum_status do_work(struct fct_runner *runner, factum_error *err)
 static int64_t wait_ms(const struct fct_runner *runner)
 {
     if (runner->batch.count > 0) {
-        int64_t left = runner->batch_due - now_ms();
+        int64_t left = runner->batch_due - fct_clock_ms();
         return left > 0 ? left : 0;
     }
     if (runner->retry_due == 0) {
@@ -274,21 +307,22 @@ static bool is_live(struct fct_runner *runner)
     return status.state == FACTUM_BUILD_LIVE;
 }
 
-/* Nothing more is there now: what the batch holds is applied when its time has come, and the place
- * moves. The checkpoint is written for events that are not wanted too, but not often. */
+/* No event can be read now: applies the batch if it is due, and moves the place. Moves the
+ * checkpoint past unwanted events too, but not often. */
 static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, factum_error *err)
 {
     uint64_t place = factum_subscription_checkpoint(runner->subscription);
     factum_status status = FACTUM_OK;
+    runner_check(runner);
     runner->caught_up = runner->caught_up || caught_up;
-    if (runner->batch.count > 0 && runner->batch_due > now_ms()) {
+    if (runner->batch.count > 0 && runner->batch_due > fct_clock_ms()) {
         return FACTUM_OK;
     }
     if (place < runner->seen) {
         place = runner->seen;
     }
     if (runner->batch.count > 0 ||
-        (place > runner->applier.at.position && now_ms() - runner->quiet_since >= QUIET_MS)) {
+        (place > runner->applier.at.position && fct_clock_ms() - runner->quiet_since >= QUIET_MS)) {
         status = flush(runner, place, err);
     }
     if (status == FACTUM_OK) {
@@ -305,10 +339,10 @@ static factum_status take_event(struct fct_runner *runner, const factum_event *e
                                 factum_error *err)
 {
     if (runner->batch.count == 0) {
-        runner->batch_due = now_ms() + runner->options.batch_wait_ms;
+        runner->batch_due = fct_clock_ms() + runner->options.batch_wait_ms;
     }
     factum_status status = fct_batch_add(&runner->batch, event, err);
-    if (status == FACTUM_TOO_BIG) { /* the events before it, then it */
+    if (status == FACTUM_TOO_BIG) { /* apply the events before it first */
         status = flush(runner, runner->batch.events[runner->batch.count - 1].position, err);
         if (status == FACTUM_OK) {
             status = fct_batch_add(&runner->batch, event, err);
@@ -324,7 +358,7 @@ static factum_status take_event(struct fct_runner *runner, const factum_event *e
     return status;
 }
 
-/* Until a failure, or CANCELLED: somebody wants something. */
+/* Until a failure, or CANCELLED: another thread wants something. */
 static factum_status follow(struct fct_runner *runner, factum_error *err)
 {
     factum_event event;
@@ -343,7 +377,8 @@ static factum_status follow(struct fct_runner *runner, factum_error *err)
     return status;
 }
 
-/* The subscription from the place on, where others can wake it. CANCELLED: they want to already. */
+/* Subscribes after the place, and lets other threads stop the subscription. CANCELLED: another
+ * thread wants something already. */
 static factum_status subscribe(struct fct_runner *runner, factum_error *err)
 {
     factum_read_request request = runner->source.request;
@@ -356,7 +391,7 @@ static factum_status subscribe(struct fct_runner *runner, factum_error *err)
     }
     fct_mutex_lock(&runner->lock);
     runner->subscription = subscription;
-    bool wanted = runner->stop || runner->work != NULL;
+    bool wanted = runner->stop || runner->mail != NULL;
     fct_mutex_unlock(&runner->lock);
     return wanted ? FACTUM_CANCELLED : FACTUM_OK;
 }
@@ -370,7 +405,7 @@ static void unsubscribe(struct fct_runner *runner)
     factum_subscription_close(subscription);
 }
 
-/* Runs until a failure or the stop. */
+/* Until a failure or the stop. */
 static factum_status run_build(struct fct_runner *runner, factum_error *err)
 {
     factum_status status = open_target(runner, err);
@@ -412,13 +447,13 @@ static bool may_pass(factum_status status)
     }
 }
 
-/* Sleeps, unless the runner is stopped. */
+/* Sleeps until the time is over or the runner is stopped. */
 static void pause_for(struct fct_runner *runner, int64_t milliseconds)
 {
-    int64_t until = now_ms() + milliseconds;
+    int64_t until = fct_clock_ms() + milliseconds;
     for (;;) {
         uint32_t seen = atomic_load(&runner->changes);
-        int64_t left = until - now_ms();
+        int64_t left = until - fct_clock_ms();
         if (left <= 0 || is_stopping(runner)) {
             return;
         }
@@ -426,26 +461,29 @@ static void pause_for(struct fct_runner *runner, int64_t milliseconds)
     }
 }
 
-static void tell_log(const struct fct_runner *runner, const char *id, const char *text)
+static void log_state(const struct fct_runner *runner, const char *id, const char *text)
 {
     fct_log_message(
         runner->options.log, FACTUM_LOG_WARN, id, "projection %.*s, version %" PRIu64 ": %s",
         FCT_FMT(runner->options.definition->name), runner->options.definition->version, text);
 }
 
-/* Whoever waits for work to be done is told that it was not. FAILED: nor will any other be. */
+/* Completes waiting work that was not done. FAILED: no later work is accepted either. */
 static void refuse_work(struct fct_runner *runner, factum_status status, const char *why)
 {
-    fct_mutex_lock(&runner->lock);
-    runner->work = NULL;
-    runner->ended = status == FACTUM_FAILED;
-    runner->work_status = fct_fail(&runner->work_error, status, "the projection does not run: %s",
-                                   why[0] != '\0' ? why : "it was stopped");
-    fct_mutex_unlock(&runner->lock);
-    wake_waiters(runner);
+    factum_error err;
+    (void)fct_fail(&err, status, "the projection does not run: %s",
+                   why[0] != '\0' ? why : "it was stopped");
+    if (status == FACTUM_FAILED) {
+        fct_mutex_lock(&runner->lock);
+        runner->ended = true;
+        runner->end_error = err;
+        fct_mutex_unlock(&runner->lock);
+    }
+    complete_work(runner, status, &err);
 }
 
-/* The breaker may have taken the checkpoint back. */
+/* Shows the checkpoint, which the breaker may have moved back. */
 static void show_what_counts(struct fct_runner *runner)
 {
     factum_error ignored;
@@ -473,17 +511,17 @@ static void run_thread(void *data)
             break;
         }
         pause = runner->seen > before ? PAUSE_FIRST_MS : pause;
-        tell_log(runner, "projection.retry", err.text);
+        log_state(runner, "projection.retry", err.text);
         show(runner, FACTUM_BUILD_RETRYING, err.text);
         refuse_work(runner, FACTUM_BUSY, err.text);
         pause_for(runner, pause);
         pause = pause * 2 < PAUSE_LAST_MS ? pause * 2 : PAUSE_LAST_MS;
     }
     if (status == FACTUM_DENIED) {
-        tell_log(runner, "projection.fenced", "somebody else runs it");
+        log_state(runner, "projection.fenced", "somebody else runs it");
         show(runner, FACTUM_BUILD_FENCED, "somebody else runs it");
     } else if (status < FACTUM_OK && !is_stopping(runner)) {
-        tell_log(runner, "projection.stopped", err.text);
+        log_state(runner, "projection.stopped", err.text);
         fct_mutex_lock(&runner->lock);
         runner->status.file_gone = status == FACTUM_NOT_FOUND;
         fct_mutex_unlock(&runner->lock);
@@ -530,7 +568,7 @@ factum_status fct_runner_start(const struct fct_runner_options *options, struct 
     return FACTUM_OK;
 }
 
-/* With the lock held. */
+/* With the lock. */
 static void wake_runner(struct fct_runner *runner)
 {
     if (runner->subscription != NULL) {
@@ -552,42 +590,49 @@ void fct_runner_stop(struct fct_runner *runner)
     destroy(runner);
 }
 
+/* Puts |mail| into the mailbox, after the work of other callers. */
+static factum_status post_work(struct fct_runner *runner, struct runner_mail *mail,
+                               factum_error *err)
+{
+    for (;;) {
+        uint32_t seen = atomic_load(&runner->changes);
+        fct_mutex_lock(&runner->lock);
+        const bool ended = runner->ended;
+        const bool posted = !ended && runner->mail == NULL;
+        if (ended) {
+            *err = runner->end_error;
+        } else if (posted) {
+            runner->mail = mail;
+            wake_runner(runner);
+        }
+        fct_mutex_unlock(&runner->lock);
+        if (ended || posted) {
+            return ended ? FACTUM_FAILED : FACTUM_OK;
+        }
+        (void)fct_word_wait(&runner->changes, seen, UINT64_MAX);
+    }
+}
+
 factum_status fct_runner_do(struct fct_runner *runner, const struct fct_runner_work *work,
                             factum_error *err)
 {
-    for (;;) { /* one at a time */
-        uint32_t seen = atomic_load(&runner->changes);
-        fct_mutex_lock(&runner->lock);
-        bool free = runner->work == NULL && !runner->ended;
-        bool ended = runner->ended;
-        if (free) {
-            runner->work = work;
-            wake_runner(runner);
-        }
-        if (ended && err != NULL) {
-            *err = runner->work_error;
-        }
-        fct_mutex_unlock(&runner->lock);
-        if (ended) {
-            return FACTUM_FAILED;
-        }
-        if (free) {
-            break;
-        }
-        (void)fct_word_wait(&runner->changes, seen, UINT64_MAX);
+    struct runner_mail mail = {.work = work};
+    factum_status status = post_work(runner, &mail, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
     for (;;) {
         uint32_t seen = atomic_load(&runner->changes);
         fct_mutex_lock(&runner->lock);
-        bool done = runner->work != work;
-        factum_status status = runner->work_status;
-        if (done && status < FACTUM_OK && err != NULL) {
-            *err = runner->work_error;
-        }
+        const bool done = mail.done;
         fct_mutex_unlock(&runner->lock);
         if (done) {
-            return status;
+            break;
         }
         (void)fct_word_wait(&runner->changes, seen, UINT64_MAX);
     }
+    if (mail.status < FACTUM_OK) {
+        *err = mail.err;
+    }
+    return mail.status;
 }

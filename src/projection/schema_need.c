@@ -19,7 +19,7 @@ struct needing {
     char why[256];
 };
 
-/* A schema of one category does not touch what reads another one. */
+/* A schema of one category does not concern a projection that reads another one. */
 static bool reads_category(const struct fct_definition *definition, factum_slice category)
 {
     return category.len == 0 || definition->source != FACTUM_SOURCE_CATEGORY ||
@@ -41,12 +41,12 @@ static bool look_at_text(void *data, const factum_projection_state *state)
         }
         fct_projection_definition_free(definition);
     } else if (needing->status != FACTUM_NO_MEMORY) {
-        needing->status = FACTUM_OK; /* a text that this version cannot read needs nothing */
+        needing->status = FACTUM_OK; /* a text that this version cannot parse needs nothing */
     }
     return needing->status == FACTUM_OK;
 }
 
-/* The newest version, and the one that queries see until a swap. */
+/* Looks at the newest version, and at the one in use. */
 static bool look_at_need(void *data, const factum_projection_state *state)
 {
     struct needing *needing = data;

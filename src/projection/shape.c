@@ -1,13 +1,14 @@
 /* shape.c - see shape.h. Layer: projection.
  *
- * A value is described by a schema and by all schemas that hold in the same place: those of "$ref"
- * and "allOf", and one of "anyOf" and "oneOf". A view is what they say together of one value: which
- * types it may have, and what is at the rest of the path from there on. Views of schemas that all
- * hold are met (shape_meet), those of alternatives are joined (shape_union). A keyword that is not
- * understood is left out, which can only make a view wider: so "nothing can be there" is certain.
+ * A value is described by a schema and by all schemas that apply to the same place: those of "$ref"
+ * and "allOf", and one of "anyOf" and "oneOf". A view is what they say together about one value:
+ * which types it may have, and what is at the rest of the path from there on. Views of schemas that
+ * all apply are intersected (shape_meet), those of alternatives are joined (shape_union). A keyword
+ * that is not understood is left out, which can only make a view wider. So "no value is possible"
+ * is certain.
  *
  * Invariants:
- * 1. Recursion ends at FCT_SHAPE_DEPTH_MAX; each member that is looked at is a step.
+ * 1. Recursion ends at FCT_SHAPE_DEPTH_MAX; each visited member is a step.
  * 2. After |lost| no view means anything, and the answer is "any type, perhaps".
  */
 #include "projection/shape.h"
@@ -55,7 +56,7 @@ static const char *const shape_keywords[] = {
 #undef SHAPE_KEYWORD_TEXT
 };
 
-/* One question: the first |count| steps of the path. */
+/* One question: about the first |count| steps of the path. */
 struct shape_walk {
     struct fct_shape_source *source;
     const struct fct_path *path;
@@ -68,17 +69,17 @@ struct shape_walk {
     bool open;  /* others are allowed */
     /* Of all such objects: */
     bool strange;                /* the member is not listed in one, */
-    bool known;                  /* it is, or is allowed, in one, */
+    bool known;                  /* it is listed or allowed in one, */
     bool found;                  /* it is listed in one */
-    struct fct_nearest *nearest; /* NULL: nobody asks for similar names, which takes long */
+    struct fct_nearest *nearest; /* NULL: similar names, which take long, are not wanted */
 };
 
 /* What is known of a value, |step| steps into the path. */
 struct shape_view {
-    unsigned self; /* its types; 0: there is no such value */
-    bool has;      /* if it is what the step needs, the step finds something */
+    unsigned self; /* its types; 0: no value is possible */
+    bool has;      /* if the value has the needed type, the step finds something */
     unsigned rest; /* the types at the end of the path, if the step finds something */
-    bool always;   /* then there is always something at the end of the path */
+    bool always;   /* then a value is always at the end of the path */
 };
 
 static const struct shape_view shape_unknown = {.self = FCT_SHAPE_ANY, .rest = FCT_SHAPE_ANY};
@@ -92,7 +93,7 @@ static const factum_json *shape_json(const struct shape_walk *walk)
     return walk->source->json;
 }
 
-/* False: there were too many. */
+/* Counts a step. False: too many. */
 static bool shape_step(struct shape_walk *walk)
 {
     if (walk->source->steps_left == 0) {
@@ -103,8 +104,8 @@ static bool shape_step(struct shape_walk *walk)
     return !walk->lost;
 }
 
-/* The first member or item of |container|, and the next ones; NONE: no more. A member is the node
- * of its name. */
+/* The first member or item of |container|, and the next ones; NONE: no more. The node of a member
+ * is that of its name. */
 static uint32_t shape_first(struct shape_walk *walk, uint32_t container)
 {
     return shape_step(walk) ? factum_json_first(shape_json(walk), container) : FACTUM_JSON_NONE;
@@ -178,7 +179,7 @@ static uint64_t shape_number(const struct shape_walk *walk, uint32_t node, uint6
 
 /* ---- views ----------------------------------------------------------------------------------- */
 
-/* Both hold. */
+/* The view of a value that both views describe. */
 static struct shape_view shape_meet(struct shape_view a, struct shape_view b)
 {
     return (struct shape_view){.self = a.self & b.self,
@@ -193,7 +194,7 @@ static unsigned shape_needed(const struct shape_walk *walk, uint32_t step)
     return walk->path->steps[step].kind == FCT_PATH_MEMBER ? FCT_SHAPE_OBJECT : FCT_SHAPE_ARRAY;
 }
 
-/* A view without |has|: all that holds for the value was met. */
+/* Completes a view after all schemas that apply to the value were intersected: sets |has|. */
 static struct shape_view shape_close(const struct shape_walk *walk, struct shape_view view,
                                      uint32_t step)
 {
@@ -214,7 +215,7 @@ static bool shape_is_last(const struct shape_walk *walk, uint32_t step)
     return step + 1 == walk->count && walk->path->steps[step].kind == FCT_PATH_MEMBER;
 }
 
-/* A value by itself. Notes whether the last step's member is listed in it. */
+/* The view of a value on its own. Notes whether the last step's member is listed in it. */
 /* NOLINTNEXTLINE(misc-no-recursion): by FCT_SHAPE_DEPTH_MAX */
 static struct shape_view shape_see_closed(struct shape_walk *walk, uint32_t node, uint32_t step)
 {
@@ -261,7 +262,7 @@ static unsigned shape_type_of_value(const struct shape_walk *walk, uint32_t node
     case FACTUM_JSON_FALSE:
     case FACTUM_JSON_TRUE:
         return FCT_SHAPE_BOOLEAN;
-    case FACTUM_JSON_NUMBER: /* 1 and 1.0 are equal for a schema */
+    case FACTUM_JSON_NUMBER: /* for a schema 1 and 1.0 are equal */
         return factum_json_is_whole(shape_json(walk), node) ? FCT_SHAPE_INTEGER : FCT_SHAPE_NUMBER;
     case FACTUM_JSON_TEXT:
         return FCT_SHAPE_TEXT;
@@ -273,7 +274,7 @@ static unsigned shape_type_of_value(const struct shape_walk *walk, uint32_t node
     return FCT_SHAPE_OBJECT;
 }
 
-/* The union over the items of |array|. */
+/* The union of the types of the items of |array|. */
 static unsigned shape_types_in(struct shape_walk *walk, uint32_t array,
                                unsigned (*type_of)(const struct shape_walk *walk, uint32_t node))
 {
@@ -324,7 +325,7 @@ static bool shape_requires(struct shape_walk *walk, uint32_t required, factum_sl
     return found;
 }
 
-/* Looks through the listed members, on the last step for similar ones too. */
+/* Searches the listed members, on the last step for similar names too. */
 static uint32_t shape_listed(struct shape_walk *walk, uint32_t properties, factum_slice name,
                              bool last)
 {
@@ -345,7 +346,7 @@ static uint32_t shape_listed(struct shape_walk *walk, uint32_t properties, factu
     return found;
 }
 
-/* Does a keyword allow members that are not listed, or may it? */
+/* Does a keyword allow members that are not listed, or could it? */
 static bool shape_is_open(const struct shape_walk *walk, const uint32_t *keywords)
 {
     static const enum shape_keyword unclear[] = {SHAPE_DYNAMIC_REF,        SHAPE_RECURSIVE_REF,
@@ -389,8 +390,8 @@ static struct shape_view shape_see_member(struct shape_walk *walk, const uint32_
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
-/* The schemas of an array's items: |first| has one for each of the first ones, |others| holds for
- * those after them. */
+/* The schemas of an array's items: one for each of the first items in |first|, one for all later
+ * items in |others|. */
 struct shape_items {
     uint32_t first;
     uint32_t others;
@@ -412,7 +413,7 @@ static struct shape_items shape_items_of(const struct shape_walk *walk, const ui
     return items;
 }
 
-/* The view of an item that |node| describes; NONE: nothing does. */
+/* The view of an item that |node| describes; NONE: any value. */
 /* NOLINTNEXTLINE(misc-no-recursion): by FCT_SHAPE_DEPTH_MAX */
 static struct shape_view shape_see_item(struct shape_walk *walk, uint32_t node, uint32_t step)
 {
@@ -478,8 +479,8 @@ static int shape_hex(uint8_t c)
     return digit >= 0 && digit < 16 ? digit : -1;
 }
 
-/* Takes the next part of a JSON pointer in a URI fragment, from *rest, which begins with a slash,
- * into |name| of |size| bytes. False: it is no pointer, or the part is too long. */
+/* Decodes the next part of a JSON pointer in a URI fragment from *rest, which begins with a slash,
+ * into |name| of |size| bytes. False: not a pointer, or the part is too long. */
 static bool shape_pointer_part(factum_slice *rest, uint8_t *name, size_t size, size_t *len)
 {
     size_t at = 1;
@@ -555,7 +556,7 @@ static uint32_t shape_anchored(struct shape_walk *walk, factum_slice name)
     return FACTUM_JSON_NONE;
 }
 
-/* The schema that the reference |ref| leads to; NONE: it cannot be followed. */
+/* The schema of the reference |ref|; NONE: the reference cannot be followed. */
 static uint32_t shape_referred(struct shape_walk *walk, uint32_t ref)
 {
     if (walk->source->embedded || !shape_is(walk, ref, FACTUM_JSON_TEXT) ||
@@ -584,7 +585,7 @@ static uint32_t shape_referred(struct shape_walk *walk, uint32_t ref)
 
 /* ---- schemas --------------------------------------------------------------------------------- */
 
-/* One of the schemas of |array| holds, and so does |base|. */
+/* The view if |base| and one of the schemas of |array| apply. */
 /* NOLINTNEXTLINE(misc-no-recursion): by FCT_SHAPE_DEPTH_MAX */
 static struct shape_view shape_union(struct shape_walk *walk, uint32_t array,
                                      struct shape_view base, uint32_t step)
@@ -602,9 +603,9 @@ static struct shape_view shape_union(struct shape_walk *walk, uint32_t array,
         listed = listed || walk->lists;
         view.self &= base.self;
         if (view.self == 0) {
-            continue; /* it never holds */
+            continue; /* it never applies */
         }
-        /* Where no member is listed, any is allowed. */
+        /* An object whose schemas list no member allows any. */
         walk->open = walk->open || (shape_is_last(walk, step) && !walk->lists &&
                                     (view.self & FCT_SHAPE_OBJECT) != 0);
         bool fits = step == walk->count || (view.self & shape_needed(walk, step)) != 0;
@@ -634,7 +635,7 @@ static struct shape_view shape_see_step(struct shape_walk *walk, const uint32_t 
     return shape_unknown;
 }
 
-/* What the reference says; a reference that cannot be followed may allow any member. */
+/* The view of a reference. One that cannot be followed may allow any member. */
 /* NOLINTNEXTLINE(misc-no-recursion): by FCT_SHAPE_DEPTH_MAX */
 static struct shape_view shape_see_ref(struct shape_walk *walk, uint32_t ref, uint32_t step)
 {
@@ -724,7 +725,7 @@ static factum_slice shape_nearest(struct fct_shape_source *source, const struct 
     return nearest.best;
 }
 
-/* The first |count| steps. */
+/* The shape at the first |count| steps. */
 static struct fct_shape shape_prefix(struct fct_shape_source *source, const struct fct_path *path,
                                      uint32_t count)
 {

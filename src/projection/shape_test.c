@@ -1,4 +1,4 @@
-/* shape_test.c - what schemas say of the values at paths. Layer: projection. */
+/* shape_test.c - what schemas say about the values at paths. Layer: projection. */
 #include "projection/shape.h"
 
 #include "core/mem.h"
@@ -29,8 +29,8 @@ static struct fct_shape shape_in(const char *schema, const char *path)
     return shape;
 }
 
-/* "TYPES", then "!" if it is always there, then " ?STEP NEAREST" if the schema does not list it or
- * nothing can be there. */
+/* "TYPES", then "!" if a value is always there, then " ?STEP NEAREST" if the schema does not list
+ * the member or allows no value. */
 static void assert_shape(const char *schema, const char *path, const char *wanted)
 {
     char found[256];
@@ -193,7 +193,7 @@ TEST(older_drafts_have_their_own_rules)
     assert_shape("{" OLD "\"items\":[{\"type\":\"string\"}],\"additionalItems\":false}", "[1]",
                  "nothing ?0 ");
     assert_shape("{" OLD "\"prefixItems\":[{\"type\":\"string\"}]}", "[0]", "any value");
-    /* A document inside has references of its own: none is followed. */
+    /* An embedded document has its own references: none is followed. */
     assert_shape("{\"$defs\":{\"x\":{\"$id\":\"https://a/b\"},\"s\":{\"type\":\"string\"}},"
                  "\"properties\":{\"a\":{\"$ref\":\"#/$defs/s\"}}}",
                  ".a", "any value");

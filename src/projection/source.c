@@ -44,8 +44,8 @@ static factum_status collect_types(struct fct_source *source,
     return FACTUM_OK;
 }
 
-/* Events are filtered where they are read, by their types: a query's item takes 1,024 of them, a
- * filter 64; with more than that every event of the source is read. */
+/* Events are filtered by their types where they are read. An item of a query takes 1,024 types, a
+ * filter 64; with more, every event of the source is read. */
 factum_status fct_source_init(struct fct_source *source, const struct fct_definition *definition,
                               factum_arena *arena, factum_error *err)
 {
@@ -139,7 +139,7 @@ factum_status fct_source_first(const struct fct_source *source, factum_store *st
     return status;
 }
 
-/* For sources whose events are not counted by an index. */
+/* For sources whose events no index counts. */
 static factum_status count_by_reading(const struct fct_source *source, factum_store *store,
                                       uint64_t after, uint64_t *events, factum_error *err)
 {
@@ -182,4 +182,19 @@ factum_status fct_source_behind(const struct fct_source *source, factum_store *s
         *events += count;
     }
     return FACTUM_OK;
+}
+
+/* ---- parked events --------------------------------------------------------------------------- */
+
+factum_status fct_source_bind_again(factum_store *store, struct fct_binder *binder,
+                                    uint64_t position, factum_arena *arena,
+                                    struct fct_bound_event *bound, factum_error *err)
+{
+    factum_event_copy copy = {.memory = NULL};
+    factum_status status = factum_read_event(store, position, &copy, err);
+    if (status == FACTUM_OK) {
+        status = fct_bind(binder, &copy.event, arena, bound, err);
+    }
+    factum_event_copy_free(&copy);
+    return status;
 }

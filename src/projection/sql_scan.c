@@ -5,7 +5,8 @@
 
 #include "core/slice.h"
 
-/* The byte |ahead| of the place, or 0 after the end: a zero byte in the text is BAD anyway. */
+/* The byte |ahead| of the current one, or 0 after the end: a zero byte in the text is BAD anyway.
+ */
 static uint8_t peek(const struct fct_sql_scan *scan, size_t ahead)
 {
     return ahead < scan->text.len - scan->at ? scan->text.ptr[scan->at + ahead] : 0;
@@ -48,7 +49,7 @@ static void skip_line(struct fct_sql_scan *scan)
     }
 }
 
-/* False: a comment has no end. */
+/* False: the comment has no end. */
 static bool skip_comment(struct fct_sql_scan *scan)
 {
     scan->at += 2;
@@ -97,7 +98,7 @@ static void bad(struct fct_sql_token *token, const char *problem)
     token->problem = problem;
 }
 
-/* From one quote to the next; two of them are one of the content, but not of "]". */
+/* From one quote to the next. Two quotes are one quote of the content, except for "]". */
 static void take_quoted(struct fct_sql_scan *scan, struct fct_sql_token *token,
                         enum fct_sql_kind kind, uint8_t quote)
 {
@@ -122,7 +123,7 @@ static void take_word(struct fct_sql_scan *scan)
     }
 }
 
-/* Digits, a fraction, an exponent; also 0x1f. What follows and is no number is the next token. */
+/* Digits, a fraction, an exponent; also 0x1f. The rest is the next token. */
 static void take_number(struct fct_sql_scan *scan, struct fct_sql_token *token)
 {
     token->kind = FCT_SQL_NUMBER;
@@ -233,7 +234,7 @@ void fct_sql_next(struct fct_sql_scan *scan, struct fct_sql_token *token)
         token->text = (factum_slice){scan->text.ptr + token->start, token->end - token->start};
     }
     if (token->kind == FCT_SQL_BAD) {
-        *scan = before; /* the next call says the same */
+        *scan = before; /* the next call returns the same token */
     }
 }
 

@@ -1,4 +1,4 @@
-/* sql_scan_test.c - what is a token, and where it stands. Layer: projection. */
+/* sql_scan_test.c - tokens and their places. Layer: projection. */
 #include "projection/sql_scan.h"
 
 #include "support/test.h"
@@ -29,7 +29,7 @@ static void assert_bad(const char *text, uint32_t line, uint32_t column, const c
     do {
         fct_sql_next(&scan, &token);
     } while (token.kind != FCT_SQL_END && token.kind != FCT_SQL_BAD);
-    for (int i = 0; i < 2; i++) { /* the second call says the same */
+    for (int i = 0; i < 2; i++) { /* the second call returns the same token */
         assert_int_equal(token.kind, FCT_SQL_BAD);
         assert_int_equal(token.line, line);
         assert_int_equal(token.column, column);

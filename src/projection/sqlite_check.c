@@ -1,7 +1,7 @@
 /* sqlite_check.c - see sqlite_check.h. Layer: projection.
  *
- * The authorizer is the second line of defence: the rules of tokens (lint.h) see texts that it does
- * not see, such as DEFAULT; it sees names through every spelling.
+ * The authorizer is the second line of defence. The rules of tokens (lint.h) see texts that the
+ * authorizer does not see, such as DEFAULT; the authorizer sees names in every spelling.
  */
 #include "projection/sqlite_check.h"
 #include "projection/query_guard.h"
@@ -17,12 +17,14 @@
 #include "core/slice.h"
 #include "projection/definition_int.h"
 #include "projection/lint.h"
+#include "projection/sql_functions.h"
 
-/* Of the tables in memory. Messages are printed without it: no name of a definition has "__". */
+/* Of the tables in memory. Messages are printed without it: no name of a definition contains "__".
+ */
 #define CHECK_SUFFIX "__v1"
 #define CHECK_SQL_MAX (4 * FACTUM_PROJECTION_TEXT_MAX)
 #define CHECK_REASON_SIZE 192
-#define CHECK_AUTHORIZED_MAX 200000u /* questions of the authorizer in one statement */
+#define CHECK_AUTHORIZED_MAX 200000u /* calls of the authorizer for one statement */
 
 enum check_what { CHECK_CREATE, CHECK_CHANGE, CHECK_QUERY };
 
@@ -33,98 +35,11 @@ struct check {
     struct fct_buf sql;
     enum check_what what;
     const struct fct_statement *statement;
-    /* What the authorizer has refused: why, and the name to look for in the statement. */
+    /* What the authorizer has refused: why, and the name to find in the statement. */
     char reason[CHECK_REASON_SIZE];
     char name[FACTUM_PROJECTION_NAME_MAX + 1];
     unsigned asked;
 };
-
-/* ---- functions ------------------------------------------------------------------------------- */
-
-/* The same arguments give the same result, on every machine. exp, ln, sin and others of the kind
- * are left out: their last digits are those of a C library. Sorted. */
-static const char *const check_functions[] = {
-    "->",
-    "->>",
-    "abs",
-    "avg",
-    "ceil",
-    "ceiling",
-    "char",
-    "coalesce",
-    "count",
-    "cume_dist",
-    "dense_rank",
-    "first_value",
-    "floor",
-    "format",
-    "glob",
-    "group_concat",
-    "hex",
-    "ifnull",
-    "iif",
-    "instr",
-    "json",
-    "json_array",
-    "json_array_length",
-    "json_extract",
-    "json_group_array",
-    "json_group_object",
-    "json_insert",
-    "json_object",
-    "json_patch",
-    "json_quote",
-    "json_remove",
-    "json_replace",
-    "json_set",
-    "json_type",
-    "json_valid",
-    "lag",
-    "last_value",
-    "lead",
-    "length",
-    "like",
-    "likelihood",
-    "likely",
-    "lower",
-    "ltrim",
-    "max",
-    "min",
-    "mod",
-    "nth_value",
-    "ntile",
-    "nullif",
-    "percent_rank",
-    "printf",
-    "quote",
-    "rank",
-    "replace",
-    "round",
-    "row_number",
-    "rtrim",
-    "sign",
-    "sqrt",
-    "substr",
-    "substring",
-    "sum",
-    "total",
-    "trim",
-    "trunc",
-    "typeof",
-    "unicode",
-    "unlikely",
-    "upper",
-};
-
-bool fct_sqlite_function_allowed(const char *function)
-{
-    for (size_t i = 0; i < sizeof check_functions / sizeof check_functions[0]; i++) {
-        if (sqlite3_stricmp(function, check_functions[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* ---- the authorizer -------------------------------------------------------------------------- */
 
@@ -137,7 +52,7 @@ static int check_deny(struct check *check, const char *name, const char *format,
     return SQLITE_DENY;
 }
 
-/* Is it a table of the definition, as it is named in memory? */
+/* Is it a table of the definition, with its name in memory? */
 static bool check_own_table(const struct check *check, const char *name)
 {
     size_t len = strlen(name);
@@ -153,7 +68,8 @@ static bool check_begins(const char *name, const char *start)
     return sqlite3_strnicmp(name, start, (int)strlen(start)) == 0;
 }
 
-/* A read without a column is that of a table that is only counted, or of a table expression. */
+/* A read without a column is that of a table whose rows are only counted, or of a table expression.
+ */
 static int check_read(struct check *check, const char *table, const char *column)
 {
     bool hidden = check_begins(table, "sqlite_") || check_begins(table, "pragma_");
@@ -169,8 +85,8 @@ static int check_read(struct check *check, const char *table, const char *column
     if (check->what == CHECK_CREATE && check_begins(table, "sqlite_")) {
         return SQLITE_OK; /* creating a table reads the schema */
     }
-    return check_deny(check, table, "%s is no table of this definition: create it in \"tables\"%s",
-                      "");
+    return check_deny(check, table,
+                      "%s is not a table of this definition: create it in \"tables\"%s", "");
 }
 
 static int check_write(struct check *check, const char *table)
@@ -182,12 +98,12 @@ static int check_write(struct check *check, const char *table)
     return check->what == CHECK_QUERY
                ? check_deny(check, table, "a query reads only, and this one writes to %s%s", "")
                : check_deny(check, table,
-                            "%s is no table of this definition: create it in \"tables\"%s", "");
+                            "%s is not a table of this definition: create it in \"tables\"%s", "");
 }
 
 static int check_function(struct check *check, const char *function)
 {
-    if (fct_sqlite_function_allowed(function)) {
+    if (fct_sql_function_allowed(function, FCT_SQL_IN_DEFINITION)) {
         return SQLITE_OK;
     }
     return check_deny(check, function,
@@ -196,7 +112,7 @@ static int check_function(struct check *check, const char *function)
                       "");
 }
 
-/* SQLite asks what it may do, while it compiles. Arguments may be NULL. */
+/* SQLite's authorizer, called while it prepares a statement. Arguments may be NULL. */
 static int check_authorize(void *data, int action, const char *first, const char *second,
                            const char *database, const char *trigger)
 {
@@ -238,14 +154,14 @@ static int check_authorize(void *data, int action, const char *first, const char
 
 /* ---- what SQLite says ------------------------------------------------------------------------ */
 
-/* The place in the definition of byte |offset| of the statement as it was printed. */
+/* The place in the definition of byte |offset| of the printed statement. */
 static const uint8_t *check_place(const struct fct_statement *statement, size_t offset)
 {
     char number[16];
     for (size_t i = 0; i < statement->part_count; i++) {
         const struct fct_part *part = &statement->parts[i];
         size_t len = part->text.len;
-        size_t before = 0; /* of what is not in the text as it was written */
+        size_t before = 0; /* bytes that are not in the text as written */
         if (part->kind == FCT_PART_TEMPLATE) {
             len += sizeof CHECK_SUFFIX - 1 + 2;
             before = 2;
@@ -261,7 +177,8 @@ static const uint8_t *check_place(const struct fct_statement *statement, size_t 
     return statement->text.ptr;
 }
 
-/* Where the statement names |name|, with any quotes; its beginning if it does not. */
+/* The place of |name|, with any quotes, in the statement; the statement's beginning if it is not
+ * there. */
 static const uint8_t *check_place_name(const struct check *check, const char *name)
 {
     struct fct_sql_scan scan;
@@ -278,7 +195,7 @@ static const uint8_t *check_place_name(const struct check *check, const char *na
     return check->statement->text.ptr;
 }
 
-/* Names are printed as the definition has them. */
+/* Changes names to those of the definition. */
 static void check_remove_suffix(char *text)
 {
     for (char *at; (at = strstr(text, CHECK_SUFFIX)) != NULL;) {
@@ -286,7 +203,7 @@ static void check_remove_suffix(char *text)
     }
 }
 
-/* What would be right, where it is plain. Empty or begins with ": ". */
+/* The remedy, where it is plain. Empty, or begins with ": ". */
 static void check_hint(const struct check *check, const char *text, char *hint, size_t size)
 {
     static const char missing[] = "no such table: ";
@@ -303,8 +220,8 @@ static void check_hint(const struct check *check, const char *text, char *hint, 
     }
 }
 
-/* Fails with what the authorizer or SQLite has said of the statement. */
-static factum_status check_say(struct check *check, int code)
+/* Fails with the reason of the authorizer or of SQLite. */
+static factum_status check_fail_refused(struct check *check, int code)
 {
     uint32_t line;
     uint32_t column;
@@ -333,7 +250,7 @@ static factum_status check_fail(const struct check *check, const char *text)
 
 /* ---- one statement --------------------------------------------------------------------------- */
 
-/* The highest number of a parameter, from 1; 0: it has none. */
+/* The highest number of a parameter, from 1; 0: none. */
 static int check_highest(const struct fct_statement *statement)
 {
     uint32_t highest = 0;
@@ -346,7 +263,7 @@ static int check_highest(const struct fct_statement *statement)
     return (int)highest;
 }
 
-/* What holds for a statement that SQLite has compiled. */
+/* Checks a statement that SQLite has prepared. */
 static factum_status check_prepared(struct check *check, sqlite3_stmt *prepared)
 {
     if (sqlite3_bind_parameter_count(prepared) != check_highest(check->statement)) {
@@ -356,7 +273,7 @@ static factum_status check_prepared(struct check *check, sqlite3_stmt *prepared)
     switch (check->what) {
     case CHECK_CREATE: {
         int code = sqlite3_step(prepared);
-        return code == SQLITE_DONE ? FACTUM_OK : check_say(check, code);
+        return code == SQLITE_DONE ? FACTUM_OK : check_fail_refused(check, code);
     }
     case CHECK_CHANGE:
         if (sqlite3_stmt_readonly(prepared) || sqlite3_column_count(prepared) > 0) {
@@ -400,7 +317,7 @@ static factum_status check_one(struct check *check, const struct fct_statement *
     int code = sqlite3_prepare_v2(check->db, (const char *)check->sql.ptr, (int)check->sql.len,
                                   &prepared, &tail);
     if (code != SQLITE_OK) {
-        status = check_say(check, code);
+        status = check_fail_refused(check, code);
     } else if (prepared == NULL || !check_only_blanks(tail)) {
         status = check_fail(check, "SQLite does not see one statement here: write one");
     } else {
@@ -431,7 +348,7 @@ static factum_status check_open(struct check *check)
     };
     const int flags =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
-    fct_query_guard_install(); /* before SQLite allocates first */
+    fct_query_guard_install(); /* before SQLite's first allocation */
     int code = sqlite3_open_v2(":memory:", &check->db, flags, NULL);
     if (code == SQLITE_OK) {
         code = sqlite3_db_config(check->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -446,7 +363,7 @@ static factum_status check_open(struct check *check)
         code = sqlite3_drop_modules(check->db, modules);
     }
     if (code == SQLITE_OK) {
-        /* Their first use declares them, as if a table were created. */
+        /* The first use declares them, as if a table were created. */
         code = sqlite3_exec(check->db, "SELECT 1 FROM json_each('1'), json_tree('1')", NULL, NULL,
                             NULL);
     }

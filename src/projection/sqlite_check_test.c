@@ -1,5 +1,6 @@
-/* sqlite_check_test.c - what SQLite says of a definition, where, and what its authorizer refuses.
- * Layer: projection. */
+/* sqlite_check_test.c - what SQLite reports about a definition, with its place, and what the
+ * authorizer refuses. Layer: projection. */
+#include "projection/sql_functions.h"
 #include "projection/sqlite_check.h"
 
 #include "projection/lint.h"
@@ -97,8 +98,9 @@ static void other_tables_are_out_of_reach(void **state)
 {
     (void)state;
     refused(query("SELECT name FROM sqlite_master"),
-            "p.sql:8:18: sqlite_master is no table of this definition: create it in");
-    refused(query("SELECT count(*) FROM 'sqlite_master'"), "p.sql:8:1: sqlite_master is no table");
+            "p.sql:8:18: sqlite_master is not a table of this definition: create it in");
+    refused(query("SELECT count(*) FROM 'sqlite_master'"),
+            "p.sql:8:1: sqlite_master is not a table");
     refused(on("DELETE FROM sqlite_master"), "p.sql:6:");
     refused(on("INSERT INTO {{t}} (a) SELECT sql FROM sqlite_master"), "p.sql:6:");
     refused(query("SELECT * FROM pragma_table_info('t')"), "p.sql:8:");
@@ -143,8 +145,8 @@ static void functions_are_those_of_a_list(void **state)
             "and at every time: compute the value");
     refused(on("UPDATE {{t}} SET b = b MATCH 'x'"), "p.sql:6:");
     refused(HEAD TABLE "CREATE INDEX {{i}} ON {{t}} (exp(a));\n" ON, "p.sql:5:30: exp() is not");
-    assert_true(fct_sqlite_function_allowed("COALESCE"));
-    assert_false(fct_sqlite_function_allowed("randomblob"));
+    assert_true(fct_sql_function_allowed("COALESCE", FCT_SQL_IN_DEFINITION));
+    assert_false(fct_sql_function_allowed("randomblob", FCT_SQL_IN_DEFINITION));
 }
 
 static void a_statement_is_one_and_changes_its_tables(void **state)

@@ -77,7 +77,7 @@ factum_status fct_sqlite_fail(sqlite3 *db, int code, factum_error *err, const ch
     FCT_ASSERT(status != FACTUM_OK);
     if (status == FACTUM_IO && db != NULL) {
         os_error = sqlite3_system_errno(db);
-        /* SQLite says FULL of writes alone, not of the file that it shares memory by. */
+        /* SQLite reports FULL only for writes, not for the file by which it shares memory. */
         if (os_error == ENOSPC || os_error == EDQUOT) {
             status = FACTUM_NO_SPACE;
         }
@@ -119,7 +119,7 @@ factum_status fct_sqlite_prepare(sqlite3 *db, factum_slice sql, const char *doin
 
 int fct_sqlite_bind_text(sqlite3_stmt *statement, int index, factum_slice text)
 {
-    /* SQLite takes a pointer of NULL for the value NULL. */
+    /* SQLite takes a NULL pointer for the value NULL. */
     const char *ptr = text.len > 0 ? (const char *)text.ptr : "";
     return sqlite3_bind_text64(statement, index, ptr, text.len, SQLITE_STATIC, SQLITE_UTF8);
 }

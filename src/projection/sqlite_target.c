@@ -2,7 +2,8 @@
  *
  * Invariants:
  *  1. Every statement is reset when a function returns, so that none keeps a snapshot or a lock.
- *  2. What a statement was bound to may be gone after its reset; it is bound anew before each step.
+ *  2. The values of a statement may be freed after its reset; it is bound again before each step.
+ *  3. Savepoints are used only inside a transaction.
  */
 #include "projection/sqlite_target.h"
 
@@ -15,12 +16,14 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "os/os.h"
+#include "projection/clock.h"
+#include "projection/parked_table.h"
 #include "projection/sqlite_status.h"
 
 #define LOOK_STEPS 20000                      /* a fraction of a millisecond */
-#define TARGET_SQL_SIZE_MAX ((size_t)1 << 20) /* a definition has 256 KiB */
+#define TARGET_SQL_SIZE_MAX ((size_t)1 << 20) /* a definition has at most 256 KiB */
 
-/* The statements of the bookkeeping; ?1 is the build's name wherever there is one. */
+/* The statements of the bookkeeping. In all that need the build's name, it is ?1. */
 #define OWN_LIST(X)                                                                                \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                    \
     X(COMMIT, "COMMIT")                                                                            \
@@ -31,13 +34,10 @@
     X(RISE, "UPDATE factum_checkpoint SET epoch = epoch + 1 WHERE name = ?1")                      \
     X(READ, "SELECT position, epoch, created, event_count, token FROM factum_checkpoint"           \
             " WHERE name = ?1")                                                                    \
-    X(COUNT, "SELECT count(DISTINCT key), count(*) FROM factum_parked WHERE build = ?1")           \
-    X(PARKED, "SELECT key, position, type, reason, attempts, next_attempt, since"                  \
-              " FROM factum_parked WHERE build = ?1 AND position > ?2"                             \
-              " ORDER BY position LIMIT ?3")                                                       \
-    X(PARKED_OF, "SELECT key, position, type, reason, attempts, next_attempt, since"               \
-                 " FROM factum_parked WHERE build = ?1 AND position > ?2 AND key = ?4"             \
-                 " ORDER BY position LIMIT ?3")                                                    \
+    X(PARKED, "SELECT " FCT_PARKED_COLUMNS " FROM factum_parked WHERE build = ?1"                  \
+              " AND position > ?2 ORDER BY position LIMIT ?3")                                     \
+    X(PARKED_OF, "SELECT " FCT_PARKED_COLUMNS " FROM factum_parked WHERE build = ?1"               \
+                 " AND position > ?2 AND key = ?4 ORDER BY position LIMIT ?3")                     \
     X(PARK, "INSERT OR REPLACE INTO factum_parked VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")        \
     X(UNPARK, "DELETE FROM factum_parked WHERE build = ?1 AND position = ?2")                      \
     X(UNPARK_AFTER, "DELETE FROM factum_parked WHERE build = ?1 AND position > ?2")
@@ -58,7 +58,7 @@ static const char *const own_sql[] = {
 struct ready_statement {
     sqlite3_stmt *stmt;
     const struct fct_statement *source;
-    uint32_t *parameters; /* which of the section's it uses, each once */
+    uint32_t *parameters; /* the parameters of the section that the statement uses, each once */
     size_t parameter_count;
 };
 
@@ -70,21 +70,23 @@ struct ready_handler {
 enum saving { SAVING_SAVE, SAVING_RELEASE, SAVING_BACK, SAVING_COUNT };
 
 struct sqlite_target {
-    struct fct_target target; /* first: a target of this kind is its sqlite_target */
+    struct fct_target target; /* first: a struct fct_target of this kind is its sqlite_target */
     struct fct_model_file *file;
     sqlite3 *db;
     const struct fct_definition *definition;
     factum_arena arena;
-    struct ready_handler *handlers; /* as those of the definition */
+    struct ready_handler *handlers; /* one for each handler of the definition */
     sqlite3_stmt *own[OWN_COUNT_OF];
-    sqlite3_stmt *savings[FCT_SQLITE_SAVE_DEPTH_MAX][SAVING_COUNT]; /* made when needed */
+    sqlite3_stmt *savings[FCT_SQLITE_SAVE_DEPTH_MAX][SAVING_COUNT]; /* prepared at their first use
+                                                                     */
     char name[FCT_MODEL_BUILD_NAME_SIZE];
     char suffix[FCT_BUILD_SUFFIX_SIZE];
-    /* A statement of a definition may never end by itself. */
+    /* Stops a statement of a definition that runs for too long. */
     const _Atomic bool *stop; /* or NULL */
     int64_t event_ms_max;
     bool applying;
-    int64_t since_ms; /* when the event's statements were looked at first; 0: not yet */
+    int64_t since_ms; /* when the statements of the current event were looked at first; 0: not yet
+                       */
     bool is_late;
 };
 
@@ -101,7 +103,7 @@ static sqlite3_stmt *own_of(struct sqlite_target *t, enum own which)
     return statement;
 }
 
-/* A failure that lies in the file, and not in the moment, with what to do about it. */
+/* Adds what to do to a failure of the file itself; others stay as they are. */
 FCT_COLD static factum_status advise(factum_status status, factum_error *err)
 {
     const char *advice =
@@ -204,7 +206,7 @@ static factum_status target_take_over(struct fct_target *target, struct fct_chec
     return FACTUM_OK;
 }
 
-/* Why the checkpoint could not be moved from |from|. */
+/* Fails with the reason why the checkpoint could not be moved from |from|. */
 static factum_status fenced(struct sqlite_target *t, const struct fct_checkpoint *from,
                             factum_error *err)
 {
@@ -357,9 +359,9 @@ static int bind_value(sqlite3_stmt *statement, int index, const factum_value *va
     return SQLITE_MISMATCH;
 }
 
-/* SQLite has one code for a statement that is wrong, whose table is gone, and for a function that
- * refuses its operands: text that is not valid JSON, a sum that is too big. In the second case the
- * statement can still be prepared, and the event is at fault. */
+/* SQLite has one code for a wrong statement, for a missing table, and for a function that refuses
+ * its operands: text that is not valid JSON, a sum that is too big. In the last case the statement
+ * can still be prepared, and the event is at fault. */
 FCT_COLD static bool still_prepares(struct sqlite_target *t, const struct ready_statement *ready)
 {
     sqlite3_stmt *again = NULL;
@@ -368,14 +370,14 @@ FCT_COLD static bool still_prepares(struct sqlite_target *t, const struct ready_
     return code == SQLITE_OK;
 }
 
-/* Asked by SQLite every LOOK_STEPS steps of its machine: 1 ends the statement. */
+/* Called by SQLite every LOOK_STEPS steps of its machine: 1 ends the statement. */
 static int look_whether_to_end(void *data)
 {
     struct sqlite_target *t = data;
     if (!t->applying) {
         return 0;
     }
-    int64_t now = (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+    int64_t now = fct_clock_ms();
     if (t->since_ms == 0) {
         t->since_ms = now;
     }
@@ -392,7 +394,7 @@ void fct_sqlite_target_limit(struct fct_target *target, const _Atomic bool *stop
     sqlite3_progress_handler(t->db, LOOK_STEPS, look_whether_to_end, t);
 }
 
-/* What |code| of a statement means: "orders.sql:31: UNIQUE constraint failed: ...". */
+/* Fails with the meaning of |code|: "orders.sql:31: UNIQUE constraint failed: ...". */
 FCT_COLD static factum_status fail_ready(struct sqlite_target *t,
                                          const struct ready_statement *ready, int code,
                                          factum_error *err)
@@ -492,50 +494,25 @@ static factum_status target_apply(struct fct_target *target, const struct fct_bo
 
 /* ---- parked events --------------------------------------------------------------------------- */
 
-static factum_status target_parked_counts(struct fct_target *target,
-                                          struct fct_parked_counts *counts, factum_error *err)
+static bool copy_text(factum_arena *arena, factum_slice *text)
 {
-    struct sqlite_target *t = sqlite_target_of(target);
-    sqlite3_stmt *count = own_of(t, OWN_COUNT);
-    bool row;
-    *counts = (struct fct_parked_counts){0};
-    factum_status status = fct_sqlite_step(count, "counting parked events", &row, err);
-    if (status == FACTUM_OK && row) {
-        counts->keys = (uint64_t)sqlite3_column_int64(count, 0);
-        counts->events = (uint64_t)sqlite3_column_int64(count, 1);
-        (void)sqlite3_reset(count);
-    }
-    return status;
-}
-
-static factum_status copy_text(sqlite3_stmt *row, int column, factum_arena *arena,
-                               factum_slice *copy, factum_error *err)
-{
-    factum_slice text = fct_sqlite_text(row, column);
-    *copy = factum_arena_copy(arena, text);
-    if (copy->len != text.len) {
-        return fct_fail(err, factum_arena_status(arena), "reading parked events: no room");
-    }
-    return FACTUM_OK;
+    const size_t len = text->len;
+    *text = factum_arena_copy(arena, *text);
+    return text->len == len;
 }
 
 static factum_status copy_parked(sqlite3_stmt *row, factum_arena *arena,
                                  struct fct_parked_row *parked, factum_error *err)
 {
-    *parked = (struct fct_parked_row){
-        .position = (uint64_t)sqlite3_column_int64(row, 1),
-        .attempts = (uint64_t)sqlite3_column_int64(row, 4),
-        .next_attempt = sqlite3_column_int64(row, 5),
-        .since = sqlite3_column_int64(row, 6),
-    };
-    factum_status status = copy_text(row, 0, arena, &parked->key, err);
-    if (status == FACTUM_OK) {
-        status = copy_text(row, 2, arena, &parked->type, err);
+    *parked = fct_parked_row_at(row);
+    if (!copy_text(arena, &parked->key) || !copy_text(arena, &parked->type) ||
+        !copy_text(arena, &parked->reason)) {
+        return fct_fail(err, factum_arena_status(arena), "reading parked events: no room");
     }
-    return status == FACTUM_OK ? copy_text(row, 3, arena, &parked->reason, err) : status;
+    return FACTUM_OK;
 }
 
-/* Rows are collected in an array that doubles; the arena frees what was given up. */
+/* Adds the row to an array that doubles; the arena frees the old copies. */
 static factum_status add_parked(sqlite3_stmt *row, factum_arena *arena,
                                 struct fct_parked_row **rows, size_t count, size_t *capacity,
                                 factum_error *err)
@@ -567,7 +544,7 @@ static factum_status target_parked_read(struct fct_target *target, const factum_
     size_t found_count = 0;
     size_t capacity = 0;
     bool row = true;
-    /* No position is above SQLite's largest number, because park refuses it. */
+    /* park refuses positions above SQLite's largest number. */
     (void)sqlite3_bind_int64(read, 2, after > INT64_MAX ? INT64_MAX : (int64_t)after);
     (void)sqlite3_bind_int64(read, 3, max > INT32_MAX ? INT32_MAX : (int64_t)max);
     if (key != NULL) {
@@ -630,7 +607,7 @@ static factum_status target_unpark_after(struct fct_target *target, uint64_t pos
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* Which parameters the statement has, each once, in the order in which they come first. */
+/* Lists the parameters of the statement, each once, in the order of their first use. */
 static factum_status list_parameters(struct sqlite_target *t, const struct fct_handler *handler,
                                      struct ready_statement *ready, factum_error *err)
 {
@@ -741,7 +718,6 @@ static const struct fct_target_ops sqlite_target_ops = {
     .release = target_release,
     .back_to = target_back_to,
     .apply = target_apply,
-    .parked_counts = target_parked_counts,
     .parked_read = target_parked_read,
     .park = target_park,
     .unpark = target_unpark,

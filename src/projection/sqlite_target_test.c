@@ -1,5 +1,6 @@
-/* sqlite_target_test.c - batches, fencing, savepoints, parked events, and what is left after a
- * kill. Layer: projection. */
+/* sqlite_target_test.c - batches, fencing, savepoints, parked events, and the file after a kill.
+ * Layer: projection. */
+#include "projection/parked_table.h"
 #include "projection/sqlite_target.h"
 
 #include <signal.h>
@@ -143,7 +144,7 @@ static void each_kind_of_value_arrives_as_it_is(void **state)
         {.kind = FACTUM_VALUE_NULL},
         model_integer(INT64_MIN),
         {.kind = FACTUM_VALUE_REAL, .real = 0.5},
-        {.kind = FACTUM_VALUE_TEXT}, /* empty, at NULL: a text all the same */
+        {.kind = FACTUM_VALUE_TEXT}, /* empty, with NULL as its pointer: still a text */
         {.kind = FACTUM_VALUE_TEXT, .bytes = FCT_SLICE("a\0b")},
         {.kind = FACTUM_VALUE_BYTES},
         {.kind = FACTUM_VALUE_BYTES, .bytes = FCT_SLICE("\xff\x00")},
@@ -223,7 +224,7 @@ static void savepoints_nest(void **state)
     assert_ok(ops->back_to(f->target, 1, &f->err), f->err);
     assert_int_equal(number(f, "SELECT count(*) FROM orders__v1"), 1);
     assert_ok(ops->release(f->target, 1, &f->err), f->err);
-    assert_ok(ops->save(f->target, 1, &f->err), f->err); /* again at the same depth */
+    assert_ok(ops->save(f->target, 1, &f->err), f->err); /* the same depth again */
     assert_ok(insert(f, "second", 2), f->err);
     assert_ok(ops->release(f->target, 1, &f->err), f->err);
     assert_ok(ops->release(f->target, 0, &f->err), f->err);
@@ -232,7 +233,7 @@ static void savepoints_nest(void **state)
     }
     assert_ok(insert(f, "deep", 2), f->err);
     assert_ok(ops->back_to(f->target, 3, &f->err), f->err);
-    commit(f); /* gives the savepoints back too */
+    commit(f); /* also releases the savepoints */
     assert_int_equal(number(f, "SELECT count(*) FROM orders__v1 WHERE id IN ('outer', 'second')"),
                      2);
     assert_int_equal(number(f, "SELECT count(*) FROM orders__v1"), 2);
@@ -299,7 +300,7 @@ static void who_is_not_at_the_checkpoint_is_refused(void **state)
     commit(f);
 }
 
-/* The old runner may believe what it likes: it is refused before its first row. */
+/* The old runner does not know that it was replaced: it is refused before its first row. */
 static void a_runner_that_was_taken_over_is_fenced_off(void **state)
 {
     struct target_fixture *f = *state;
@@ -430,13 +431,13 @@ static void parked_events_are_kept_by_key_and_position(void **state)
     begin(f, 50);
     park(f, "k2", 30, "");
     park(f, "k1", 10, "old");
-    park(f, "k1", 10, "total is no number"); /* once more: the newest attempt counts */
+    park(f, "k1", 10, "total is no number"); /* once more: the newest attempt is kept */
     park(f, "", 20, "no key");
     for (uint64_t i = 0; i < 40; i++) {
         park(f, "k3", 100 + i, "");
     }
     commit(f);
-    assert_ok(f->target->ops->parked_counts(f->target, &counts, &f->err), f->err);
+    assert_ok(fct_parked_count(f->model->file->db, "orders__v1", &counts, &f->err), f->err);
     assert_int_equal(counts.keys, 4);
     assert_int_equal(counts.events, 43);
     assert_int_equal(parked(f, NULL, 0, 1000, &arena, &rows), 43);
@@ -482,14 +483,14 @@ static void another_builds_parked_events_are_not_ours(void **state)
     begin(f, 1);
     assert_ok(f->target->ops->unpark_after(f->target, 0, &f->err), f->err);
     commit(f);
-    assert_ok(f->target->ops->parked_counts(f->target, &counts, &f->err), f->err);
+    assert_ok(fct_parked_count(f->model->file->db, "orders__v1", &counts, &f->err), f->err);
     assert_int_equal(counts.events, 0);
     assert_int_equal(number(f, "SELECT count(*) FROM factum_parked"), 1);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-/* Fails the k-th allocation for each k, until there are no more of them. */
+/* Fails the k-th allocation for each k, until none fails. */
 static void opening_survives_every_lack_of_memory_and_applying_takes_none(void **state)
 {
     struct target_fixture *f = *state;
@@ -584,7 +585,7 @@ static void a_kill_at_any_moment_leaves_rows_and_checkpoint_equal(void **state)
             run_until_killed(f, began[1]);
             _exit(0);
         }
-        if (i % 2 == 0) { /* others may be killed while they open the file */
+        if (i % 2 == 0) { /* the others may be killed while they open the file */
             assert_int_equal(read(began[0], &byte, 1), 1);
         }
         random = random * 1664525u + 1013904223u;

@@ -1,8 +1,8 @@
-/* statement.c - the statements of a definition: split, cut into parts, their parameters resolved,
- * and what kind of statement each is. Layer: projection. See definition.h.
+/* statement.c - the statements of a definition: separated, divided into parts, their parameters
+ * resolved, and the kind of each. Layer: projection. See definition.h.
  *
- * Whether a statement means anything is SQLite's to say (sqlite_check.h). Here it is only of a kind
- * that may stand in its section.
+ * SQLite judges whether a statement means anything (sqlite_check.h). This file only checks that its
+ * kind may be in the section.
  */
 #include <string.h>
 
@@ -13,7 +13,7 @@
 #include "projection/definition_int.h"
 #include "projection/nearest.h"
 
-/* A statement as it is read. */
+/* A statement that is being read. */
 struct statement_reading {
     struct fct_part *parts;
     size_t count;
@@ -22,7 +22,7 @@ struct statement_reading {
     uint32_t line;
     uint32_t column;
     size_t depth;       /* of parentheses */
-    uint32_t open_line; /* of the outermost one that is open */
+    uint32_t open_line; /* line of the outermost open parenthesis */
     uint32_t open_column;
 };
 
@@ -40,7 +40,7 @@ static const char *const parameter_names[] = {
 
 #define PARAMETER_KINDS (sizeof parameter_names / sizeof parameter_names[0])
 
-/* The path to |members|, "a.b": ."a"."b", as its names may be those of no plain path. */
+/* The path to |members|, "a.b": ."a"."b", because their names may not fit a plain path. */
 static factum_status parameter_path(struct fct_parser *parser, factum_slice members,
                                     struct fct_parameter *parameter)
 {
@@ -75,7 +75,7 @@ static factum_status parameter_path(struct fct_parser *parser, factum_slice memb
     return FACTUM_OK;
 }
 
-/* |name| begins as reserved ones do, and is none. */
+/* Refuses |name|, which begins like a reserved name but is none. */
 static factum_status statement_refuse_reserved(const struct fct_parser *parser, factum_slice name,
                                                const struct fct_parameter *parameter)
 {
@@ -96,7 +96,7 @@ static factum_status statement_refuse_reserved(const struct fct_parser *parser, 
                           FCT_FMT(name));
 }
 
-/* |parameter| is of a reserved kind, with |members| after it (perhaps none). */
+/* |parameter| has a reserved kind; |members| follow it (may be empty). */
 static factum_status parameter_resolve_reserved(struct fct_parser *parser, factum_slice members,
                                                 struct fct_parameter *parameter)
 {
@@ -142,7 +142,7 @@ factum_status fct_parameter_resolve(struct fct_parser *parser, factum_slice name
     return parameter_path(parser, name, parameter);
 }
 
-/* A parameter of a query is its caller's. */
+/* The caller of a query gives its parameters. */
 static factum_status parameter_resolve_in_query(struct fct_parser *parser,
                                                 struct fct_parameter *parameter)
 {
@@ -162,7 +162,7 @@ static factum_status parameter_resolve_in_query(struct fct_parser *parser,
     return FACTUM_OK;
 }
 
-/* The number in the section of the parameter at hand; a new one is added. */
+/* The number of the current parameter in the section; a new one is added. */
 static factum_status parameter_number(struct fct_parser *parser, uint32_t *number)
 {
     struct fct_section *section = &parser->section;
@@ -211,7 +211,7 @@ static factum_status statement_add_part(struct fct_parser *parser,
     return FACTUM_OK;
 }
 
-/* The text up to |to| that is in no part yet. */
+/* Adds the text up to |to| that is in no part yet. */
 static factum_status statement_add_text(struct fct_parser *parser,
                                         struct statement_reading *reading, const uint8_t *to)
 {
@@ -222,7 +222,7 @@ static factum_status statement_add_text(struct fct_parser *parser,
                                     (struct fct_part){.kind = FCT_PART_TEXT, .text = text});
 }
 
-/* A parameter or a template becomes a part of its own. */
+/* Makes a parameter or a template a part of its own. */
 static factum_status statement_add_token(struct fct_parser *parser,
                                          struct statement_reading *reading)
 {
@@ -330,7 +330,7 @@ void fct_statement_scan(const struct fct_definition *definition,
     scan->line_start = start - (statement->column - 1);
 }
 
-/* CREATE VIEW and others. */
+/* Refuses CREATE VIEW and others. */
 static factum_status statement_refuse_create(const struct fct_parser *parser,
                                              const struct fct_sql_token *token)
 {
@@ -353,7 +353,7 @@ static factum_status statement_refuse_create(const struct fct_parser *parser,
                           "{{name}} ON {{table}} (...)");
 }
 
-/* The name that is created, after TABLE or INDEX. */
+/* The created name, after TABLE or INDEX. */
 static factum_status statement_check_created(struct fct_parser *parser,
                                              const struct fct_sql_token *token)
 {
@@ -406,7 +406,7 @@ static factum_status statement_check_created_rest(const struct fct_parser *parse
     return FACTUM_OK;
 }
 
-/* CREATE TABLE {{name}} (, CREATE [UNIQUE] INDEX {{name}} ON {{table}} */
+/* CREATE TABLE {{name}} ( or CREATE [UNIQUE] INDEX {{name}} ON {{table}} ( */
 static factum_status statement_check_relation(struct fct_parser *parser,
                                               struct fct_relation *relation)
 {
@@ -439,8 +439,7 @@ static bool statement_is_verb(const struct fct_sql_token *token)
            fct_sql_is_word(token, "DELETE") || fct_sql_is_word(token, "REPLACE");
 }
 
-/* The word that says what the statement does: its first one or, after WITH, the first verb that is
- * not in parentheses. */
+/* The verb of a statement: its first word or, after WITH, the first verb outside of parentheses. */
 static void statement_find_verb(struct fct_sql_scan *scan, struct fct_sql_token *verb)
 {
     size_t depth = 0;
@@ -587,7 +586,7 @@ factum_status fct_statement_read(struct fct_parser *parser)
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
-/* Two quotes side by side would be one name with a quote in it. */
+/* Two quotes side by side would be one name that contains a quote. */
 static factum_status keep_quotes_apart(struct fct_buf *buf, uint8_t next)
 {
     const factum_slice printed = fct_buf_slice(buf);

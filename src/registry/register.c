@@ -1,10 +1,15 @@
-/* register.c - registering a schema: compiled, proven on what is stored, written. Layer: registry.
+/* register.c - registering a schema: compiled, proven on stored events, written. Layer: registry.
  * A user of the public API.
  *
- * Who registers reads the registry, then the events of the type, then appends under the condition
- * that neither has changed: the registry's stream is at the revision that was read, and no event of
- * the type stands after the place up to which events were checked. If one does, only what is new is
- * checked, and the append is tried again.
+ * A registration reads the registry, then checks the events of the type, then appends on the
+ * condition that neither has changed: the registry's stream is at the revision that was read, and
+ * no event of the type comes after the place up to which events were checked. If one does, only the
+ * new events are checked, and the append is tried again.
+ *
+ * Invariants:
+ *  1. |checker| exists if and only if the schema was compiled.
+ *  2. Only checked events are at or before |proven_place|, if |proven|.
+ *  3. After a pass without a failure, |proven_events| of the answer is at most |seen|.
  */
 #include <factum/registry.h>
 
@@ -14,18 +19,19 @@
 
 #include "codec/json.h"
 #include "codec/sha256.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
 #include "registry/snapshot.h"
 #include "schema/registry_event.h"
 
-#define TRIES_MAX 200u /* of the append; each checks less than the one before */
+#define TRIES_MAX 200u /* of the append; each try checks fewer events than the one before */
 #define WAIT_MAX_MS 10
 #define EVENT_SIZE_MAX ((size_t)16 << 20)
 #define PROGRESS_EVERY 4096u /* events */
 
-/* A registration under way. */
+/* A registration in progress. */
 struct registering {
     factum_store *store;
     factum_slice subject_text;
@@ -39,7 +45,8 @@ struct registering {
     factum_schemas *schemas; /* the registry when it was read last, or NULL */
     bool proven;             /* events up to |proven_place| were checked */
     uint64_t proven_place;
-    uint64_t seen;  /* events of the type that were read, |proven_events| of them meant */
+    uint64_t seen;  /* events of the type that were read; |proven_events| of them are checked by
+                     * this schema */
     uint64_t total; /* events of the type, for |progress| */
 };
 
@@ -66,7 +73,7 @@ static factum_status read_register_options(struct registering *work,
                                 err);
     }
     if (status == FACTUM_OK && (unsigned)work->options.proof > FACTUM_SCHEMA_PROOF_NONE) {
-        return fct_fail(err, FACTUM_INVALID, "schemas: %d is no kind of proof",
+        return fct_fail(err, FACTUM_INVALID, "schemas: %d is not a kind of proof",
                         (int)work->options.proof);
     }
     if (status == FACTUM_OK && work->options.after != 0 &&
@@ -136,7 +143,7 @@ static bool has_own_schema(const struct registering *work, factum_slice category
     return fct_snapshot_newest(work->schemas, fct_slice(text, category.len + 1 + type.len)) != NULL;
 }
 
-/* Would the gate ask this schema about an event like |event|? */
+/* Would the gate check an event like |event| by this schema? */
 static bool is_meant(const struct registering *work, const factum_event *event)
 {
     if (event->stream.len > 0 && event->stream.ptr[0] == '$') {
@@ -192,7 +199,7 @@ static factum_status report_progress(const struct registering *work, factum_erro
     return fct_fail(err, FACTUM_CANCELLED, "cancelled while stored events were checked");
 }
 
-/* Checks what is meant of the events that |cursor| gives. */
+/* Checks the events of |cursor| that this schema is for. */
 static factum_status prove_all(struct registering *work, factum_cursor *cursor, factum_error *err)
 {
     factum_event event;
@@ -211,7 +218,7 @@ static factum_status prove_all(struct registering *work, factum_cursor *cursor, 
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* Checks the events of the type that were not checked yet, up to what is visible now. */
+/* Checks the events of the type that were not checked yet, up to the visible end. */
 static factum_status prove(struct registering *work, factum_error *err)
 {
     uint64_t after = work->proven ? work->proven_place : work->options.after;
@@ -231,8 +238,10 @@ static factum_status prove(struct registering *work, factum_error *err)
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(work->schema != NULL && work->checker != NULL);
     status = prove_all(work, cursor, err);
     if (status == FACTUM_OK) {
+        FCT_ASSERT(work->answer.proven_events <= work->seen);
         work->proven = true;
         work->proven_place = factum_cursor_place(cursor);
     }
@@ -258,8 +267,7 @@ static factum_status read_registry(struct registering *work, factum_error *err)
     return factum_schemas_open(work->store, &work->schemas, err);
 }
 
-/* Has the subject this schema, in any version? Sets the answer's version, which is a new one if
- * not. */
+/* Has a version of the subject this schema? Sets the answer's version, a new one if not. */
 static bool find_same(struct registering *work)
 {
     const factum_slice hash = fct_slice(work->hash, FCT_SHA256_TEXT_SIZE - 1);
@@ -286,8 +294,8 @@ static bool find_same(struct registering *work)
     return false;
 }
 
-/* Appends |event| to the registry as it was read; |after| with a condition on the type, if it was
- * proven. */
+/* Appends |event| to the registry as it was read. |after| adds a condition on the type, if its
+ * events were checked. */
 static factum_status write_event(factum_store *store, const factum_schemas *schemas,
                                  const struct fct_registry_event *event,
                                  const struct registering *work, factum_error *err)
@@ -334,12 +342,12 @@ static bool is_race(factum_status status)
            status == FACTUM_BUSY;
 }
 
-/* Before the next try: whoever else registers is given the time of some commits. */
+/* Waits before the next try, so that other writers can make some commits. */
 static void let_others(factum_store *store, factum_status status, unsigned tries)
 {
     if (status != FACTUM_CONDITION_FAILED) {
         factum_status waited = factum_wait(store, UINT64_MAX, tries < 8 ? 1 : WAIT_MAX_MS, NULL);
-        (void)waited; /* TIMEOUT: nothing is ever there */
+        (void)waited; /* TIMEOUT: the place never becomes visible */
     }
 }
 
@@ -397,7 +405,7 @@ static factum_status prove_alone(struct registering *work, factum_error *err)
     return status == FACTUM_OK ? prove(work, err) : status;
 }
 
-/* From the public call's arguments to its answer, with |act| in between. */
+/* Runs |act| between the check of the public call's arguments and its answer. */
 static factum_status carry_out(factum_status (*act)(struct registering *work, factum_error *err),
                                factum_store *store, factum_slice subject, factum_slice text,
                                const factum_register_options *options,

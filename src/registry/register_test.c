@@ -1,4 +1,4 @@
-/* register_test.c - schemas are registered, proven and obeyed: through the public functions, on a
+/* register_test.c - schemas are registered, proven and enforced: through the public functions, on a
  * store in memory and on one on disk. */
 #include <pthread.h>
 
@@ -293,7 +293,7 @@ TEST(a_retry_after_a_new_version_is_recognised)
                   FACTUM_KEY_CONFLICT);
 }
 
-/* An event with an id of its own at the beginning of |stream|; EXISTS if it is recognised. */
+/* Appends an event with its own id at the beginning of |stream|. EXISTS: it is recognised. */
 static factum_status put_first(struct fixture *f, const char *stream, const char *data)
 {
     const factum_new_event event = {
@@ -439,7 +439,7 @@ static void *write_events(void *data)
     return NULL;
 }
 
-/* Whatever the order: every stored event fits the newest version, or the version is not there. */
+/* In any order: every stored event fits the newest version, or the version does not exist. */
 TEST(no_event_slips_in_beside_a_registration)
 {
     F;

@@ -1,5 +1,5 @@
-/* sketch.c - a first schema, drawn from stored events; see <factum/registry.h>. Layer: registry. A
- * user of the public API. */
+/* sketch.c - a first schema, inferred from stored events; see <factum/registry.h>. Layer: registry.
+ * A user of the public API. */
 #include <factum/registry.h>
 
 #include "core/buf.h"
@@ -60,7 +60,7 @@ static factum_status see_event(struct sketching *work, const factum_event *event
     return FACTUM_OK;
 }
 
-/* "order-" of the category "order", so that the read itself leaves out the others. */
+/* "order-" for the category "order", so that the read itself leaves out other streams. */
 static factum_slice prefix_of(const struct fct_subject *subject, char *buffer)
 {
     memcpy(buffer, subject->category.ptr, subject->category.len);

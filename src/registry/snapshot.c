@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/sized.h"
@@ -22,7 +23,7 @@ static factum_status snapshot_no_memory(factum_error *err)
 
 /* ---- building -------------------------------------------------------------------------------- */
 
-/* A copy of |bytes| that lasts as long as the snapshot; NULL without memory. */
+/* A copy of |bytes| that lasts as long as the snapshot. NULL: no memory. */
 static const uint8_t *keep(struct factum_schemas *schemas, factum_slice bytes)
 {
     struct block *block = fct_mem_alloc(schemas->mem, sizeof *block + bytes.len + 1);
@@ -35,7 +36,7 @@ static const uint8_t *keep(struct factum_schemas *schemas, factum_slice bytes)
     return block->bytes;
 }
 
-/* Room for one more of |size| bytes. */
+/* Makes room for one more item of |size| bytes. */
 static bool grow(const struct fct_mem *mem, void *items, size_t count, size_t *capacity,
                  size_t size)
 {
@@ -53,7 +54,17 @@ static bool grow(const struct fct_mem *mem, void *items, size_t count, size_t *c
     return true;
 }
 
-/* The slot of |subject|, or the free one that it would take. */
+/* The invariants in snapshot.h. */
+static void snapshot_check(const struct factum_schemas *schemas)
+{
+    FCT_ASSERT(schemas->version_count <= schemas->version_capacity);
+    FCT_ASSERT(schemas->mode_count <= schemas->mode_capacity);
+    FCT_ASSERT((schemas->newest_slots & (schemas->newest_slots - 1)) == 0);
+    FCT_ASSERT(2 * schemas->subject_count <= schemas->newest_slots);
+    FCT_ASSERT(schemas->subject_count <= schemas->version_count);
+}
+
+/* The slot of |subject|, or the free one for it. */
 static uint32_t *newest_slot(const struct factum_schemas *schemas, factum_slice subject)
 {
     size_t mask = schemas->newest_slots - 1;
@@ -65,7 +76,7 @@ static uint32_t *newest_slot(const struct factum_schemas *schemas, factum_slice 
     return &schemas->newest[at];
 }
 
-/* Room for one more subject. */
+/* Makes room for one more subject. */
 static bool grow_newest(struct factum_schemas *schemas)
 {
     if (2 * (schemas->subject_count + 1) <= schemas->newest_slots) {
@@ -139,6 +150,7 @@ static factum_status add_version(struct factum_schemas *schemas,
         return snapshot_no_memory(err);
     }
     uint32_t *slot = newest_slot(schemas, event->subject_text);
+    FCT_ASSERT(*slot <= schemas->version_count);
     schemas->subject_count += *slot == 0 ? 1 : 0;
     *slot = (uint32_t)schemas->version_count + 1;
     schemas->versions[schemas->version_count++] = (factum_schema_version){
@@ -152,6 +164,7 @@ static factum_status add_version(struct factum_schemas *schemas,
         .after = event->after,
         .created = created,
     };
+    snapshot_check(schemas);
     return FACTUM_OK;
 }
 
@@ -159,6 +172,7 @@ static factum_status add_event(struct factum_schemas *schemas, const factum_even
                                factum_error *err)
 {
     struct fct_registry_event event;
+    snapshot_check(schemas);
     schemas->exists = true;
     schemas->revision = stored->revision;
     const uint8_t *copy = keep(schemas, stored->data);
@@ -167,7 +181,7 @@ static factum_status add_event(struct factum_schemas *schemas, const factum_even
     }
     if (fct_registry_event_parse(stored->type, fct_slice(copy, stored->data.len), &event, NULL) !=
         FACTUM_OK) {
-        return FACTUM_OK; /* the gate passes over it too, and says so */
+        return FACTUM_OK; /* the gate ignores the event too, and logs it */
     }
     return event.is_mode ? add_mode(schemas, &event, err)
                          : add_version(schemas, &event, stored->created, err);

@@ -1,4 +1,10 @@
-/* snapshot.h - the registry as it was when it was read. Layer: registry. */
+/* snapshot.h - the registry at the moment when it was read. Layer: registry.
+ *
+ * Invariants:
+ *  1. |version_count| and |mode_count| are at most their capacities.
+ *  2. |newest_slots| is 0 or a power of two; at most half of the slots are taken.
+ *  3. |revision| is that of the last event if |exists|.
+ */
 #ifndef FCT_REGISTRY_SNAPSHOT_H
 #define FCT_REGISTRY_SNAPSHOT_H
 
@@ -15,20 +21,20 @@ struct fct_mode_entry {
 
 struct factum_schemas {
     const struct fct_mem *mem;
-    void *texts; /* blocks that hold what the slices point to, linked */
+    void *texts; /* linked blocks with the bytes of the slices */
     factum_schema_version *versions;
     size_t version_count;
     size_t version_capacity;
-    /* The newest version of each subject: open addressing over the hash of its text; a slot has the
-     * version's index plus 1, or 0. At most half of the slots are taken. */
+    /* The newest version of each subject: open addressing over the hash of its text. A slot has the
+     * version's index plus 1, or 0. */
     uint32_t *newest;
     size_t newest_slots; /* a power of two, or 0 */
     size_t subject_count;
-    struct fct_mode_entry *modes; /* the last of each subject, unless it is UNSET */
+    struct fct_mode_entry *modes; /* the last mode of each subject, unless it is UNSET */
     size_t mode_count;
     size_t mode_capacity;
     bool exists;       /* the stream has events */
-    uint64_t revision; /* its last, if it exists */
+    uint64_t revision; /* of the last event, if it exists */
 };
 
 /* The newest version of |subject|, or NULL. */

@@ -1,6 +1,6 @@
 /* check.c - keywords that look at one value alone. Layer: schema.
  *
- * They have the lowest bits, so one walk over the bits meets their operands in order.
+ * They have the lowest bits, so that one walk over the bits meets their operands in order.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -27,7 +27,7 @@
 
 #define PATTERN_READS_PER_STEP 2
 
-/* What is looked at. */
+/* A value and the keyword that it is checked against. */
 struct look {
     struct fct_run *run;
     const struct fct_rule *rule;
@@ -132,7 +132,7 @@ static struct fct_value schema_value(const struct look *look, uint32_t node)
                               node};
 }
 
-/* Is the value the one at |node| of the schema? */
+/* Is the value equal to that at |node| of the schema? */
 static bool equals(const struct look *look, uint32_t node)
 {
     uint64_t steps = 0;
@@ -220,7 +220,7 @@ static bool small_number(const struct look *look, int64_t *number)
     return true;
 }
 
-/* Below 0, 0, above 0: the value against the bound. */
+/* Compares the value with the bound: below 0, 0, above 0. */
 static int compare(const struct look *look)
 {
     const struct fct_bound *bound =
@@ -234,7 +234,7 @@ static int compare(const struct look *look)
     return fct_decimal_compare(&decimal, &bound->decimal);
 }
 
-/* The number in the schema, as it stands there. */
+/* Reports the bound as written in the schema. */
 static bool report_bound(const struct look *look, const char *must)
 {
     char shown[FCT_SHOWN_SIZE];
@@ -287,7 +287,7 @@ static bool report_count(const struct look *look, const char *must, const char *
     return false;
 }
 
-/* As text.c counts them; the bytes are enough to decide most. */
+/* The length as text.c counts it; most often the number of bytes decides. */
 static size_t length_of(const struct look *look)
 {
     struct fct_text text = fct_value_text(look->run->json, look->value);
@@ -298,7 +298,7 @@ static size_t length_of(const struct look *look)
 static bool check_max_length(const struct look *look)
 {
     if (look->run->json->nodes[look->value].len <= look->operand->value) {
-        return true; /* no more characters than bytes */
+        return true; /* a text has at most as many characters as bytes */
     }
     size_t count = length_of(look);
     return count <= look->operand->value || report_count(look, "at most", "character", count);
@@ -306,7 +306,7 @@ static bool check_max_length(const struct look *look)
 
 static bool check_min_length(const struct look *look)
 {
-    /* A character takes 12 bytes at most: two escapes. */
+    /* A character has at most 12 bytes: two escapes. */
     if (look->run->json->nodes[look->value].len / 12 >= look->operand->value) {
         return true;
     }
@@ -407,7 +407,8 @@ static bool is_regex(struct fct_run *run, factum_slice text)
     } else if (status == FACTUM_NO_MEMORY) {
         fct_run_end(run, status, "a regular expression: out of memory");
     }
-    return status != FACTUM_INVALID; /* what is not supported here is one all the same */
+    return status != FACTUM_INVALID; /* a pattern that is not supported is still a regular
+                                      * expression */
 }
 
 static bool check_format(const struct look *look)
@@ -444,7 +445,7 @@ static bool same(const struct look *look, uint32_t a, uint32_t b)
     return equal;
 }
 
-/* Room for twice as many slots as items, all empty. */
+/* An empty table with at least twice as many slots as items. */
 static struct slot *slots_for(struct fct_run *run, uint32_t count, uint32_t *mask)
 {
     uint32_t size = 16;

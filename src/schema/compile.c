@@ -1,7 +1,7 @@
 /* compile.c - keywords into operands, one rule at a time. Layer: schema.
  *
- * Each keyword's value is checked here: what makes no sense is an error that names its place. The
- * subschemas below it are rules already; only references may bring new ones.
+ * Each keyword's value is checked here; the error for a wrong one names its place. The subschemas
+ * inside are rules already; only references may add rules.
  */
 #include <inttypes.h>
 
@@ -14,7 +14,7 @@
 #include "schema/members.h"
 #include "schema/value.h"
 
-/* A rule under way. */
+/* A rule that is being compiled. */
 struct emit {
     struct fct_build *build;
     struct fct_program *program;
@@ -27,7 +27,7 @@ struct emit {
     uint32_t nodes[FCT_WORD_COUNT]; /* the value of each keyword, or FACTUM_JSON_NONE */
 };
 
-/* The document may move when another is loaded. */
+/* Not kept in |emit|: a document may move when another one is loaded. */
 static const factum_json *json_of(const struct emit *emit)
 {
     return &fct_document_at(emit->program, emit->document)->json;
@@ -53,7 +53,7 @@ static void set(struct emit *emit, enum fct_keyword keyword, uint32_t node, uint
     fct_build_fail((emit)->build, (struct fct_place){(emit)->document, (node)}, FACTUM_INVALID,    \
                    __VA_ARGS__)
 
-/* "must be <wanted>, but is <what it is>" */
+/* Fails with "must be <wanted>, but is <the value>". */
 static factum_status wrong_kind(struct emit *emit, uint32_t node, const char *wanted)
 {
     uint8_t kind = kind_of(emit, node);
@@ -64,7 +64,7 @@ static factum_status wrong_kind(struct emit *emit, uint32_t node, const char *wa
     return FAIL(emit, node, "must be %s, but is %s", wanted, fct_kind_text(kind));
 }
 
-/* Adds to an array of the program; *index is the number of what is added. */
+/* Adds an item to an array of the program; *index is its number. */
 static factum_status emit_add(struct emit *emit, struct fct_buf *array, const void *item,
                               size_t size, uint32_t *index)
 {
@@ -91,7 +91,7 @@ static factum_status list_add(struct emit *emit, uint32_t number)
     return status == FACTUM_OK ? FACTUM_OK : fct_build_no_room(emit->build, status);
 }
 
-/* What list_add has collected becomes the operand. */
+/* Makes the list of list_add the operand. */
 static factum_status set_list(struct emit *emit, enum fct_keyword keyword, uint32_t node)
 {
     uint32_t at;
@@ -102,7 +102,7 @@ static factum_status set_list(struct emit *emit, enum fct_keyword keyword, uint3
     return status;
 }
 
-/* The number of the name at |node| in texts. */
+/* The number in texts of the name at |node|. */
 static factum_status intern(struct emit *emit, uint32_t node, uint32_t *text)
 {
     factum_slice name;
@@ -118,7 +118,7 @@ static factum_status intern(struct emit *emit, uint32_t node, uint32_t *text)
     return status == FACTUM_OK ? FACTUM_OK : fct_build_no_room(emit->build, status);
 }
 
-/* The rule of a subschema, which the walk over the document has found. */
+/* The rule of a subschema that the walk over the document has found. */
 static uint32_t rule_at(const struct emit *emit, uint32_t node)
 {
     const struct fct_document *document = fct_document_at(emit->program, emit->document);
@@ -180,7 +180,7 @@ static factum_status compile_type(struct emit *emit)
         uint8_t before = emit->types;
         status = type_bit(emit, at);
         if (status == FACTUM_OK && emit->types == before) {
-            status = FAIL(emit, at, "stands twice");
+            status = FAIL(emit, at, "appears twice");
         }
     }
     return status;
@@ -279,7 +279,7 @@ static factum_status compile_numbers(struct emit *emit)
     return status;
 }
 
-/* The pattern in the text at |node|. */
+/* Compiles the pattern of the text at |node|. */
 static factum_status compile_pattern(struct emit *emit, uint32_t node, uint32_t *index)
 {
     factum_slice text;
@@ -360,7 +360,7 @@ static factum_status compile_values(struct emit *emit)
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
-/* The member |name| of the table under way, added if it is not there. */
+/* The member |name| of the current table, added if it is new. */
 static factum_status table_add(struct emit *emit, struct fct_table *table, uint32_t text,
                                uint32_t *number)
 {
@@ -385,7 +385,7 @@ static struct fct_member *member_at(struct emit *emit, uint32_t number)
     return FCT_AT(emit->program->members, struct fct_member, number);
 }
 
-/* Empty, with room for |count| names. */
+/* An empty table with room for |count| names. */
 static factum_status table_begin(struct emit *emit, uint32_t count, struct fct_table *table)
 {
     struct fct_program *program = emit->program;
@@ -398,7 +398,7 @@ static factum_status table_begin(struct emit *emit, uint32_t count, struct fct_t
                                 .members = FCT_COUNT_OF(program->members, struct fct_member)};
     factum_status status = fct_buf_reserve(&program->words, size * sizeof(uint32_t));
     if (status == FACTUM_OK) {
-        status = fct_buf_reserve(&program->members, 1); /* never at NULL */
+        status = fct_buf_reserve(&program->members, 1); /* so that the array is not at NULL */
     }
     if (status != FACTUM_OK) {
         return fct_build_no_room(emit->build, status);
@@ -443,7 +443,7 @@ static factum_status table_required(struct emit *emit, struct fct_table *table)
             status = table_add(emit, table, text, &number);
         }
         if (status == FACTUM_OK && member_at(emit, number)->required != FCT_RULE_NONE) {
-            status = FAIL(emit, at, "stands twice");
+            status = FAIL(emit, at, "appears twice");
         }
         if (status == FACTUM_OK) {
             member_at(emit, number)->required = count++;
@@ -502,7 +502,7 @@ static factum_status compile_pattern_properties(struct emit *emit)
     return status == FACTUM_OK ? set_list(emit, FCT_K_PATTERN_PROPERTIES, node) : status;
 }
 
-/* A list in words of the names in the array at |node|. */
+/* Adds the names in the array at |node| to words, as a list. */
 static factum_status compile_names(struct emit *emit, uint32_t node, uint32_t *at_words)
 {
     const factum_json *json = json_of(emit);
@@ -648,7 +648,7 @@ static factum_status compile_dynamic(struct emit *emit, enum fct_word word)
     if (status != FACTUM_OK) {
         return status;
     }
-    set(emit, FCT_K_DYNAMIC_REF, node, FCT_RULE_NONE); /* link.c knows the list */
+    set(emit, FCT_K_DYNAMIC_REF, node, FCT_RULE_NONE); /* link.c fills in the list */
     status = fct_buf_add(&emit->build->dynamic, &dynamic, sizeof dynamic);
     return status == FACTUM_OK ? FACTUM_OK : fct_build_no_room(emit->build, status);
 }
@@ -701,7 +701,7 @@ static uint16_t phases_of(uint64_t keywords)
     return (uint16_t)set;
 }
 
-/* Which keywords stand in the object. */
+/* Finds the keywords of the object. */
 static factum_status find_words(struct emit *emit, uint32_t object)
 {
     const factum_json *json = json_of(emit);
@@ -725,7 +725,7 @@ static factum_status find_words(struct emit *emit, uint32_t object)
     if (emit->draft <= FACTUM_SCHEMA_DRAFT_07 && ref != FACTUM_JSON_NONE) {
         uint32_t tag = emit->nodes[FCT_WORD_TAG];
         for (size_t i = 0; i < FCT_WORD_COUNT; i++) {
-            emit->nodes[i] = FACTUM_JSON_NONE; /* a reference has no siblings there */
+            emit->nodes[i] = FACTUM_JSON_NONE; /* a reference hides the keywords beside it */
         }
         emit->nodes[FCT_WORD_REF] = ref;
         emit->nodes[FCT_WORD_TAG] = tag;
@@ -746,7 +746,7 @@ static factum_status compile_object(struct emit *emit, uint32_t object)
     return status;
 }
 
-/* The operands become those of the rule. */
+/* Makes the operands those of the rule. */
 static factum_status publish(struct emit *emit)
 {
     struct fct_program *program = emit->program;

@@ -1,8 +1,8 @@
-/* fault.c - what is wrong, in words, and where. Layer: schema.
+/* fault.c - faults in words, with their places. Layer: schema.
  *
  * Nothing here runs while values are valid: places are found by walking the tape again. These walks
- * have the limit of the steps of a check; over it no more faults are looked for, and the verdict
- * stays. Bytes from outside that a terminal would obey do not reach a text.
+ * count as steps of the check. Over the limit no more faults are collected, and the verdict stays.
+ * Control characters of the data never reach a message.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 
 /* ---- values and names ------------------------------------------------------------------------ */
 
-/* At most |most| bytes, at the end of a character. */
+/* The first |most| bytes, or fewer so that no character is divided. */
 static factum_slice shorten(factum_slice text, size_t most, bool *cut)
 {
     *cut = text.len > most;
@@ -51,7 +51,7 @@ void fct_fault_show(const factum_json *json, uint32_t node, char shown[FCT_SHOWN
                    more, quote);
 }
 
-/* The child of |container| that |node| lies in, and its number. A name counts as its member. */
+/* The child of |container| that contains |node|, and its number. A name belongs to its member. */
 static uint32_t step_to(const factum_json *json, uint32_t container, uint32_t node, uint32_t *index)
 {
     bool object = json->nodes[container].kind == FACTUM_JSON_OBJECT;
@@ -69,7 +69,7 @@ static uint32_t step_to(const factum_json *json, uint32_t container, uint32_t no
 
 /* The last steps to a value: the name of the nearest member, and the indexes after it. */
 struct way {
-    uint32_t name; /* FACTUM_JSON_NONE: no member is on the way */
+    uint32_t name; /* FACTUM_JSON_NONE: no member on the way */
     uint32_t indexes[4];
     uint32_t count;
 };
@@ -93,7 +93,7 @@ static struct way way_to(const factum_json *json, uint32_t node)
     return way;
 }
 
-/* Counts what a walk to |node|, a value or a name, passes. */
+/* Charges the nodes that a walk to |node|, a value or a name, passes. */
 static void count_way(struct fct_run *run, const factum_json *json, uint32_t node)
 {
     uint32_t at = FACTUM_JSON_ROOT;
@@ -104,7 +104,7 @@ static void count_way(struct fct_run *run, const factum_json *json, uint32_t nod
     }
 }
 
-/* "qty", item 2 of "lines", the value. */
+/* Prints "qty", item 2 of "lines", or the value. */
 static void name_value(const factum_json *json, uint32_t node, char subject[SUBJECT_SIZE])
 {
     struct way way = way_to(json, node);
@@ -130,7 +130,7 @@ static void name_value(const factum_json *json, uint32_t node, char subject[SUBJ
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-/* Adds a JSON pointer and a zero byte to texts; |skip| bytes at its beginning are left out. */
+/* Adds a JSON pointer without its first |skip| bytes, and a zero byte, to texts. */
 static factum_status add_pointer(struct fct_run *run, const factum_json *json, uint32_t node,
                                  size_t skip)
 {
@@ -150,7 +150,7 @@ static factum_status add_pointer(struct fct_run *run, const factum_json *json, u
     return FACTUM_OK;
 }
 
-/* How long the pointer to |node| is. */
+/* The length of the pointer to |node|. */
 static size_t pointer_len(struct fct_run *run, const factum_json *json, uint32_t node)
 {
     size_t before = run->texts.len;
@@ -162,7 +162,7 @@ static size_t pointer_len(struct fct_run *run, const factum_json *json, uint32_t
     return len;
 }
 
-/* The place of a keyword: the URI of its resource and a pointer in it. */
+/* Adds the place of a keyword: the URI of its resource and a pointer. */
 static factum_status add_place(struct fct_run *run, const struct fct_rule *rule, uint32_t node)
 {
     const struct fct_program *program = run->program;
@@ -253,7 +253,7 @@ static void say(struct fct_run *run, const struct fct_rule *rule, uint32_t node,
     }
 }
 
-/* The keyword whose value |node| is; an empty slice for an item or the root. */
+/* The keyword whose value |node| is; empty for an item or the root. */
 static factum_slice keyword_of(const struct fct_run *run, const struct fct_rule *rule,
                                uint32_t node)
 {
@@ -262,7 +262,7 @@ static factum_slice keyword_of(const struct fct_run *run, const struct fct_rule 
     return member ? fct_value_raw(json, node - 1) : fct_slice("", 0);
 }
 
-/* Why the schema false does not allow a value, as far as its keyword tells. */
+/* Why the schema false does not allow a value, if its keyword shows it. */
 static const char *not_allowed(factum_slice keyword)
 {
     if (fct_slice_equal(keyword, FCT_SLICE("additionalProperties")) ||

@@ -1,4 +1,5 @@
-/* format.c - see format.h. Layer: schema. Each follows the RFC that the specification names. */
+/* format.c - see format.h. Layer: schema. Each check follows the RFC that the specification names.
+ */
 #include "schema/format.h"
 
 #include <string.h>
@@ -6,7 +7,7 @@
 #include "core/slice.h"
 #include "schema/uri.h"
 
-/* What is left of a text. */
+/* The rest of a text. */
 struct rest {
     const uint8_t *at;
     const uint8_t *end;
@@ -41,7 +42,7 @@ static bool take(struct rest *rest, char c)
     return false;
 }
 
-/* |c| in either case. */
+/* Takes |c| in either case. */
 static bool take_letter(struct rest *rest, char c)
 {
     if (rest->at < rest->end && (*rest->at | 0x20) == (uint8_t)c) {
@@ -51,7 +52,7 @@ static bool take_letter(struct rest *rest, char c)
     return false;
 }
 
-/* Exactly |count| digits, up to |max|. */
+/* Takes exactly |count| digits with a value of at most |max|. */
 static bool take_number(struct rest *rest, int count, int max, int *number)
 {
     *number = 0;
@@ -129,7 +130,7 @@ static bool take_time(struct rest *rest)
     if (!take_offset(rest, &offset)) {
         return false;
     }
-    /* A leap second is the last one of a day in UTC. */
+    /* A leap second is the last second of a day in UTC. */
     int utc = (hour * 60 + minute - offset + 2880) % 1440;
     return second < 60 || utc == 1439;
 }
@@ -152,7 +153,7 @@ static bool is_date_time(factum_slice text)
     return take_date(&rest) && take_letter(&rest, 't') && take_time(&rest) && rest.at == rest.end;
 }
 
-/* Numbers with units, each unit after the ones before it in |units|, without a gap. */
+/* Numbers with units. The units come in the order of |units|, without a gap. */
 static bool take_units(struct rest *rest, const char *units)
 {
     const char *last = NULL;
@@ -248,7 +249,7 @@ static bool is_ipv4(factum_slice text)
     return take_ipv4(&rest) && rest.at == rest.end;
 }
 
-/* RFC 4291: eight groups, one "::" for some of them, an IPv4 address for the last two. */
+/* RFC 4291: eight groups; "::" may replace some of them, an IPv4 address the last two. */
 static bool is_ipv6(factum_slice text)
 {
     struct rest rest = rest_of(text);
@@ -346,7 +347,7 @@ static bool is_email(factum_slice text, bool idn)
 
 /* ---- URIs (RFC 3986, 3987) ------------------------------------------------------------------- */
 
-/* Are these characters of a URI, with |more| besides letters, digits and "-._~"? */
+/* Does the text only contain characters of a URI: letters, digits, "-._~" and |more|? */
 static bool is_part(factum_slice text, const char *more, bool iri)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -420,11 +421,11 @@ static bool is_reference(factum_slice text, bool iri, bool absolute)
            is_part(uri.fragment, SUB_DELIMS ":@/?", iri);
 }
 
-/* RFC 6570: what stands between braces. */
+/* RFC 6570: the text between braces. */
 static bool is_expression(factum_slice text)
 {
     size_t at = text.len > 0 && text.ptr[0] != '\0' && strchr("+#./;?&=,!@|", text.ptr[0]) != NULL;
-    size_t name = 0; /* characters of the variable under way */
+    size_t name = 0; /* characters of the current variable */
     for (; at < text.len; at++) {
         uint8_t c = text.ptr[at];
         bool escape =

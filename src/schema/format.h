@@ -28,12 +28,12 @@ enum fct_format {
 #define FCT_FORMAT_ENUM(name, text) FCT_FORMAT_##name,
     FCT_FORMAT_LIST(FCT_FORMAT_ENUM)
 #undef FCT_FORMAT_ENUM
-        FCT_FORMAT_COUNT /* none that is known */
+        FCT_FORMAT_COUNT /* unknown */
 };
 
 enum fct_format fct_format_of(factum_slice name);
 const char *fct_format_name(enum fct_format format);
-/* Is |text|, which is UTF-8, of the format? Not for REGEX, which fct_pattern_compile decides. */
+/* Does |text|, which is UTF-8, have the format? Not for REGEX: fct_pattern_compile decides that. */
 bool fct_format_matches(enum fct_format format, factum_slice text);
 
 #endif

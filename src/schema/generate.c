@@ -1,7 +1,7 @@
 /* generate.c - see factum/generate.h. Layer: schema. Pure: schemas in, two texts out.
  *
  * The schemas are parsed, their types modelled (generate_model.c), and both texts written from the
- * model. All that lasts until then lies in one arena.
+ * model. Everything up to the texts is in one arena.
  */
 #include "schema/generate.h"
 
@@ -101,7 +101,7 @@ static factum_status check_request(const struct fct_gen *gen,
         status = check_name(gen, "an event type", request->schemas[i].type);
         for (size_t k = 0; status == FACTUM_OK && k < i; k++) {
             if (fct_slice_equal(request->schemas[i].type, request->schemas[k].type)) {
-                status = fct_fail(gen->err, FACTUM_INVALID, "the event type %.*s stands twice",
+                status = fct_fail(gen->err, FACTUM_INVALID, "the event type %.*s appears twice",
                                   FCT_FMT(request->schemas[i].type));
             }
         }
@@ -109,7 +109,8 @@ static factum_status check_request(const struct fct_gen *gen,
     return status;
 }
 
-/* The category in names of C. Some would meet names of the library, or of static functions. */
+/* The category as a prefix of names in C. Some prefixes would collide with names of the library or
+ * of static functions. */
 static factum_status set_prefix(struct fct_gen *gen)
 {
     static const char *const taken[] = {"factum", "fct", "read", "print", "new"};

@@ -1,4 +1,4 @@
-/* generate.h - <factum/generate.h> over a heap of the caller's choice. Layer: schema. */
+/* generate.h - <factum/generate.h> with the heap passed in. Layer: schema. */
 #ifndef FCT_SCHEMA_GENERATE_H
 #define FCT_SCHEMA_GENERATE_H
 

@@ -1,4 +1,4 @@
-/* generate_header.c - the header of a category: its types, the union of its events. Layer:
+/* generate_header.c - the header of a category: its types and the union of its events. Layer:
  * schema. */
 #include "schema/generate_out_int.h"
 
@@ -36,7 +36,7 @@ const char *fct_gen_c_type(const struct fct_gen_type *type)
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-/* What is to be said of a value that its type of C does not say. */
+/* What a comment must add, because the C type of the value does not show it. */
 static const char *hint_of(const struct fct_gen_use *use)
 {
     switch (use->type->kind) {
@@ -59,7 +59,7 @@ static const char *hint_of(const struct fct_gen_use *use)
     return "";
 }
 
-/* A comment that is put together; what does not fit is left out. */
+/* A comment in parts; what does not fit is left out. */
 struct remark {
     char text[REMARK_SIZE];
     size_t len;
@@ -78,7 +78,7 @@ static void add_remark(struct remark *remark, factum_slice text)
     }
 }
 
-/* The name in the JSON, if C has another. */
+/* Adds the name in the JSON, if C has another one. */
 static void add_name_remark(struct remark *remark, factum_slice json, const char *name)
 {
     if (!fct_slice_equal(json, factum_slice_from(name))) {
@@ -114,7 +114,7 @@ static void declare_flag(struct fct_gen_out *out, const char *before, const char
     fct_gen_put(out, "    bool %s%s%s;\n", before, name, after);
 }
 
-/* A member that is always the same needs no place; only whether it is there, if that may differ. */
+/* A constant member needs no place. Only its presence is declared, if it may be absent. */
 static void declare_constant(struct fct_gen_out *out, const struct fct_gen_field *field)
 {
     static const char *const words[] = {"", "", "", "true", "false", "null"};
@@ -157,7 +157,7 @@ static void declare_field(struct fct_gen_out *out, const struct fct_gen_field *f
 
 /* ---- types ----------------------------------------------------------------------------------- */
 
-/* "typedef struct x {", or "struct x {" if the name is known already. */
+/* Prints "typedef struct x {", or "struct x {" if the name was declared before. */
 static void begin_struct(struct fct_gen_out *out, const struct fct_gen_type *type)
 {
     fct_gen_put_comment(out, 0, type->note);
@@ -365,7 +365,7 @@ static void declare_functions(const struct fct_gen *gen, struct fct_gen_out *out
                 p, p);
 }
 
-/* Types that are used before they can be defined. */
+/* Declares types that are used before they can be defined. */
 static void declare_forwards(const struct fct_gen *gen, struct fct_gen_out *out)
 {
     bool any = false;

@@ -1,8 +1,8 @@
 /* generate_model.c - types of C from the shapes of schemas. Layer: schema.
  *
- * A type is made once for each schema, so two $refs to one definition give one type, and is added
- * to the list when all that it holds by value is there. A schema that is met again while its type
- * is made is held by pointer: that is how recursive types end. Recursion here is bounded by
+ * Each schema becomes one type, so two $refs to one definition give one type. A type is added to
+ * the list after all types that it contains by value. A schema that is met again while its type is
+ * being built is used by pointer: so recursive types end. Recursion here is bounded by
  * FACTUM_GENERATE_DEPTH_MAX.
  */
 #include "schema/generate_int.h"
@@ -14,8 +14,8 @@
 #include "core/slice.h"
 
 #define MEMBERS_MAX 512u         /* as FACTUM_TYPED_MEMBERS_MAX */
-#define COMPARED_NODES_MAX 4096u /* a larger definition is not looked for in other schemas */
-#define EMBEDDED_SIZE_MAX 4096u  /* a larger struct is held by pointer */
+#define COMPARED_NODES_MAX 4096u /* a larger definition is not searched for in other schemas */
+#define EMBEDDED_SIZE_MAX 4096u  /* a larger struct is used by pointer */
 
 static bool is_plain(const struct fct_gen_type *type)
 {
@@ -45,10 +45,10 @@ static struct fct_gen_use plain_use(struct fct_gen *gen, enum fct_gen_kind kind,
     return (struct fct_gen_use){.type = &gen->plain[kind], .remark = remark};
 }
 
-/* Where a type is wanted. */
+/* A request for the type of a schema. */
 struct wish {
     uint32_t node;
-    const char *name; /* if its schema gives it none */
+    const char *name; /* used if the schema gives no name */
     uint32_t depth;
 };
 
@@ -83,13 +83,13 @@ static factum_status name_type(struct fct_gen *gen, struct fct_gen_type *type, c
     return fct_gen_claim(gen, wanted, &type->name);
 }
 
-/* What a value of the use takes inside another. */
+/* The size that a use adds to the containing type. */
 static size_t size_of(const struct fct_gen_use *use)
 {
     return (use->pointer ? 8 : use->type->size) + (use->nullable ? 8 : 0);
 }
 
-/* Everything that it holds by value is in the list. */
+/* Adds the type to the list, which has everything that it contains by value. */
 static void add_type(struct fct_gen *gen, struct fct_gen_type *type, size_t size)
 {
     type->size = size;
@@ -98,7 +98,7 @@ static void add_type(struct fct_gen *gen, struct fct_gen_type *type, size_t size
     gen->last = &type->next;
 }
 
-/* The use is embedded in another type, unless that cannot be or takes too much. */
+/* Embeds the use in another type, or makes it a pointer if it is recursive or too large. */
 static void embed(struct fct_gen_use *use)
 {
     struct fct_gen_type *type = use->type;
@@ -116,7 +116,7 @@ static factum_status join(struct fct_gen *gen, const char *name, const char *mor
     return fct_gen_format(gen, joined, "%s_%s", name, more);
 }
 
-/* |name| and what |text| is in it. */
+/* |name| with |text| appended in snake case. */
 static factum_status join_text(struct fct_gen *gen, const char *name, factum_slice text,
                                const char **joined)
 {
@@ -125,7 +125,7 @@ static factum_status join_text(struct fct_gen *gen, const char *name, factum_sli
     return status != FACTUM_OK ? status : join(gen, name, snake, joined);
 }
 
-/* A part of the type with a name of its own: order_status_value. */
+/* A part of the type with its own name: order_status_value. */
 static factum_status name_part(struct fct_gen *gen, struct fct_gen_type *type, const char *part)
 {
     const char *wanted;
@@ -135,7 +135,7 @@ static factum_status name_part(struct fct_gen *gen, struct fct_gen_type *type, c
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
-/* What stands in a list or map: a value that may be null gets a box. */
+/* The item of a list or map: a value that may be null gets a box. */
 /* NOLINTNEXTLINE(misc-no-recursion): by wish->depth */
 static factum_status build_item(struct fct_gen *gen, const struct wish *wish,
                                 struct fct_gen_use *use)
@@ -161,7 +161,7 @@ static factum_status build_item(struct fct_gen *gen, const struct wish *wish,
     return FACTUM_OK;
 }
 
-/* A list of the same items that is named after them. */
+/* An existing list of the same items that is named after them. */
 static struct fct_gen_type *find_list(const struct fct_gen *gen, const struct fct_gen_type *item)
 {
     for (struct fct_gen_type *type = gen->first; type != NULL; type = type->next) {
@@ -172,7 +172,7 @@ static struct fct_gen_type *find_list(const struct fct_gen *gen, const struct fc
     return NULL;
 }
 
-/* Lists of plain items and of definitions are named after them, and made once. */
+/* Lists of plain items and of definitions are named after their items, and shared. */
 static factum_status name_list(struct fct_gen *gen, struct fct_gen_type *list, const char *wanted)
 {
     const struct fct_gen_type *item = list->item.type;
@@ -182,7 +182,7 @@ static factum_status name_list(struct fct_gen *gen, struct fct_gen_type *list, c
     if (!list->shared) {
         return name_type(gen, list, wanted);
     }
-    list->note = fct_slice("", 0); /* what was said of its first use */
+    list->note = fct_slice("", 0); /* the note of its first use */
     status = is_plain(item) ? fct_gen_prefixed(gen, item->name, &name) : FACTUM_OK;
     if (status == FACTUM_OK) {
         status = join(gen, is_plain(item) ? name : item->name, "list", &name);
@@ -289,7 +289,7 @@ static bool has_choice(const struct fct_gen_type *type, factum_slice json)
     return false;
 }
 
-/* The text of a value of an enum, or of a branch of a oneOf. */
+/* Adds the text of a value of an enum, or of a branch of a oneOf. */
 static factum_status add_value(struct fct_gen *gen, struct fct_gen_type *type, uint32_t value,
                                struct fct_gen_choice ***last)
 {
@@ -339,7 +339,7 @@ static bool says_of_members(const struct fct_gen *gen, const struct fct_gen_part
     return false;
 }
 
-/* The struct of a branch: its own, or a new one if members stand around the choice. */
+/* The struct of a branch: its own, or a new one if the schema around the choice has members. */
 /* NOLINTNEXTLINE(misc-no-recursion): by wish->depth */
 static factum_status build_variant(struct fct_gen *gen, const struct wish *wish,
                                    const struct fct_gen_shape *shape, struct fct_gen_use *use)
@@ -376,7 +376,7 @@ static factum_status build_variant(struct fct_gen *gen, const struct wish *wish,
     return status;
 }
 
-/* What the tag of a branch always is. */
+/* The constant of a branch's tag. */
 static factum_status tag_value(struct fct_gen *gen, const struct fct_gen_shape *shape,
                                uint32_t branch, uint32_t *value)
 {
@@ -437,7 +437,7 @@ static factum_status build_union(struct fct_gen *gen, const struct fct_gen_shape
 
 /* ---- structs --------------------------------------------------------------------------------- */
 
-/* A struct while its members are gathered. */
+/* A struct whose members are being collected. */
 struct gathering {
     struct fct_gen_type *type;
     const struct fct_gen_parts *parts;
@@ -454,7 +454,7 @@ static struct fct_gen_field *find_field(const struct fct_gen_type *type, factum_
     return field;
 }
 
-/* Are both the same plain type of C? */
+/* Do both schemas have the same plain C type? */
 static factum_status same_plain(struct fct_gen *gen, uint32_t one, uint32_t other, bool *same)
 {
     struct fct_gen_shape first;
@@ -468,7 +468,7 @@ static factum_status same_plain(struct fct_gen *gen, uint32_t one, uint32_t othe
     return status;
 }
 
-/* Another schema of a member that is there already. What it always is counts more than its type. */
+/* Another schema of a known member. Its constant is more important than its type. */
 static factum_status meet_again(struct fct_gen *gen, struct fct_gen_field *field, uint32_t node)
 {
     struct fct_gen_target one;
@@ -541,7 +541,7 @@ static factum_status gather(struct fct_gen *gen, struct gathering *gathering)
     return FACTUM_OK;
 }
 
-/* Members that are required and that no "properties" describes. */
+/* Adds required members that no "properties" describes. */
 static factum_status gather_required(struct fct_gen *gen, struct gathering *gathering)
 {
     const factum_json *json = &gen->doc->json;
@@ -566,7 +566,7 @@ static factum_status gather_required(struct fct_gen *gen, struct gathering *gath
     return FACTUM_OK;
 }
 
-/* What a member always is, if its schema says so. */
+/* Sets the constant of a member, if its schema has one. */
 static factum_status set_constant(struct fct_gen *gen, struct fct_gen_field *field, uint32_t value)
 {
     static const enum fct_gen_constant constants[] = {
@@ -615,12 +615,12 @@ static factum_status build_field(struct fct_gen *gen, struct fct_gen_type *type,
         embed(&field->use);
         bool said =
             !is_plain(field->use.type) && fct_slice_equal(field->note, field->use.type->note);
-        field->note = said ? fct_slice("", 0) : field->note; /* by the type */
+        field->note = said ? fct_slice("", 0) : field->note; /* the type has the note */
     }
     return status;
 }
 
-/* The schema of the members without names, if one schema alone says it. */
+/* The schema of unnamed members, if exactly one schema gives it. */
 static uint32_t others_of(const struct fct_gen *gen, const struct fct_gen_parts *parts)
 {
     uint32_t found = FACTUM_JSON_NONE;
@@ -689,7 +689,7 @@ static factum_status build_struct(struct fct_gen *gen, const struct fct_gen_part
 
 /* ---- one schema ------------------------------------------------------------------------------ */
 
-/* Does a $ref stand anywhere in |node|? */
+/* Does |node| contain a $ref? */
 static bool has_refs(const factum_json *json, uint32_t node)
 {
     for (uint32_t at = node; at < json->nodes[node].next; at++) {
@@ -701,8 +701,7 @@ static bool has_refs(const factum_json *json, uint32_t node)
     return false;
 }
 
-/* The type of the same definition in the schema of another event type: equal, and complete in
- * itself. */
+/* The type of an equal definition, without $refs, in the schema of another event type. */
 static struct fct_gen_type *find_definition(const struct fct_gen *gen, factum_slice definition,
                                             uint32_t node)
 {
@@ -722,7 +721,7 @@ static struct fct_gen_type *find_definition(const struct fct_gen *gen, factum_sl
     return NULL;
 }
 
-/* Fills use->type, which is in progress. */
+/* Builds use->type. */
 /* NOLINTNEXTLINE(misc-no-recursion): by wish->depth */
 static factum_status fill(struct fct_gen *gen, const struct wish *wish,
                           const struct fct_gen_shape *shape, struct fct_gen_use *use)
@@ -742,7 +741,7 @@ static factum_status fill(struct fct_gen *gen, const struct wish *wish,
                                           : build_enum(gen, shape, type);
 }
 
-/* A schema that was not met before. *kept is what others will find. */
+/* Builds a schema for the first time. *kept is the entry for later uses. */
 /* NOLINTNEXTLINE(misc-no-recursion): by wish->depth */
 static factum_status build_new(struct fct_gen *gen, const struct wish *wish,
                                factum_slice definition, struct fct_gen_use *kept)
@@ -754,7 +753,7 @@ static factum_status build_new(struct fct_gen *gen, const struct wish *wish,
     }
     if (shape.pass != FACTUM_JSON_NONE) {
         struct wish pass = {.node = shape.pass, .name = wish->name, .depth = wish->depth + 1};
-        gen->doc->uses[wish->node] = NULL; /* a circle of such schemas ends by its depth */
+        gen->doc->uses[wish->node] = NULL; /* a circle of aliases ends at the maximum depth */
         status = build(gen, &pass, kept);
         kept->nullable = kept->nullable || shape.nullable;
         gen->doc->uses[wish->node] = kept;
@@ -909,7 +908,7 @@ static void mark_parts(const struct fct_gen_type *type)
     }
 }
 
-/* Marks what the events use, directly or not. */
+/* Marks the types that events use, directly or indirectly. */
 static void mark_used(struct fct_gen *gen)
 {
     uint32_t before;

@@ -1,8 +1,8 @@
 /* generate_name.c - names of JSON as names of C and C++. Layer: schema.
  *
- * The same text gives the same name. Names that would meet get numbers in the order of the schemas.
- * A name of C never begins with '_', never has two in a row, and is no keyword and no macro that
- * headers are known to define.
+ * The same text gives the same name. Names that would collide get numbers, in the order of the
+ * schemas. A name of C never begins with '_', never has two '_' in a row, and is not a keyword or a
+ * macro of known headers.
  */
 #include "schema/generate_int.h"
 
@@ -153,7 +153,7 @@ static const char *const reserved[] = {
     "xor_eq",
 };
 
-/* Macros that a category of an unlucky name would meet. */
+/* Macros that a prefix could collide with. */
 static const char *const macros[] = {
     "CHAR_BIT",       "CHAR_MAX",   "CHAR_MIN",   "INT8_MAX",   "INT8_MIN",     "INT16_MAX",
     "INT16_MIN",      "INT32_MAX",  "INT32_MIN",  "INT64_MAX",  "INT64_MIN",    "INTMAX_MAX",
@@ -181,7 +181,7 @@ static bool is_decimal(int c)
     return c >= '0' && c <= '9';
 }
 
-/* The code of the character at |at| of UTF-8 that was checked; *len is its bytes. */
+/* The code point at |at| of valid UTF-8; *len is its size. */
 static uint32_t character_at(factum_slice text, size_t at, size_t *len)
 {
     uint8_t first = text.ptr[at];
@@ -193,7 +193,7 @@ static uint32_t character_at(factum_slice text, size_t at, size_t *len)
     return code;
 }
 
-/* A name while it is made. */
+/* A name that is being built. */
 struct making {
     char *text;
     size_t len;
@@ -228,14 +228,14 @@ static bool begins_word(factum_slice text, size_t at)
     return is_lower(before) || is_decimal(before) || (is_upper(before) && is_lower(after));
 }
 
-/* Room for each byte as "_u0000_", and what finish_name adds. */
+/* Reserves room for each byte as "_u0000_", and for what finish_name adds. */
 static factum_status begin_name(struct fct_gen *gen, size_t len, struct making *name)
 {
     *name = (struct making){.text = fct_gen_take(gen, len * 7 + 16)};
     return name->text == NULL ? fct_gen_no_memory(gen) : FACTUM_OK;
 }
 
-/* A name begins with a letter and has one byte at least. */
+/* A name begins with a letter and is not empty. */
 static void finish_name(struct making *name)
 {
     if (name->len == 0) {
@@ -299,7 +299,7 @@ static bool is_listed(const char *const *list, size_t count, const char *name)
     return false;
 }
 
-/* Names of capitals only are mostly macros: EOF, NULL, BUFSIZ, I, M_PI. */
+/* Names in capitals are mostly macros: EOF, NULL, BUFSIZ, I, M_PI. */
 static bool may_be_macro(const char *name)
 {
     for (size_t i = 0; name[i] != '\0'; i++) {
@@ -310,14 +310,14 @@ static bool may_be_macro(const char *name)
     return true;
 }
 
-/* Names of types that end so belong to the C library. */
+/* The C library reserves names of types with these endings. */
 static bool ends_like_a_type(const char *name)
 {
     size_t len = strlen(name);
     return len > 2 && strcmp(name + len - 2, "_t") == 0;
 }
 
-/* C++ has no member with the name of its type. */
+/* In C++ a member cannot have the name of its type. */
 static bool may_be_type(const struct fct_gen *gen, const char *name)
 {
     size_t len = strlen(gen->prefix);
@@ -325,7 +325,7 @@ static bool may_be_type(const struct fct_gen *gen, const char *name)
            strncmp(name, "factum_", 7) == 0;
 }
 
-/* Cuts a long name; what it loses is told by a hash. */
+/* Truncates a long name; a hash replaces the lost part. */
 static void shorten_name(char *name)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
@@ -381,7 +381,7 @@ static size_t name_slot(const struct fct_gen_names *names, const char *name)
     return slot;
 }
 
-/* Keeps the table half empty. */
+/* Keeps at least half of the table empty. */
 static factum_status make_room(struct fct_gen *gen, struct fct_gen_names *names, size_t more)
 {
     struct fct_gen_names larger = {.count = names->count};
@@ -413,10 +413,10 @@ static void take_name(struct fct_gen_names *names, const char *name)
     names->count++;
 }
 
-/* Room for a name, with a number after it. */
+/* Room for a number after a name. */
 #define NUMBER_SIZE 16
 
-/* |text| has |len| bytes and NUMBER_SIZE more of room. */
+/* |text| has |len| bytes and room for NUMBER_SIZE more. */
 static void add_number(char *text, size_t len, unsigned number)
 {
     (void)snprintf(text + len, NUMBER_SIZE, text[len - 1] == '_' ? "%u" : "_%u", number);

@@ -10,13 +10,13 @@ struct fct_gen_out {
     factum_status status; /* the first failure */
 };
 void fct_gen_put(struct fct_gen_out *out, const char *format, ...) FCT_PRINTF(2, 3);
-/* A comment that nothing can end early, on lines of its own, |indent| columns in. Nothing if
+/* A comment on lines of its own, |indent| columns in, that its text cannot end early. Nothing if
  * |text| is empty. */
 void fct_gen_put_comment(struct fct_gen_out *out, unsigned indent, factum_slice text);
-/* |code|, indented, and |text| in a comment after it, or before it if it is long. */
+/* |code|, indented, with |text| in a comment after it, or before it if the line would be long. */
 void fct_gen_put_line(struct fct_gen_out *out, unsigned indent, const char *code,
                       factum_slice text);
-/* As a string literal, with its quotes. */
+/* |text| as a string literal, with its quotes. */
 void fct_gen_put_literal(struct fct_gen_out *out, factum_slice text);
 
 /* ---- generate_header.c, generate_source.c */

@@ -1,6 +1,6 @@
-/* generate_schema.c - JSON Schemas as they stand on the tape: keywords, $ref, allOf. Layer: schema.
+/* generate_schema.c - JSON Schemas on the tape: keywords, $ref, allOf. Layer: schema.
  *
- * Follows a $ref inside its own document only. Does not know what C is.
+ * Follows a $ref inside its own document only. Does not know C.
  */
 #include "schema/generate_int.h"
 
@@ -9,8 +9,8 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define NOTE_SIZE_MAX 1000  /* of title and description in a comment */
-#define WORK_MAX 100000000u /* nodes that all $refs together may pass */
+#define NOTE_SIZE_MAX 1000  /* bytes of title and description in a comment */
+#define WORK_MAX 100000000u /* nodes that all $refs together may visit */
 
 uint32_t fct_gen_key(const struct fct_gen *gen, uint32_t node, const char *key)
 {
@@ -56,7 +56,7 @@ bool fct_gen_has_structure(const struct fct_gen *gen, uint32_t node)
 
 /* ---- notes ----------------------------------------------------------------------------------- */
 
-/* The text of the keyword, for people: cut if it is long, empty if there is none. */
+/* The text of the keyword for people: truncated if it is long, empty if the keyword is missing. */
 static factum_status note_part(struct fct_gen *gen, uint32_t node, const char *key,
                                factum_slice *part)
 {
@@ -73,7 +73,7 @@ static factum_status note_part(struct fct_gen *gen, uint32_t node, const char *k
         return fct_gen_no_memory(gen);
     }
     if (factum_json_unescape(json, at, room, inside.len, &len) != FACTUM_OK) {
-        return FACTUM_OK; /* a lone surrogate: no text for people */
+        return FACTUM_OK; /* a lone surrogate: not a text for people */
     }
     size_t kept = len > NOTE_SIZE_MAX ? fct_utf8_prefix(fct_slice(room, NOTE_SIZE_MAX)) : len;
     *part = fct_slice(room, kept);
@@ -105,7 +105,7 @@ factum_status fct_gen_note(struct fct_gen *gen, uint32_t node, factum_slice *not
 
 /* ---- documents ------------------------------------------------------------------------------- */
 
-/* Is there an "$id" with a text below the root that is no anchor? */
+/* Does a schema below the root have an "$id" that is not an anchor? */
 static bool has_nested_ids(const factum_json *json)
 {
     uint32_t root = factum_json_find(json, FACTUM_JSON_ROOT, FCT_SLICE("$id"));
@@ -123,7 +123,7 @@ static bool has_nested_ids(const factum_json *json)
     return false;
 }
 
-/* Drafts in which a $ref hides what stands beside it. */
+/* Does the draft ignore keywords beside a $ref? */
 static bool is_legacy(const factum_json *json)
 {
     static const char *const drafts[] = {"draft-03", "draft-04", "draft-06", "draft-07"};
@@ -190,7 +190,7 @@ static int hex_digit_of(uint8_t c)
     return c >= '0' && c <= '9' ? c - '0' : small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
-/* A step of a pointer: "a~1b%20c" is "a/b c". In place; false if it is malformed. */
+/* Decodes a step of a pointer in place: "a~1b%20c" becomes "a/b c". False: malformed. */
 static bool decode_step(uint8_t *text, size_t *len)
 {
     size_t to = 0;
@@ -223,7 +223,7 @@ static bool decode_step(uint8_t *text, size_t *len)
     return true;
 }
 
-/* The item of an array that |step| names. */
+/* The item of an array with the index |step|. */
 static uint32_t item_at(const factum_json *json, uint32_t array, factum_slice step)
 {
     size_t wanted = 0;
@@ -269,7 +269,7 @@ static uint32_t walk_pointer(struct fct_gen *gen, factum_slice pointer, factum_s
     return node;
 }
 
-/* The innermost object that the node |inside| lies in. */
+/* The innermost object that contains the node |inside|. */
 static uint32_t object_around(const factum_json *json, uint32_t inside)
 {
     uint32_t at = inside;
@@ -300,7 +300,7 @@ static uint32_t find_anchor(const factum_json *json, factum_slice name)
     return FACTUM_JSON_NONE;
 }
 
-/* Where the $ref of |node| leads; FACTUM_JSON_NONE: out of the document, or to nothing. */
+/* The target of the $ref of |node|. FACTUM_JSON_NONE: outside of the document, or missing. */
 static uint32_t resolve(struct fct_gen *gen, uint32_t ref, factum_slice *last)
 {
     const factum_json *json = &gen->doc->json;
@@ -331,7 +331,7 @@ static uint32_t resolve(struct fct_gen *gen, uint32_t ref, factum_slice *last)
 
 /* ---- following ------------------------------------------------------------------------------- */
 
-/* How many keywords of structure stand in |node| besides |key|? */
+/* Has |node| keywords of structure besides |key|? */
 static bool has_more_than(const struct fct_gen *gen, uint32_t node, const char *key)
 {
     static const char *const keys[] = {
@@ -347,7 +347,7 @@ static bool has_more_than(const struct fct_gen *gen, uint32_t node, const char *
     return false;
 }
 
-/* The only schema of an allOf that says more than limits; FACTUM_JSON_NONE: none, or several. */
+/* The only schema of an allOf with more than limits. FACTUM_JSON_NONE: none, or several. */
 static uint32_t single_of(struct fct_gen *gen, uint32_t all)
 {
     const factum_json *json = &gen->doc->json;

@@ -1,9 +1,9 @@
-/* generate_shape.c - what a schema is for C: a text, a list, a struct, a union, or any JSON. Layer:
- * schema.
+/* generate_shape.c - the C shape of a schema: a text, a list, a struct, a union, or any JSON.
+ * Layer: schema.
  *
- * Looks at one schema and at what its allOf, anyOf and oneOf add, not at what its members are.
- * Where a schema allows more than one type of C can hold, the value stays JSON, and a remark says
- * why. */
+ * Looks at one schema and its allOf, anyOf and oneOf, not at the schemas of its members. If no
+ * single C type fits all that the schema allows, the value stays JSON, and a remark says why.
+ */
 #include "schema/generate_int.h"
 
 #include <string.h>
@@ -40,7 +40,7 @@ static unsigned bits_of_type(const factum_json *json, uint32_t node)
     return 0;
 }
 
-/* What the "type" of one schema lets pass. */
+/* The types that one schema's "type" allows. */
 static unsigned types_of(const struct fct_gen *gen, uint32_t node)
 {
     const factum_json *json = &gen->doc->json;
@@ -59,7 +59,7 @@ static unsigned types_of(const struct fct_gen *gen, uint32_t node)
     return bits;
 }
 
-/* The first of the parts with the keyword; *count says how many have it. */
+/* The first of the parts with the keyword; *count is the number of parts with it. */
 static uint32_t first_with(const struct fct_gen *gen, const struct fct_gen_parts *parts,
                            const char *key, uint32_t *count)
 {
@@ -173,13 +173,13 @@ bool fct_gen_requires(const struct fct_gen *gen, const struct fct_gen_parts *par
 
 /* ---- anyOf and oneOf ------------------------------------------------------------------------- */
 
-/* The schemas of an anyOf or oneOf that say more than which members are required. */
+/* The schemas of an anyOf or oneOf that do more than require members. */
 struct branches {
     uint32_t *nodes;
     uint32_t count;
     bool null;        /* one of them is null */
     bool too_many;    /* over FACTUM_GENERATE_VALUES_MAX */
-    const char *open; /* one of them leads out of the schema */
+    const char *open; /* why one of them cannot be followed */
 };
 
 static bool is_null_schema(const struct fct_gen *gen, uint32_t node)
@@ -190,7 +190,7 @@ static bool is_null_schema(const struct fct_gen *gen, uint32_t node)
     return always_null || types_of(gen, node) == IS_NULL;
 }
 
-/* Does it say no more than which members are required? */
+/* Does the schema only require members? */
 static bool only_requires(const struct fct_gen *gen, uint32_t node)
 {
     static const char *const keys[] = {
@@ -226,7 +226,7 @@ static factum_status take_branches(struct fct_gen *gen, uint32_t list, struct br
     return FACTUM_OK;
 }
 
-/* Do all branches say no more than which members are required? */
+/* Do all branches only require members? */
 static bool only_limits(const struct fct_gen *gen, const struct branches *branches)
 {
     for (uint32_t i = 0; i < branches->count; i++) {
@@ -237,7 +237,7 @@ static bool only_limits(const struct fct_gen *gen, const struct branches *branch
     return !branches->null && !branches->too_many;
 }
 
-/* The text that each of the branches always is. */
+/* Is each branch a constant text? */
 static bool all_are_texts(const struct fct_gen *gen, const uint32_t *nodes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -259,7 +259,7 @@ factum_status fct_gen_branch(struct fct_gen *gen, const struct fct_gen_parts *ba
     return status != FACTUM_OK ? status : fct_gen_add_parts(gen, target.node, parts, 0);
 }
 
-/* The text that the member |tag| of an object of these parts always is, and always has. */
+/* The constant text of the member |tag| of an object of these parts, if it is required too. */
 static uint32_t tag_of(struct fct_gen *gen, const struct fct_gen_parts *parts, factum_slice tag)
 {
     struct fct_gen_target target;
@@ -275,7 +275,7 @@ static uint32_t tag_of(struct fct_gen *gen, const struct fct_gen_parts *parts, f
                : FACTUM_JSON_NONE;
 }
 
-/* Does |tag| tell each branch from all others? */
+/* Does the value of |tag| differ between all branches? */
 static factum_status is_tag(struct fct_gen *gen, const struct fct_gen_shape *shape,
                             factum_slice tag, bool *good)
 {
@@ -375,7 +375,7 @@ static factum_status shape_of_choice(struct fct_gen *gen, struct fct_gen_shape *
 
 /* ---- plain types ----------------------------------------------------------------------------- */
 
-/* Is some maximum over that of int64, and some minimum at least 0? */
+/* Is a maximum above that of int64, and a minimum at least 0? */
 static bool is_unsigned(const struct fct_gen *gen, const struct fct_gen_parts *parts)
 {
     const factum_json *json = &gen->doc->json;
@@ -446,7 +446,7 @@ static void shape_of_text(const struct fct_gen *gen, struct fct_gen_shape *shape
     }
 }
 
-/* What keywords say of a schema without "type". */
+/* The types that keywords imply for a schema without "type". */
 static unsigned implied_types(const struct fct_gen *gen, const struct fct_gen_parts *parts)
 {
     bool object = any_has(gen, parts, "properties") || any_has(gen, parts, "required") ||
@@ -493,8 +493,8 @@ static void shape_by_type(const struct fct_gen *gen, struct fct_gen_shape *shape
 
 /* ---- one schema ------------------------------------------------------------------------------ */
 
-/* The anyOf or oneOf of the parts that says more than limits. *list is FACTUM_JSON_NONE if there is
- * none; shape->remark is set if there are several. */
+/* The anyOf or oneOf of the parts that does more than limit; *list is FACTUM_JSON_NONE if there is
+ * none. Several set shape->remark. */
 static factum_status find_choice(struct fct_gen *gen, struct fct_gen_shape *shape,
                                  struct branches *branches, uint32_t *list)
 {
@@ -523,7 +523,7 @@ static factum_status find_choice(struct fct_gen *gen, struct fct_gen_shape *shap
     return FACTUM_OK;
 }
 
-/* Does |node| say more than its anyOf or oneOf? */
+/* Has |node| more than its anyOf or oneOf? */
 static bool says_more(const struct fct_gen *gen, const struct fct_gen_parts *parts)
 {
     static const char *const keys[] = {
@@ -537,7 +537,7 @@ static bool says_more(const struct fct_gen *gen, const struct fct_gen_parts *par
     return parts->count > 1;
 }
 
-/* With an anyOf or oneOf: *done if that settles the shape. */
+/* The shape from an anyOf or oneOf: *done if that decides it. */
 static factum_status shape_by_choice(struct fct_gen *gen, struct fct_gen_shape *shape, bool *done)
 {
     struct branches branches = {.nodes = shape->branches};

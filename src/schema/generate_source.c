@@ -1,7 +1,8 @@
-/* generate_source.c - the source of a category: what reads and prints its types. Layer: schema.
+/* generate_source.c - the source of a category: functions that read and print its types.
+ * Layer: schema.
  *
- * Each type of its own gets read_NAME and print_NAME; one that is held by pointer also new_NAME. A
- * function stands after those that it calls, except for types that contain themselves, which are
+ * Each named type gets read_NAME and print_NAME; a type that is used by pointer also gets new_NAME.
+ * A function comes after those that it calls, except for recursive types, whose functions are
  * declared first.
  */
 #include "schema/generate_out_int.h"
@@ -21,7 +22,7 @@ static bool is_plain_type(const struct fct_gen_type *type)
 
 /* ---- reading a value ------------------------------------------------------------------------- */
 
-/* The functions of <factum/typed.h> by kind. */
+/* The functions of <factum/typed.h>, by kind. */
 static const char *const readers[FCT_GEN_ENUM] = {
     [FCT_GEN_JSON] = "json",   [FCT_GEN_TEXT] = "text",     [FCT_GEN_NUMBER] = "number",
     [FCT_GEN_INT64] = "int64", [FCT_GEN_UINT64] = "uint64", [FCT_GEN_BOOL] = "bool",
@@ -32,7 +33,7 @@ static const char *const printers[FCT_GEN_ENUM] = {
     [FCT_GEN_INT64] = "int64", [FCT_GEN_UINT64] = "uint64", [FCT_GEN_BOOL] = "bool",
 };
 
-/* "read the node |value| into |place|", on one line. */
+/* Prints "read the node |value| into |place|" on one line. */
 static void put_read(struct fct_gen_out *out, unsigned indent, const struct fct_gen_use *use,
                      const char *value, const char *place)
 {
@@ -66,7 +67,7 @@ static void put_print(struct fct_gen_out *out, unsigned indent, const struct fct
     }
 }
 
-/* Code in two parts, on two lines if one is too long. */
+/* Code in two parts, on two lines if one would be too long. */
 static void put_head(struct fct_gen_out *out, unsigned indent, const char *head, const char *last)
 {
     if (indent + strlen(head) + 1 + strlen(last) <= 100) {
@@ -170,7 +171,7 @@ static void put_list(struct fct_gen_out *out, const struct fct_gen_type *type)
     fct_gen_put(out, "    }\n    factum_json_put_end(to);\n}\n\n");
 }
 
-/* Reads the members without names into |place|, which has items and a count. */
+/* Reads the unnamed members into |place|, which has items and a count. */
 static void put_read_entries(struct fct_gen_out *out, const struct fct_gen_type *type,
                              const char *place)
 {
@@ -301,7 +302,7 @@ static void put_member_table(struct fct_gen_out *out, const struct fct_gen_type 
                                                    : "");
 }
 
-/* Is there a member in C that |to| and |from| are needed for? */
+/* Does the type have a C member, for which |to| and |from| are needed? */
 static bool has_members(const struct fct_gen_type *type)
 {
     for (const struct fct_gen_field *field = type->fields; field != NULL; field = field->next) {
@@ -489,7 +490,7 @@ static void put_type(struct fct_gen_out *out, const struct fct_gen_type *type)
     }
 }
 
-/* Functions of types that contain themselves. */
+/* Declares the functions of recursive types. */
 static void put_prototypes(const struct fct_gen *gen, struct fct_gen_out *out)
 {
     bool any = false;

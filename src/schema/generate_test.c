@@ -1,5 +1,5 @@
-/* generate_test.c - what the generator writes, its limits, and what it refuses. That the result
- * compiles and works is tested by tests/generate. Layer: schema. */
+/* generate_test.c - the generator's output, its limits and its refusals. tests/generate compiles
+ * and runs the output. Layer: schema. */
 #include "schema/generate.h"
 
 #include "core/slice.h"
@@ -141,7 +141,7 @@ static void requests_that_make_no_sense_are_refused(void **state)
     request.schemas = two;
     request.schema_count = 2;
     assert_status(fct_generate(&request, fct_mem_heap(), &generated, &err), FACTUM_INVALID);
-    assert_text(err, "the event type T stands twice");
+    assert_text(err, "the event type T appears twice");
     assert_status(run("", "T", "{}"), FACTUM_INVALID);
     assert_status(run("a\xff", "T", "{}"), FACTUM_INVALID);
     assert_text(err, "a category is a text in UTF-8");
@@ -190,7 +190,7 @@ static void limits_are_named(void **state)
     assert_text(err, "category shop has more than 256 event types");
 }
 
-/* Gives |left| blocks, then none; counts those that live. */
+/* Allocates |left| blocks, then none; counts the living ones. */
 struct scarce {
     struct fct_mem mem;
     size_t left, live;

@@ -1,8 +1,8 @@
-/* generate_text.c - pieces of C text that nothing from a schema can break. Layer: schema.
+/* generate_text.c - pieces of C text that nothing in a schema can break. Layer: schema.
  *
- * Titles, descriptions and names come from others. A comment cannot be ended, nested, continued by
- * a backslash, or turned around by characters of right-to-left writing; a literal has no byte
- * outside of printable ASCII and no trigraph.
+ * Titles, descriptions and names come from outside. They cannot end, nest or continue a comment,
+ * nor reverse its direction by characters of right-to-left writing. A literal only has bytes of
+ * printable ASCII, and no trigraph.
  */
 #include "schema/generate_out_int.h"
 
@@ -45,8 +45,8 @@ static void put_indent(struct fct_gen_out *out, unsigned indent)
 
 /* ---- comments -------------------------------------------------------------------------------- */
 
-/* Bytes of the character at |at|; *hidden if it has no place in a comment: control characters, and
- * marks that change the direction or the end of a line. */
+/* The size of the character at |at|; *hidden: it must not be in a comment, such as a control
+ * character or one that changes the direction or ends a line. */
 static size_t character(factum_slice text, size_t at, bool *hidden)
 {
     uint8_t c = text.ptr[at];
@@ -64,21 +64,21 @@ static size_t character(factum_slice text, size_t at, bool *hidden)
     return len;
 }
 
-/* May |c| not follow |before| in a comment? */
+/* Must |c| not follow |before| in a comment? */
 static bool is_harmful(uint8_t before, uint8_t c)
 {
     return (before == '*' && c == '/') || (before == '/' && c == '*') ||
            (before == '?' && c == '?') || (before == '\\');
 }
 
-/* A word of a comment, without what would harm. */
+/* A word of a comment, without harmful characters. */
 struct comment_word {
     char text[LINE_SIZE / 2];
     size_t len;
     size_t columns;
 };
 
-/* Takes the next word of |text| from *at on; false if there is none. */
+/* Takes the next word of |text| from *at on. False: none is left. */
 static bool next_word(factum_slice text, size_t *at, struct comment_word *word)
 {
     bool hidden;
@@ -107,7 +107,7 @@ static bool next_word(factum_slice text, size_t *at, struct comment_word *word)
     return word->len > 0;
 }
 
-/* How many columns |text| takes as a comment on one line. */
+/* The columns of |text| as a comment on one line. */
 static size_t comment_columns(factum_slice text)
 {
     struct comment_word word;
@@ -133,7 +133,7 @@ void fct_gen_put_comment(struct fct_gen_out *out, unsigned indent, factum_slice 
             fct_gen_put(out, " *");
             column = indent + 2u;
         }
-        /* a word that would end the comment together with the star before it */
+        /* a word that would end the comment after a star */
         fct_gen_put(out, word.text[0] == '/' ? "  " : " ");
         put_bytes(out, word.text, word.len);
         column += 1 + word.columns;

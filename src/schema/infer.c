@@ -11,7 +11,7 @@
 #include "core/slice.h"
 
 #define NONE UINT32_MAX
-#define ENUM_SEEN_MIN 20u /* texts seen before few different ones are taken for an enum */
+#define ENUM_SEEN_MIN 20u /* texts seen before few distinct ones become an enum */
 #define TEXT_KEPT_MAX 64u /* bytes of a text that may become part of an enum */
 
 enum kind_bit {
@@ -27,20 +27,20 @@ enum kind_bit {
 static const char *const kind_names[] = {"null",   "boolean", "integer", "number",
                                          "string", "array",   "object"};
 
-/* What stood at a place. */
+/* The values seen at a place. */
 struct seen_place {
-    factum_slice name; /* of a member, as it stands between quotes; owned */
+    factum_slice name; /* of a member, raw; owned */
     uint32_t next;     /* the next member of the same object */
     uint32_t first_member;
     uint32_t last_member;
-    uint32_t item; /* what stood in its arrays */
+    uint32_t item; /* the place of its arrays' items */
     uint32_t kinds;
     uint64_t count;                             /* values */
     uint64_t objects;                           /* of them */
     uint64_t texts;                             /* of them */
-    factum_slice examples[FCT_INFER_TEXTS_MAX]; /* different texts, raw; owned */
+    factum_slice examples[FCT_INFER_TEXTS_MAX]; /* distinct texts, raw; owned */
     uint32_t example_count;
-    bool many; /* more different texts than are kept, or too long a one */
+    bool many; /* more distinct texts than are kept, or one that is too long */
 };
 
 struct fct_infer {
@@ -156,7 +156,7 @@ static void see_text(struct fct_infer *infer, struct seen_place *place, factum_s
     place->examples[place->example_count++] = fct_slice(copy, raw.len);
 }
 
-/* The member |name| of |object|, a new one if it was not seen before; NONE: over a limit. */
+/* The member |name| of |object|, created if it is new. NONE: a limit is reached. */
 static uint32_t member_place(struct fct_infer *infer, uint32_t object, factum_slice name)
 {
     uint32_t at = infer->places[object].first_member;
@@ -332,7 +332,7 @@ static void put_properties(struct draft *draft, const struct seen_place *place, 
     put_draft(draft, "}");
 }
 
-/* The members of a schema and its closing brace; |first|: none was written yet. */
+/* The members of a schema and its closing brace. |first|: no member was written yet. */
 static void put_place(struct draft *draft, const struct seen_place *place, unsigned depth,
                       bool first)
 {

@@ -1,9 +1,9 @@
-/* infer.h - a first schema, drawn from values. Layer: schema; pure over codec.
+/* infer.h - a first schema, inferred from values. Layer: schema; pure over codec.
  *
- * Remembers for each place in the values which kinds stood there, how often a member was there, and
- * a few of its texts. What comes out is a draft for a person to edit: members that were always
- * there are required, texts with few different values become an enum. Bounded: beyond the limits
- * below places are no longer told apart, and the draft says less.
+ * Records for each place in the values which kinds were there, how often a member was there, and a
+ * few of its texts. The result is a draft for a person to edit: members that were always present
+ * are required, and texts with few distinct values become an enum. Memory is bounded: beyond the
+ * limits below new places are ignored, and the draft is less precise.
  */
 #ifndef FCT_SCHEMA_INFER_H
 #define FCT_SCHEMA_INFER_H
@@ -12,19 +12,20 @@
 
 #include "core/buf.h"
 
-#define FCT_INFER_PLACES_MAX 4096u /* different places in the values */
-#define FCT_INFER_TEXTS_MAX 8u     /* different texts of a place, for an enum */
+#define FCT_INFER_PLACES_MAX 4096u /* distinct places in the values */
+#define FCT_INFER_TEXTS_MAX 8u     /* distinct texts of a place, for an enum */
 #define FCT_INFER_DEPTH_MAX 32u
 
 struct fct_infer;
 
-/* NULL without memory. */
+/* NULL: no memory. */
 struct fct_infer *fct_infer_create(const struct fct_mem *mem);
 /* Accepts NULL. */
 void fct_infer_destroy(struct fct_infer *infer);
-/* Without memory it remembers less, as beyond a limit. */
+/* Records the value. Without memory it records less, as beyond a limit. */
 void fct_infer_see(struct fct_infer *infer, const factum_json *json);
-/* Writes the schema, indented, with a line end. |title| needs no escapes. NO_MEMORY, TOO_BIG. */
+/* Writes the schema, indented, with a line end. |title| must not need escapes. Errors: NO_MEMORY,
+ * TOO_BIG. */
 FCT_MUST_USE factum_status fct_infer_write(const struct fct_infer *infer, factum_slice title,
                                            struct fct_buf *buf, factum_error *err);
 

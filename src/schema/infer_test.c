@@ -1,4 +1,4 @@
-/* infer_test.c - the schema that values give. */
+/* infer_test.c - the schema inferred from values. */
 #include "schema/infer.h"
 
 #include "support/test.h"

@@ -1,11 +1,11 @@
-/* keywords.h - the names of keywords, which drafts have them, and where subschemas stand. Layer:
- * schema. Pure. */
+/* keywords.h - the names of keywords, the drafts that have them, and which contain subschemas.
+ * Layer: schema. Pure. */
 #ifndef FCT_SCHEMA_KEYWORDS_H
 #define FCT_SCHEMA_KEYWORDS_H
 
 #include <factum/base.h>
 
-/* What the value of a keyword holds. */
+/* What the value of a keyword contains. */
 enum fct_holds {
     FCT_HOLDS_VALUE, /* no subschemas */
     FCT_HOLDS_SCHEMA,
@@ -15,7 +15,7 @@ enum fct_holds {
     FCT_HOLDS_DEPENDENCIES, /* an object of subschemas and of arrays of names */
 };
 
-/* Every keyword that something is done with. */
+/* Every keyword that the validator uses. */
 enum fct_word {
     FCT_WORD_ADDITIONAL_ITEMS,
     FCT_WORD_ADDITIONAL_PROPERTIES,
@@ -69,10 +69,10 @@ enum fct_word {
     FCT_WORD_UNEVALUATED_PROPERTIES,
     FCT_WORD_UNIQUE_ITEMS,
     FCT_WORD_TAG,
-    FCT_WORD_COUNT /* no keyword of the draft */
+    FCT_WORD_COUNT /* not a keyword of the draft */
 };
 
-/* The keyword |name| in |draft|, a factum_schema_draft; FCT_WORD_COUNT: it is not a keyword. */
+/* The keyword |name| in |draft|, a factum_schema_draft. FCT_WORD_COUNT: not a keyword. */
 enum fct_word fct_word_of(factum_slice name, uint8_t draft);
 enum fct_holds fct_word_holds(enum fct_word word, uint8_t draft);
 

@@ -1,5 +1,4 @@
-/* link.c - what can be said only of all rules together: loops, dynamic references, tags. Layer:
- * schema. */
+/* link.c - what needs all rules together: loops, dynamic references, tags. Layer: schema. */
 #include <stdlib.h>
 
 #include "core/error.h"
@@ -9,16 +8,16 @@
 
 /* ---- loops ----------------------------------------------------------------------------------- */
 
-/* Rules that a rule applies to the same value. */
+/* The keywords that apply a rule to the same value. */
 static const enum fct_keyword in_place[] = {FCT_K_REF, FCT_K_NOT, FCT_K_IF, FCT_K_THEN, FCT_K_ELSE};
 static const enum fct_keyword in_place_lists[] = {FCT_K_ALL_OF, FCT_K_ANY_OF, FCT_K_ONE_OF};
 
 enum colour { NEW, OPEN, DONE };
 
-/* A rule on the way down, and those of its edges that are still to be followed. */
+/* A rule on the way down, and its edges that were not followed yet. */
 struct rule_step {
     uint32_t rule;
-    uint32_t edges; /* where they begin in the stack of edges */
+    uint32_t edges; /* the index of its first edge in the stack */
 };
 
 struct search {
@@ -125,7 +124,7 @@ factum_status fct_link_loops(struct fct_build *build)
 
 /* ---- dynamic references ---------------------------------------------------------------------- */
 
-/* A dynamic anchor that some reference names. */
+/* A dynamic anchor that a reference names. */
 struct anchor {
     uint32_t text; /* its name in texts */
     uint32_t resource, rule;
@@ -141,7 +140,7 @@ static int compare_anchors(const void *a, const void *b)
     return left->resource < right->resource ? -1 : left->resource > right->resource;
 }
 
-/* All dynamic anchors whose names stand in texts. */
+/* Collects the dynamic anchors whose names are in texts. */
 static factum_status collect_anchors(struct fct_build *build, struct fct_buf *anchors)
 {
     struct fct_program *program = build->program;
@@ -164,7 +163,8 @@ static factum_status collect_anchors(struct fct_build *build, struct fct_buf *an
     return status == FACTUM_OK ? FACTUM_OK : fct_build_no_room(build, status);
 }
 
-/* For each name a list of resource, rule, ...; its place becomes the value of the name in texts. */
+/* For each name a list of resource, rule, ... in words; its place becomes the name's value in
+ * texts. */
 static factum_status list_anchors(struct fct_build *build, const struct fct_buf *anchors)
 {
     uint32_t count = FCT_COUNT_OF(*anchors, struct anchor);
@@ -187,7 +187,7 @@ static factum_status list_anchors(struct fct_build *build, const struct fct_buf 
     return status;
 }
 
-/* The same for the roots with "$recursiveAnchor": true. */
+/* list_anchors for the roots with "$recursiveAnchor": true. */
 static factum_status list_recursive(struct fct_build *build, uint32_t *at)
 {
     const struct fct_program *program = build->program;
@@ -206,7 +206,7 @@ static factum_status list_recursive(struct fct_build *build, uint32_t *at)
                             FCT_COUNT_OF(build->list, uint32_t), at);
 }
 
-/* The operand: the rule without a scope, and the list of the rules that a scope may choose. */
+/* The operand: the rule without a scope, and the list of rules that a scope may choose from. */
 static factum_status complete(struct fct_build *build, const struct fct_dynamic *dynamic,
                               uint32_t recursive)
 {
@@ -256,17 +256,17 @@ factum_status fct_link_dynamic(struct fct_build *build)
 /* ---- tags ------------------------------------------------------------------------------------ */
 
 #define TAG_VISITS_MAX 100000u
-#define TAG_RULES_MAX 256u   /* inside each other; most of them reached by references */
-#define STEP_NONE UINT32_MAX /* in place of a kind: reached by a reference, or the root */
+#define TAG_RULES_MAX 256u   /* inside each other, most of them through references */
+#define STEP_NONE UINT32_MAX /* instead of a kind: reached by a reference, or the root */
 
 /* A rule on the way down. */
 struct visit_tag {
     uint32_t rule;
     uint32_t at;              /* the next member of its properties; FACTUM_JSON_NONE: not begun */
-    uint32_t item;            /* the next of its prefixItems; their count: items */
+    uint32_t item;            /* the next of its prefixItems; equal to their count: items */
     struct fct_tag_step step; /* by which it was reached */
     bool items_over;
-    bool followed; /* its reference */
+    bool followed; /* its reference was followed */
 };
 
 struct tag_walk {
@@ -314,15 +314,15 @@ static factum_status note_tag(struct tag_walk *walk, uint32_t node, uint32_t doc
     return status;
 }
 
-/* Goes down, unless the rule is under way already: below it lie values of any depth, and a tag has
- * one place. */
+/* Goes down, unless the rule is on the way already: below it values of any depth are possible, and
+ * a tag has one place. */
 static factum_status enter(struct tag_walk *walk, uint32_t number, struct fct_tag_step step)
 {
     const struct fct_program *program = walk->build->program;
     const struct fct_rule *rule = fct_rule_at(program, number);
     const factum_json *json = &fct_document_at(program, rule->document)->json;
     if (number == FCT_RULE_ANY) {
-        return FACTUM_OK; /* it stands in no document */
+        return FACTUM_OK; /* no document contains it */
     }
     for (uint32_t i = 0; i < walk->depth; i++) {
         if (walk->stack[i].rule == number) {
@@ -346,7 +346,7 @@ static factum_status enter(struct tag_walk *walk, uint32_t number, struct fct_ta
     return tag == FACTUM_JSON_NONE ? FACTUM_OK : note_tag(walk, tag, rule->document);
 }
 
-/* Down into the next property of |top|; false: there is none. */
+/* Goes down into the next property of |top|. False: none is left. */
 static bool enter_member(struct tag_walk *walk, struct visit_tag *top, factum_status *status)
 {
     struct fct_program *program = walk->build->program;
@@ -375,7 +375,7 @@ static bool enter_member(struct tag_walk *walk, struct visit_tag *top, factum_st
     return true;
 }
 
-/* Down into the schema of the next items of |top|; false: there is none. */
+/* Goes down into the schema of the next items of |top|. False: none is left. */
 static bool enter_items(struct tag_walk *walk, struct visit_tag *top, factum_status *status)
 {
     const struct fct_program *program = walk->build->program;

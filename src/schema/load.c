@@ -1,10 +1,11 @@
-/* load.c - documents: parsed, their subschemas found, their URIs and anchors noted. Layer: schema.
+/* load.c - documents: parsed, their subschemas found, their URIs and anchors recorded. Layer:
+ * schema.
  *
- * The subschemas of a document are found by a walk over those keywords that hold subschemas, so
- * that "properties" below "const" or "enum" is data. It knows nothing of what the keywords mean.
+ * A walk over the keywords that contain subschemas finds those of a document, so "properties"
+ * inside "const" or "enum" is data. It does not know the meaning of keywords.
  *
  * Invariants:
- * 1. rule_of[node] is a rule exactly if the walk has seen the node as a subschema.
+ * 1. rule_of[node] is a rule if and only if the walk has seen the node as a subschema.
  * 2. A rule's resource is the nearest one around it; its draft is that of the resource.
  */
 #include <inttypes.h>
@@ -20,13 +21,13 @@
 #include "schema/uri.h"
 #include "schema/value.h"
 
-/* A subschema that is to be looked at. */
+/* A subschema to visit. */
 struct todo {
     uint32_t node, resource;
     uint32_t draft;
 };
 
-/* One that is under way. */
+/* The current subschema. */
 struct visit {
     struct fct_place place;
     const factum_json *json;
@@ -128,7 +129,7 @@ factum_status fct_load_add(struct fct_build *build, factum_slice uri, factum_sli
     return FACTUM_OK;
 }
 
-/* The tape, and room for the rules of its nodes. */
+/* Parses the document, and allocates the rules of its nodes. */
 static factum_status parse(struct fct_build *build, struct fct_document *document)
 {
     const struct fct_mem *mem = build->program->mem;
@@ -197,7 +198,7 @@ factum_status fct_load_anchor(struct fct_build *build, uint32_t resource, factum
     return status == FACTUM_OK ? FACTUM_OK : fct_build_no_room(build, status);
 }
 
-/* The text of a keyword that must have one. */
+/* The text of a keyword whose value must be one. */
 static factum_status take_text(struct fct_build *build, const struct visit *visit, uint32_t node,
                                factum_slice *text)
 {
@@ -229,14 +230,15 @@ static factum_status note_anchor(struct fct_build *build, const struct visit *vi
     struct fct_name *name = fct_names_at(&build->program->places, entry);
     if (name->value != FCT_NAMES_NONE && name->value != visit->rule) {
         return fct_build_fail(build, place, FACTUM_INVALID,
-                              "the anchor stands twice in one resource");
+                              "the anchor appears twice in one resource");
     }
     name->value = visit->rule;
     name->more |= dynamic ? 1 : 0;
     return FACTUM_OK;
 }
 
-/* The subschema is a resource: its URI is |text| seen from the one around it. */
+/* Makes the subschema a resource with the URI |text|, resolved against that of the resource around
+ * it. */
 static factum_status note_uri(struct fct_build *build, struct visit *visit, uint32_t node,
                               factum_slice text)
 {
@@ -341,7 +343,7 @@ static factum_status add_rule(struct fct_build *build, struct visit *visit)
     return FACTUM_OK;
 }
 
-/* "$schema" where a resource begins, "$id", and anchors: what is known before anything else. */
+/* "$schema" at the beginning of a resource, "$id", and anchors: needed before other keywords. */
 static factum_status take_head(struct fct_build *build, struct visit *visit)
 {
     const factum_json *json = visit->json;
@@ -386,7 +388,8 @@ static factum_status push(struct fct_build *build, const struct visit *visit, ui
     return status == FACTUM_OK ? FACTUM_OK : fct_build_no_room(build, status);
 }
 
-/* The subschemas in an array or an object; of dependencies those that are no array. */
+/* Pushes the subschemas in an array or an object; of dependencies only those that are not arrays.
+ */
 static factum_status push_inside(struct fct_build *build, const struct visit *visit, uint32_t node,
                                  enum fct_holds holds)
 {

@@ -1,5 +1,5 @@
-/* members.h - the names of an object that a rule knows, looked up by hash. Layer: schema, private
- * to it. Pure. */
+/* members.h - the names of an object that a rule knows, found by hash. Layer: schema, private to
+ * it. Pure. */
 #ifndef FCT_SCHEMA_MEMBERS_H
 #define FCT_SCHEMA_MEMBERS_H
 
@@ -9,7 +9,7 @@
 #include "core/slice.h"
 #include "schema/program.h"
 
-/* Seeded, since names come from outside. A name of up to 16 bytes is read as two words. */
+/* Seeded, because names come from outside. A name of up to 16 bytes is read as two words. */
 static inline uint32_t fct_member_hash(factum_slice name, uint64_t seed)
 {
     uint64_t first = 0;
@@ -53,7 +53,7 @@ static inline uint32_t fct_member_slot(const struct fct_program *program,
     return at;
 }
 
-/* NULL: the table does not have it. */
+/* NULL: not in the table. */
 static inline const struct fct_member *
 fct_member_find(const struct fct_program *program, const struct fct_table *table, factum_slice name)
 {

@@ -1,7 +1,7 @@
 /* metaschema.c - see metaschema.h. Layer: schema.
  *
- * Each text says which values the keywords of its draft or vocabulary may have: what the
- * specification requires of them, as a schema.
+ * Each text restricts the values of the keywords of its draft or vocabulary to those of the
+ * specification, as a schema.
  */
 #include "schema/metaschema.h"
 

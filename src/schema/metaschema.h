@@ -7,11 +7,11 @@
 struct fct_metaschema {
     const char *uri; /* without a fragment */
     factum_schema_draft draft;
-    bool is_dialect; /* may stand in "$schema" */
+    bool is_dialect; /* allowed as a "$schema" */
     const char *text;
 };
 
-/* NULL-terminated by a NULL uri. */
+/* Ends with a NULL uri. */
 extern const struct fct_metaschema fct_metaschemas[];
 
 #endif

@@ -36,7 +36,7 @@ uint32_t fct_names_count(const struct fct_names *names)
     return (uint32_t)(names->entries.len / sizeof(struct fct_name));
 }
 
-/* The slot of |text|, or the empty one where it belongs. There are slots. */
+/* The slot of |text|, or the empty one for it. The table must have slots. */
 static uint32_t *slot_of(const struct fct_names *names, factum_slice text, uint32_t hash)
 {
     uint32_t *slots = (uint32_t *)(void *)names->slots.ptr;
@@ -93,7 +93,8 @@ factum_status fct_names_add(struct fct_names *names, factum_slice text, uint32_t
                                 .hash = hash,
                                 .value = FCT_NAMES_NONE,
                                 .more = 0};
-        status = fct_buf_reserve(&names->bytes, text.len + 1); /* never at NULL */
+        status = fct_buf_reserve(&names->bytes, text.len + 1); /* so that the bytes are not at NULL
+                                                                */
         if (status == FACTUM_OK) {
             status = fct_buf_add(&names->entries, &name, sizeof name);
         }
@@ -101,7 +102,7 @@ factum_status fct_names_add(struct fct_names *names, factum_slice text, uint32_t
             return status;
         }
         *slot = fct_names_count(names) - 1;
-        status = fct_buf_add_slice(&names->bytes, text); /* has its room */
+        status = fct_buf_add_slice(&names->bytes, text); /* the room is reserved */
     }
     *entry = *slot;
     return status;

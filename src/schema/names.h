@@ -1,7 +1,6 @@
-/* names.h - texts and the numbers that they stand for: a hash table that owns its texts. Layer:
- * schema.
+/* names.h - texts and their numbers: a hash table that owns its texts. Layer: schema.
  *
- * A text is added once and keeps its place. Not thread-safe while texts are added.
+ * A text is added once and keeps its number. Not thread-safe while texts are added.
  */
 #ifndef FCT_SCHEMA_NAMES_H
 #define FCT_SCHEMA_NAMES_H
@@ -13,8 +12,8 @@
 struct fct_name {
     uint32_t offset, len; /* in the bytes */
     uint32_t hash;
-    uint32_t value; /* the user's */
-    uint32_t more;  /* the user's */
+    uint32_t value; /* for the user */
+    uint32_t more;  /* for the user */
 };
 
 struct fct_names {
@@ -30,12 +29,13 @@ void fct_names_init(struct fct_names *names, const struct fct_mem *mem, size_t s
 void fct_names_finish(struct fct_names *names);
 /* The entry of |text|, or FCT_NAMES_NONE. */
 uint32_t fct_names_find(const struct fct_names *names, factum_slice text);
-/* Finds it, or adds it with |value| FCT_NAMES_NONE. NO_MEMORY, TOO_BIG. */
+/* The entry of |text|, added with the value FCT_NAMES_NONE if it is new. Errors: NO_MEMORY,
+ * TOO_BIG. */
 FCT_MUST_USE factum_status fct_names_add(struct fct_names *names, factum_slice text,
                                          uint32_t *entry);
-/* Until the next add. */
+/* Lasts until the next add. */
 struct fct_name *fct_names_at(const struct fct_names *names, uint32_t entry);
-/* Until the next add. */
+/* Lasts until the next add. */
 factum_slice fct_names_text(const struct fct_names *names, uint32_t entry);
 uint32_t fct_names_count(const struct fct_names *names);
 

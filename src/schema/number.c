@@ -9,7 +9,7 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
-/* The exponent in |text|, from the byte after the 'e'. */
+/* The exponent in |text|, after the 'e'. */
 static int64_t parse_exponent(factum_slice text, size_t at)
 {
     int64_t exponent = 0;
@@ -31,8 +31,8 @@ struct fct_decimal fct_decimal_parse(factum_slice text)
     struct fct_decimal number = {.negative = text.len > 0 && text.ptr[0] == '-'};
     size_t at = number.negative ? 1 : 0;
     int64_t seen = 0;        /* digits from the first that is not 0 */
-    int64_t whole = 0;       /* digits before the point that count */
-    int64_t zeros_after = 0; /* zeros right after the point while there was nothing else */
+    int64_t whole = 0;       /* significant digits before the point */
+    int64_t zeros_after = 0; /* zeros directly after the point, before any other digit */
     bool after_point = false;
     for (; at < text.len && (text.ptr[at] | 0x20) != 'e'; at++) {
         uint8_t c = text.ptr[at];
@@ -57,7 +57,7 @@ struct fct_decimal fct_decimal_parse(factum_slice text)
     return number;
 }
 
-/* Steps over the point. */
+/* The next digit, past a point. */
 static uint8_t next_digit(const uint8_t **at)
 {
     if (**at == '.') {
@@ -151,12 +151,12 @@ bool fct_decimal_is_multiple(const struct fct_decimal *number, const struct fct_
         return true;
     }
     if (tens < 0) {
-        return false; /* the last digit is not 0: no multiple of 10 */
+        return false; /* the last digit is not 0: not a multiple of 10 */
     }
     for (uint32_t i = 0; i < number->count; i++) {
         rest = (rest * 10 + (uint64_t)(next_digit(&at) - '0')) % of->divisor;
     }
-    /* A factor of 10 only takes a 2 and a 5 away, and the divisor has at most 59 of either. */
+    /* A factor of 10 removes one 2 and one 5, and the divisor has at most 59 of each. */
     for (int i = 0; i < 60 && i < tens && rest != 0; i++) {
         rest = rest * 10 % of->divisor;
     }

@@ -1,8 +1,8 @@
-/* number.h - numbers of JSON by their digits: exact, however long. Layer: schema. Pure.
+/* number.h - numbers of JSON by their digits: exact at any length. Layer: schema. Pure.
  *
  * A decimal is a view of its text, which must outlive it. Its value is 0.DIGITS times ten to the
- * power |magnitude|; the first and the last digit are not 0, so that equal numbers have equal
- * parts. Zero has no digits.
+ * power |magnitude|. The first and the last digit are not 0, so equal numbers have equal parts.
+ * Zero has no digits.
  */
 #ifndef FCT_SCHEMA_NUMBER_H
 #define FCT_SCHEMA_NUMBER_H
@@ -10,38 +10,38 @@
 #include <factum/base.h>
 
 struct fct_decimal {
-    const uint8_t *digits; /* the first that is not 0; a point may stand among them */
+    const uint8_t *digits; /* the first that is not 0; a point may be among them */
     uint32_t count;        /* digits up to the last that is not 0 */
     bool negative;
     int64_t magnitude; /* at most FCT_DECIMAL_MAGNITUDE_MAX away from 0 */
 };
 
-/* A larger exponent counts as this one: no text that fits into memory can tell them apart. */
+/* A larger exponent is treated as this one: no text that fits into memory shows the difference. */
 #define FCT_DECIMAL_MAGNITUDE_MAX (INT64_C(1) << 60)
 
-/* |text| is a number as JSON writes it. */
+/* |text| is a JSON number. */
 struct fct_decimal fct_decimal_parse(factum_slice text);
-/* Below 0, 0, above 0. */
+/* Below 0, 0 or above 0. */
 int fct_decimal_compare(const struct fct_decimal *a, const struct fct_decimal *b);
 bool fct_decimal_is_integer(const struct fct_decimal *number);
-/* The same for equal numbers, also for 1, 1.0 and 10e-1. */
+/* Equal for equal numbers, also for 1, 1.0 and 10e-1. */
 uint64_t fct_decimal_hash(const struct fct_decimal *number, uint64_t seed);
 
-/* False unless it is whole and has 18 digits at most. */
+/* False: not whole, or more than 18 digits. */
 bool fct_decimal_small(const struct fct_decimal *number, int64_t *value);
 
-/* What a number is divided by: |divisor| times ten to the power |exponent|. */
+/* A divisor: |divisor| times ten to the power |exponent|. */
 struct fct_divisor {
-    uint64_t divisor; /* 1 to 10^18 - 1, no multiple of 10 */
+    uint64_t divisor; /* 1 to 10^18 - 1, not a multiple of 10 */
     int64_t exponent;
 };
 #define FCT_DIVISOR_DIGITS_MAX 18
-/* False if |number| is not above 0, or has more digits than FCT_DIVISOR_DIGITS_MAX. */
+/* False: |number| is not above 0, or has more digits than FCT_DIVISOR_DIGITS_MAX. */
 bool fct_divisor_from(const struct fct_decimal *number, struct fct_divisor *divisor);
 bool fct_decimal_is_multiple(const struct fct_decimal *number, const struct fct_divisor *of);
 
-/* A whole number from 0 to UINT32_MAX; "2.0" is one. A larger one gives UINT32_MAX. False if
- * |number| is below 0 or not whole. */
+/* A whole number from 0 to UINT32_MAX, also "2.0". A larger one gives UINT32_MAX. False: below 0,
+ * or not whole. */
 bool fct_decimal_count(const struct fct_decimal *number, uint32_t *count);
 
 #endif

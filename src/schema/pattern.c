@@ -1,7 +1,7 @@
 /* pattern.c - patterns: compiled by the translator and PCRE2, matched within limits. Layer: schema.
  *
  * See pattern.h for the contract and pattern_int.h for the parts. Only PCRE2's interpreter is used:
- * its JIT counts steps in another way and knows no limit of memory.
+ * its JIT counts steps in another way and has no limit of memory.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "schema/pattern.h"
@@ -14,7 +14,7 @@
 #include "core/slice.h"
 #include "schema/pattern_int.h"
 
-/* Groups inside each other as they are written: with the one around everything. */
+/* Groups inside each other in the text for PCRE2, including the one around everything. */
 #define WRITTEN_DEPTH_MAX (FCT_PATTERN_DEPTH_MAX + 1)
 
 struct fct_pattern {
@@ -24,14 +24,14 @@ struct fct_pattern {
 
 struct fct_pattern_scratch {
     const struct fct_mem *mem;
-    uint64_t reads; /* of this match, so far */
-    size_t began;   /* where the piece that is read began */
-    bool reading;   /* it is read for the first time since: what follows is no going back */
+    uint64_t reads; /* of the current match, so far */
+    size_t began;   /* where the piece that is being read began */
+    bool reading;   /* the piece is read for the first time since then: PCRE2 is not going back */
     pcre2_match_data *data;
     pcre2_match_context *context;
 };
 
-/* The bytes of the longest group so far. */
+/* The size in bytes of the longest group so far. */
 static uint64_t pattern_longest(const pcre2_callout_block *block)
 {
     uint64_t longest = 0;
@@ -43,7 +43,7 @@ static uint64_t pattern_longest(const pcre2_callout_block *block)
     return longest + block->capture_top;
 }
 
-/* Called in the places that pattern_write.c chose. */
+/* The callout, in the places that pattern_write.c has chosen. */
 static int pattern_count(pcre2_callout_block *block, void *data)
 {
     struct fct_pattern_scratch *scratch = data;
@@ -56,7 +56,7 @@ static int pattern_count(pcre2_callout_block *block, void *data)
     } else if (number < FCT_PATTERN_CALL_BEGIN) {
         scratch->reads += (uint64_t)1 << number;
     } else if (scratch->reading) {
-        /* An end before the beginning is an earlier piece's: the last one failed. */
+        /* An end before the beginning belongs to an earlier piece: the last one failed. */
         if (block->current_position > scratch->began) {
             scratch->reads += (uint64_t)(block->current_position - scratch->began)
                               << (number - FCT_PATTERN_CALL_END);
@@ -78,7 +78,7 @@ static void pattern_release(void *block, void *data)
 
 pcre2_general_context *fct_pattern_memory(const struct fct_mem *mem)
 {
-    /* PCRE2 only hands the pointer back: the two functions above add the const again. */
+    /* PCRE2 only passes the pointer back: the two functions above add the const again. */
     return pcre2_general_context_create(pattern_allocate, pattern_release, (void *)(uintptr_t)mem);
 }
 
@@ -87,7 +87,7 @@ static factum_status pattern_no_memory(factum_error *err)
     return fct_fail(err, FACTUM_NO_MEMORY, "a pattern: out of memory");
 }
 
-/* What PCRE2 says of a text that we wrote. */
+/* Turns PCRE2's refusal of a text of ours into an error. */
 static factum_status pattern_refused(int failed, factum_error *err)
 {
     PCRE2_UCHAR text[160];
@@ -105,7 +105,7 @@ static factum_status pattern_refused(int failed, factum_error *err)
                         "a pattern that is too large when its repetitions are written out: the "
                         "limit is 64 KiB of PCRE2's code");
     default:
-        /* UNTESTED: a mistake of the translator's, for which no client should stop the process. */
+        /* UNTESTED: a mistake of the translator, for which no client should stop the process. */
         (void)pcre2_get_error_message(failed, text, sizeof text);
         return fct_fail(err, FACTUM_UNSUPPORTED, "a pattern that cannot be translated: %s",
                         (const char *)text);
@@ -148,7 +148,7 @@ static factum_status pattern_translate(struct fct_pattern_parse *parse, struct f
     return status == FACTUM_OK ? status : fct_pattern_full(parse, status);
 }
 
-/* Room for as many nodes, groups and names as a text of this size can have. */
+/* Allocates as many nodes, groups and names as a text of this size can have. */
 static bool pattern_make_room(struct fct_pattern_parse *parse)
 {
     size_t count = parse->text.len + 1;
@@ -223,7 +223,7 @@ factum_status fct_pattern_scratch_create(const struct fct_mem *mem,
     scratch->mem = mem;
     pcre2_general_context *memory = fct_pattern_memory(mem);
     if (memory != NULL) {
-        /* One pair: where groups matched is of no interest. */
+        /* One pair: the places of groups are not needed. */
         scratch->data = pcre2_match_data_create(1, memory);
         scratch->context = pcre2_match_context_create(memory);
         pcre2_general_context_free(memory);
@@ -262,7 +262,7 @@ static enum fct_pattern_answer pattern_failed(int found)
     case PCRE2_ERROR_NOMEMORY:
         return FCT_PATTERN_NO_MEMORY;
     default:
-        /* All others are about arguments and options, which are ours. */
+        /* All other errors concern arguments and options, which are ours. */
         FCT_ASSERT(found <= PCRE2_ERROR_UTF8_ERR1 && found >= PCRE2_ERROR_UTF8_ERR21);
         return FCT_PATTERN_NOT_UTF8;
     }

@@ -1,24 +1,26 @@
-/* pattern.h - regular expressions of JSON Schema's `pattern` and `patternProperties`. Layer:
- * schema.
+/* pattern.h - regular expressions of JSON Schema's `pattern` and `patternProperties`.
+ * Layer: schema.
  *
- * The syntax and the meaning are those of ECMA-262 (2023) with the flag `u`, as JSON Schema 2020-12
+ * Syntax and meaning are those of ECMA-262 (2023) with the flag `u`, as JSON Schema 2020-12
  * recommends and as `new RegExp(text, "u")` has them: a search at any place of the text, by code
  * points, case-sensitive, without the flags m and s. What is valid only without `u` (Annex B of the
  * standard: `\-` outside a class, a lone `{` or `]`, octal escapes) is invalid here too.
  *
- * A pattern is parsed in full and written again for PCRE2's interpreter; no byte of it is handed
- * over unparsed, so nothing has a meaning here that it does not have in ECMA-262. Four things are
- * valid and still refused as UNSUPPORTED, each by name:
+ * A pattern is parsed in full and written again for PCRE2's interpreter. No byte reaches PCRE2
+ * unparsed, so no pattern has a meaning that ECMA-262 does not give it. Four valid things are
+ * refused as UNSUPPORTED, each by name:
+ *
  *   - a look-behind whose alternatives have no fixed length;
  *   - a back-reference inside a look-behind;
- *   - a back-reference to a group that a repetition may leave with another value than ECMA-262 says
- *     (a repetition forgets its groups there whenever it begins again, and here it does not);
+ *   - a back-reference to a group that a repetition may leave with another value than in ECMA-262
+ *     (there a repetition forgets its groups whenever it begins again, and in PCRE2 it does not);
  *   - a Unicode property or script that this PCRE2 does not know.
+ *
  * Properties have the values of PCRE2's version of Unicode.
  *
- * Two things are counted, for the whole search. Steps are PCRE2's, whose own count begins again at
+ * Two things are counted for the whole search. Steps are PCRE2's, whose own count begins again at
  * each place of the text and so allows 65,536 times as many. Reads are characters compared inside a
- * step, which PCRE2 does not count: `[a-z]+@` on 64 KiB of letters is few steps and takes seconds.
+ * step, which PCRE2 does not count: `[a-z]+@` on 64 KiB of letters takes few steps and seconds.
  */
 #ifndef FCT_SCHEMA_PATTERN_H
 #define FCT_SCHEMA_PATTERN_H
@@ -32,14 +34,14 @@
 #define FCT_PATTERN_TEXT_SIZE_MAX 65536 /* bytes of a text */
 #define FCT_PATTERN_STEPS_MAX 100000    /* of a search, */
 #define FCT_PATTERN_STEPS_PER_BYTE 16   /* and so many more for each byte of the text */
-#define FCT_PATTERN_READS_MAX 67108864  /* of a search; characters, a large class counts more */
-#define FCT_PATTERN_HEAP_KIB_MAX 1024   /* memory to go back in, in KiB */
-#define FCT_PATTERN_BACKTRACK_MAX 10000 /* choices open at the same time */
+#define FCT_PATTERN_READS_MAX 67108864  /* of a search, in characters; a large class counts more */
+#define FCT_PATTERN_HEAP_KIB_MAX 1024   /* memory for going back, in KiB */
+#define FCT_PATTERN_BACKTRACK_MAX 10000 /* choices that are open at the same time */
 
-/* Compiled. Immutable: any number of threads may match with it. */
+/* A compiled pattern. Immutable: any number of threads may match with it. */
 struct fct_pattern;
-/* What one thread needs to match, with any pattern. Its memory stays between matches, so that only
- * a match that needs more than all before it allocates. */
+/* The memory that one thread needs to match, with any pattern. It is kept between matches, so that
+ * only a match that needs more than all before it allocates. */
 struct fct_pattern_scratch;
 
 enum fct_pattern_answer {
@@ -54,29 +56,31 @@ enum fct_pattern_answer {
     FCT_PATTERN_NO_MEMORY,
 };
 
-/* Everything is copied. INVALID: not UTF-8, or not a pattern; the text has the byte and the reason.
- * UNSUPPORTED: valid, but one of the four things above. TOO_BIG: a limit, named. NO_MEMORY. */
+/* Compiles |ecma|, which is copied. Errors: INVALID (not UTF-8, or not a pattern; the message has
+ * the byte and the reason), UNSUPPORTED (valid, but one of the four things above), TOO_BIG (a
+ * limit, named), NO_MEMORY. */
 FCT_MUST_USE factum_status fct_pattern_compile(const struct fct_mem *mem, factum_slice ecma,
                                                struct fct_pattern **pattern, factum_error *err);
 /* Accepts NULL. */
 void fct_pattern_destroy(struct fct_pattern *pattern);
 
-/* NO_MEMORY. */
+/* Errors: NO_MEMORY. */
 FCT_MUST_USE factum_status fct_pattern_scratch_create(const struct fct_mem *mem,
                                                       struct fct_pattern_scratch **scratch,
                                                       factum_error *err);
 /* Accepts NULL. */
 void fct_pattern_scratch_destroy(struct fct_pattern_scratch *scratch);
 
-/* Whether |pattern| matches anywhere in |text|. An answer that is neither MATCH nor NO_MATCH says
- * nothing about the text: a caller must not take it for either. The same pattern and text always
- * get the same answer, except NO_MEMORY. */
+/* Does |pattern| match anywhere in |text|? An answer other than MATCH and NO_MATCH says nothing
+ * about the text; a caller must not treat it as either. The same pattern and text always get the
+ * same answer, except NO_MEMORY. */
 FCT_MUST_USE enum fct_pattern_answer fct_pattern_match(const struct fct_pattern *pattern,
                                                        struct fct_pattern_scratch *scratch,
                                                        factum_slice text);
-/* How many characters the last match read: its cost. */
+/* The characters that the last match has read: its cost. */
 uint64_t fct_pattern_reads(const struct fct_pattern_scratch *scratch);
-/* The answer in words, to follow the name of the text: "has more than 65536 bytes". Static. */
+/* The answer in words that follow the name of the text: "has more than 65536 bytes". A static
+ * string. */
 const char *fct_pattern_answer_text(enum fct_pattern_answer answer);
 
 #endif

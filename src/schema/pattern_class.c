@@ -1,8 +1,8 @@
 /* pattern_class.c - classes of ECMA-262's patterns, and escapes that are classes. Layer: schema.
  *
- * Everything but properties becomes ranges of code points, so that nothing depends on PCRE2's idea
- * of a letter or of white space. Surrogates cannot be in UTF-8: they are left out of classes, and
- * alone they never match.
+ * Everything except properties becomes ranges of code points, so that nothing depends on PCRE2's
+ * definition of a letter or of white space. Surrogates cannot be in UTF-8: they are left out of
+ * classes, and alone they never match.
  */
 #include "schema/pattern_int.h"
 
@@ -22,7 +22,7 @@ static const struct pattern_range space_ranges[] = {
     {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0xfeff, 0xfeff},
 };
 
-/* One item of a class; nothing for what surrogates leave of it. */
+/* A range of a class without its surrogates; nothing if only surrogates are in it. */
 static void pattern_put_range(struct fct_pattern_parse *parse, uint32_t first, uint32_t last)
 {
     if (first >= 0xd800 && first <= 0xdfff) {
@@ -58,7 +58,7 @@ static void pattern_put_ranges(struct fct_pattern_parse *parse, const struct pat
     }
 }
 
-/* The items that an escape of more than one character stands for, inside a class. */
+/* The items of an escape for several characters, inside a class. */
 static void pattern_put_set(struct fct_pattern_parse *parse,
                             const struct fct_pattern_escaped *escaped)
 {
@@ -91,8 +91,9 @@ static void pattern_put_set(struct fct_pattern_parse *parse,
     }
 }
 
-/* Closes the class whose text begins after |from| bytes of |pieces|. Without items it is written as
- * the opposite of a class of everything: PCRE2 takes a `]` at the beginning for an item. */
+/* Closes the class whose text begins after |from| bytes of |pieces|. A class without items is
+ * written as the inverse of a class of everything, because PCRE2 reads a `]` at the beginning as an
+ * item. */
 static void pattern_class_end(struct fct_pattern_parse *parse, size_t from, bool inverted)
 {
     if (parse->full == FACTUM_OK && parse->pieces.len == from + (inverted ? 2 : 1)) {

@@ -1,7 +1,8 @@
 /* pattern_escape.c - escapes of ECMA-262's patterns with the flag `u`. Layer: schema.
  *
- * Only those that mean the same in and out of classes, and `\-` and `\b` of classes; assertions and
- * back-references are pattern_parse.c's. Every other letter after a backslash is invalid.
+ * Only escapes that mean the same inside and outside of classes, and `\-` and `\b` of classes;
+ * pattern_parse.c has assertions and back-references. Every other letter after a backslash is
+ * invalid.
  */
 #include "schema/pattern_int.h"
 
@@ -18,7 +19,7 @@ static int pattern_hex_digit(int c)
                                   : -1;
 }
 
-/* Exactly |count| digits, or nothing is skipped. */
+/* Takes exactly |count| hexadecimal digits, or nothing. */
 static bool pattern_hex(struct fct_pattern_parse *parse, size_t count, uint32_t *value)
 {
     uint32_t sum = 0;
@@ -108,7 +109,7 @@ static factum_status pattern_property(struct fct_pattern_parse *parse, size_t be
     return FACTUM_OK;
 }
 
-/* \cX, \0, \xHH and \uXXXX, after the letter |c|. FACTUM_DONE: another escape. */
+/* \cX, \0, \xHH and \uXXXX, after the letter |c|. DONE: another escape. */
 static factum_status pattern_code(struct fct_pattern_parse *parse, size_t began, int c,
                                   uint32_t *code)
 {
@@ -138,7 +139,7 @@ static factum_status pattern_code(struct fct_pattern_parse *parse, size_t began,
     }
 }
 
-/* Letters and syntax characters that stand for one character. */
+/* Letters and syntax characters that are escapes of one character. */
 static bool pattern_single(int c, bool in_class, uint32_t *code)
 {
     static const char letters[] = "fnrtv";

@@ -1,9 +1,9 @@
 /* pattern_names.c - properties of Unicode by their names in ECMA-262, and names of groups.
  * Layer: schema.
  *
- * ECMA-262 allows the exact names of its tables 68 to 70 and Unicode's PropertyValueAliases, and
- * PCRE2 ignores case, `_` and spaces and knows names of its own: so the names are looked up here.
- * Which of them PCRE2 has depends on its version, and is asked.
+ * ECMA-262 allows the exact names of its tables 68 to 70 and Unicode's PropertyValueAliases. PCRE2
+ * ignores case, `_` and spaces and has names of its own, so the names are looked up here. Whether
+ * PCRE2 has a property depends on its version, and is tested by compiling it.
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "schema/pattern_int.h"
@@ -120,7 +120,7 @@ static const struct pattern_alias pattern_binaries[] = {
     {"XID_Start", "XIDS"},
 };
 
-/* Of Unicode 17; the alias that is used is the first one. */
+/* Of Unicode 17; the first alias is used. */
 static const struct pattern_alias pattern_scripts[] = {
     {"Adlam", "Adlm"},
     {"Ahom", "Ahom"},
@@ -373,7 +373,7 @@ static bool pattern_valued_find(factum_slice name, factum_slice value,
     return pattern_alias_is(&extensions, name) && pattern_script_find(value, "scx:", property);
 }
 
-/* Compiles |text|. UNSUPPORTED: it has a property that PCRE2 does not know. */
+/* Compiles |text|. Errors: UNSUPPORTED (PCRE2 does not know a property in it). */
 static factum_status pattern_try(const struct fct_mem *mem, const char *text, pcre2_code **code)
 {
     int failed = 0;

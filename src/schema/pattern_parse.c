@@ -1,7 +1,7 @@
 /* pattern_parse.c - the grammar of ECMA-262's patterns with the flag `u`. Layer: schema.
  *
- * A loop without recursion: an open group is a node, and the list of nodes is the stack. Knows
- * nothing of PCRE2 but the text of single pieces. See pattern_int.h for the invariants.
+ * A loop without recursion: an open group is a node, and the list of nodes is the stack. Knows of
+ * PCRE2 only the text of single pieces. See pattern_int.h for the invariants.
  */
 #include "schema/pattern_int.h"
 
@@ -45,7 +45,7 @@ uint32_t fct_pattern_take(struct fct_pattern_parse *parse)
 {
     const uint8_t *from = parse->text.ptr + parse->at;
     FCT_ASSERT(parse->at < parse->text.len);
-    /* The text is known to be UTF-8: the first byte says how many follow. */
+    /* The text is valid UTF-8: the first byte gives the number of those that follow. */
     size_t more = from[0] < 0xc0 ? 0 : from[0] < 0xe0 ? 1 : from[0] < 0xf0 ? 2 : 3;
     uint32_t c = more == 0 ? from[0] : from[0] & (0x3fU >> more);
     for (size_t i = 1; i <= more; i++) {
@@ -85,7 +85,7 @@ static struct fct_pattern_node *pattern_add(struct fct_pattern_parse *parse,
     return node;
 }
 
-/* A piece whose text was added to |pieces| after its first |from| bytes. */
+/* A piece with the text of |pieces| after its first |from| bytes. */
 static struct fct_pattern_node *pattern_add_piece(struct fct_pattern_parse *parse, size_t at,
                                                   size_t from)
 {
@@ -95,7 +95,7 @@ static struct fct_pattern_node *pattern_add_piece(struct fct_pattern_parse *pars
     return node;
 }
 
-/* A number of any length; above UNBOUNDED - 1 it counts as unbounded. */
+/* A number of any length; one above UNBOUNDED - 1 means unbounded. */
 static bool pattern_number(struct fct_pattern_parse *parse, uint32_t *number)
 {
     uint64_t value = 0;
@@ -132,7 +132,7 @@ static factum_status pattern_braces(struct fct_pattern_parse *parse, struct fct_
                         (unsigned)node->min, FCT_PATTERN_REPEAT_MAX);
     }
     if (node->max > FCT_PATTERN_REPEAT_MAX) {
-        /* No text is long enough to tell the difference. */
+        /* No text is long enough to show the difference. */
         node->max = FCT_PATTERN_UNBOUNDED;
     }
     return FACTUM_OK;
@@ -140,7 +140,7 @@ static factum_status pattern_braces(struct fct_pattern_parse *parse, struct fct_
 static_assert(FCT_PATTERN_TEXT_SIZE_MAX <= FCT_PATTERN_REPEAT_MAX + 1,
               "more repetitions than a text has room for");
 
-/* The repetition that follows |node|, if one does. */
+/* The repetition after |node|, if there is one. */
 static factum_status pattern_repetition(struct fct_pattern_parse *parse,
                                         struct fct_pattern_node *node)
 {
@@ -163,7 +163,7 @@ static factum_status pattern_repetition(struct fct_pattern_parse *parse,
     return FACTUM_OK;
 }
 
-/* A term of the open group is complete; with |empty| it may match nothing. */
+/* Ends a term of the open group; |empty|: it may match nothing. */
 static void pattern_term_end(struct fct_pattern_parse *parse, bool empty)
 {
     struct fct_pattern_node *group = &parse->nodes[parse->open];
@@ -178,7 +178,7 @@ static factum_status pattern_atom_end(struct fct_pattern_parse *parse,
     return status;
 }
 
-/* Up to the `>` of a name of a group, into |names|. */
+/* Reads the name of a group up to its `>`, into |names|. */
 static factum_status pattern_name(struct fct_pattern_parse *parse, struct fct_pattern_name *name)
 {
     size_t began = parse->at;
@@ -240,7 +240,7 @@ static factum_status pattern_name_group(struct fct_pattern_parse *parse, size_t 
     return FACTUM_OK;
 }
 
-/* What stands behind a `(`. */
+/* The kind of a group, after its `(`. */
 static factum_status pattern_group_kind(struct fct_pattern_parse *parse, size_t at,
                                         enum fct_pattern_group *group)
 {
@@ -312,7 +312,7 @@ static factum_status pattern_close(struct fct_pattern_parse *parse)
     if (group->group == FCT_PATTERN_PLAIN || group->group == FCT_PATTERN_CAPTURE) {
         return pattern_atom_end(parse, group, group->may_be_empty);
     }
-    /* A look-around cannot be repeated: what would repeat it finds nothing to repeat. */
+    /* A look-around cannot be repeated: the repetition is reported as one of nothing. */
     return FACTUM_OK;
 }
 

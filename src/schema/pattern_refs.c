@@ -25,7 +25,7 @@ static bool pattern_is_behind(enum fct_pattern_group group)
     return group == FCT_PATTERN_BEHIND || group == FCT_PATTERN_NOT_BEHIND;
 }
 
-/* |node| or a group around it is a look-behind. */
+/* Is |node| a look-behind or inside of one? */
 static bool pattern_inside_behind(const struct fct_pattern_parse *parse, uint32_t node)
 {
     for (; node != FCT_PATTERN_NONE; node = parse->nodes[node].parent) {
@@ -37,7 +37,7 @@ static bool pattern_inside_behind(const struct fct_pattern_parse *parse, uint32_
     return false;
 }
 
-/* What stands directly in the group |open| is matched from right to left. */
+/* Is the content of the group |open| matched from right to left? */
 static bool pattern_backwards(const struct fct_pattern_parse *parse, uint32_t open)
 {
     for (; open != FCT_PATTERN_NONE; open = parse->nodes[open].parent) {
@@ -57,7 +57,7 @@ static bool pattern_encloses(const struct fct_pattern_parse *parse, uint32_t ope
     return node == open;
 }
 
-/* The node around |node|, or itself, that stands directly in |open|. */
+/* The node around |node|, or |node| itself, that is directly in |open|. */
 static uint32_t pattern_child_of(const struct fct_pattern_parse *parse, uint32_t open,
                                  uint32_t node)
 {
@@ -67,8 +67,8 @@ static uint32_t pattern_child_of(const struct fct_pattern_parse *parse, uint32_t
     return node;
 }
 
-/* The innermost group around the reference |ref| and the group |open|, which is not around |ref|.
- * */
+/* The innermost group around the reference |ref| and the group |open|, which does not contain
+ * |ref|. */
 static uint32_t pattern_common(const struct fct_pattern_parse *parse, uint32_t ref, uint32_t open)
 {
     uint32_t common = parse->nodes[ref].parent;
@@ -99,7 +99,7 @@ static bool pattern_ref_is_empty(const struct fct_pattern_parse *parse, uint32_t
     return false;
 }
 
-/* An optional repetition inside the group |open| may match nothing. */
+/* Does the group |open| contain an optional repetition that may match nothing? */
 static bool pattern_has_empty_rounds(const struct fct_pattern_parse *parse, uint32_t open)
 {
     uint32_t outside = parse->nodes[open].parent;
@@ -115,8 +115,8 @@ static bool pattern_has_empty_rounds(const struct fct_pattern_parse *parse, uint
     return false;
 }
 
-/* Whether the repetitions leave the group |open| at |ref| as ECMA-262 has it; it is not always
- * empty there. */
+/* Do the repetitions leave the group |open| at |ref| as in ECMA-262? It is not always empty there.
+ */
 static bool pattern_ref_agrees(const struct fct_pattern_parse *parse, uint32_t ref, uint32_t open)
 {
     uint32_t common = pattern_common(parse, ref, open);
@@ -148,7 +148,7 @@ static bool pattern_ref_agrees(const struct fct_pattern_parse *parse, uint32_t r
     return true;
 }
 
-/* INVALID if there is no such group. */
+/* Errors: INVALID (no such group). */
 static factum_status pattern_ref_find(struct fct_pattern_parse *parse, struct fct_pattern_node *ref)
 {
     const uint8_t *names = parse->names.ptr;

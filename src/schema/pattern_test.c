@@ -1,5 +1,5 @@
-/* pattern_test.c - patterns of ECMA-262: what they match, what is refused and why, and the limits.
- * Layer: schema. tests/schema compares many more with a JavaScript engine. */
+/* pattern_test.c - patterns of ECMA-262: matches, refusals and their reasons, limits. Layer:
+ * schema. tests/schema compares many more with a JavaScript engine. */
 #include "support/test.h"
 
 #include <limits.h>
@@ -100,7 +100,7 @@ static void classes_and_escapes_have_the_meaning_of_ECMA_262(void **state)
         {"^\\s$", "\xc2\xa0", true},      /* NBSP */
         {"^\\s$", "\xef\xbb\xbf", true},  /* BOM */
         {"^\\s$", "\xe2\x80\xa9", true},  /* U+2029 */
-        {"^\\s$", "\xe1\xa0\x8e", false}, /* U+180E, no white space any more */
+        {"^\\s$", "\xe1\xa0\x8e", false}, /* U+180E is not white space any more */
         {"^\\s$", "\xc2\x85", false},     /* U+0085: white space to PCRE2, not to ECMA-262 */
         {"^[\\S]$", "\xe3\x80\x80", false},
         {"^[^\\S]$", "\xe3\x80\x80", true},
@@ -321,7 +321,7 @@ static void what_cannot_be_expressed_is_refused_by_name(void **state)
     CHECK_REFUSALS(cases);
 }
 
-/* |unit| again and again, |size| bytes; lasts until the next call. */
+/* |unit| repeated up to |size| bytes; lasts until the next call. */
 static factum_slice repeated(const char *unit, size_t size)
 {
     static char memory[1024 * 1024 + 16];
@@ -401,7 +401,7 @@ static void a_match_over_a_limit_is_no_answer(void **state)
         /* Below the limit at each place, far above it in all. */
         {"(?:a|a){0,12}b", "a", 60000, FCT_PATTERN_OVER_STEPS},
         {"(.*)(.*)(.*)(.*)[^a]", "a", 2000, FCT_PATTERN_OVER_STEPS},
-        /* Few steps, and much to read in each of them. */
+        /* Few steps, many reads in each of them. */
         {"[a-z]+@", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_OVER_READS},
         {"(?![a-z]*)", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_OVER_READS},
         {"(?<=a{30000})b", "a", FCT_PATTERN_TEXT_SIZE_MAX, FCT_PATTERN_OVER_READS},
@@ -466,7 +466,7 @@ static void a_match_allocates_only_more_than_all_before_it(void **state)
     assert_int_equal(fault.held, 0);
 }
 
-/* All that allocates: names and properties ask PCRE2, the match needs many open choices. */
+/* Everything that allocates: names and properties use PCRE2, the match needs many open choices. */
 static factum_status use_all(const struct fct_mem *mem)
 {
     static const char ecma[] = "^(?<\xc3\xa9>\\p{Lu})(?:a|b)*\\k<\xc3\xa9>$";

@@ -1,12 +1,12 @@
 /* pattern_write.c - the text for PCRE2 of a parsed pattern. Layer: schema.
  *
- * Written for PCRE2_ANCHORED and PCRE2_DOTALL: what may match at any place begins with `.*?`, so
- * that the search is one match to PCRE2, with one count of steps. Groups that nothing refers to are
- * not captured: the memory for each open choice grows with the captures.
+ * Written for PCRE2_ANCHORED and PCRE2_DOTALL: a pattern that may match at any place begins with
+ * `.*?`, so that PCRE2 sees one match, with one count of steps. Groups without references are not
+ * captured, because the memory for each open choice grows with the captures.
  *
- * What one step of PCRE2 may read is counted by callouts: pieces that are repeated often and
- * back-references have their own, and of the others there is one for every RUN_MAX reads, so that
- * most patterns have none.
+ * Callouts count the reads of one step of PCRE2. Pieces that are often repeated, and
+ * back-references, have their own; other pieces share one for every RUN_MAX reads, so that most
+ * patterns have none.
  */
 #include "schema/pattern_int.h"
 
@@ -18,10 +18,10 @@ struct pattern_writing {
     const struct fct_pattern_parse *parse;
     struct fct_buf *to;
     factum_status status; /* of the first addition that failed */
-    uint32_t run;         /* reads that no callout counts, since the last that counted some */
+    uint32_t run;         /* reads since the last callout */
 };
 
-/* Reads that are not counted in a step. */
+/* Reads that no callout counts. */
 #define RUN_MAX 64U
 
 static void pattern_say(struct pattern_writing *writing, const char *text)
@@ -70,7 +70,7 @@ static void pattern_say_reads(struct pattern_writing *writing, uint64_t reads)
     writing->run = 0;
 }
 
-/* A piece or a back-reference whose text is |text|, with its repetition and what counts its reads.
+/* A piece or a back-reference with the text |text|, its repetition and the callouts for its reads.
  * A class is searched from its beginning to its end, item by item. */
 static void pattern_say_counted(struct pattern_writing *writing,
                                 const struct fct_pattern_node *node, factum_slice text)
@@ -119,12 +119,12 @@ static void pattern_say_open(struct pattern_writing *writing, const struct fct_p
         break;
     }
     if (node->min > 1) {
-        /* PCRE2 writes the group |min| times, and goes from one to the next without a step. */
+        /* PCRE2 repeats the group |min| times, and goes from one to the next without a step. */
         pattern_say_reads(writing, RUN_MAX);
     }
 }
 
-/* PCRE2's number of the captured group |number|: those that it does not capture do not count. */
+/* PCRE2's number of the captured group |number|: groups that are not captured have none. */
 static uint32_t pattern_kept_number(const struct fct_pattern_parse *parse, uint32_t number)
 {
     uint32_t kept = 0;
@@ -142,7 +142,7 @@ static void pattern_say_ref(struct pattern_writing *writing, const struct fct_pa
     pattern_say_counted(writing, node, factum_slice_from(text));
 }
 
-/* |open| is the innermost open group; that of what follows is returned. */
+/* |open| is the innermost open group. Returns that of the next node. */
 static uint32_t pattern_say_node(struct pattern_writing *writing, uint32_t at, uint32_t open)
 {
     const struct fct_pattern_parse *parse = writing->parse;
@@ -170,7 +170,7 @@ static uint32_t pattern_say_node(struct pattern_writing *writing, uint32_t at, u
     return open;
 }
 
-/* Every alternative begins with `^`. */
+/* Does every alternative begin with `^`? */
 static bool pattern_is_anchored(const struct fct_pattern_parse *parse)
 {
     for (uint32_t i = 1; i <= parse->node_count; i++) {

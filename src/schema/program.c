@@ -1,4 +1,4 @@
-/* program.c - a schema from its text to a program, and its end. Layer: schema. */
+/* program.c - a schema from its text to a program, and the end of a program. Layer: schema. */
 #include "schema/program.h"
 
 #include "core/check.h"
@@ -49,7 +49,7 @@ void fct_program_destroy(struct fct_program *program)
     fct_mem_free(mem, program);
 }
 
-/* The root's document first, then those that were given. */
+/* Adds the root's document, then those of the options. */
 static factum_status add_documents(struct fct_build *build, factum_slice text)
 {
     const factum_schema_options *options = build->options;
@@ -67,7 +67,7 @@ static factum_status add_documents(struct fct_build *build, factum_slice text)
     return status;
 }
 
-/* The rule that accepts everything: number 0, which no document has. */
+/* Adds rule 0, which accepts everything and is in no document. */
 static factum_status add_any(struct fct_build *build)
 {
     struct fct_rule any = {.types = FCT_TYPES_ALL, .draft = build->program->draft};

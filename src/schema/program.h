@@ -1,15 +1,15 @@
-/* program.h - a schema, compiled: arrays that are built once and then only read. Layer: schema.
+/* program.h - a compiled schema: arrays that are built once and then only read. Layer: schema.
  *
- * Every subschema is a rule: which keywords it has, a bit each, and an operand for each of them, in
- * the order of the bits. An operand has the node of the keyword's value in its document, by which
- * errors name its place, and a number whose meaning depends on the keyword:
+ * Every subschema is a rule: a bit for each of its keywords, and an operand for each of them, in
+ * the order of the bits. An operand has the node of the keyword's value in its document, which
+ * gives errors their place, and a number whose meaning depends on the keyword:
  *
  *     a count, a rule, an index of bounds, divisors, patterns or tables,
- *     or a list: the place in |words| where its length stands, followed by its members
+ *     or a list: the place in |words| of its length, which its members follow
  *
  * Invariants:
  * 1. Rule 0 accepts everything; the rule of a document's root is rule_of[0] of the document.
- * 2. Rules that apply to the same value do not lead back to each other by static references.
+ * 2. Rules that apply to the same value never lead back to each other by static references.
  * 3. After fct_program_build nothing changes: any number of threads may read it.
  */
 #ifndef FCT_SCHEMA_PROGRAM_H
@@ -24,7 +24,7 @@
 #include "schema/number.h"
 #include "schema/pattern.h"
 
-/* Keywords that are checked, in the order of the bits and of the operands. */
+/* The keywords of operands, in the order of the bits. */
 enum fct_keyword {
     FCT_K_FALSE, /* the schema false */
     FCT_K_TYPE,
@@ -72,11 +72,11 @@ static_assert(FCT_K_COUNT <= 64, "a bit for each");
 
 #define FCT_BIT(keyword) (UINT64_C(1) << (keyword))
 
-/* Types that |type| names: a bit for each factum_json_kind, and one for whole numbers. */
+/* The types that |type| names: a bit for each factum_json_kind, and one for whole numbers. */
 #define FCT_TYPE_INTEGER 7
 #define FCT_TYPES_ALL 0xffu
 
-/* What is done with a value after its own checks, in this order. */
+/* What follows a value's own checks, in this order. */
 enum fct_phase {
     FCT_PHASE_MEMBERS,
     FCT_PHASE_ITEMS,
@@ -99,10 +99,10 @@ enum fct_phase {
 
 struct fct_rule {
     uint64_t keywords;
-    uint32_t operands; /* the first */
+    uint32_t operands; /* the index of the first */
     uint32_t document, node;
     uint32_t resource;
-    uint32_t members; /* the operand of FCT_K_MEMBERS, which is wanted most */
+    uint32_t members; /* the operand of FCT_K_MEMBERS, which is needed most often */
     uint16_t phases;  /* a bit for each fct_phase */
     uint8_t types;    /* of FCT_K_TYPE; otherwise FCT_TYPES_ALL */
     uint8_t draft;
@@ -124,10 +124,10 @@ struct fct_member {
     uint32_t offset, len; /* of its name in texts */
     uint32_t hash;
     uint32_t rule;     /* FCT_RULE_NONE: the name is only required */
-    uint32_t required; /* its number among the required names; FCT_RULE_NONE: it is not */
+    uint32_t required; /* its number among the required names; FCT_RULE_NONE: not required */
 };
 
-/* Names of an object: |slots| numbers of members, a power of two; open addressing. */
+/* The names of an object: |slots| numbers of members, a power of two; open addressing. */
 struct fct_table {
     uint32_t slots; /* in words */
     uint32_t mask;
@@ -135,12 +135,12 @@ struct fct_table {
     uint32_t count;
 };
 
-/* A document is read when something refers to it. */
+/* A document is parsed when something refers to it. */
 struct fct_document {
     uint32_t uri; /* in places */
     bool loaded;
     bool builtin;  /* a meta-schema: its text is static */
-    uint8_t *text; /* a copy, unless it is built in */
+    uint8_t *text; /* a copy, unless |builtin| */
     size_t text_size;
     factum_json_node *nodes;
     factum_json json;
@@ -160,7 +160,7 @@ struct fct_tag_step {
     uint32_t value; /* MEMBER: a name in texts; otherwise the number of the item */
 };
 
-/* Where values that are to become tags stand. */
+/* The place of values that become tags. */
 struct fct_tag {
     uint32_t name; /* in texts */
     uint32_t path; /* in words: a list of struct fct_tag_step, two words each */
@@ -190,7 +190,7 @@ struct fct_program {
 
 /* The |i|-th of an array in a buffer. */
 #define FCT_AT(buffer, type, i) ((type *)(void *)(buffer).ptr + (i))
-/* The first one; NULL if the buffer never held anything. */
+/* The first item; NULL if the buffer was never used. */
 #define FCT_FIRST(buffer, type) ((type *)(void *)(buffer).ptr)
 #define FCT_COUNT_OF(buffer, type) ((uint32_t)((buffer).len / sizeof(type)))
 

@@ -1,5 +1,5 @@
-/* program_test.c - a schema and documents from the inside: memory that fails, equality, tags,
- * limits. The keywords are in tests/schema. Layer: schema. */
+/* program_test.c - a schema and documents from the inside: failing memory, equality, tags, limits.
+ * tests/schema has the keywords. Layer: schema. */
 #include <limits.h>
 
 #include "core/slice.h"
@@ -35,7 +35,7 @@ static factum_status create(const struct fct_mem *mem, const char *text,
     return fct_program_create(mem, factum_slice_from(text), &options, program, err);
 }
 
-/* Compiles and checks; the status of the first call that fails. */
+/* Compiles and checks. Returns the first failure. */
 static factum_status compile_and_check(const struct fct_mem *mem, factum_error *err)
 {
     struct fct_program *program = NULL;
@@ -70,7 +70,7 @@ static void every_allocation_that_fails_is_reported_and_nothing_leaks(void **sta
         fct_mem_fault_init(&fault);
         fault.fail_at = i;
         factum_status status = compile_and_check(&fault.mem, &err);
-        /* A tape that could not be made smaller stays as it is. */
+        /* A tape that cannot shrink stays as it is. */
         assert_true(status == FACTUM_NO_MEMORY || status == FACTUM_OK);
         assert_int_equal(fault.held, 0);
     }

@@ -1,7 +1,8 @@
-/* refs.c - where references lead: into a document that is there or is loaded now. Layer: schema.
+/* refs.c - the targets of references, in a loaded document or in one that is loaded now.
+ * Layer: schema.
  *
- * A reference is a URI seen from the resource that it stands in. Its fragment is a JSON pointer
- * into the resource, or an anchor in it, or empty: the resource itself.
+ * A reference is a URI, resolved against the resource that contains it. Its fragment is a JSON
+ * pointer into the resource, or an anchor in it, or empty: the resource itself.
  */
 #include "core/error.h"
 #include "core/slice.h"
@@ -11,8 +12,8 @@
 #include "schema/value.h"
 
 struct reference {
-    struct fct_place place; /* where it stands */
-    uint32_t resource;      /* where it leads to */
+    struct fct_place place; /* of the reference */
+    uint32_t resource;      /* of the target */
     uint8_t draft;
 };
 
@@ -33,7 +34,7 @@ static bool has_resource(const struct fct_build *build, uint32_t entry, uint32_t
     return *resource != FCT_NAMES_NONE;
 }
 
-/* Loads the documents that were given and not used yet: one may hold the URI inside. */
+/* Loads the given documents that were not used yet: one may contain the URI. */
 static factum_status load_rest(struct fct_build *build)
 {
     uint32_t count = FCT_COUNT_OF(build->program->documents, struct fct_document);
@@ -46,7 +47,7 @@ static factum_status load_rest(struct fct_build *build)
     return status;
 }
 
-/* The resource whose URI is in build->uri. */
+/* The resource with the URI in build->uri. */
 static factum_status find_resource(struct fct_build *build, struct reference *reference)
 {
     struct fct_names *places = &build->program->places;
@@ -77,7 +78,7 @@ static factum_status find_resource(struct fct_build *build, struct reference *re
                           FCT_FMT(fct_names_text(places, entry)));
 }
 
-/* Takes ~1 and ~0 out of a token of a JSON pointer, in place. */
+/* Decodes ~1 and ~0 in a token of a JSON pointer, in place. */
 static size_t unescape_token(uint8_t *token, size_t len)
 {
     size_t out = 0;
@@ -151,7 +152,7 @@ static factum_status follow_pointer(struct fct_build *build, struct reference *r
                : fct_load_place(build, at, reference->resource, reference->draft, target);
 }
 
-/* The fragment in build->text. */
+/* Follows the fragment in build->text. */
 static factum_status follow_fragment(struct fct_build *build, struct reference *reference,
                                      uint32_t *target, uint32_t *anchor)
 {

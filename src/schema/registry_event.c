@@ -8,8 +8,7 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define SUBJECT_SIZE_MAX                                                                           \
-    1024u /* a name's, so that "subject:..." can be a tag, less its beginning */
+#define SUBJECT_SIZE_MAX 1024u /* of a name, less the beginning of the tag "subject:..." */
 #define SUBJECT_TAG_SIZE (sizeof "subject:" - 1)
 
 static const char *const mode_names[] = {"unset", "off", "warn", "reject"};
@@ -72,7 +71,7 @@ const char *factum_schema_proof_name(factum_schema_proof proof)
     return (unsigned)proof < sizeof proof_names / sizeof *proof_names ? proof_names[proof] : "";
 }
 
-/* The place of |word| in |names|, or |count|. */
+/* The index of |word| in |names|, or |count|. */
 static size_t find_word(const char *const *names, size_t count, factum_slice word)
 {
     for (size_t i = 0; i < count; i++) {
@@ -102,7 +101,7 @@ static factum_status missing(const char *name, factum_error *err)
                     name);
 }
 
-/* The members of both kinds of event, in the order of |member_names|. */
+/* The members of both types of event, in the order of |member_names|. */
 enum member {
     SUBJECT,
     MODE,
@@ -117,7 +116,7 @@ enum member {
 static const char *const member_names[] = {"subject", "mode",  "version", "id",
                                            "hash",    "proof", "after",   "schema"};
 
-/* The text of a member, as it stands between its quotes; false unless it is one without escapes. */
+/* The raw text of a member. False: not a text, or one with escapes. */
 static bool text_of_member(const struct fct_json_member *member, factum_slice *text)
 {
     factum_slice raw = member->value.raw;
@@ -150,7 +149,7 @@ static factum_status parse_mode(const struct fct_json_member *members,
     return FACTUM_OK;
 }
 
-/* The member that makes no sense, or MEMBER_COUNT. */
+/* The first member with an invalid value, or MEMBER_COUNT. */
 static enum member parse_numbers(const struct fct_json_member *members,
                                  struct fct_registry_event *event)
 {
@@ -204,7 +203,7 @@ factum_status fct_registry_event_parse(factum_slice type, factum_slice data,
     *event = (struct fct_registry_event){.version = 0};
     if (!is_mode && !fct_slice_equal(type, FCT_SLICE(FCT_SCHEMA_REGISTERED))) {
         return fct_fail(err, FACTUM_INVALID,
-                        "%.*s is no event of the schema registry: use factum_schema_register",
+                        "%.*s is not an event of the schema registry: use factum_schema_register",
                         FCT_FMT(type));
     }
     for (size_t i = 0; i < MEMBER_COUNT; i++) {

@@ -1,11 +1,13 @@
 /* registry_event.h - the events of the schema registry, as structs and back. Layer: schema. Pure.
  *
- * The registry's truth is the stream "$schemas". Two types of event stand in it:
- *   $SchemaRegistered  {"subject", "version", "id", "hash", "proof", "after", "schema"}
- *   $SchemaModeSet     {"subject", "mode"}
- * A subject is what a schema or a mode is for: "TYPE", "CATEGORY/TYPE", or, for a mode only,
- * "CATEGORY/". The first slash divides: a type with a slash in it needs its category. Format:
- * docs/formats.md.
+ * The registry is the stream "$schemas", with two types of event:
+ *
+ *     $SchemaRegistered  {"subject", "version", "id", "hash", "proof", "after", "schema"}
+ *     $SchemaModeSet     {"subject", "mode"}
+ *
+ * A subject is what a schema or a mode is for: "TYPE", "CATEGORY/TYPE" or, for a mode only,
+ * "CATEGORY/". It is divided at its first slash, so a type that contains a slash needs its
+ * category. Format: docs/formats.md.
  */
 #ifndef FCT_SCHEMA_REGISTRY_EVENT_H
 #define FCT_SCHEMA_REGISTRY_EVENT_H
@@ -23,16 +25,18 @@ struct fct_subject {
     factum_slice type;     /* empty: every type of the category */
 };
 
-/* Borrows from |text|. INVALID: empty, not UTF-8, too long, or for the system ("$..."). */
+/* *subject borrows from |text|. Errors: INVALID (empty, not UTF-8, too long, or the system's:
+ * "$..."). */
 FCT_MUST_USE factum_status fct_subject_parse(factum_slice text, struct fct_subject *subject,
                                              factum_error *err);
 
-/* As an event of the registry has it; "unset" too. False: no mode is called so. */
+/* The mode with the name of an event of the registry, "unset" too. False: unknown. */
 bool fct_schema_mode_parse(factum_slice name, factum_schema_mode *mode);
 
-/* Either kind of event. Slices are borrowed. */
+/* An event of either type. Slices are borrowed. */
 struct fct_registry_event {
-    bool is_mode; /* $SchemaModeSet: |subject_text|, |subject| and |mode|; else all but |mode| */
+    bool is_mode; /* $SchemaModeSet: |subject_text|, |subject| and |mode|; otherwise all except
+                   * |mode| */
     factum_slice subject_text;
     struct fct_subject subject;
     factum_schema_mode mode;
@@ -40,16 +44,16 @@ struct fct_registry_event {
     uint64_t id;       /* from 1; equal texts have equal ids, in every subject */
     factum_slice hash; /* SHA-256 of the schema's text, 64 hexadecimal digits */
     factum_schema_proof proof;
-    uint64_t after;      /* of AFTER: the place */
+    uint64_t after;      /* of the proof AFTER: the place */
     factum_slice schema; /* the text of the schema, a JSON value */
 };
 
-/* Reads the data of an event of |type|. |subject_text| must hold no escapes. INVALID says what is
- * wrong. */
+/* Parses the data of an event of |type|. |subject_text| must have no escapes. Errors: INVALID (with
+ * the reason). */
 FCT_MUST_USE factum_status fct_registry_event_parse(factum_slice type, factum_slice data,
                                                     struct fct_registry_event *event,
                                                     factum_error *err);
-/* Adds the data of |event| to |buf|. NO_MEMORY, TOO_BIG. */
+/* Adds the data of |event| to |buf|. Errors: NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_registry_event_format(const struct fct_registry_event *event,
                                                      struct fct_buf *buf, factum_error *err);
 

@@ -1,4 +1,4 @@
-/* registry_event_test.c - events of the registry, written and read; what is none is refused. */
+/* registry_event_test.c - events of the registry, written and read; others are refused. */
 #include "schema/registry_event.h"
 
 #include "support/test.h"
@@ -109,7 +109,7 @@ static void what_is_no_event_of_the_registry_is_refused(void **state)
         const char *data;
         const char *text;
     } rows[] = {
-        {"Other", "{}", "Other is no event"},
+        {"Other", "{}", "Other is not an event"},
         {FCT_SCHEMA_REGISTERED, "{", "not valid JSON"},
         {FCT_SCHEMA_REGISTERED, "[]", "\"subject\""},
         {FCT_SCHEMA_REGISTERED, "{\"subject\":\"T\"}", "\"version\""},

@@ -1,18 +1,18 @@
-/* run.c - a value on the tape against a program. Layer: schema.
+/* run.c - checks a value on the tape against a program. Layer: schema.
  *
- * The happy path: apply() decides what it can at once. Where a rule has subschemas for the value,
- * it pushes a frame, and the loop in run_frames() goes through the frame's phases. A phase goes
- * over the members, the items or the alternatives and applies a rule to each; when that pushes a
- * frame, the phase returns, and is called again with the outcome when the frame has ended.
+ * The happy path: apply() decides at once what it can. If a rule has subschemas for the value, it
+ * pushes a frame, and the loop in run_frames() goes through the frame's phases. A phase goes over
+ * the members, the items or the alternatives and applies a rule to each. When that pushes a frame,
+ * the phase returns, and is called again with the outcome when that frame has ended.
  *
- * Evaluated members and items (for unevaluatedProperties and unevaluatedItems) are noted in a
- * trail, a stack beside the frames: a frame that fails takes its part of the trail with it, and
- * one that succeeds leaves it to the frame below if that looks at the same value.
+ * Evaluated members and items (for unevaluatedProperties and unevaluatedItems) are recorded in a
+ * trail, a stack beside the frames. A frame that fails removes its part of the trail; one that
+ * succeeds leaves it to the frame below if that looks at the same value.
  *
  * Invariants:
- * 1. No recursion, and nothing is allocated once the run has seen a value as large.
- * 2. Every member, item, alternative and rule that is looked at is a step; steps have a limit.
- * 3. After a limit run->status is no longer OK, and the outcome means nothing.
+ * 1. No recursion, and no allocation once the run has seen a value as large.
+ * 2. Every visited member, item, alternative and rule is a step; steps have a limit.
+ * 3. After a limit run->status is not OK, and the outcome means nothing.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -36,10 +36,10 @@ enum outcome {
 
 enum progress {
     PHASE_OVER,
-    CHILD, /* a frame was pushed: call again with its outcome */
+    CHILD, /* a frame was pushed: call the phase again with its outcome */
 };
 
-/* Phases that have something to do with a value of a kind. */
+/* The phases that can concern a value of a kind. */
 #define OBJECT_PHASES                                                                              \
     (1u << FCT_PHASE_MEMBERS | 1u << FCT_PHASE_DEPENDENTS | 1u << FCT_PHASE_REST_MEMBERS)
 #define ARRAY_PHASES (1u << FCT_PHASE_ITEMS | 1u << FCT_PHASE_CONTAINS | 1u << FCT_PHASE_REST_ITEMS)
@@ -151,7 +151,7 @@ static enum outcome apply(struct fct_run *run, uint8_t parent, uint32_t number, 
     return !ok && fct_run_stops(run, &frame) ? NO : push_frame(run, &frame);
 }
 
-/* Takes the outcome into account; false: the frame needs nothing more. */
+/* Applies the outcome to the frame. False: the frame needs no more. */
 static bool settle(struct fct_run *run, struct fct_frame *frame, bool ok)
 {
     frame->flags |= ok ? 0 : FCT_FRAME_FAILED;
@@ -166,7 +166,7 @@ static bool take_outcome(struct fct_frame *frame)
     return delivered;
 }
 
-/* |value| has been evaluated. */
+/* Records that |value| was evaluated. */
 static void note(struct fct_run *run, const struct fct_frame *frame, uint32_t value)
 {
     if ((frame->flags & FCT_FRAME_TRACK) != 0 &&
@@ -177,7 +177,7 @@ static void note(struct fct_run *run, const struct fct_frame *frame, uint32_t va
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-/* What |properties| says of the member, and whether its name is required. */
+/* Applies |properties| to the member, and notes a required name. */
 static enum outcome member_by_name(struct fct_run *run, struct fct_frame *frame,
                                    const struct fct_rule *rule)
 {
@@ -229,7 +229,7 @@ enum member_stage {
     MEMBER_OVER,
 };
 
-/* One stage of the member under way; the frame already says which comes next. */
+/* One stage of the current member; the frame has the next one already. */
 static enum outcome member_stage(struct fct_run *run, struct fct_frame *frame,
                                  const struct fct_rule *rule)
 {
@@ -263,7 +263,7 @@ static enum outcome member_stage(struct fct_run *run, struct fct_frame *frame,
     return YES;
 }
 
-/* Names whose bit is missing, and from the 64th on those that are not found. */
+/* Names whose bit is missing and, from the 64th on, those that are not found. */
 static void check_required(struct fct_run *run, struct fct_frame *frame,
                            const struct fct_rule *rule)
 {
@@ -287,7 +287,7 @@ static void check_required(struct fct_run *run, struct fct_frame *frame,
     }
 }
 
-/* The name is all that matters: no pattern, nothing for other names. */
+/* Do only names matter: no pattern, no schema for other names? */
 static bool only_names(const struct fct_rule *rule)
 {
     return (rule->keywords &
@@ -396,7 +396,7 @@ static void check_contained(struct fct_run *run, struct fct_frame *frame,
     }
 }
 
-/* An item was looked at. */
+/* Counts an item that was checked. */
 static void count_item(struct fct_run *run, struct fct_frame *frame, bool ok)
 {
     frame->count += ok ? 1 : 0;
@@ -437,7 +437,7 @@ static enum progress do_contains(struct fct_run *run, struct fct_frame *frame)
 
 /* ---- the same value again -------------------------------------------------------------------- */
 
-/* Applies one rule to the frame's value; |outcome| is there when it returns true. */
+/* Applies one rule to the frame's value. True: |outcome| is set. */
 static bool apply_once(struct fct_run *run, struct fct_frame *frame, uint32_t number,
                        unsigned flags, bool *outcome)
 {
@@ -461,7 +461,7 @@ static enum progress do_ref(struct fct_run *run, struct fct_frame *frame)
     return PHASE_OVER;
 }
 
-/* The outermost resource on the way here that has the anchor decides. */
+/* The outermost resource on the way that has the anchor decides. */
 static uint32_t dynamic_target(struct fct_run *run, const struct fct_rule *rule)
 {
     const uint32_t *pair = fct_words_at(run->program, operand(run, rule, FCT_K_DYNAMIC_REF)) + 1;
@@ -516,10 +516,10 @@ static enum progress do_all_of(struct fct_run *run, struct fct_frame *frame)
 
 enum choice_stage {
     COUNT,   /* which alternatives match */
-    EXPLAIN, /* why they do not */
+    EXPLAIN, /* why none does */
 };
 
-/* No alternative matches: says so, after a second look that explains it. */
+/* No alternative matches: reports a fault, after a second pass that explains it. */
 static enum progress explain_choice(struct fct_run *run, struct fct_frame *frame,
                                     const struct fct_operand *choice, const char *must)
 {
@@ -653,7 +653,7 @@ static bool has_member(struct fct_run *run, uint32_t object, uint32_t text)
            FACTUM_JSON_NONE;
 }
 
-/* The names in a list that are missing beside |name|. */
+/* Reports the names of a list that are missing beside |name|. */
 static void check_dependents(struct fct_run *run, struct fct_frame *frame, const uint32_t *entry)
 {
     const struct fct_rule *rule = rule_of(run, frame);
@@ -700,8 +700,8 @@ static enum progress do_dependents(struct fct_run *run, struct fct_frame *frame)
 
 /* ---- what was not evaluated ------------------------------------------------------------------ */
 
-/* Marks what the frame's part of the trail names with a new stamp, which is returned. 0: everything
- * is evaluated. */
+/* Stamps the nodes in the frame's part of the trail with a new stamp, which is returned. 0:
+ * everything is evaluated. */
 static uint32_t mark_evaluated(struct fct_run *run, const struct fct_frame *frame)
 {
     size_t size = run->json->count * sizeof(uint32_t);
@@ -790,7 +790,7 @@ static enum progress (*const phases[FCT_PHASE_COUNT])(struct fct_run *, struct f
     [FCT_PHASE_REST_MEMBERS] = do_rest_members,
 };
 
-/* The top frame has ended. */
+/* Ends the top frame. */
 static void pop(struct fct_run *run)
 {
     const struct fct_frame *frame = &run->frames[run->depth - 1];
@@ -869,7 +869,7 @@ void fct_run_destroy(struct fct_run *run)
     fct_mem_free(run->mem, run);
 }
 
-/* The faults as the caller sees them. */
+/* Copies the faults for the caller. */
 static factum_status show_faults(struct fct_run *run, factum_schema_result *result)
 {
     uint32_t count = FCT_COUNT_OF(run->faults, struct fct_fault_texts);

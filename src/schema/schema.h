@@ -1,7 +1,7 @@
 /* schema.h - JSON Schema from the inside: compiling a program, checking a value. Layer: schema;
  * pure over codec: no files, no network, no clock.
  *
- * <factum/schema.h> has the contract for users, who see a program as a factum_schema and a run as a
+ * The contract for users is in <factum/schema.h>, where a program is a factum_schema and a run a
  * factum_schema_checker.
  */
 #ifndef FCT_SCHEMA_SCHEMA_H
@@ -14,14 +14,14 @@
 struct fct_program;
 struct fct_run;
 
-/* |options| is complete: its size was checked. On failure *program is NULL. */
+/* |options| is complete: its size was checked. *program is NULL on failure. */
 FCT_MUST_USE factum_status fct_program_create(const struct fct_mem *mem, factum_slice text,
                                               const factum_schema_options *options,
                                               struct fct_program **program, factum_error *err);
 /* Accepts NULL. */
 void fct_program_destroy(struct fct_program *program);
 factum_schema_draft fct_program_draft(const struct fct_program *program);
-/* The |index|-th tag; false after the last. */
+/* The |index|-th tag. False: after the last. */
 bool fct_program_tag(const struct fct_program *program, size_t index,
                      factum_schema_tag_place *place);
 

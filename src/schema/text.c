@@ -11,14 +11,14 @@ static uint32_t hex_digit(uint8_t c)
     return c <= '9' ? (uint32_t)(c - '0') : (uint32_t)((c | 0x20) - 'a' + 10);
 }
 
-/* The four digits of a \u escape. */
+/* The value of the four digits of a \u escape. */
 static uint32_t code_unit(const uint8_t *at)
 {
     return hex_digit(at[0]) << 12 | hex_digit(at[1]) << 8 | hex_digit(at[2]) << 4 |
            hex_digit(at[3]);
 }
 
-/* The escape at |at|, a backslash, as a code point; *at moves over it. */
+/* The code point of the escape at |at|, a backslash; *at moves past it. */
 static uint32_t take_escape(const uint8_t **at, const uint8_t *end)
 {
     static const char letters[] = "bfnrt";
@@ -65,8 +65,8 @@ static size_t put_character(uint32_t c, uint8_t *to)
     return 4;
 }
 
-/* The next piece of the meaning: plain bytes up to an escape, or one escaped character in |room|.
- * An empty slice at the end. */
+/* The next piece of the decoded text: plain bytes up to an escape, or one escaped character in
+ * |room|. Empty at the end. */
 static factum_slice next_piece(const uint8_t **at, const uint8_t *end, uint8_t room[4])
 {
     const uint8_t *start = *at;
@@ -177,7 +177,7 @@ uint64_t fct_text_hash(struct fct_text text, uint64_t seed)
     if (!text.escaped && text.raw.len <= sizeof block) {
         return fct_hash64(text.raw, hash);
     }
-    /* Blocks of one size, so that escapes make no difference. */
+    /* Blocks of one size, so that escapes do not change the hash. */
     const uint8_t *at = text.raw.ptr;
     const uint8_t *end = at + text.raw.len;
     while (at != end) {

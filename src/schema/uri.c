@@ -5,7 +5,7 @@
 
 #include "core/slice.h"
 
-/* What stands before the first of |stops|; *rest is what begins with it. */
+/* The text before the first of |stops|; *rest begins with that character. */
 static factum_slice take_until(factum_slice *rest, const char *stops)
 {
     size_t len = 0;
@@ -66,7 +66,7 @@ struct fct_uri fct_uri_split(factum_slice text)
     return uri;
 }
 
-/* Takes "." and ".." out of the path from |start| on (RFC 3986, 5.2.4), in place. */
+/* Removes "." and ".." from the path from |start| on (RFC 3986, 5.2.4), in place. */
 static void remove_dots(struct fct_buf *to, size_t start)
 {
     uint8_t *path = to->ptr + start;
@@ -96,7 +96,7 @@ static void remove_dots(struct fct_buf *to, size_t start)
     to->len = start + out;
 }
 
-/* The path of a reference that has one of its own: from the root, or beside the base's. */
+/* The path of a reference that has one: from the root, or relative to the base's. */
 static factum_status add_path(struct fct_buf *to, const struct fct_uri *base,
                               const struct fct_uri *reference)
 {

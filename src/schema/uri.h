@@ -9,12 +9,13 @@ struct fct_uri {
     bool has_scheme, has_authority, has_query, has_fragment;
 };
 
-/* Any text has these parts; nothing is checked. */
+/* Splits any text; nothing is checked. */
 struct fct_uri fct_uri_split(factum_slice text);
-/* |text| seen from |base|, without its fragment, added to |to|. NO_MEMORY, TOO_BIG. */
+/* Adds |text|, resolved against |base| and without its fragment, to |to|. Errors: NO_MEMORY,
+ * TOO_BIG. */
 FCT_MUST_USE factum_status fct_uri_resolve(struct fct_buf *to, factum_slice base,
                                            factum_slice text);
-/* Decodes %XX in place; the result is the new size. A '%' without two digits stays. */
+/* Decodes %XX in place and returns the new size. A '%' without two digits stays. */
 size_t fct_uri_decode(uint8_t *text, size_t len);
 
 #endif

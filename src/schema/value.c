@@ -1,7 +1,7 @@
 /* value.c - see value.h. Layer: schema.
  *
- * Both walks keep a stack of the containers that they are in. The hash of an object adds the hashes
- * of its members up, which makes their order irrelevant.
+ * Both walks keep a stack of the current containers. The hash of an object is the sum of the hashes
+ * of its members, so their order does not matter.
  */
 #include "schema/value.h"
 
@@ -24,7 +24,7 @@ uint32_t fct_value_item(const factum_json *json, uint32_t array, uint32_t index)
 
 struct pair {
     uint32_t at_a, end_a; /* the next member or item of a */
-    uint32_t at_b, end_b; /* where it is expected in b */
+    uint32_t at_b, end_b; /* its expected place in b */
     uint32_t first_b;
     bool object;
 };
@@ -66,7 +66,7 @@ static uint32_t find_partner(struct fct_value a, struct fct_value b, const struc
     return FACTUM_JSON_NONE;
 }
 
-/* The first step of a comparison: false if they differ; a pair for containers. */
+/* The first step of a comparison. False: they differ. Containers push a pair. */
 static bool begin_pair(struct fct_value a, struct fct_value b, struct pair *stack, uint32_t *depth)
 {
     const factum_json_node *node_a = &a.json->nodes[a.node];
@@ -78,7 +78,7 @@ static bool begin_pair(struct fct_value a, struct fct_value b, struct pair *stac
         return equal_scalars(a, b);
     }
     if (node_a->next - a.node != node_b->next - b.node) {
-        return false; /* equal values have as many nodes */
+        return false; /* equal values have the same number of nodes */
     }
     FCT_ASSERT(*depth < FCT_VALUE_DEPTH_MAX);
     stack[(*depth)++] = (struct pair){.at_a = a.node + 1,
@@ -125,7 +125,7 @@ bool fct_value_equal(struct fct_value a, struct fct_value b, uint64_t *steps)
 struct level {
     uint32_t at, end;
     uint64_t sum;
-    uint64_t name; /* of an object: the hash of the name of the member under way */
+    uint64_t name; /* of an object: the hash of the current member's name */
     bool object;
 };
 

@@ -1,16 +1,18 @@
 /* decider.c - a script as a factum_decider: initial, evolve, decide, query. Layer: script.
  *
- * Knows no store: factum_transact and the folds call it. A state stays in Lua while its fold
- * lasts, in a sandbox that nobody else uses meanwhile (a box); release() gives the box back. What
- * Lua gives back comes as JSON and is read as such.
+ * Knows no store: factum_transact and the folds call it. During a fold its state stays in Lua, in a
+ * sandbox that no other call uses (a box); release() gives the box back. Lua's results come as JSON
+ * and are parsed as such.
  *
  * Invariants:
  *  1. A box belongs to one state, or to one call, or is idle.
- *  2. decide and query never see the state or initial themselves, only copies.
- *  3. An idle box holds no state and no garbage, so that a call gives the same in a used box as in
- *     a fresh one.
+ *  2. decide and query get copies of the state and of initial.
+ *  3. An idle box has no state and no garbage, so that a call has the same result in a used box as
+ *     in a fresh one.
  *  4. A box whose script was stopped or has failed has lost its state: it is |broken| until it is
- *     released, and whoever needs the state fails.
+ *     released, and calls that need the state fail.
+ *  5. |idle_count| boxes are idle, at most IDLE_MAX. |idle_size| is the sum of their sizes, at most
+ *     IDLE_BYTES_MAX.
  */
 #include <string.h>
 
@@ -22,12 +24,11 @@
 #include "script/lua.h"
 #include "script/sandbox_int.h"
 
-/* Boxes kept for later: so many threads decide at once without loading, if their scripts are small.
- */
+/* Boxes kept for later: so many threads can decide at once without loading small scripts again. */
 #define IDLE_MAX 32
-#define IDLE_BYTES_MAX ((size_t)4 << 20) /* of all of them together */
+#define IDLE_BYTES_MAX ((size_t)4 << 20) /* of all idle boxes together */
 
-static const char state_key; /* of the registry: the state of the box */
+static const char state_key; /* the key of the box's state in Lua's registry */
 
 struct lua_box {
     struct fct_sandbox *sandbox;
@@ -47,7 +48,7 @@ struct lua_fold_state {
 struct lua_decider {
     struct factum_script_decider base; /* first: the handle */
     const struct fct_mem *mem;
-    factum_script script; /* its text and name are ours */
+    factum_script script; /* with its own copies of text and name */
     char *copies;
     struct fct_buf initial_json;
     struct lua_fold_state initial;
@@ -57,7 +58,7 @@ struct lua_decider {
     size_t idle_size;
 };
 
-/* An event as evolve sees it, or, with |type_text|, as decide has made it. */
+/* An event for evolve or, with |type_text|, one that decide has returned. */
 struct lua_event {
     factum_slice type;
     factum_slice data;
@@ -86,6 +87,15 @@ struct fct_sandbox_options fct_lua_options(const factum_script *script)
     };
 }
 
+/* Invariant 5. With the lock. */
+static void boxes_check(const struct lua_decider *owner)
+{
+    FCT_ASSERT(owner->idle_count <= IDLE_MAX);
+    FCT_ASSERT(owner->idle_size <= IDLE_BYTES_MAX);
+    FCT_ASSERT((owner->idle == NULL) == (owner->idle_count == 0));
+    FCT_ASSERT((owner->idle == NULL) == (owner->idle_size == 0));
+}
+
 static factum_status take_box(struct lua_decider *owner, struct lua_box **box, factum_error *err)
 {
     fct_mutex_lock(&owner->lock);
@@ -95,6 +105,7 @@ static factum_status take_box(struct lua_decider *owner, struct lua_box **box, f
         owner->idle_count--;
         owner->idle_size -= taken->size;
     }
+    boxes_check(owner);
     fct_mutex_unlock(&owner->lock);
     if (taken == NULL) {
         taken = fct_mem_zalloc(owner->mem, 1, sizeof *taken);
@@ -150,6 +161,7 @@ static void give_box(struct lua_decider *owner, struct lua_box *box)
         owner->idle_count++;
         owner->idle_size += box->size;
     }
+    boxes_check(owner);
     fct_mutex_unlock(&owner->lock);
     if (!keep) {
         free_box(owner, box);
@@ -194,7 +206,7 @@ static void push_function(lua_State *lua, const char *name)
     lua_remove(lua, -2);
 }
 
-/* A copy, or, for evolve, the state itself, which it may change. */
+/* Pushes a copy or, for evolve, the state itself, which evolve may change. */
 static void push_state(lua_State *lua, bool has_state, bool copy)
 {
     if (has_state) {
@@ -362,7 +374,7 @@ static void evolve(void *state, const void *typed, factum_arena *arena)
         status = parse_json(box, 0, call.event->data, "its data", &call.data, &err);
     }
     if (status == FACTUM_OK) {
-        factum_slice metadata = call.event->metadata; /* always a table for the script */
+        factum_slice metadata = call.event->metadata; /* a table for the script in any case */
         status = parse_json(box, 1, metadata.len == 0 ? FCT_SLICE("{}") : metadata, "its metadata",
                             &call.metadata, &err);
     }
@@ -382,7 +394,7 @@ struct answer {
     const factum_json *json;
     factum_arena *arena;
     factum_decision *out;
-    factum_slice stream; /* of events that name none */
+    factum_slice stream; /* of events without one */
 };
 
 /* A text as a C string in the arena; NULL after a failure. */
@@ -390,7 +402,7 @@ static char *text_of(const struct answer *answer, uint32_t value, const char *wh
 {
     size_t len = 0;
     if (value == FACTUM_JSON_NONE || factum_json_kind_of(answer->json, value) != FACTUM_JSON_TEXT) {
-        factum_arena_fail(answer->arena, FACTUM_INVALID, "%s is missing or no text", what);
+        factum_arena_fail(answer->arena, FACTUM_INVALID, "%s is missing or not a text", what);
         return NULL;
     }
     size_t size = (size_t)factum_json_at(answer->json, value)->len + 1;
@@ -405,7 +417,7 @@ static char *text_of(const struct answer *answer, uint32_t value, const char *wh
     return text;
 }
 
-/* Only the members of |names|, each followed by a blank. */
+/* Checks that the object only has members of |names|, each followed by a blank. */
 static bool knows_members(const struct answer *answer, uint32_t object, const char *names)
 {
     const factum_json *json = answer->json;
@@ -456,7 +468,7 @@ static bool emit_event(const struct answer *answer, uint32_t value)
     const factum_json *json = answer->json;
     if (factum_json_kind_of(json, value) != FACTUM_JSON_OBJECT) {
         factum_arena_fail(answer->arena, FACTUM_INVALID,
-                          "decide returned a list with something that is no event in it");
+                          "decide returned a list with something that is not an event in it");
         return false;
     }
     if (!knows_members(answer, value, "type data stream tags ")) {
@@ -527,7 +539,7 @@ static factum_verdict take_answer(const struct answer *answer)
     return FACTUM_ACCEPTED;
 }
 
-/* Runs |body| with the command and reads what it gives as JSON, in the first tape of the box. */
+/* Runs |body| with the command and parses its result into the first tape of the box. */
 static factum_status ask_script(struct lua_box *box, lua_CFunction body, struct command_call *call,
                                 factum_json *json, factum_error *err)
 {
@@ -585,7 +597,7 @@ static void print_command(const void *command, factum_json_writer *to)
     factum_json_put_member_text(to, "id", asked->id);
     factum_json_put_member(to, "data");
     factum_json_put_raw(to, asked->data.len == 0 ? FCT_SLICE("{}") : asked->data);
-    if (factum_script_has_query(asked->decider)) { /* otherwise it is the request's stream */
+    if (factum_script_has_query(asked->decider)) { /* otherwise the request's stream is read */
         factum_json_put_member_text(to, "stream", asked->stream);
     }
     factum_json_put_end(to);
@@ -620,7 +632,7 @@ static void take_query(const struct answer *answer, factum_query *query)
 static void query(const void *command, factum_arena *arena, factum_query *wanted)
 {
     struct command_call call = {.command = command};
-    /* The handle is const for programs; the pool of boxes changes behind it, under its lock. */
+    /* The handle is const for programs; the pool of boxes behind it changes under its lock. */
     union {
         const factum_script_decider *in;
         struct lua_decider *out;
@@ -649,7 +661,7 @@ factum_status fct_lua_state_json(const factum_script_decider *decider, const voi
 {
     const struct lua_fold_state *held = state;
     struct lua_box *box;
-    if (held->box == NULL) { /* a borrowed box could not keep the text */
+    if (held->box == NULL) { /* a borrowed box does not keep the text */
         *json = fct_buf_slice(&((const struct lua_decider *)decider)->initial_json);
         return FACTUM_OK;
     }
@@ -684,7 +696,7 @@ static int check_script(lua_State *lua)
     lua_pop(lua, 1);
     int type = lua_getfield(lua, -1, "query");
     if (type != LUA_TNIL && type != LUA_TFUNCTION) {
-        return luaL_error(lua, "query is no function");
+        return luaL_error(lua, "query is not a function");
     }
     *has_query = type == LUA_TFUNCTION;
     return 0;

@@ -49,7 +49,7 @@ static factum_status open_script(const char *text, const char *name,
     factum_script script = {.size = sizeof script,
                             .text = factum_slice_from(text),
                             .name = "account.lua",
-                            .cpu_ms_max = 5000}; /* a sanitizer makes a million steps slow */
+                            .cpu_ms_max = 5000}; /* a million steps are slow with a sanitizer */
     return factum_script_decider_open(&script, name, decider, err);
 }
 
@@ -136,7 +136,7 @@ static void commands_are_decided_on_the_state(void **state)
     tear_down(&f);
 }
 
-/* The script fails in |name|: nothing is written, and the message holds |why|. */
+/* The script fails in |name|: nothing is written, and the message contains |why|. */
 static void fails(struct fixture *f, const char *name, const char *data, factum_status status,
                   const char *why)
 {
@@ -160,19 +160,20 @@ static void a_script_that_fails_writes_nothing(void **state)
     fails(&f, "Withdraw", "{}", FACTUM_INVALID, "account.lua:13: attempt to compare");
     fails(&f, "Nothing", "{", FACTUM_INVALID, "the command's data: not valid JSON");
     fails(&f, "Strange", "{\"v\":5}", FACTUM_INVALID, "neither an event");
-    fails(&f, "Strange", "{\"v\":[5]}", FACTUM_INVALID, "no event in it");
+    fails(&f, "Strange", "{\"v\":[5]}", FACTUM_INVALID, "not an event in it");
     fails(&f, "Strange", "{\"v\":{\"typ\":\"A\"}}", FACTUM_INVALID, "what is \"typ\"?");
     fails(&f, "Strange", "{\"v\":{\"data\":{}}}", FACTUM_INVALID, "type is missing");
-    fails(&f, "Strange", "{\"v\":{\"type\":5}}", FACTUM_INVALID, "type is missing or no text");
+    fails(&f, "Strange", "{\"v\":{\"type\":5}}", FACTUM_INVALID, "type is missing or not a text");
     fails(&f, "Strange", "{\"v\":{\"type\":\"a\\u0000\"}}", FACTUM_INVALID, "character");
     fails(&f, "Strange", "{\"v\":{\"reject\":\"x\",\"type\":\"A\"}}", FACTUM_INVALID,
           "what is \"type\"?");
-    fails(&f, "Strange", "{\"v\":{\"reject\":5}}", FACTUM_INVALID, "reject is missing or no text");
+    fails(&f, "Strange", "{\"v\":{\"reject\":5}}", FACTUM_INVALID,
+          "reject is missing or not a text");
     fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"tags\":\"x\"}}", FACTUM_INVALID,
           "tags are a list");
     fails(&f, "Strange", "{\"v\":{\"type\":\"A\",\"stream\":\"other-1\"}}", FACTUM_INVALID,
           "other-1");
-    assert_ok(send(&f, "Deposit", "{\"amount\":1}", ""), f.err); /* and works afterwards */
+    assert_ok(send(&f, "Deposit", "{\"amount\":1}", ""), f.err); /* and works after the failure */
     assert_ok(send(&f, "Deposit", "{\"amount\":\"x\"}", ""), f.err);
     fails(&f, "Deposit", "{\"amount\":1}", FACTUM_INVALID, "account.lua:3: attempt to perform");
     assert_text(f.err, "event Deposited, revision 1");
@@ -190,8 +191,9 @@ static void a_script_that_lacks_something_is_refused(void **state)
         {"", "there is no function evolve"},
         {"function evolve() end", "there is no function decide"},
         {"function evolve() end function decide() end", "there is no initial"},
-        {"initial = function() end function evolve() end function decide() end", "no JSON"},
-        {"initial = {} function evolve() end function decide() end query = 1", "query"},
+        {"initial = function() end function evolve() end function decide() end", "not JSON"},
+        {"initial = {} function evolve() end function decide() end query = 1",
+         "query is not a function"},
         {"initial = = 1", "account.lua:1: unexpected symbol"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -245,7 +247,7 @@ static void use_script(struct fixture *f, const char *text)
     assert_ok(open_script(text, "account", &f->decider, &f->err), f->err);
 }
 
-/* The command of k1 again: its first answer, at |position|. */
+/* Sends the command of k1 again: its first answer is that of |position|. */
 static void is_repeat(struct fixture *f, uint64_t position)
 {
     assert_ok(send(f, "Register", "{}", "k1"), f->err);
@@ -263,13 +265,13 @@ static void a_repeat_gets_its_answer_at_any_time_and_from_any_version(void **sta
     assert_false(f.result.already);
     const uint64_t position = f.result.position;
     is_repeat(&f, position);
-    f.time = 500; /* the query is another one now */
+    f.time = 500; /* now the query is another one */
     is_repeat(&f, position);
     use_script(&f, REGISTER "function query(c) return { { types = { 'A' }, tags = { 'x' } } } end");
     is_repeat(&f, position);
     use_script(&f, REGISTER "function query(c) error('no query') end");
     is_repeat(&f, position);
-    fails(&f, "Register", "{}", FACTUM_INVALID, "no query"); /* without an id it is asked */
+    fails(&f, "Register", "{}", FACTUM_INVALID, "no query"); /* without an id the query runs */
     use_script(&f, REGISTER "function query(c) return { { tags = { 'x' } } } end");
     assert_status(send(&f, "Register", "{\"n\":1}", "k1"), FACTUM_KEY_CONFLICT);
     assert_status(send(&f, "Other", "{}", "k1"), FACTUM_KEY_CONFLICT);
@@ -301,7 +303,7 @@ static factum_status send_to(struct fixture *f, const char *stream, const char *
                            &f->err);
 }
 
-/* To make a text of 0.8 MB takes 1.6 MB for a moment: 2 MiB have no room for another one. */
+/* Creating a text of 0.8 MB needs 1.6 MB for a moment: 2 MiB have no room for another one. */
 static void a_used_box_has_the_memory_of_a_fresh_one(void **state)
 {
     (void)state;
@@ -322,7 +324,7 @@ static void a_used_box_has_the_memory_of_a_fresh_one(void **state)
     assert_ok(send_to(&f, "account-1", "Noop"), f.err);  /* its box has had a state of 0.8 MB */
     assert_ok(send_to(&f, "account-2", "Think"), f.err); /* decides on initial */
     assert_ok(send_to(&f, "account-1", "Noop"), f.err);
-    assert_ok(send_to(&f, "account-1", "Noop"), f.err); /* evolve makes the state anew */
+    assert_ok(send_to(&f, "account-1", "Noop"), f.err); /* evolve creates the state again */
     assert_status(send_to(&f, "account-1", "Think"), FACTUM_TOO_BIG); /* the two together */
     assert_text(f.err, "stopped: more than 2,097,152 bytes of memory");
     assert_ok(send_to(&f, "account-3", "Think"), f.err);
@@ -348,7 +350,7 @@ static void data_of_too_many_values_names_the_limit(void **state)
     tear_down(&f);
 }
 
-/* 63 bytes, of which the last would be the first half of a character. */
+/* 63 bytes, the last of which would be the first half of a character. */
 static void a_code_is_not_cut_inside_a_character(void **state)
 {
     (void)state;
@@ -494,7 +496,7 @@ static void a_script_with_a_memory_of_its_own_is_found_out(void **state)
     tear_down(&f);
 }
 
-/* Before anything is enabled: has to be the first test. */
+/* Must be the first test: no host is enabled yet. */
 static void without_a_host_scripts_are_not_supported(void **state)
 {
     (void)state;

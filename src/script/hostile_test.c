@@ -1,5 +1,5 @@
-/* hostile_test.c - scripts that try to hang, to fill the memory or to look outside: each ends at
- * once with an error that says where and why. Layer: script. */
+/* hostile_test.c - scripts that try to hang, to fill the memory or to reach the machine: each ends
+ * at once with an error that names the place and the reason. Layer: script. */
 #include <string.h>
 #include <time.h>
 
@@ -8,10 +8,10 @@
 #include "support/test.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOWER 10 /* a sanitizer's build is; its time says nothing of the real one */
+#define SLOWER 10 /* with sanitizers; the time then shows nothing about the real one */
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOWER 10
+#define SLOWER 10 /* with sanitizers; the time then shows nothing about the real one */
 #endif
 #endif
 #ifndef SLOWER
@@ -23,12 +23,12 @@
 static int64_t now(void)
 {
     struct timespec time;
-    /* Of the thread: others that use the processor must not make a test fail. */
+    /* Of the thread: other users of the processor must not make a test fail. */
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-/* What the script says in the end, in err->text; its answer, if it has one, in |answer|. */
+/* Runs the script; its error is in err->text, its answer, if any, in |answer|. */
 static factum_status run(const char *script, char *answer, size_t size, factum_error *err)
 {
     struct fct_mem_fault fault;
@@ -61,7 +61,7 @@ static factum_status run(const char *script, char *answer, size_t size, factum_e
     return status;
 }
 
-/* Ends with an error that begins with |place| and holds |why|. */
+/* The script ends with an error that begins with |place| and contains |why|. */
 static void stops(const char *script, const char *place, const char *why)
 {
     factum_error err = {0};
@@ -275,7 +275,7 @@ static void errors_are_told_whatever_they_are(void **state)
     stops("function run( return end", "s.lua:1:", "expected");
     stops("x = = 1", "s.lua:1:", "unexpected symbol");
     stops("y = 1", "s.lua", "there is no function run");
-    stops(RUN("return function() end"), "s.lua", "a function is no JSON");
+    stops(RUN("return function() end"), "s.lua", "a function is not JSON");
     stops(RUN("return 0/0"), "s.lua", "nan");
     stops(RUN("return {1, nil, 3}"), "s.lua", "hole");
     stops(RUN("return {1, x = 2}"), "s.lua", "list");
@@ -315,7 +315,7 @@ static void long_script(const char *before, const char *part, size_t count, cons
     (void)snprintf(script + len, size - len, "%s", after);
     factum_error err = {0};
     char answer[256];
-    (void)run(script, answer, sizeof answer, &err); /* in time, without a leak, whatever it gives */
+    (void)run(script, answer, sizeof answer, &err); /* in time, without a leak; any result */
     fct_mem_free(fct_mem_heap(), script);
 }
 

@@ -1,13 +1,12 @@
 /* library.c - the functions that scripts may call. Layer: script.
  *
- * Allow-list: what is not put into the globals here does not exist for a script. Left out on
- * purpose: whatever could swallow a limit's error (pcall, coroutine), run without a hook
- * (patterns, finalizers), load code, reach the machine, or differ from run to run (addresses,
- * random numbers, the order of pairs, and logarithms and the like, whose last digit is the
- * processor's choice).
+ * An allow-list: what is not added to the globals here does not exist for a script. Left out on
+ * purpose: what could swallow a limit's error (pcall, coroutine), run without a hook (patterns,
+ * finalizers), load code, reach the machine, or differ from run to run (addresses, random numbers,
+ * the order of pairs, and functions such as logarithms, whose last digit depends on the processor).
  *
- * Functions of Lua's own libraries are kept where they are safe once their arguments are charged
- * for; the others are written here. Tables of functions cannot be changed by scripts.
+ * Functions of Lua's own libraries are kept if they are safe once their arguments are charged;
+ * others are written here. Scripts cannot change the tables of functions.
  */
 #include <string.h>
 
@@ -81,13 +80,13 @@ static int sandbox_tostring(lua_State *lua)
 /* ---- functions of Lua behind a charge -------------------------------------------------------- */
 
 /* The closure's first value is Lua's own function, which takes its arguments from the same stack.
- * */
+ */
 static int call_original(lua_State *lua)
 {
     return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
 }
 
-/* What it takes depends on the bytes of its first argument. */
+/* Its cost depends on the bytes of its first argument. */
 static int by_bytes(lua_State *lua)
 {
     if (fct_make_text(lua, 1)) {
@@ -118,7 +117,7 @@ static int by_arguments(lua_State *lua)
     return call_original(lua);
 }
 
-/* insert(list, at, value) and remove(list, at) move what follows. */
+/* insert(list, at, value) and remove(list, at) move the items after the place. */
 static int by_length(lua_State *lua)
 {
     if (lua_istable(lua, 1) && lua_gettop(lua) > 1) {
@@ -127,7 +126,7 @@ static int by_length(lua_State *lua)
     return call_original(lua);
 }
 
-/* |from| to |to|, how many: what the loop in C would take. */
+/* The number of steps from |from| to |to| of a loop in C. */
 static uint64_t range(lua_Integer from, lua_Integer to)
 {
     return from > to                                     ? 0
@@ -186,7 +185,7 @@ static int text_rep(lua_State *lua)
     return call_original(lua);
 }
 
-/* Offset of |what| in |text| at or after |from|, or SIZE_MAX. Charges for what it compares. */
+/* The offset of |what| in |text| at or after |from|, or SIZE_MAX. Charges for the comparisons. */
 static size_t find_text(lua_State *lua, factum_slice text, factum_slice what, size_t from)
 {
     if (what.len == 0) {
@@ -208,7 +207,7 @@ static size_t find_text(lua_State *lua, factum_slice text, factum_slice what, si
     return SIZE_MAX;
 }
 
-/* find(text, what [, from]): plain; the first and the last byte of it, or nil. */
+/* find(text, what [, from]), without patterns: its first and last byte, or nil. */
 static int text_find(lua_State *lua)
 {
     factum_slice text = check_text(lua, 1);
@@ -229,7 +228,7 @@ static int text_find(lua_State *lua)
     return 2;
 }
 
-/* replace(text, what, by): every one; the new text, and how many there were. */
+/* replace(text, what, by): replaces all; returns the new text and the number of replacements. */
 static int text_replace(lua_State *lua)
 {
     factum_slice text = check_text(lua, 1);
@@ -264,8 +263,8 @@ static int text_byte(lua_State *lua)
     return call_original(lua);
 }
 
-/* One conversion of a format: its end, with its width in *width; an error if it is none that gives
- * the same everywhere. */
+/* Checks one conversion of a format; returns its end, with its width in *width. An error unless it
+ * gives the same text everywhere. */
 static const char *check_conversion(lua_State *lua, const char *at, const char *end,
                                     unsigned *width)
 {
@@ -362,7 +361,7 @@ static size_t character_size(uint8_t lead)
     return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-/* The text is the first upvalue and valid, as codes() has looked at it. */
+/* The text is the first upvalue and valid UTF-8, as codes() has checked. */
 static int codes_step(lua_State *lua)
 {
     static const uint8_t masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
@@ -370,7 +369,8 @@ static int codes_step(lua_State *lua)
     const uint8_t *text = (const uint8_t *)lua_tolstring(lua, lua_upvalueindex(1), &len);
     lua_Integer before = luaL_checkinteger(lua, 2);
     luaL_argcheck(lua, before >= 0 && (uint64_t)before <= len, 2, "no place in the text");
-    size_t at = (size_t)before; /* counted from 1: that of the next, unless it is longer */
+    size_t at = (size_t)before; /* counted from 1: the place of the next character, unless this one
+                                 * is longer */
     at +=
         before > 0 && (text[before - 1] & 0xc0) != 0x80 ? character_size(text[before - 1]) - 1 : 0;
     if (at >= len || (text[at] & 0xc0) == 0x80) {
@@ -386,8 +386,8 @@ static int codes_step(lua_State *lua)
     return 2;
 }
 
-/* offset(text, n [, from]) steps over |n| characters, and over as many bytes as there are where a
- * text is not UTF-8. */
+/* offset(text, n [, from]) steps over |n| characters, and over any number of bytes where a text is
+ * not UTF-8. */
 static int utf8_offset(lua_State *lua)
 {
     factum_slice text = check_text(lua, 1);
@@ -423,8 +423,8 @@ static int refuse_change(lua_State *lua)
     return luaL_error(lua, "%s cannot be changed", lua_tostring(lua, lua_upvalueindex(1)));
 }
 
-/* Puts an empty table before the one at the top of the stack, so that the functions can be read and
- * not changed, and makes it the member |name| of the table below. */
+/* Puts an empty table in front of the one at the top of the stack, so that scripts can read the
+ * functions but not change them, and makes it the member |name| of the table below. */
 static void set_protected(lua_State *lua, const char *name)
 {
     lua_newtable(lua);
@@ -439,8 +439,8 @@ static void set_protected(lua_State *lua, const char *name)
     lua_pop(lua, 1);
 }
 
-/* Functions for the table at the top, from Lua's library in the table below it. Those without a
- * function of ours are taken as they are. */
+/* Adds functions to the table at the top, from Lua's library in the table below it. Functions
+ * without a wrapper are taken unchanged. */
 static void take_functions(lua_State *lua, const struct function *functions, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -454,7 +454,7 @@ static void take_functions(lua_State *lua, const struct function *functions, siz
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Lua's library at the top, below it the globals: replaces it by an empty table above it. */
+/* Lua's library at the top, the globals below it: replaces it by an empty table above it. */
 static void open_original(lua_State *lua, lua_CFunction open)
 {
     lua_pushcfunction(lua, open);

@@ -1,5 +1,5 @@
-/* lua.h - the host of deciders in Lua: what decider.c and test_run.c share. Layer: script, uses of
- * api the table of script hosts alone, and otherwise the public API. */
+/* lua.h - the host of deciders in Lua: what decider.c and test_run.c share. Layer: script; uses
+ * api's table of script hosts, otherwise only the public API. */
 #ifndef FCT_SCRIPT_LUA_H
 #define FCT_SCRIPT_LUA_H
 
@@ -8,7 +8,7 @@
 
 extern const struct fct_script_host fct_lua_host;
 
-/* Options of a sandbox for |script|. */
+/* The options of a sandbox for |script|. */
 struct fct_sandbox_options fct_lua_options(const factum_script *script);
 
 factum_status fct_lua_open(const factum_script *script, const char *name,

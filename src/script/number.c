@@ -1,9 +1,9 @@
-/* number.c - numbers between JSON, which is decimal, and Lua, which has int64 and double. Layer:
- * script.
+/* number.c - numbers between JSON, which is decimal, and Lua, which has int64 and double.
+ * Layer: script.
  *
- * No number is changed on its way. A JSON number becomes an integer, or a float if the shortest
- * text of that float is the same number ("19.99"), and otherwise an exact number: a value that
- * keeps its text, can be compared, stored and scaled, and refuses arithmetic by name ("1e400",
+ * No number changes on its way. A JSON number becomes an integer, or a float if the shortest text
+ * of that float is the same number ("19.99"). Any other number becomes an exact number: a value
+ * that keeps its text, can be compared, stored and scaled, and refuses arithmetic by name ("1e400",
  * "0.12345678901234567890"). decimal.scale and decimal.unscale move the point by digits.
  */
 #include <inttypes.h>
@@ -14,14 +14,14 @@
 #include "core/slice.h"
 #include "script/sandbox_int.h"
 
-#define FLOAT_TEXT_MAX 512 /* longer numbers stay exact ones */
-#define DIGITS_MAX 64      /* of what decimal.scale takes: an int64 has 19 */
+#define FLOAT_TEXT_MAX 512 /* a longer number stays an exact one */
+#define DIGITS_MAX 64      /* in a number for decimal.scale: an int64 has 19 */
 
 static const char exact_key;
 
 size_t fct_number_format(double number, char text[NUMBER_TEXT_SIZE])
 {
-    if (isnan(number)) { /* printf knows two */
+    if (isnan(number)) { /* printf prints two different ones */
         memcpy(text, "nan", 4);
         return 3;
     }
@@ -60,7 +60,7 @@ bool fct_make_text(lua_State *lua, int index)
 
 /* ---- from JSON ------------------------------------------------------------------------------- */
 
-/* A whole number within int64, other than -0, which only a float can be. */
+/* A whole number within int64, except -0, which only a float can be. */
 static bool read_integer(factum_slice text, int64_t *number)
 {
     bool negative = text.ptr[0] == '-';
@@ -136,8 +136,8 @@ factum_slice fct_exact_text(lua_State *lua, int index)
                     : (factum_slice){NULL, 0};
 }
 
-/* The number at |index| in the form of JSON, in |text| or in the value itself. Empty: it is none.
- * */
+/* The number at |index| in the form of JSON, in |text| or in the value itself. Empty: not a number.
+ */
 static factum_slice number_text(lua_State *lua, int index, char text[NUMBER_TEXT_SIZE])
 {
     size_t len = 0;
@@ -164,7 +164,7 @@ static int refuse_arithmetic(lua_State *lua)
     }
     start[len] = '\0';
     return luaL_error(lua,
-                      "the number %s%s is no exact integer or float: it can be kept and "
+                      "the number %s%s is not an exact integer or float: it can be kept and "
                       "compared, and decimal.scale takes it, but there is no arithmetic on it",
                       start, len < text.len ? "..." : "");
 }
@@ -205,7 +205,8 @@ static int exact_at_most(lua_State *lua)
 
 /* ---- decimal --------------------------------------------------------------------------------- */
 
-/* Digits without zeros around them, and where the point is: |digits| * 10^|exponent|. */
+/* Digits without leading and trailing zeros, and the place of the point: |digits| * 10^|exponent|.
+ */
 struct decimal {
     bool negative;
     size_t count;
@@ -225,12 +226,12 @@ static int64_t read_exponent(factum_slice text, size_t at)
     return negative ? -value : value;
 }
 
-/* False: more digits than any number that scale can give. */
+/* False: more digits than any result of scale. */
 static bool read_decimal(factum_slice text, struct decimal *decimal)
 {
     *decimal = (struct decimal){.negative = text.len > 0 && text.ptr[0] == '-'};
     bool point = false;
-    int64_t zeros = 0; /* seen, and not yet known to be inside */
+    int64_t zeros = 0; /* zeros that may turn out to be trailing */
     size_t i = decimal->negative ? 1 : 0;
     for (; i < text.len && text.ptr[i] != 'e' && text.ptr[i] != 'E'; i++) {
         uint8_t c = text.ptr[i];

@@ -1,13 +1,13 @@
 /* sandbox.c - one Lua state with a budget: memory, instructions, time, errors. Layer: script.
+ * Knows no function of the library and no JSON.
  *
- * Knows no function of the library and no JSON. Invariants:
- *  1. Every allocation of the state passes allocate(), which counts it and may refuse it.
- *  2. The hook runs every HOOK_STEP instructions. Functions in C that may take long charge for what
- *     they do before they do it.
- *  3. Once |stop| is set, nothing runs any more: all allocations are refused and the hook raises.
- *  4. Scripts have no pcall, so an error always ends the call.
+ * Invariants: 1. Every allocation of the state goes through sandbox_allocate(), which counts it and
+ * may refuse it. |memory| is the sum of the living blocks. 2. The hook runs every HOOK_STEP
+ * instructions. Functions in C that may take long charge for their work before they do it. 3. Once
+ * |stop| is set, nothing runs any more: all allocations are refused and the hook raises. 4. Scripts
+ * have no pcall, so an error always ends the call. 5. |loaded| only with a |lua|.
  *
- * Lua's collector works in proportion to what is allocated, which the budget bounds. Only a
+ * Lua's collector works in proportion to the allocations, which the budget bounds. Only a
  * collection forced by a refused allocation does not: hence REFUSALS_MAX.
  */
 #include <inttypes.h>
@@ -22,11 +22,11 @@
 #include "os/thread.h"
 #include "script/sandbox_int.h"
 
-#define HOOK_STEP 100 /* an instruction may compare two texts of megabytes */
+#define HOOK_STEP 100 /* one instruction may compare two texts of megabytes */
 #define REFUSALS_MAX 4
 #define NAME_SIZE_MAX 56u
-#define TRIM_SIZE ((size_t)64 << 10) /* of a tape or an answer that is kept for the next use */
-#define READ_SIZE 512                /* source text between two looks at the clock */
+#define TRIM_SIZE ((size_t)64 << 10) /* a larger tape or answer is freed after its use */
+#define READ_SIZE 512                /* bytes of source text between two looks at the clock */
 
 static const char globals_key;
 
@@ -39,8 +39,8 @@ struct fct_sandbox *fct_sandbox_of(lua_State *lua)
     return sandbox;
 }
 
-/* "orders.lua:12: " of the innermost function in Lua; without one the name of the file alone. Reads
- * only, so that it can be called where memory is refused. */
+/* Prints "orders.lua:12: " for the innermost function in Lua; without one only the name of the
+ * file. Allocates nothing, so that it works where memory is refused. */
 static size_t add_place(lua_State *lua, char *text, size_t size)
 {
     lua_Debug where;
@@ -119,8 +119,8 @@ FCT_NORETURN static void stop_and_raise(lua_State *lua, enum sandbox_stop why)
     fct_assert_failed("lua_error does not return", __FILE__, __LINE__);
 }
 
-/* Asking for the processor's time is a system call, for the wall's it is not: the latter is asked
- * first, as the former never runs ahead of it. A call that ends before the first question pays for
+/* Reading the processor's time is a system call, reading the wall's is not. The wall's is read
+ * first, because the processor's is never ahead of it. A call that ends before the first look needs
  * neither. */
 static bool is_late(struct fct_sandbox *sandbox)
 {
@@ -193,13 +193,13 @@ static bool may_allocate(struct fct_sandbox *sandbox, size_t old_size, size_t ne
         return false;
     }
     if (new_size - old_size > sandbox->limits.memory - sandbox->memory) {
-        /* Lua collects its garbage and asks again, once. */
+        /* Lua collects its garbage and tries again, once. */
         bool hopeless = new_size - old_size > sandbox->limits.memory;
         if (hopeless || sandbox->refused || ++sandbox->refusals > REFUSALS_MAX) {
             sandbox_stop(sandbox, SANDBOX_MEMORY);
         }
         sandbox->refused = true;
-        /* Buffers do not ask again, and Lua then reports no place: keep this one. */
+        /* Buffers do not try again, and Lua then reports no place: this one is kept. */
         if (sandbox->stop == SANDBOX_RUNS) {
             (void)add_place(sandbox->lua, sandbox->message, sizeof sandbox->message);
         }
@@ -236,8 +236,7 @@ static void *sandbox_allocate(void *data, void *block, size_t old_size, size_t n
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-/* The handler of lua_pcall: runs where the error was raised, so that the place can still be told.
- * */
+/* The handler of lua_pcall: runs where the error was raised, so that the place is still known. */
 static int keep_message(lua_State *lua)
 {
     struct fct_sandbox *sandbox = fct_sandbox_of(lua);
@@ -248,7 +247,7 @@ static int keep_message(lua_State *lua)
     size_t name_len = strlen(name);
     const char *said = lua_type(lua, 1) == LUA_TSTRING ? lua_tostring(lua, 1) : NULL;
     size_t len = 0;
-    /* What Lua itself raises, and error(text), begin with the place already. */
+    /* Lua's own errors, and error(text), begin with the place already. */
     if (said == NULL || strncmp(said, name, name_len) != 0 || said[name_len] != ':') {
         len = add_place(lua, sandbox->message, sizeof sandbox->message);
     }
@@ -299,8 +298,8 @@ struct source {
     size_t at;
 };
 
-/* A lua_Reader. Compiling has no hook, and some long scripts take time in the square of their size:
- * the clock is looked at here. */
+/* A lua_Reader. Compiling runs no hook, and the time of some long scripts grows with the square of
+ * their size, so the clock is checked here. */
 static const char *read_source(lua_State *lua, void *data, size_t *len)
 {
     struct source *source = data;
@@ -320,9 +319,9 @@ void fct_push_globals(lua_State *lua)
     (void)lua_rawgetp(lua, LUA_REGISTRYINDEX, &globals_key);
 }
 
-/* Scripts see an empty table before the one that holds their globals, so that every assignment
- * comes by here. After loading there is none: a counter in a global would make the same input give
- * another output. */
+/* Scripts see an empty table in front of that of their globals, so that every assignment comes
+ * here. After loading none is allowed: a counter in a global would make the same input give another
+ * output. */
 static int set_global(lua_State *lua)
 {
     if (fct_sandbox_of(lua)->loaded) {
@@ -348,7 +347,7 @@ static void make_globals(lua_State *lua)
     }
     lua_pushvalue(lua, -1);
     lua_rawsetp(lua, LUA_REGISTRYINDEX, &globals_key);
-    lua_newtable(lua); /* what scripts see */
+    lua_newtable(lua); /* the table that scripts see */
     lua_createtable(lua, 0, 2);
     lua_pushvalue(lua, -3);
     lua_setfield(lua, -2, "__index");
@@ -378,13 +377,13 @@ static void unload(struct fct_sandbox *sandbox)
     sandbox->lua = NULL;
     if (lua != NULL) {
         lua_close(lua);
+        FCT_ASSERT(sandbox->memory == 0);
     }
-    sandbox->memory = 0;
     sandbox->loaded = false;
 }
 
-/* In the C locale, whatever the program has set: it decides how numbers are written, texts are
- * compared, and letters become capitals. */
+/* In the C locale, whatever the program has set: the locale decides how numbers are printed, texts
+ * are compared, and letters become capitals. */
 static int call_protected(struct fct_sandbox *sandbox, lua_CFunction body, void *argument)
 {
     locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -430,9 +429,20 @@ static factum_status load(struct fct_sandbox *sandbox, factum_error *err)
     return FACTUM_OK;
 }
 
+/* The invariants at the head of this file, between two calls. */
+static void sandbox_check(const struct fct_sandbox *sandbox)
+{
+    FCT_ASSERT(sandbox->memory <= sandbox->limits.memory);
+    FCT_ASSERT(sandbox->bytes <= sandbox->limits.bytes);
+    FCT_ASSERT(sandbox->elements <= sandbox->limits.elements);
+    FCT_ASSERT(sandbox->lua != NULL || sandbox->memory == 0);
+    FCT_ASSERT(sandbox->lua != NULL || !sandbox->loaded);
+}
+
 factum_status fct_sandbox_run(struct fct_sandbox *sandbox, lua_CFunction body, void *argument,
                               factum_error *err)
 {
+    sandbox_check(sandbox);
     if (sandbox->lua == NULL) {
         factum_status status = load(sandbox, err);
         if (status != FACTUM_OK) {
@@ -441,9 +451,11 @@ factum_status fct_sandbox_run(struct fct_sandbox *sandbox, lua_CFunction body, v
     }
     begin_budget(sandbox);
     if (call_protected(sandbox, body, argument) == LUA_OK) {
+        sandbox_check(sandbox);
         return FACTUM_OK;
     }
     unload(sandbox);
+    sandbox_check(sandbox);
     return report(sandbox, err);
 }
 

@@ -1,22 +1,22 @@
 /* sort.c - sorting inside the sandbox: table.sort, and the keys of a table. Layer: script.
  *
- * Lua's own table.sort picks its pivots by the clock once a partition is uneven, and keeps no order
- * among equals. This is a merge sort: the same input gives the same output, equals keep their
- * order, and no comparison function makes it take longer.
+ * Lua's own table.sort picks its pivots by the clock once a partition is uneven, and is not stable.
+ * This is a merge sort: the same input gives the same output, equal items keep their order, and no
+ * comparison function makes it slower.
  */
 #include <string.h>
 
 #include "core/slice.h"
 #include "script/sandbox_int.h"
 
-/* Two keys as Lua has them on the stack: numbers come before texts. */
+/* A key in the order of scripts: numbers come before texts. */
 struct sort_key {
     const char *text; /* NULL: a number */
     size_t len;
     lua_Number number;
     lua_Integer integer;
     bool is_integer;
-    lua_Integer at; /* in the list of keys */
+    lua_Integer at; /* its index in the list of keys */
 };
 
 static int compare_numbers(const struct sort_key *a, const struct sort_key *b)
@@ -41,7 +41,8 @@ static int compare_keys(const struct sort_key *a, const struct sort_key *b)
     return order != 0 ? order : a->len < b->len ? -1 : a->len > b->len ? 1 : 0;
 }
 
-/* |keys| and |spare| have |count| each; the sorted ones are in what is returned. */
+/* |keys| and |spare| have |count| items each; the result is the one that contains the sorted keys.
+ */
 static struct sort_key *sort_keys(struct sort_key *keys, struct sort_key *spare, size_t count)
 {
     for (size_t width = 1; width < count; width *= 2) {
@@ -81,7 +82,7 @@ static struct sort_key key_at_top(lua_State *lua, const char *what)
     return key;
 }
 
-/* All keys, in any order, as a list that is pushed. */
+/* Pushes a list of all keys, in any order. */
 static lua_Integer list_keys(lua_State *lua, int index)
 {
     lua_Integer count = 0;
@@ -151,12 +152,12 @@ static bool right_is_less(lua_State *lua, bool compares)
 }
 
 struct merge {
-    int from; /* stack indices of the tables */
+    int from; /* stack indexes of the tables */
     int to;
     bool compares;
 };
 
-/* Items (left, middle] and (middle, end] of one table into the other, in order. */
+/* Merges the items (left, middle] and (middle, end] of one table into the other. */
 static void merge_runs(lua_State *lua, const struct merge *merge, lua_Integer left,
                        lua_Integer middle, lua_Integer end)
 {

@@ -1,7 +1,7 @@
 /* test_file.c - test() of files of tests: collects the cases while the file runs. Layer: script.
  *
- * test("name", { given = ..., when = ..., expect = ... }) puts the case into a list in the
- * registry, with its line, as the file calls it.
+ * test("name", { given = ..., when = ..., expect = ... }) adds the case to a list in Lua's
+ * registry, with the line of the call.
  */
 #include "script/sandbox_int.h"
 

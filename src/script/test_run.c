@@ -1,7 +1,8 @@
-/* test_run.c - the cases of a file of tests, each in stores in memory of its own. Layer: script.
+/* test_run.c - the cases of a file of tests, each in its own stores in memory. Layer: script.
  *
- * A user of the public API: what a case shows holds for every store. Each case is decided twice, in
- * two stores: a script that remembers something outside of its state answers differently.
+ * A user of the public API: what a case shows is true for every store. Each case is decided twice,
+ * in two stores, because a script that remembers something outside of its state answers
+ * differently.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "script/lua.h"
 #include "script/sandbox_int.h"
 
-#define TEXT_SIZE_MAX ((size_t)1 << 20) /* of what differs */
+#define TEXT_SIZE_MAX ((size_t)1 << 20) /* of the differences */
 #define TEST_NAME_SIZE (FACTUM_NAME_SIZE_MAX + 1)
 
 struct test_case {
@@ -22,7 +23,7 @@ struct test_case {
     factum_json json; /* of all cases */
     uint32_t given, when, expect, state;
     char stream[TEST_NAME_SIZE];
-    struct fct_buf text; /* what differs */
+    struct fct_buf text; /* the differences */
     struct fct_buf got[2];
     factum_store *store;
 };
@@ -35,7 +36,7 @@ static uint32_t member(const factum_json *json, uint32_t object, const char *nam
                                       : factum_json_find(json, object, factum_slice_from(name));
 }
 
-/* A text of a name's size; false: it is too long, or no text. */
+/* A text of a name's size. False: too long, or not a text. */
 static bool short_text(const factum_json *json, uint32_t value, char text[TEST_NAME_SIZE])
 {
     size_t len = 0;
@@ -53,7 +54,7 @@ static factum_status say(struct test_case *test, const char *text)
     return fct_buf_printf(&test->text, "%s\n", text);
 }
 
-/* Was something found to say? */
+/* Was a difference found? */
 static bool differs(const struct test_case *test)
 {
     return test->text.len > 0;
@@ -61,7 +62,7 @@ static bool differs(const struct test_case *test)
 
 /* ---- given ----------------------------------------------------------------------------------- */
 
-/* Up to FACTUM_TAGS_MAX of them. */
+/* At most FACTUM_TAGS_MAX of them. */
 static size_t read_tags(const factum_json *json, uint32_t list, char (*texts)[TEST_NAME_SIZE],
                         factum_slice *tags)
 {
@@ -79,7 +80,7 @@ static size_t read_tags(const factum_json *json, uint32_t list, char (*texts)[TE
     return count;
 }
 
-/* The texts of one event: too much for a frame. */
+/* The texts of one event: too large for the stack. */
 struct given_texts {
     char type[TEST_NAME_SIZE];
     char stream[TEST_NAME_SIZE];
@@ -163,7 +164,7 @@ static factum_status transact(struct test_case *test, factum_result *result, fac
         command.data = factum_json_raw(json, data);
     }
     if (time != FACTUM_JSON_NONE && factum_json_to_int64(json, time, &command.time) != FACTUM_OK) {
-        return fct_fail(err, FACTUM_INVALID, "when has a time that is no whole number");
+        return fct_fail(err, FACTUM_INVALID, "when has a time that is not a whole number");
     }
     const factum_transact_request request = {
         .size = sizeof request,
@@ -233,7 +234,7 @@ static bool has_tag(const factum_event *event, const factum_json *json, uint32_t
     return false;
 }
 
-/* Only what the expected event names is compared. */
+/* Compares only the members that the expected event has. */
 static bool same_event(const factum_json *json, uint32_t expected, const factum_event *event)
 {
     uint32_t type = member(json, expected, "type");
@@ -253,7 +254,8 @@ static bool same_event(const factum_json *json, uint32_t expected, const factum_
     return same;
 }
 
-/* Reads what came after |place|, tells it in |got|, and whether it is what was expected. */
+/* Reads the events after |place|, prints them into |got|, and compares them with the expected ones.
+ */
 static factum_status compare_events(struct test_case *test, uint64_t place, struct fct_buf *got,
                                     bool *same, factum_error *err)
 {
@@ -380,7 +382,7 @@ static factum_status run_once(struct test_case *test, struct fct_buf *got, factu
     return status;
 }
 
-/* A member that a case does not have; its name in |name|. */
+/* Has the object a member that cases do not have? Its name is in |name|. */
 static bool has_unknown(const factum_json *json, uint32_t object, char name[TEST_NAME_SIZE])
 {
     static const char *const known[] = {"given", "when", "expect", "state"};
@@ -398,7 +400,7 @@ static bool has_unknown(const factum_json *json, uint32_t object, char name[TEST
     return false;
 }
 
-/* Says what makes no sense of a case before it is run. */
+/* Checks a case before it is run. */
 static factum_status check_case(struct test_case *test, uint32_t value)
 {
     char name[TEST_NAME_SIZE];
@@ -449,7 +451,7 @@ static void finish_case(struct test_case *test)
     fct_buf_finish(&test->got[1]);
 }
 
-/* One entry of the list: {"name", "line", "case"}. */
+/* Runs one entry of the list: {"name", "line", "case"}. */
 static factum_status report_case(const factum_script_decider *decider, const factum_json *json,
                                  uint32_t entry, const factum_script_cases *cases,
                                  factum_error *err)
@@ -466,7 +468,8 @@ static factum_status report_case(const factum_script_decider *decider, const fac
         line = 0;
     }
     factum_status status = run_case(&test, member(json, entry, "case"), &why);
-    if (status < FACTUM_OK && status != FACTUM_NO_MEMORY) { /* of the decider, not of the tests */
+    if (status < FACTUM_OK && status != FACTUM_NO_MEMORY) { /* a failure of the decider, not of the
+                                                             * tests */
         status = say(&test, why.text);
     }
     if (status == FACTUM_OK) {

@@ -1,7 +1,8 @@
 /* time.c - time.text and time.parse: moments between text and nanoseconds. Layer: script.
  *
- * There is no clock: a script knows the time of its command and of its events, as whole nanoseconds
- * since 1970, with which it can calculate. */
+ * Scripts have no clock: a script knows the time of its command and of its events, as whole
+ * nanoseconds since 1970.
+ */
 #include "core/slice.h"
 #include "script/sandbox_int.h"
 

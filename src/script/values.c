@@ -4,12 +4,13 @@
  *     null                  json.null
  *     whole number          integer
  *     other number          float, or an exact number (number.c)
- *     array                 table with the mark of arrays, so that an empty one stays an array
+ *     array                 table with the metatable of arrays, so that an empty one stays an array
  *     object                table
  *
- * Back, a table with the mark, or with items from 1 on, is an array, and any other one an object
- * whose members are sorted by their bytes: the same value gives the same text. What JSON does not
- * have (nan, functions, tables that hold themselves) is an error that says where it stands.
+ * Back, a table with that metatable, or with items from 1 on, is an array. Any other table is an
+ * object, whose members are sorted by their bytes: the same value gives the same text. A value that
+ * JSON does not have (nan, a function, a table that contains itself) is an error that names its
+ * place.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -21,7 +22,7 @@
 
 #define NODES_FIRST 64
 
-static const char array_key; /* the metatable that marks arrays */
+static const char array_key; /* the metatable of arrays */
 static const char null_mark;
 
 bool fct_is_null(lua_State *lua, int index)
@@ -35,7 +36,7 @@ static void push_null(lua_State *lua)
     union {
         const char *in;
         void *out;
-    } mark = {.in = &null_mark}; /* an address that nobody writes to */
+    } mark = {.in = &null_mark}; /* an address that no code writes to */
     lua_pushlightuserdata(lua, mark.out);
 }
 
@@ -58,7 +59,7 @@ static bool is_marked(lua_State *lua, int index)
 
 /* ---- from JSON ------------------------------------------------------------------------------- */
 
-/* The new nodes begin as nothing: each parse begins anew. */
+/* Keeps no nodes: each parse starts from the beginning. */
 static factum_status grow_tape(struct fct_sandbox *sandbox, struct sandbox_tape *tape,
                                size_t capacity, factum_error *err)
 {
@@ -72,8 +73,8 @@ static factum_status grow_tape(struct fct_sandbox *sandbox, struct sandbox_tape 
     return FACTUM_OK;
 }
 
-/* The most nodes that a tape may have. It is not in Lua's memory, and so has a maximum of its own:
- * what needs a bigger tape needs about as much for its values. */
+/* The maximum of nodes of a tape. A tape is not in Lua's memory, so it has its own maximum: a text
+ * that needs a larger one needs about as much memory for its values. */
 static size_t tape_max(const struct fct_sandbox *sandbox)
 {
     uint64_t most = sandbox->limits.memory / sizeof(factum_json_node);
@@ -112,17 +113,17 @@ static void push_text(lua_State *lua, const factum_json *json, uint32_t value)
     size_t len = 0;
     char *to = luaL_buffinitsize(lua, &buffer, inside.len);
     if (factum_json_unescape(json, value, to, inside.len, &len) != FACTUM_OK) {
-        (void)luaL_error(lua, "a text with a lone surrogate (\\ud800 to \\udfff) is no Unicode");
+        (void)luaL_error(lua, "a text with a lone surrogate (\\ud800 to \\udfff) is not Unicode");
     }
     luaL_pushresultsize(&buffer, len);
 }
 
 static int size_hint(uint32_t count)
 {
-    return count < 1024 ? (int)count : 1024; /* a hint only: the budget decides */
+    return count < 1024 ? (int)count : 1024; /* only a hint: the budget decides */
 }
 
-/* Depth is at most FACTUM_JSON_DEPTH_MAX, as the parser has made sure. */
+/* The parser has limited the depth to FACTUM_JSON_DEPTH_MAX. */
 // NOLINTNEXTLINE(misc-no-recursion)
 void fct_push_json(lua_State *lua, const factum_json *json, uint32_t value)
 {
@@ -229,8 +230,8 @@ static void add_number(const struct json_out *out, int index)
     } else {
         double number = lua_tonumber(out->lua, index);
         if (!isfinite(number)) {
-            refuse(out,
-                   isnan(number) ? "nan is no number in JSON" : "infinite numbers are not in JSON");
+            refuse(out, isnan(number) ? "nan is not a number in JSON"
+                                      : "infinite numbers are not in JSON");
         }
         len = fct_number_format(number, text);
         if ((out->flags & FCT_JSON_KEEP_FLOATS) != 0 && strpbrk(text, ".e") == NULL) {
@@ -243,7 +244,7 @@ static void add_number(const struct json_out *out, int index)
 
 static void add_value(struct json_out *out, int index);
 
-/* The items of the table at |index|, of which there are |count|. */
+/* The |count| items of the table at |index|. */
 // NOLINTNEXTLINE(misc-no-recursion): the depth is bounded by add_table
 static void add_items(struct json_out *out, int index, lua_Integer count)
 {
@@ -345,7 +346,7 @@ static void add_value(struct json_out *out, int index)
     } else if (fct_is_null(lua, index)) {
         add_bytes(out, "null", 4);
     } else {
-        (void)luaL_error(lua, "%s: a %s is no JSON", out->what, luaL_typename(lua, index));
+        (void)luaL_error(lua, "%s: a %s is not JSON", out->what, luaL_typename(lua, index));
     }
 }
 
@@ -397,7 +398,7 @@ void fct_push_copy(lua_State *lua, int index, const char *what)
 
 /* ---- json.* ---------------------------------------------------------------------------------- */
 
-/* array(list) marks and returns it; without one it makes an empty one. */
+/* array(list) makes |list| an array and returns it; without a list it creates an empty one. */
 static int json_array(lua_State *lua)
 {
     if (lua_isnoneornil(lua, 1)) {

@@ -104,7 +104,7 @@ static void exact_numbers_are_kept_and_not_calculated_with(void **state)
     (void)state;
     struct fct_sandbox *sum = open_script("function run(v) return v + 1 end");
     gives(sum, "9007199254740993", "9007199254740994");
-    fails(sum, "1e400", "the number 1e400 is no exact integer or float");
+    fails(sum, "1e400", "the number 1e400 is not an exact integer or float");
     fails(sum, "0.12345678901234567890", "0.12345678901234567890");
     fct_sandbox_close(sum);
     struct fct_sandbox *compared = open_script(
@@ -205,7 +205,7 @@ static void texts_are_searched_plainly(void **state)
     fct_sandbox_close(texts);
 }
 
-/* A host's locale neither writes a comma nor sorts by a dictionary. */
+/* A locale of the program neither writes a comma nor sorts by a dictionary. */
 static void the_locale_of_the_program_has_no_part(void **state)
 {
     (void)state;

@@ -494,7 +494,7 @@ def every_event_is_bad():
 def too_many_are_bad():
     site = Site("too many parked")
     site.place(2100, is_bad=lambda number: number % 2 == 0)
-    site.case(site.wait_state("stopped", "1024 keys have parked events, as many as there may be"),
+    site.case(site.wait_state("stopped", "1024 keys have parked events, and no more may"),
               "it stops at the limit and says why", site.builds())
     build = site.in_use()  # the batch that went over the limit was taken back
     site.case(0 < build["parked"]["keys"] <= 1024 and build["behind"]["events"] > 0 and

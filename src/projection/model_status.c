@@ -1,4 +1,4 @@
-/* model_fresh.c - how far the builds of models have come, and waiting for them. Layer: projection.
+/* model_status.c - how far the builds of models have come, and waiting for them. Layer: projection.
  * See models_int.h. A user of the public API of the store. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,9 +7,11 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
+#include "projection/clock.h"
 #include "projection/models_int.h"
+#include "projection/parked_table.h"
 
-#define POLL_MS INT64_C(20) /* a model that another process runs is looked at so often */
+#define POLL_MS INT64_C(20) /* how often to look at a model that another process runs */
 
 static const char *const state_names[] = {
     [FACTUM_BUILD_STARTING] = "starting", [FACTUM_BUILD_CATCHING_UP] = "catching up",
@@ -23,21 +25,16 @@ const char *factum_build_state_name(factum_build_state state)
     return (size_t)state < sizeof state_names / sizeof state_names[0] ? state_names[state] : "";
 }
 
-static int64_t clock_ms(void)
-{
-    return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
-}
-
-/* INT64_MAX: never. */
+/* The end of a wait in monotonic milliseconds; INT64_MAX: never. */
 static int64_t end_of(int64_t timeout_ms)
 {
-    int64_t now = clock_ms();
+    int64_t now = fct_clock_ms();
     return timeout_ms < 0 || timeout_ms > INT64_MAX - now ? INT64_MAX : now + timeout_ms;
 }
 
 /* ---- one build ------------------------------------------------------------------------------- */
 
-/* What the model's file says, of a build that is not run here. */
+/* The status of a build that is not run here, from the model's file. */
 static factum_status look_into_file(const struct fct_hosted_build *build,
                                     struct fct_runner_status *status, factum_error *err)
 {
@@ -53,13 +50,13 @@ static factum_status look_into_file(const struct fct_hosted_build *build,
     if (found == FACTUM_OK) {
         status->checkpoint = row.checkpoint;
         status->place = row.checkpoint.position;
-        found = fct_model_parked_counts(file, row.name, &status->parked, err);
+        found = fct_parked_count(file->db, row.name, &status->parked, err);
     }
     fct_model_file_close(file);
     return found;
 }
 
-/* The runner's status, or what the file says. */
+/* The runner's status, or that of the file. */
 static factum_status look_at_build(struct fct_hosted_build *build, struct fct_runner_status *status,
                                    factum_error *err)
 {
@@ -72,7 +69,7 @@ static factum_status look_at_build(struct fct_hosted_build *build, struct fct_ru
         status->state = FACTUM_BUILD_PAUSED;
     }
     fct_mutex_unlock(&build->models->lock);
-    /* What somebody else runs moves without us. */
+    /* A build that another host runs moves without this one. */
     bool ours =
         runs && status->state != FACTUM_BUILD_FENCED && status->state != FACTUM_BUILD_STARTING;
     return ours ? FACTUM_OK : look_into_file(build, status, err);
@@ -97,7 +94,6 @@ static factum_status measure_lag(const struct fct_hosted_build *build,
     return found;
 }
 
-/* All that is known of it. Its texts last as long as the build is held; the model's name longer. */
 factum_status fct_hosted_build_status(struct fct_hosted_build *build, bool in_use,
                                       factum_build_status *status, factum_error *err)
 {
@@ -141,7 +137,7 @@ factum_status fct_models_in_use(struct factum_models *models, factum_slice name,
     return *build != NULL ? FACTUM_OK : no_model(name, err);
 }
 
-/* A build whose file cannot be read now is told with the reason: the others are there. */
+/* If a build's file cannot be read now, the status has the reason, so that the list goes on. */
 static factum_status status_or_reason(struct fct_hosted_build *build, bool in_use,
                                       factum_build_status *status, factum_error *err)
 {
@@ -168,13 +164,13 @@ static factum_status list_model(struct factum_models *models, struct fct_model *
     for (unsigned i = 0; i < FCT_MODEL_ROLES && status == FACTUM_OK && *go_on; i++) {
         struct fct_hosted_build *build =
             fct_hosted_build_hold(models, model, (enum fct_model_role)i);
-        factum_build_status told;
+        factum_build_status current;
         if (build == NULL) {
             continue;
         }
-        status = status_or_reason(build, i == FCT_ROLE_IN_USE, &told, err);
+        status = status_or_reason(build, i == FCT_ROLE_IN_USE, &current, err);
         if (status == FACTUM_OK) {
-            *go_on = each->each(each->data, &told);
+            *go_on = each->each(each->data, &current);
         }
         fct_hosted_build_release(build);
     }
@@ -215,7 +211,7 @@ factum_status fct_hosted_build_has(struct fct_hosted_build *build, uint64_t plac
     factum_status status = look_at_build(build, &from, err);
     *has = status == FACTUM_OK && from.place >= place;
     if (status != FACTUM_OK || *has) {
-        return status == FACTUM_NOT_FOUND ? FACTUM_OK : status; /* its file is being made */
+        return status == FACTUM_NOT_FOUND ? FACTUM_OK : status; /* its file is being created */
     }
     status = fct_source_first(&build->source, build->models->store, from.place, place, NULL,
                               &created, err);
@@ -226,21 +222,21 @@ factum_status fct_hosted_build_has(struct fct_hosted_build *build, uint64_t plac
 static factum_status too_late(struct fct_hosted_build *build, uint64_t place,
                               factum_build_status *status, factum_error *err)
 {
-    factum_build_status told;
+    factum_build_status current;
     char token[FACTUM_TOKEN_SIZE];
-    factum_status found = status_or_reason(build, true, &told, err);
+    factum_status found = status_or_reason(build, true, &current, err);
     if (found != FACTUM_OK) {
         return found;
     }
     factum_token_format(build->models->store, place, token);
     if (status != NULL) {
-        fct_sized_write(status, &told, sizeof told);
+        fct_sized_write(status, &current, sizeof current);
     }
     (void)fct_fail(
         err, FACTUM_TIMEOUT,
         "accepted at %s; the model %s is behind by %" PRIu64 " event%s, %.1f seconds%s%s", token,
-        build->model->name, told.behind_events, told.behind_events == 1 ? "" : "s",
-        (double)told.behind_time / 1e9, told.reason[0] != '\0' ? ": " : "", told.reason);
+        build->model->name, current.behind_events, current.behind_events == 1 ? "" : "s",
+        (double)current.behind_time / 1e9, current.reason[0] != '\0' ? ": " : "", current.reason);
     return FACTUM_TIMEOUT;
 }
 
@@ -261,10 +257,11 @@ static bool has_looked(struct factum_models *models)
     return looked;
 }
 
-/* A little, at most to |until|, for whatever the host tells of. False: the time is over. */
+/* Waits for a change in the host, at most POLL_MS and not after |until|. False: |until| has passed.
+ */
 static bool wait_a_little(struct factum_models *models, uint32_t seen, int64_t until)
 {
-    int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();
+    int64_t left = until == INT64_MAX ? POLL_MS : until - fct_clock_ms();
     if (left > 0) {
         left = left < POLL_MS ? left : POLL_MS;
         (void)fct_word_wait(&models->changes, seen, (uint64_t)left * 1000000u);
@@ -312,7 +309,7 @@ factum_status factum_models_wait(factum_models *models, factum_slice model, uint
             found = wait_for_build(build, place, until, status, err);
             fct_hosted_build_release(build);
         } else if (!looked && wait_a_little(models, seen, until)) {
-            found = FACTUM_DONE; /* it was opened a moment ago */
+            found = FACTUM_DONE; /* the host was opened a moment ago */
         }
     }
     return found;
@@ -353,7 +350,7 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
             found = wait_for_build(build, place, until, status, err);
         }
         fct_hosted_build_release(build);
-        if (found == FACTUM_DONE) { /* a swap: the same model again */
+        if (found == FACTUM_DONE) { /* a swap: look at the same model again */
             found = FACTUM_OK;
             i--;
         }
@@ -400,7 +397,7 @@ static factum_status look_for_act(struct factum_models *models, const char *name
     return status;
 }
 
-/* Does this host show what the act has ended in? What another host runs is of no concern here. */
+/* Does this host show the state after the act? A model that another host runs always does. */
 static bool shows_act(struct factum_models *models, factum_slice name, uint64_t revision)
 {
     struct fct_model *model = fct_models_find(models, name);
@@ -434,7 +431,7 @@ factum_status factum_models_act_wait(factum_models *models, factum_slice model, 
         if (status != FACTUM_OK || (done && shows_act(models, model, revision))) {
             return status;
         }
-        int64_t left = until == INT64_MAX ? POLL_MS : until - clock_ms();
+        int64_t left = until == INT64_MAX ? POLL_MS : until - fct_clock_ms();
         if (left <= 0) {
             (void)fct_fail(err, FACTUM_TIMEOUT,
                            "nobody has carried out revision %" PRIu64 " of %s yet", revision, name);
