@@ -17,7 +17,7 @@ struct fct_os_dir {
     struct fct_os os; /* first: its functions find the directory by it */
     struct fct_os_ops ops;
     const struct fct_os *base;
-    struct fct_os_dir *next_locked; /* in the list of those that this process has locked */
+    struct fct_os_dir *next_locked; /* in the list of locked directories */
     long owner;                     /* the process that locked it; 0: none */
     int fd;                         /* -1: by path */
     size_t path_size;
@@ -25,8 +25,8 @@ struct fct_os_dir {
     char path[FCT_PATH_SIZE]; /* as the user gave it */
 };
 
-/* Opens the directory at |path|. |base| must outlive |dir|, and |dir| must not move while it is open.
- * After a failure |dir| is closed. */
+/* Opens the directory at |path|. |base| must outlive |dir|, and |dir| must not move while it is
+ * open. After a failure |dir| is closed. */
 FCT_MUST_USE factum_status fct_os_dir_open(struct fct_os_dir *dir, const struct fct_os *base,
                                            const char *path, factum_error *err);
 /* Releases the lock and closes. Accepts a zeroed struct and a closed one. */
