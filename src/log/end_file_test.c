@@ -1,4 +1,4 @@
-/* end_file_test.c - END at the first write of a run: removed, or a failure that says what is so. */
+/* end_file_test.c - END at the first write of a run: it is removed, or the failure is true. */
 #include "log/log_int.h"
 
 #include "sim/sim_disk.h"
@@ -28,8 +28,8 @@ static struct fct_sim_disk *closed_log(void)
     return disk;
 }
 
-/* The first fct_log_begin after opening, its call number |at| failing for want of space. Says
- * whether it was reached, and the statuses of this and the next one. */
+/* The first fct_log_begin after opening, whose call number |at| to the os fails without space.
+ * Returns whether there was such a call, and the statuses of this and the next begin. */
 static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *first)
 {
     struct fct_fault fault;
@@ -51,8 +51,8 @@ static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *fi
     return struck;
 }
 
-/* What could not be done is done by the next append. Once END is gone it is not known whether that
- * is durable: the log stops, and the next append does not look for END. */
+/* The next append does what could not be done. Once END is removed it is not known whether that is
+ * durable: the log has FAILED, and the next append does not look for END. */
 static void without_space_the_first_append_is_refused_or_the_log_stops(void **state)
 {
     (void)state;

@@ -149,7 +149,7 @@ static void what_was_appended_is_read_after_opening_again(void **state)
 {
     struct fixture *f = *state;
     uint64_t positions[200];
-    f->options.os = fct_os_real(); /* the faulty one counts for one thread only */
+    f->options.os = fct_os_real(); /* the double that fails is for one thread only */
     f->options.threads = true;
     open_log(f);
     for (uint64_t i = 0; i < 200; i++) {
@@ -239,7 +239,7 @@ static void a_batch_may_be_bigger_than_a_segment(void **state)
     assert_status(fct_log_begin(f->log, (size_t)1 << 30, &f->err), FACTUM_TOO_BIG);
 }
 
-static void what_is_sent_is_not_there_before_it_is_committed(void **state)
+static void what_is_sent_is_not_visible_before_it_is_committed(void **state)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -306,7 +306,8 @@ static void os_commits_are_visible_but_not_durable(void **state)
     assert_int_equal(fct_log_durable(f->log), fct_log_end(f->log));
     assert_false(fct_log_wants_heartbeat(f->log));
     uint64_t end = fct_log_end(f->log);
-    assert_ok(fct_log_heartbeat(f->log, &f->err), f->err); /* one is enough */
+    assert_ok(fct_log_heartbeat(f->log, &f->err),
+              f->err); /* it writes nothing: the end is proven */
     assert_int_equal(fct_log_end(f->log), end);
     assert_events(f, 1);
 }
@@ -354,7 +355,7 @@ static uint64_t count_events(struct fixture *f)
     return count;
 }
 
-/* There is nothing beside the log that would know of the loss. */
+/* Nothing except the log records the loss. */
 static factum_status forget_nothing(void *data, factum_error *err)
 {
     (void)data;
@@ -418,7 +419,7 @@ static void a_segment_with_a_damaged_header_is_named_and_can_be_given_up(void **
     struct fixture *f = *state;
     make_segments(f);
     overwrite(f, SECOND, 100, 1);
-    open_log(f); /* what comes before it is served */
+    open_log(f); /* the segments before it can be read */
     assert_int_equal(fct_log_state(f->log), FCT_LOG_DAMAGED);
     uint64_t end = fct_log_end(f->log);
     assert_int_equal(fct_log_recovery(f->log)->damaged_from, end);
@@ -435,12 +436,12 @@ static void a_segment_with_a_damaged_header_is_named_and_can_be_given_up(void **
     open_log(f);
     assert_events(f, count);
     close_log(f);
-    overwrite(f, FIRST, 100, 1); /* without it there is nothing to trust */
+    overwrite(f, FIRST, 100, 1); /* without the first segment no other can be trusted */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
     assert_text(f->err, "the header of segment " FIRST " is damaged");
 }
 
-static void a_log_without_its_segments_is_not_begun_anew(void **state)
+static void a_log_without_its_segments_is_not_created_again(void **state)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -469,7 +470,7 @@ static void a_read_only_log_changes_nothing(void **state)
     close_log(f);
 }
 
-static void damage_in_the_tail_is_told_and_not_cut(void **state)
+static void damage_in_the_tail_is_reported_and_not_truncated(void **state)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -479,7 +480,7 @@ static void damage_in_the_tail_is_told_and_not_cut(void **state)
     close_log(f);
     overwrite(f, FIRST, second + 60, 0xff);
     char end[FCT_PATH_SIZE];
-    path_of(f, "END", end); /* with it, the scan begins behind the damage */
+    path_of(f, "END", end); /* with END, the scan would start after the damage */
     assert_int_equal(fct_os_unlink(fct_os_real(), end, NULL), FACTUM_OK);
     open_log(f);
     assert_int_equal(fct_log_state(f->log), FCT_LOG_DAMAGED);
@@ -712,7 +713,7 @@ static void readers_follow_the_writer(void **state)
     struct reader readers[READERS];
     struct fct_thread threads[READERS];
     uint64_t position;
-    f->options.os = fct_os_real(); /* the faulty one counts for one thread only */
+    f->options.os = fct_os_real(); /* the double that fails is for one thread only */
     f->options.threads = true;
     open_log(f);
     for (int i = 0; i < READERS; i++) {
@@ -746,7 +747,7 @@ int main(void)
         TEST(a_walk_goes_on_when_more_has_come),
         TEST(a_walk_from_anywhere_starts_at_the_next_record),
         TEST(a_batch_may_be_bigger_than_a_segment),
-        TEST(what_is_sent_is_not_there_before_it_is_committed),
+        TEST(what_is_sent_is_not_visible_before_it_is_committed),
         TEST(an_empty_batch_is_dropped),
         TEST(a_batch_that_was_begun_can_be_dropped),
         TEST(os_commits_are_visible_but_not_durable),
@@ -754,9 +755,9 @@ int main(void)
         TEST(a_segment_with_the_name_of_a_later_one_is_named),
         TEST(a_segment_of_another_store_is_named),
         TEST(a_segment_with_a_damaged_header_is_named_and_can_be_given_up),
-        TEST(a_log_without_its_segments_is_not_begun_anew),
+        TEST(a_log_without_its_segments_is_not_created_again),
         TEST(a_read_only_log_changes_nothing),
-        TEST(damage_in_the_tail_is_told_and_not_cut),
+        TEST(damage_in_the_tail_is_reported_and_not_truncated),
         TEST(damage_in_a_sealed_segment_is_found_by_reading_and_verifying),
         TEST(verifying_can_be_stopped),
         TEST(a_copy_of_what_is_used_opens),

@@ -1,5 +1,5 @@
-/* recovery_test.c - opening what other hands, earlier crashes and other stores have left, on the
- * real disk. Layer: log. Crashes and damage in all their forms are in tests/crash. */
+/* recovery_test.c - opening what users, earlier crashes and other stores have left, on the real
+ * disk. Layer: log. Crashes and damage in all their forms are in tests/crash. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -151,7 +151,7 @@ static bool exists(const struct fixture *f, const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* There is nothing beside the log that would know of the loss. */
+/* Nothing except the log records the loss. */
 static factum_status forget_nothing(void *data, factum_error *err)
 {
     (void)data;
@@ -172,7 +172,7 @@ static void a_copy_whose_completion_was_interrupted_opens(void **state)
     remove_file(f, "END");
     remove_file(f, "LAST");
     for (uint64_t size = used; size < SEGMENT_SIZE; size += 2048) {
-        set_size(f, FIRST, used); /* as the copy was made */
+        set_size(f, FIRST, used); /* the copy has only the used bytes */
         set_size(f, FIRST, size); /* as far as the zeros went */
         f->options.read_only = true;
         open_log(f);
@@ -189,7 +189,7 @@ static void a_copy_whose_completion_was_interrupted_opens(void **state)
     assert_events(f, 30);
 }
 
-/* ---- what is not of this log ----------------------------------------------------------------- */
+/* ---- files of another log -------------------------------------------------------------------- */
 
 static void another_history_of_the_same_length_is_refused(void **state)
 {
@@ -213,7 +213,7 @@ static void another_history_of_the_same_length_is_refused(void **state)
     uint64_t upto = fct_log_end(f->log);
     struct fct_log_point point = fct_log_end_point(f->log);
     close_log(f);
-    write_at(f, FIRST, 0, other, size); /* as long as what END saw, and whole */
+    write_at(f, FIRST, 0, other, size); /* as long as at the time of END, and whole */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
     assert_text(f->err, "segment " FIRST " belongs to another history");
     remove_file(f, "END");
@@ -222,22 +222,22 @@ static void another_history_of_the_same_length_is_refused(void **state)
     assert_true(fct_log_end(f->log) >= upto);
     f->options.proof_store_id = fct_log_store_id(f->log);
     close_log(f);
-    f->options.proof = point; /* an index knows it too */
+    f->options.proof = point; /* the proof of an index */
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
     assert_text(f->err, "belongs to another history");
-    f->options.proof_store_id.bytes[0] ^= 1; /* one of another store says nothing */
+    f->options.proof_store_id.bytes[0] ^= 1; /* a proof of another store is ignored */
     open_log(f);
     assert_events(f, 2);
 }
 
-static void a_damaged_END_still_tells_that_there_was_a_log(void **state)
+static void a_damaged_END_still_proves_that_there_was_a_log(void **state)
 {
     struct fixture *f = *state;
     open_log(f);
     append(f, 0, 'a');
     close_log(f);
     write_at(f, "END", 30, "\xff", 1);
-    open_log(f); /* with its segments it is missed by no one */
+    open_log(f); /* the segments are enough */
     assert_events(f, 1);
     close_log(f);
     write_at(f, "END", 30, "\xff", 1);
@@ -261,7 +261,7 @@ static void a_proof_of_an_impossible_position_is_not_believed(void **state)
     fct_put_u64(end + 24, UINT64_MAX - 7);
     fct_put_u32(end + 52, fct_crc32c(0, end, 52));
     write_at(f, "END", 0, end, sizeof end);
-    f->options.proof.position = UINT64_MAX - 7; /* an index says the same */
+    f->options.proof.position = UINT64_MAX - 7; /* the proof of an index */
     open_log(f);
     assert_int_equal(fct_log_state(f->log), FCT_LOG_OPEN);
     assert_events(f, 1);
@@ -299,9 +299,9 @@ static void only_torn_files_of_its_own_are_removed(void **state)
     }
 }
 
-/* A crash between the seal and the cut of its file, and then damage in front of where the scan
- * begins: what repair looks at must not lie behind the new end of the file. */
-static void a_sealed_file_that_is_cut_is_not_read_behind_its_end(void **state)
+/* A crash between the seal and the truncation of its file, then damage before the place where the
+ * scan starts: repair must not read past the new end of the file. */
+static void a_sealed_file_that_is_truncated_is_not_read_past_its_end(void **state)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -409,10 +409,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_copy_whose_completion_was_interrupted_opens),
         TEST(another_history_of_the_same_length_is_refused),
-        TEST(a_damaged_END_still_tells_that_there_was_a_log),
+        TEST(a_damaged_END_still_proves_that_there_was_a_log),
         TEST(a_proof_of_an_impossible_position_is_not_believed),
         TEST(only_torn_files_of_its_own_are_removed),
-        TEST(a_sealed_file_that_is_cut_is_not_read_behind_its_end),
+        TEST(a_sealed_file_that_is_truncated_is_not_read_past_its_end),
         TEST(a_segment_without_room_for_a_seal_is_not_written_to),
         TEST(a_second_loss_keeps_what_the_first_one_quarantined),
     };

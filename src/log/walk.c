@@ -249,7 +249,7 @@ static factum_status boundaries_in_batch(const struct fct_log_walk *walk, uint64
 }
 
 /* The boundaries around |position|, by steps over batches and records from the start of the
- * segment. CORRUPT if damage lies on the way. */
+ * segment. CORRUPT if there is damage on the way. */
 static factum_status find_boundaries(const struct fct_log_walk *walk, uint64_t position,
                                      struct boundaries *found, factum_error *err)
 {

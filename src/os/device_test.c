@@ -77,7 +77,7 @@ static void what_is_released_and_dropped_comes_from_the_device_again(void **stat
     fct_os_unmap(fct_os_real(), map, sizeof bytes);
 }
 
-/* As after a failure of the device, which cannot be made here. */
+/* The same state as after a failure of the device, which a test cannot cause. */
 static void pages_that_are_read_alone_are_those_of_the_file(void **state)
 {
     struct fixture *f = *state;

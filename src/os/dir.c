@@ -1,4 +1,4 @@
-/* dir.c - see dir.h. Layer: os. */
+/* dir.c - paths inside an open directory, and its lock. Layer: os. See dir.h. */
 #define _GNU_SOURCE
 #include "os/dir.h"
 
@@ -143,7 +143,7 @@ factum_status fct_os_dir_open(struct fct_os_dir *dir, const struct fct_os *base,
 
 /* ---- locks ----------------------------------------------------------------------------------- */
 
-/* The kernel does not say whose a lock is. */
+/* The locks of this process: the kernel does not report the owner of a lock. */
 static pthread_mutex_t locked_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct fct_os_dir *locked_first;
 

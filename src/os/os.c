@@ -252,7 +252,7 @@ factum_status fct_file_replace(const struct fct_os *os, const char *dir, const c
     }
     if (status != FACTUM_OK) {
         factum_status removed = fct_os_unlink(os, temporary, NULL);
-        (void)removed; /* gives the space back; the next one truncates it anyway */
+        (void)removed; /* gives the space back; the next call truncates the file in any case */
         return status;
     }
     return fct_os_sync_dir(os, dir, err);

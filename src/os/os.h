@@ -17,13 +17,13 @@
 
 #include "core/compiler.h"
 
-struct fct_file; /* an open file; made by its os */
+struct fct_file; /* an open file; its os creates it */
 struct fct_os;
 
 /* A part of a map. */
 struct fct_map_part {
     const uint8_t *map;
-    uint64_t limit; /* bytes of the map that the file has for certain */
+    uint64_t limit; /* the file has at least this many bytes */
     uint64_t offset;
     uint64_t size; /* offset + size <= limit */
 };
@@ -31,54 +31,57 @@ struct fct_map_part {
 enum fct_open_flags {
     FCT_OPEN_READ = 0,
     FCT_OPEN_WRITE = 1,     /* reading and writing */
-    FCT_OPEN_CREATE = 2,    /* make it if missing (mode 0600) */
-    FCT_OPEN_EXCLUSIVE = 4, /* with CREATE: EXISTS if it is there */
+    FCT_OPEN_CREATE = 2,    /* create a missing file (mode 0600) */
+    FCT_OPEN_EXCLUSIVE = 4, /* with CREATE: EXISTS if the file exists */
 };
 
-/* The raw calls. reads and writes may be short, as the system's are; use the helpers below. */
+/* The raw calls. Reads and writes may be short, as those of the system; use the helpers below. */
 struct fct_os_ops {
     factum_status (*open)(const struct fct_os *os, const char *path, int flags,
                           struct fct_file **file, factum_error *err);
-    /* Closes and frees; the file is gone even if this fails. */
+    /* Closes and frees, also if it fails. */
     factum_status (*close)(struct fct_file *file, factum_error *err);
     factum_status (*read)(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
                           size_t *done, factum_error *err);
-    /* After a read that failed with IO. The system reads more than it is asked for, and where the
-     * device cannot deliver a part, all of it fails. This reads page by page, so that only the
-     * page that the device cannot read fails: short before it, IO if it is the first. */
+    /* For use after a read that failed with IO. The system reads more than it is asked for, and all
+     * of that fails where the device cannot deliver a part. This call reads page by page, so that
+     * only the pages fail that the device cannot read. It is short before such a page, and IO if
+     * the first page is one. */
     factum_status (*read_alone)(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
                                 size_t *done, factum_error *err);
     factum_status (*write)(struct fct_file *file, uint64_t offset, const void *bytes, size_t len,
                            size_t *done, factum_error *err);
-    /* A hint: begins to write [offset, offset + len) to the device, and does not wait for it. Only
-     * a sync makes anything durable, and reports what failed. */
+    /* A hint: starts to write [offset, offset + len) to the device without waiting. Only a sync
+     * makes the bytes durable and reports a failure. */
     void (*start_sync)(struct fct_file *file, uint64_t offset, uint64_t len);
     /* fdatasync: contents and the size needed to read them are on disk. */
     factum_status (*sync)(struct fct_file *file, factum_error *err);
     factum_status (*truncate)(struct fct_file *file, uint64_t size, factum_error *err);
     factum_status (*size)(struct fct_file *file, uint64_t *size, factum_error *err);
-    /* Read-only shared map of [0, size); |size| may exceed the file's, bytes beyond it must not be
-     * touched. Writes through the file show in it. Lasts until unmap, also after close. */
+    /* A read-only shared map of [0, size). |size| may exceed the file's size; bytes beyond the
+     * file must not be touched. The map shows writes through the file. Valid until unmap, also
+     * after close. */
     factum_status (*map)(struct fct_file *file, uint64_t size, const uint8_t **map,
                          factum_error *err);
     void (*unmap)(const struct fct_os *os, const uint8_t *map, uint64_t size);
-    /* The map stays, but holds no page until the next access: what is mapped cannot be let go by
-     * drop_cache. Any thread, beside readers of the map. */
+    /* The map stays valid, but refers to no page until the next access: drop_cache cannot drop a
+     * page that is mapped. Any thread, beside readers of the map. */
     void (*release)(const struct fct_os *os, const uint8_t *map, uint64_t size);
-    /* Reads the pages of a map that hold [from, from + size) from the device, unless they are in
-     * memory: IO where that fails, and no signal. */
+    /* Reads the pages of a map that contain [from, from + size) from the device, unless they are in
+     * memory. A failure is IO, not a signal. */
     factum_status (*populate)(const struct fct_os *os, const uint8_t *from, uint64_t size,
                               factum_error *err);
-    /* The same as read_alone, after a populate that failed, for a map of |file|: IO if any page of
-     * |part| cannot be read. The others are then in memory. Any thread, beside readers of the map;
-     * |file| may be another than the one that the map was made of, opened for the same name. */
+    /* For use after a populate that failed: reads |part|, of a map of |file|, page by page. IO if
+     * any page cannot be read; the others are then in memory. |file| may be another open file of
+     * the same name than the mapped one. Any thread, beside readers of the map. */
     factum_status (*populate_alone)(struct fct_file *file, const struct fct_map_part *part,
                                     factum_error *err);
-    /* Lets go of the clean pages in the cache that [offset, end) touches, and maybe some around it,
+    /* Drops the clean pages in the cache that [offset, end) touches, and maybe some around them,
      * so that reads come from the device. */
     factum_status (*drop_cache)(struct fct_file *file, uint64_t offset, uint64_t end,
                                 factum_error *err);
-    /* Exclusive lock for the life of the open file (OFD lock): LOCKED if another one has it. */
+    /* Locks the file until it is closed (OFD lock): exclusively if it is open for writing,
+     * otherwise shared with other readers. LOCKED if the lock of another open file excludes it. */
     factum_status (*lock)(struct fct_file *file, factum_error *err);
 
     factum_status (*rename)(const struct fct_os *os, const char *from, const char *to,
@@ -90,8 +93,8 @@ struct fct_os_ops {
     factum_status (*make_dir)(const struct fct_os *os, const char *path, factum_error *err);
     factum_status (*remove_dir)(const struct fct_os *os, const char *path, factum_error *err);
     factum_status (*sync_dir)(const struct fct_os *os, const char *path, factum_error *err);
-    /* Calls |each| with the name of every entry but "." and "..", in any order, until it returns
-     * something else than OK, which is then returned. */
+    /* Calls |each| with the name of every entry except "." and "..", in any order. Stops when
+     * |each| returns another status than OK, and returns that. */
     factum_status (*list_dir)(const struct fct_os *os, const char *path,
                               factum_status (*each)(void *data, const char *name), void *data,
                               factum_error *err);
@@ -99,7 +102,7 @@ struct fct_os_ops {
     int64_t (*time_now)(const struct fct_os *os);       /* wall clock, ns since 1970 */
     uint64_t (*monotonic_now)(const struct fct_os *os); /* ns */
     factum_status (*random)(const struct fct_os *os, void *bytes, size_t len, factum_error *err);
-    bool by_descriptor; /* files are the system's: os/dir.h may find them in an open directory */
+    bool by_descriptor; /* files are the system's, so os/dir.h can find them in an open directory */
 };
 
 struct fct_os {
@@ -107,7 +110,7 @@ struct fct_os {
     void *data;
 };
 
-/* What each implementation's file begins with. */
+/* The first member of the file of each implementation. */
 struct fct_file {
     const struct fct_os *os;
 };
@@ -119,13 +122,13 @@ const struct fct_os *fct_os_real(void);
 
 FCT_MUST_USE factum_status fct_file_open(const struct fct_os *os, const char *path, int flags,
                                          struct fct_file **file, factum_error *err);
-/* Accepts NULL (OK). Sets *file to NULL. */
+/* Accepts NULL in *file (OK). Sets *file to NULL. */
 factum_status fct_file_close(struct fct_file **file, factum_error *err);
-/* Reads exactly |len| bytes; CORRUPT ("is shorter than ...") at the end of the file; IO only if the
- * device cannot read one of the pages that hold them. */
+/* Reads exactly |len| bytes. Errors: CORRUPT (the file ends before), IO (the device cannot read one
+ * of the pages that contain them). */
 FCT_MUST_USE factum_status fct_file_read(struct fct_file *file, uint64_t offset, void *bytes,
                                          size_t len, factum_error *err);
-/* Writes all of it, over short writes and EINTR. On failure any part may have been written. */
+/* Writes all |len| bytes, over short writes and EINTR. On failure any part may be written. */
 FCT_MUST_USE factum_status fct_file_write(struct fct_file *file, uint64_t offset, const void *bytes,
                                           size_t len, factum_error *err);
 void fct_file_start_sync(struct fct_file *file, uint64_t offset, uint64_t len);
@@ -152,13 +155,13 @@ FCT_MUST_USE factum_status fct_os_move(const struct fct_os *os, const char *from
                                        factum_error *err);
 FCT_MUST_USE factum_status fct_os_unlink(const struct fct_os *os, const char *path,
                                          factum_error *err);
-/* OK also if the directory is there. */
+/* OK also if the directory exists. */
 FCT_MUST_USE factum_status fct_os_make_dir(const struct fct_os *os, const char *path,
                                            factum_error *err);
-/* The same, and durable in the directory that it is in. */
+/* The same, durably: syncs the parent directory. */
 FCT_MUST_USE factum_status fct_os_make_dir_synced(const struct fct_os *os, const char *path,
                                                   factum_error *err);
-/* An empty one. */
+/* Removes an empty directory. */
 FCT_MUST_USE factum_status fct_os_remove_dir(const struct fct_os *os, const char *path,
                                              factum_error *err);
 FCT_MUST_USE factum_status fct_os_sync_dir(const struct fct_os *os, const char *path,
@@ -166,7 +169,7 @@ FCT_MUST_USE factum_status fct_os_sync_dir(const struct fct_os *os, const char *
 FCT_MUST_USE factum_status fct_os_list_dir(const struct fct_os *os, const char *path,
                                            factum_status (*each)(void *data, const char *name),
                                            void *data, factum_error *err);
-/* Is there anything in the directory? As list_dir else. */
+/* Sets *any to whether the directory has an entry. Errors: those of list_dir. */
 FCT_MUST_USE factum_status fct_os_dir_has_entries(const struct fct_os *os, const char *path,
                                                   bool *any, factum_error *err);
 int64_t fct_os_time(const struct fct_os *os);
@@ -175,13 +178,13 @@ FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, s
                                          factum_error *err);
 
 #define FCT_PATH_SIZE 4096
-/* "<dir>/<name>" into |path|; TOO_BIG if it does not fit. |path| may not overlap. */
+/* Writes "<dir>/<name>" to |path|, which must not overlap them. TOO_BIG if it does not fit. */
 FCT_MUST_USE factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir,
                                          const char *name, factum_error *err);
 
-/* A small file as a whole, made durable: writes |dir|/|name|.tmp, syncs, renames, syncs |dir|.
- * Afterwards the old or the new contents are there, never a mixture, and on failure no temporary
- * file, if that can be removed. */
+/* Replaces a small file as a whole, durably: writes |dir|/|name|.tmp, syncs, renames, syncs |dir|.
+ * The file then has the old or the new contents, never a mixture. A failure leaves no temporary
+ * file, unless that cannot be removed. */
 FCT_MUST_USE factum_status fct_file_replace(const struct fct_os *os, const char *dir,
                                             const char *name, factum_slice contents,
                                             factum_error *err);

@@ -58,7 +58,8 @@ factum_status fct_real_open(const struct fct_os *os, struct fct_real_place place
         return fct_fail_os(err, reason, "open %s", path);
     }
     struct stat facts;
-    if (fstat(opened->fd, &facts) == 0 && S_ISFIFO(facts.st_mode)) { /* nothing would ever come */
+    if (fstat(opened->fd, &facts) == 0 &&
+        S_ISFIFO(facts.st_mode)) { /* a read could wait for ever */
         (void)close(opened->fd);
         free(opened);
         return fct_fail_os(err, EINVAL, "open %s: it is a pipe, not a file", path);
@@ -122,7 +123,7 @@ static factum_status real_write(struct fct_file *file, uint64_t offset, const vo
 static void real_start_sync(struct fct_file *file, uint64_t offset, uint64_t len)
 {
     int result = sync_file_range(real(file)->fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
-    (void)result; /* a hint; what fails to be written is the sync's to report */
+    (void)result; /* a hint; the sync reports a failure */
 }
 
 static factum_status real_sync(struct fct_file *file, factum_error *err)
@@ -172,12 +173,12 @@ static void real_unmap(const struct fct_os *os, const uint8_t *map, uint64_t siz
     (void)munmap((void *)(uintptr_t)map, size);
 }
 
-/* A shared map of a file loses nothing: the pages are the cache's. */
+/* A shared map loses nothing: its pages are in the cache. */
 static void real_release(const struct fct_os *os, const uint8_t *map, uint64_t size)
 {
     (void)os;
     int result = madvise((void *)(uintptr_t)map, size, MADV_DONTNEED);
-    (void)result; /* then drop_cache lets less go */
+    (void)result; /* if it fails, drop_cache drops fewer pages */
 }
 
 size_t fct_real_page_size(void)
@@ -213,7 +214,7 @@ factum_status fct_real_populate(const uint8_t *from, uint64_t size, factum_error
     if (errno == EFAULT || errno == EHWPOISON || errno == EIO) {
         return fct_fail_os(err, EIO, "read a map");
     }
-    /* An older kernel, or one that is short of memory: neither says that the device fails. */
+    /* An older kernel, or too little memory: neither means that the device fails. */
     return read_pages((const uint8_t *)first, (const uint8_t *)end, err);
 }
 
@@ -242,7 +243,7 @@ static factum_status real_drop_cache(struct fct_file *file, uint64_t offset, uin
 
 static factum_status real_lock(struct fct_file *file, factum_error *err)
 {
-    /* A file that may only be read is shared with others who read, and with no writer. */
+    /* A file that is open for reading only is shared with other readers, and with no writer. */
     bool reading = (fcntl(real(file)->fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
     struct flock lock = {.l_type = reading ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(real(file)->fd, F_OFD_SETLK, &lock) == 0) {
@@ -256,10 +257,11 @@ static factum_status real_lock(struct fct_file *file, factum_error *err)
 
 /* ---- directories ----------------------------------------------------------------------------- */
 
-/* Where the file system cannot rename without replacing: a look, then a rename. The directory is
- * locked, so nobody else creates a file in between. Not by a second name: a crash would leave both,
- * and the file would be written under one of them while the other is in use. */
-static int move_after_look(struct fct_real_place from, struct fct_real_place to)
+/* For a file system that cannot rename without replacing: checks that |to| is free, then renames.
+ * The directory is locked, so nobody else creates a file in between. A hard link would not do: a
+ * crash would leave both names, and the file would be written under one while the other is in use.
+ */
+static int move_after_check(struct fct_real_place from, struct fct_real_place to)
 {
     struct stat found;
     if (fstatat(to.at, to.name, &found, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -275,7 +277,7 @@ factum_status fct_real_rename(struct fct_real_place from, struct fct_real_place 
     int result = replace ? renameat(from.at, from.name, to.at, to.name)
                          : renameat2(from.at, from.name, to.at, to.name, RENAME_NOREPLACE);
     if (result != 0 && !replace && (errno == EINVAL || errno == ENOSYS)) {
-        result = move_after_look(from, to);
+        result = move_after_check(from, to);
     }
     return result == 0 ? FACTUM_OK : fct_fail_os(err, errno, "rename %s", from.path);
 }
@@ -406,7 +408,7 @@ static factum_status real_list_dir(const struct fct_os *os, const char *path,
     return fct_real_list_dir(by_path(path), each, data, err);
 }
 
-/* ---- clocks and chance ----------------------------------------------------------------------- */
+/* ---- clocks and randomness ------------------------------------------------------------------- */
 
 static int64_t real_time(const struct fct_os *os)
 {

@@ -1,4 +1,4 @@
-/* proven.c - see proven.h. Layer: os. */
+/* proven.c - asks the kernel for blocks of a map. Layer: os. proven.h has the invariants. */
 #include "os/proven.h"
 
 #include "core/check.h"
@@ -14,7 +14,7 @@ static bool populate(const struct fct_os *os, const struct fct_map_part *part)
     return fct_os_populate(os, part->map + part->offset, part->size, NULL) == FACTUM_OK;
 }
 
-/* Page by page, through a file of its own: a map has none. */
+/* Page by page, through a file opened for this: the map has none. */
 static bool populate_alone(const struct fct_proven *proven, const struct fct_map_part *part)
 {
     struct fct_file *file;
@@ -28,18 +28,18 @@ static bool populate_alone(const struct fct_proven *proven, const struct fct_map
     return status == FACTUM_OK;
 }
 
-/* What |part| has of the |size| bytes at |from|. */
-static struct fct_map_part cut_to(const struct fct_map_part *part, uint64_t from, uint64_t size)
+/* The overlap of |part| with the |size| bytes at |from|. */
+static struct fct_map_part overlap(const struct fct_map_part *part, uint64_t from, uint64_t size)
 {
     uint64_t end = part->offset + part->size;
-    struct fct_map_part cut = *part;
-    cut.offset = part->offset > from ? part->offset : from;
-    cut.size = (end - from < size ? end : from + size) - cut.offset;
-    return cut;
+    struct fct_map_part inner = *part;
+    inner.offset = part->offset > from ? part->offset : from;
+    inner.size = (end - from < size ? end : from + size) - inner.offset;
+    return inner;
 }
 
-/* Has the kernel read the whole block, as far as the file goes, unless that failed before; then
- * what |part| has of it. */
+/* Has the kernel read the whole block, as far as the file goes. If that fails, or failed before, it
+ * reads only the overlap with |part|. */
 static bool read_block(struct fct_proven *proven, const struct fct_os *os,
                        const struct fct_map_part *part, uint64_t block)
 {
@@ -50,15 +50,15 @@ static bool read_block(struct fct_proven *proven, const struct fct_os *os,
     bool again = has(failed, block);
     if (!again) {
         const struct fct_map_part all = {part->map, part->limit, 0, part->limit};
-        const struct fct_map_part whole = cut_to(&all, from, size);
+        const struct fct_map_part whole = overlap(&all, from, size);
         if (populate(os, &whole) || populate_alone(proven, &whole)) {
             atomic_fetch_or_explicit(&proven->words[block / 64], bit, memory_order_relaxed);
             return true;
         }
         atomic_fetch_or_explicit(&failed[block / 64], bit, memory_order_relaxed);
     }
-    /* What is unreadable may lie beside what is asked for. */
-    const struct fct_map_part own = cut_to(part, from, size);
+    /* The unreadable page may be beside the bytes that are asked for. */
+    const struct fct_map_part own = overlap(part, from, size);
     return populate(os, &own) || (again && populate_alone(proven, &own));
 }
 

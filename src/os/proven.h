@@ -1,15 +1,19 @@
 /* proven.h - which blocks of a map the device has delivered. Layer: os.
  *
  * A map raises SIGBUS where the device cannot read a block. So a reader asks fct_proven_read()
- * first: it has the kernel read the block, and a failure is an answer, not a signal. What was read
- * once counts as readable from then on: a bit a block, and no system call. Should the kernel let go
- * of such a block, and the device fail when it is needed again, the signal comes after all; nothing
- * short of a copy can exclude that.
+ * first: the kernel reads the block, and a failure is an answer and not a signal. A block that was
+ * read once counts as readable from then on: one bit, no system call. If the kernel drops such a
+ * block later, and the device fails at the next access, the signal is raised after all; only a copy
+ * of the bytes could exclude that.
  *
- * Where that fails, the pages of the block are read one by one (populate_alone of os/os.h), so that
- * a good page is readable beside a bad one. A block of which a part failed is not asked for as a
- * whole again, since each try may take the device seconds: from then on each part that is needed is
- * asked for when it is needed. Any number of threads may use one struct fct_proven at once.
+ * If the read of a block fails, its pages are read one at a time (populate_alone of os/os.h), so
+ * that a good page is readable beside a bad one. A block with a bad page is not read as a whole
+ * again, since each try may take the device seconds: then each part is read when it is needed. Any
+ * number of threads may use one struct fct_proven at once.
+ *
+ * Invariants:
+ *  1. A bit in the first half of |words| means: each page of the block was read.
+ *  2. A bit in the second half means: a read of the block as a whole has failed.
  */
 #ifndef FCT_OS_PROVEN_H
 #define FCT_OS_PROVEN_H
@@ -20,13 +24,13 @@
 
 #define FCT_PROVEN_SHIFT_MIN 16u /* a block is 64 KiB, or more if the words do not suffice */
 
-/* Opens the file that is mapped, for reading; it is closed again. Any thread. */
+/* Opens the mapped file for reading; fct_proven closes it. Any thread. */
 typedef factum_status fct_proven_open(void *data, struct fct_file **file, factum_error *err);
 
 struct fct_proven {
     fct_proven_open *open; /* called only where the device fails */
     void *data;
-    _Atomic uint64_t *words; /* the owner's: a bit a block that was read, then one that failed */
+    _Atomic uint64_t *words; /* the owner's: a bit for each block that was read, then that failed */
     uint32_t word_count;     /* of each half */
     uint32_t shift;          /* a block has 1 << shift bytes */
 };
@@ -37,8 +41,8 @@ static inline size_t fct_proven_word_count(uint64_t size)
     return (size_t)((size - 1) >> (FCT_PROVEN_SHIFT_MIN + 6)) + 1;
 }
 
-/* For a map of |size| bytes at most, of the file that |open| opens. |words| are 2 * |word_count|,
- * zeroed, and the owner's; zeroed again, they forget what was found. */
+/* For a map of at most |size| bytes, of the file that |open| opens. |words| are 2 * |word_count|
+ * zeroed words of the owner. To zero them again forgets all answers. */
 static inline struct fct_proven fct_proven(fct_proven_open *open, void *data,
                                            _Atomic uint64_t *words, size_t word_count,
                                            uint64_t size)

@@ -94,7 +94,7 @@ factum_status fct_thread_start(struct fct_thread *thread, const char *name, void
     pthread_attr_t attributes;
     int reason = pthread_attr_init(&attributes);
     if (reason == 0) {
-        /* Whatever the process was started with: SQLite's parser goes deep. */
+        /* A fixed size, because the parser of SQLite recurses deeply. */
         (void)pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
         reason = pthread_create(&thread->thread, &attributes, thread_main, start);
         (void)pthread_attr_destroy(&attributes);
@@ -148,16 +148,16 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *patience_ns)
+bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *spin_budget_ns)
 {
-    uint64_t began = *patience_ns > 0 ? now_ns() : 0;
-    uint64_t left = *patience_ns;
+    uint64_t began = *spin_budget_ns > 0 ? now_ns() : 0;
+    uint64_t left = *spin_budget_ns;
     while (left > 0 && atomic_load(word) == expected) {
         (void)sched_yield();
         uint64_t took = now_ns() - began;
-        left = took < *patience_ns ? *patience_ns - took : 0;
+        left = took < *spin_budget_ns ? *spin_budget_ns - took : 0;
     }
-    *patience_ns = left;
+    *spin_budget_ns = left;
     return atomic_load(word) != expected;
 }
 

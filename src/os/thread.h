@@ -34,26 +34,27 @@ struct fct_thread {
     pthread_t thread;
     bool started;
 };
-/* |name| at most 15 bytes. All signals are blocked in the new thread. */
+/* |name| has at most 15 bytes. All signals are blocked in the new thread. Errors: NO_MEMORY, and
+ * those of the system. */
 FCT_MUST_USE factum_status fct_thread_start(struct fct_thread *thread, const char *name,
                                             void (*run)(void *data), void *data, factum_error *err);
-/* Accepts one that was never started. */
+/* Accepts a thread that was never started. */
 void fct_thread_join(struct fct_thread *thread);
-/* Is it the thread that calls? */
+/* Is |thread| the calling thread? */
 bool fct_thread_is_current(const struct fct_thread *thread);
 
-/* Sleeps while *word == |expected|, at most |timeout_ns| (UINT64_MAX: for ever). May wake early:
- * check again in a loop. Returns false on a timeout. */
+/* Sleeps while *word == |expected|, for at most |timeout_ns| (UINT64_MAX: without a limit). May
+ * wake early: check again in a loop. Returns false on a timeout. */
 bool fct_word_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
 /* Wakes up to |count| waiters by one system call. */
 void fct_word_wake(_Atomic uint32_t *word, uint32_t count);
-/* Lets other threads run while *word == |expected|, for at most *patience_ns, from which the time
- * it took is taken: for waits that tend to be shorter than the cost of a sleep and a wake-up.
- * Returns whether the word has changed. */
-bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *patience_ns);
-/* How many processors this process may use; at least 1. */
+/* Yields to other threads while *word == |expected|, for at most *spin_budget_ns, and subtracts the
+ * time that it took. For waits that tend to be shorter than a sleep and a wake-up. Returns whether
+ * the word has changed. */
+bool fct_word_yield(_Atomic uint32_t *word, uint32_t expected, uint64_t *spin_budget_ns);
+/* The number of processors that this process may use; at least 1. */
 uint32_t fct_processor_count(void);
-/* Nanoseconds of processor time that the thread which calls has used. */
+/* Nanoseconds of processor time that the calling thread has used. */
 uint64_t fct_thread_cpu_time(void);
 /* One turn of a bounded spin. */
 void fct_cpu_relax(void);

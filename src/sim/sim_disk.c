@@ -11,8 +11,8 @@
  *  2. The cached bytes of a node do not move while the node is mapped.
  *  3. A page that is not dirty differs from the device only if a sync of that page failed.
  *  4. The root directory always exists.
- *  5. While a node is mapped, its failed blocks are not accessible, nor are those around them that
- *     were not read alone; elsewhere it may look at them.
+ *  5. While a node is mapped, an access to its failed blocks, and to those around them that were
+ *     not read alone, raises a signal. Only the disk itself opens them, and closes them again.
  */
 #include "sim/sim_disk.h"
 
@@ -115,7 +115,7 @@ static struct entry *find_or_add(struct fct_sim_disk *disk, const char *path)
     return entry;
 }
 
-static bool lies_in(const char *path, const char *dir)
+static bool is_in_dir(const char *path, const char *dir)
 {
     size_t len = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
     return strncmp(path, dir, len) == 0 && path[len] == '/' && strchr(path + len + 1, '/') == NULL;
@@ -128,7 +128,7 @@ static bool dir_exists(const struct fct_sim_disk *disk, const char *path)
            (entry != NULL && entry->cached != NULL && entry->cached->directory);
 }
 
-/* Is the directory there in which |path| lies? */
+/* Does the directory of |path| exist? */
 static bool parent_exists(const struct fct_sim_disk *disk, const char *path)
 {
     char parent[PATH_SIZE];
@@ -180,7 +180,7 @@ static factum_status sim_open(const struct fct_os *os, const char *path, int fla
     if (node == NULL) {
         status = create(disk, path, flags, &node, err);
     } else if ((flags & FCT_OPEN_EXCLUSIVE) != 0) {
-        status = fct_fail(err, FACTUM_EXISTS, "open %s: it is there", path);
+        status = fct_fail(err, FACTUM_EXISTS, "open %s: the file exists already", path);
     }
     if (status == FACTUM_OK) {
         FCT_ASSERT(node != NULL);
@@ -248,7 +248,7 @@ static factum_status sim_file_read_alone(struct fct_file *file, uint64_t offset,
                : fct_fail(err, FACTUM_IO, "read %s: the device failed", sim(file)->path);
 }
 
-/* A file may become |size| long. */
+/* Gives the file |size| bytes, if there is space. */
 static factum_status set_size(struct fct_sim_disk *disk, struct sim_file *file, uint64_t size,
                               factum_error *err)
 {
@@ -299,7 +299,7 @@ static factum_status sim_write(struct fct_file *file, uint64_t offset, const voi
     return status;
 }
 
-/* Nothing: what was not synced may survive a crash or not, begun or not. */
+/* Nothing to do: whatever was not synced may survive a crash or not, in any case. */
 static void sim_start_sync(struct fct_file *file, uint64_t offset, uint64_t len)
 {
     (void)file;
@@ -384,7 +384,7 @@ static void sim_unmap(const struct fct_os *os, const uint8_t *map, uint64_t size
     leave(disk);
 }
 
-/* Nothing: what a map shows is the cache itself. */
+/* Nothing to do: a map shows the cache itself. */
 static void sim_release(const struct fct_os *os, const uint8_t *map, uint64_t size)
 {
     (void)os;
@@ -416,7 +416,7 @@ static factum_status sim_populate_alone(struct fct_file *file, const struct fct_
     enter(disk);
     FCT_ASSERT(node->maps > 0 && part->map == node->cached.bytes); /* it is a map of |file| */
     FCT_ASSERT(part->size > 0 && part->offset + part->size <= part->limit);
-    /* The file may have been cut since it was mapped. */
+    /* The file may have been truncated since it was mapped. */
     uint64_t end = part->offset + part->size;
     bool good = end <= node->cached.len;
     end = good ? end : node->cached.len;
@@ -427,7 +427,7 @@ static factum_status sim_populate_alone(struct fct_file *file, const struct fct_
     return good ? FACTUM_OK : fct_fail(err, FACTUM_IO, "read a map: the device failed");
 }
 
-/* Each clean page goes or stays: the kernel promises neither. */
+/* Drops each clean page or keeps it: the kernel promises neither. */
 static factum_status sim_drop_cache(struct fct_file *file, uint64_t offset, uint64_t end,
                                     factum_error *err)
 {
@@ -461,7 +461,7 @@ static factum_status sim_lock(struct fct_file *file, factum_error *err)
 static bool has_entries(const struct fct_sim_disk *disk, const char *dir)
 {
     for (size_t i = 0; i < disk->count; i++) {
-        if (disk->entries[i].cached != NULL && lies_in(disk->entries[i].path, dir)) {
+        if (disk->entries[i].cached != NULL && is_in_dir(disk->entries[i].path, dir)) {
             return true;
         }
     }
@@ -520,7 +520,7 @@ static factum_status remove_entry(const struct fct_os *os, const char *verb, con
     if (!is_named(entry)) {
         status = fct_fail(err, FACTUM_NOT_FOUND, "%s %s: no such file", verb, path);
     } else if (has_entries(disk, path)) {
-        status = fct_fail(err, FACTUM_IO, "%s %s: it is not empty", verb, path);
+        status = fct_fail(err, FACTUM_IO, "%s %s: the directory is not empty", verb, path);
     } else {
         status = change(disk, verb, path, err);
     }
@@ -557,7 +557,7 @@ static factum_status sim_make_dir(const struct fct_os *os, const char *path, fac
     enter(disk);
     factum_status status = change(disk, "make directory", path, err);
     if (status == FACTUM_OK && dir_exists(disk, path)) {
-        status = fct_fail(err, FACTUM_EXISTS, "make directory %s: it is there", path);
+        status = fct_fail(err, FACTUM_EXISTS, "make directory %s: it exists already", path);
     } else if (status == FACTUM_OK && !parent_exists(disk, path)) {
         status = fct_fail(err, FACTUM_NOT_FOUND, "make directory %s: no such directory", path);
     } else if (status == FACTUM_OK) {
@@ -584,7 +584,7 @@ static factum_status sim_sync_dir(const struct fct_os *os, const char *path, fac
     }
     for (size_t i = 0; status == FACTUM_OK && i < disk->count; i++) {
         struct entry *entry = &disk->entries[i];
-        if (lies_in(entry->path, path)) {
+        if (is_in_dir(entry->path, path)) {
             struct node *now = sim_node_take(entry->cached);
             sim_node_release(entry->durable);
             entry->durable = now;
@@ -605,7 +605,7 @@ static factum_status sim_list_dir(const struct fct_os *os, const char *path,
     char(*names)[PATH_SIZE] = sim_make((disk->count + 1) * sizeof *names);
     for (size_t i = 0; there && i < disk->count; i++) {
         const char *entry = disk->entries[i].path;
-        if (disk->entries[i].cached != NULL && lies_in(entry, path)) {
+        if (disk->entries[i].cached != NULL && is_in_dir(entry, path)) {
             const char *name = strrchr(entry, '/') + 1;
             memcpy(names[count++], name, strlen(name) + 1);
         }
@@ -620,7 +620,7 @@ static factum_status sim_list_dir(const struct fct_os *os, const char *path,
     return status;
 }
 
-/* ---- clocks and chance ----------------------------------------------------------------------- */
+/* ---- clocks and randomness ------------------------------------------------------------------- */
 
 static int64_t sim_time(const struct fct_os *os)
 {
@@ -745,7 +745,7 @@ static bool sector_differs(const struct node *node, size_t from)
     return false;
 }
 
-/* What a crash leaves of |node|. */
+/* A node in a state that a crash can leave of |node|. */
 static struct node *crash_node(const struct node *node, enum fct_crash_mode mode,
                                struct fct_random *random)
 {
@@ -765,10 +765,10 @@ static struct node *crash_node(const struct node *node, enum fct_crash_mode mode
         }
     }
     if (mode == FCT_CRASH_TORN && torn != SIZE_MAX) {
-        size_t cut = torn + (size_t)fct_random_below(random, SECTOR);
+        size_t tear = torn + (size_t)fct_random_below(random, SECTOR);
         bool first = fct_random_below(random, 2) == 0;
         for (size_t at = torn; at < torn + SECTOR && at < after->cached.len; at++) {
-            const struct image *image = (at < cut) == first ? &node->cached : &node->durable;
+            const struct image *image = (at < tear) == first ? &node->cached : &node->durable;
             after->cached.bytes[at] = sim_byte_at(image, at);
         }
     }
@@ -776,11 +776,8 @@ static struct node *crash_node(const struct node *node, enum fct_crash_mode mode
     return after;
 }
 
-static struct node *clone_node(const struct node *node, enum fct_crash_mode mode,
-                               struct fct_random *random)
+static struct node *clone_node(const struct node *node)
 {
-    (void)mode;
-    (void)random;
     struct node *after = sim_make(sizeof *after);
     after->directory = node->directory;
     sim_image_copy(&after->cached, &node->cached);
@@ -792,18 +789,22 @@ static struct node *clone_node(const struct node *node, enum fct_crash_mode mode
     return after;
 }
 
-typedef struct node *copy_function(const struct node *node, enum fct_crash_mode mode,
-                                   struct fct_random *random);
+struct crash {
+    enum fct_crash_mode mode;
+    struct fct_random random;
+};
 
-/* Each node once, however many names it has. */
-static struct node *copy_of(struct node *node, copy_function *copy, enum fct_crash_mode mode,
-                            struct fct_random *random)
+/* The copy of |node|: after |crash|, or unchanged if that is NULL. Each node is copied once,
+ * however many entries refer to it. */
+static struct node *copy_of(struct node *node, struct crash *crash)
 {
     if (node != NULL && node->copy == NULL) {
+        bool durable = crash != NULL && crash->mode != FCT_CRASH_ALL;
         sim_protect_failed(node, false);
-        node->copy = copy(node, mode, random);
+        node->copy =
+            crash == NULL ? clone_node(node) : crash_node(node, crash->mode, &crash->random);
         sim_protect_failed(node, true);
-        sim_copy_failed(node->copy, node, copy == crash_node && mode != FCT_CRASH_ALL);
+        sim_copy_failed(node->copy, node, durable);
     }
     return node == NULL ? NULL : sim_node_take(node->copy);
 }
@@ -821,7 +822,8 @@ static void forget_copies(const struct fct_sim_disk *disk)
     }
 }
 
-/* Names in directories that did not survive; again and again, for the directories in them. */
+/* Drops names in directories that did not survive. Starts again after each, because that name may
+ * itself be a directory. */
 static void drop_orphans(struct fct_sim_disk *disk)
 {
     for (size_t i = 0; i < disk->count; i++) {
@@ -839,16 +841,16 @@ static void drop_orphans(struct fct_sim_disk *disk)
 struct fct_sim_disk *fct_sim_disk_crash(const struct fct_sim_disk *disk, enum fct_crash_mode mode,
                                         uint64_t seed)
 {
-    struct fct_random random = {.state = seed};
+    struct crash crash = {.mode = mode, .random = {.state = seed}};
     struct fct_sim_disk *after = fct_sim_disk_create(seed ^ 0x5eed, disk->locked);
     after->time = disk->time;
     for (size_t i = 0; i < disk->count; i++) {
         const struct entry *entry = &disk->entries[i];
-        bool kept = entry->cached == entry->durable || survives(mode, &random);
+        bool kept = entry->cached == entry->durable || survives(mode, &crash.random);
         struct node *node = kept ? entry->cached : entry->durable;
         if (node != NULL) {
             struct entry *to = find_or_add(after, entry->path);
-            to->cached = copy_of(node, crash_node, mode, &random);
+            to->cached = copy_of(node, &crash);
             to->durable = sim_node_take(to->cached);
         }
     }
@@ -866,8 +868,8 @@ struct fct_sim_disk *fct_sim_disk_clone(const struct fct_sim_disk *disk)
         const struct entry *entry = &disk->entries[i];
         if (entry->cached != NULL || entry->durable != NULL) {
             struct entry *to = find_or_add(after, entry->path);
-            to->cached = copy_of(entry->cached, clone_node, FCT_CRASH_NONE, NULL);
-            to->durable = copy_of(entry->durable, clone_node, FCT_CRASH_NONE, NULL);
+            to->cached = copy_of(entry->cached, NULL);
+            to->durable = copy_of(entry->durable, NULL);
         }
     }
     forget_copies(disk);

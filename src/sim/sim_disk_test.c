@@ -412,7 +412,7 @@ static void names_that_are_not_there_are_not_found(void **state)
     assert_status(fct_os_move(f->os, "/d/a", "/d/a", &f->err), FACTUM_EXISTS);
     assert_string_equal(f->err.text, "rename /d/a: /d/a exists already");
     assert_status(fct_os_remove_dir(f->os, "/d", &f->err), FACTUM_IO);
-    assert_string_equal(f->err.text, "remove directory /d: it is not empty");
+    assert_string_equal(f->err.text, "remove directory /d: the directory is not empty");
     assert_status(fct_os_rename(f->os, "/d/a", "/x/a", &f->err), FACTUM_NOT_FOUND);
     assert_string_equal(f->err.text, "rename /x/a: no such directory");
 }

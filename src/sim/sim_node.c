@@ -1,4 +1,4 @@
-/* sim_node.c - see sim_node.h. */
+/* sim_node.c - the contents of a file of the simulated disk. Layer: sim. See sim_node.h. */
 #include "sim/sim_node.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "core/check.h"
 #include "core/mem.h"
 
-/* ---- memory: a test that has none left cannot go on ------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 void *sim_need(void *block)
 {
@@ -74,7 +74,6 @@ bool sim_page_dirty(const struct node *node, size_t page)
     return page < node->dirty_count && node->dirty[page];
 }
 
-/* Bytes [from, to) were changed. */
 void sim_note_dirty(struct node *node, size_t from, size_t to)
 {
     size_t pages = (to + PAGE - 1) / PAGE;
@@ -102,7 +101,6 @@ static bool page_failed(const struct node *node, size_t page)
     return page < node->failed_count && node->failed[page];
 }
 
-/* Is any byte of [from, from + size) in a failed block? */
 bool sim_any_failed(const struct node *node, uint64_t from, uint64_t size)
 {
     bool any = false;
@@ -165,8 +163,6 @@ void sim_forget_alone(struct node *node, size_t from, size_t to)
     }
 }
 
-/* A write of [from, from + size): heals the blocks that it covers. False if it touches only a part
- * of a failed one. */
 bool sim_heal(struct node *node, uint64_t from, uint64_t size)
 {
     uint64_t first = (from + PAGE - 1) / PAGE;
@@ -187,7 +183,6 @@ uint8_t sim_byte_at(const struct image *image, size_t at)
     return at < image->len ? image->bytes[at] : 0;
 }
 
-/* Is the page at |at| clean, though the device does not hold what it shows? */
 bool sim_page_lost(const struct node *node, size_t at)
 {
     bool differs = false;
@@ -197,7 +192,6 @@ bool sim_page_lost(const struct node *node, size_t at)
     return differs && !sim_page_dirty(node, at / PAGE);
 }
 
-/* A sync: the dirty pages and the size. */
 void sim_write_back(struct node *node)
 {
     sim_protect_failed(node, false);

@@ -1,5 +1,5 @@
-/* sim_node.h - the contents of a file of the simulated disk: what the cache shows, what the device
- * holds, which of its blocks cannot be read. Layer: sim. Private to sim_disk.c. */
+/* sim_node.h - the contents of a file of the simulated disk: in the cache, on the device, and which
+ * blocks cannot be read. Layer: sim. Private to sim_disk.c. */
 #ifndef FCT_SIM_SIM_NODE_H
 #define FCT_SIM_SIM_NODE_H
 
@@ -9,7 +9,7 @@
 
 #define SECTOR 512u
 #define PAGE 4096u
-#define FOLIO_PAGES 16u /* what the cache reads as a whole, and fails as a whole */
+#define FOLIO_PAGES 16u /* the cache reads so many pages as a whole; they fail as a whole */
 
 struct image {
     uint8_t *bytes; /* zero after len */
@@ -26,7 +26,7 @@ struct node {
      * the second when it is synced. */
     bool *failed;
     bool *failed_durable;
-    bool *alone; /* for each page: the cache holds it by itself, whatever failed beside it */
+    bool *alone; /* for each page: the cache has read it alone, so no other page can fail it */
     size_t failed_count;
     unsigned references;
     unsigned maps;
@@ -34,7 +34,7 @@ struct node {
     struct node *copy; /* while the disk is being copied */
 };
 
-/* Memory that is always there: a test that has none left cannot go on. */
+/* Memory. A test without memory cannot go on, so these functions end the program. */
 void *sim_need(void *block);
 void *sim_make(size_t size);
 void *sim_grow(void *block, size_t size);
@@ -49,26 +49,26 @@ bool sim_page_dirty(const struct node *node, size_t page);
 /* Bytes [from, to) were changed. */
 void sim_note_dirty(struct node *node, size_t from, size_t to);
 void sim_forget_dirty(struct node *node);
-/* Is the page at |at| clean, though the device does not hold what it shows? */
+/* Is the page at |at| clean, although the device has other bytes? */
 bool sim_page_lost(const struct node *node, size_t at);
-/* A sync: the dirty pages and the size. */
+/* A sync: copies the dirty pages and the size to the durable image. */
 void sim_write_back(struct node *node);
 
 /* Is any byte of [from, from + size) in a failed block? */
 bool sim_any_failed(const struct node *node, uint64_t from, uint64_t size);
-/* Is any byte in a page that the cache does not hold, and cannot read with those around it? */
+/* Is any byte in a page that the cache cannot read together with the pages around it? */
 bool sim_any_closed(const struct node *node, uint64_t from, uint64_t size);
-/* Has the cache read the page by itself, whatever is beside it; false if it failed. */
+/* Has the cache read the page alone. False if the page has failed. */
 bool sim_read_alone(struct node *node, size_t page);
-/* What was read so goes with the cache: the pages that [from, to) touches. */
+/* Forgets which of the pages that [from, to) touches were read alone, as their cache is dropped. */
 void sim_forget_alone(struct node *node, size_t from, size_t to);
-/* Closes the pages of sim_any_closed to programs, or opens them to the disk itself; if the node is
- * mapped. */
+/* If the node is mapped: makes an access to the pages of sim_any_closed raise a signal, or opens
+ * them for the disk itself. */
 void sim_protect_failed(const struct node *node, bool closed);
-/* A write of [from, from + size): heals the blocks that it covers. False if it touches only a part
+/* A write of [from, from + size): heals the blocks that it covers. False if it covers only a part
  * of a failed one. */
 bool sim_heal(struct node *node, uint64_t from, uint64_t size);
-/* What a clone has; or, after a crash, |durable|: what was not synced has healed nothing. */
+/* Copies the failed blocks. |durable|, after a crash: a write without a sync healed nothing. */
 void sim_copy_failed(struct node *to, const struct node *from, bool durable);
 void sim_fail_page(struct node *node, size_t page);
 
