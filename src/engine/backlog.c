@@ -6,9 +6,14 @@
 #include "core/check.h"
 #include "core/error.h"
 
-/* Of an op's internal[] while it is in a backlog; [0] is that of engine/notifier.h. */
+/* Words of an op's internal[] while it is in a backlog; [0] is the notifier's. */
 #define OP_COMPLETER 1
 #define OP_SIZE 2
+
+static void backlog_check(const struct fct_backlog *backlog)
+{
+    FCT_ASSERT(backlog->count > 0 || backlog->size == 0);
+}
 
 static uint64_t append_size(const factum_append_request *request)
 {
@@ -42,6 +47,8 @@ factum_status fct_backlog_add(struct fct_backlog *backlog, const struct fct_limi
                               factum_error *err)
 {
     uint64_t size = append_size(fct_op_request(op));
+    backlog_check(backlog);
+    FCT_ASSERT(op->completer != completer); /* it was not added before */
     bool too_big = backlog->count > 0 && backlog->size + size > limits->queue_size_max;
     if (backlog->count >= limits->queue_max || too_big) {
         backlog->refused = true;
@@ -60,11 +67,13 @@ bool fct_backlog_remove(struct fct_backlog *backlog, factum_append_op *const *op
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t size = (uintptr_t)ops[i]->internal[OP_SIZE];
-        FCT_ASSERT(backlog->count > 0 && backlog->size >= size);
+        FCT_ASSERT(backlog->count > 0);
+        FCT_ASSERT(backlog->size >= size);
         backlog->count--;
         backlog->size -= size;
         ops[i]->completer = ops[i]->internal[OP_COMPLETER];
     }
+    backlog_check(backlog);
     bool refused = backlog->refused;
     backlog->refused = false;
     return refused;

@@ -1,6 +1,6 @@
-/* backlog.h - the appends by completion that an engine has taken and not yet given back: how many,
- * how many bytes, and whether one was refused. Layer: engine. For authors of engines, who call it
- * with the lock that guards the backlog.
+/* backlog.h - appends by completion that an engine has taken and that have not ended: their number,
+ * their bytes, and whether one was refused. Layer: engine. For authors of engines, who hold the
+ * lock that guards the backlog.
  *
  * Invariant: |count| and |size| are those of the ops that were added and not removed. */
 #ifndef FCT_ENGINE_BACKLOG_H
@@ -11,23 +11,24 @@
 struct fct_backlog { /* all zero is empty */
     uint64_t count;
     uint64_t size; /* bytes */
-    bool refused;  /* an append was answered BUSY since the backlog was last smaller */
+    bool refused;  /* an append was refused with BUSY since ops were last removed */
 };
 
-/* The first word of an op's internal[] that is the engine's own while the op is in a backlog: those
- * below are used by engine/notifier.h and by the backlog. */
+/* While an op is in a backlog, the words of its internal[] below this one are used by
+ * engine/notifier.h and by the backlog. The others are the engine's. */
 #define FCT_BACKLOG_INTERNAL 3
 
-/* Adds |op| and makes |completer| its completer. An append is always taken by an empty backlog,
- * whatever its size. BUSY: the backlog is at a limit, and |op| is as before. */
+/* Adds |op| and makes |completer| its completer. An empty backlog takes an append of any size.
+ * Errors: BUSY (the backlog is at a limit; |op| is unchanged). */
 FCT_MUST_USE factum_status fct_backlog_add(struct fct_backlog *backlog,
                                            const struct fct_limits *limits, factum_append_op *op,
                                            const factum_completer *completer, factum_error *err);
-/* Removes ops and gives them their own completers back. True: an append was refused, and
- * FACTUM_NEWS_ROOM is to be posted. */
+/* Removes ops and restores their own completers. True: an append was refused; post
+ * FACTUM_NEWS_ROOM. */
 bool fct_backlog_remove(struct fct_backlog *backlog, factum_append_op *const *ops, size_t count);
 
-/* Fills |err| for an append that finds |count| appends of |size| bytes waiting. Returns BUSY. */
+/* Fills |err| for an append that is refused because |count| appends of |size| bytes are waiting.
+ * Returns BUSY. */
 factum_status fct_backlog_refuse(uint64_t count, uint64_t count_max, uint64_t size,
                                  uint64_t size_max, factum_error *err);
 

@@ -1,4 +1,4 @@
-/* backlog_test.c - what a backlog takes, refuses and gives back. */
+/* backlog_test.c - a backlog takes, refuses and removes ops. */
 #include "support/test.h"
 
 #include "core/slice.h"
@@ -61,7 +61,7 @@ static void beyond_a_limit_an_op_is_refused_and_stays_as_it_was(void **state)
     assert_string_equal(err.text, "3 appends are waiting, which is the limit: try again later");
     assert_ptr_equal(all[3].op.completer, &own);
     assert_true(fct_backlog_remove(&backlog, ops, 2));
-    assert_false(fct_backlog_remove(&backlog, &ops[2], 1)); /* told once */
+    assert_false(fct_backlog_remove(&backlog, &ops[2], 1)); /* reported once */
 }
 
 static void bytes_are_limited_but_one_append_is_always_taken(void **state)

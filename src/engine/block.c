@@ -1,8 +1,9 @@
 /* block.c - waiting, written once for all engines. Layer: engine.
  *
- * An answer that comes later is waited for on a word of the caller's stack: the engine's call sets
- * it and wakes. News are waited for on the hub's word: one direct listener for all threads that
- * wait, so that a commit costs one system call for any number of them, and none if nobody sleeps.
+ * A call whose answer comes later waits on a word of its own stack, which the engine sets and
+ * wakes. A call that waits for events to become visible sleeps on the hub's change counter. The hub
+ * is the direct listener for all such threads, so that a commit costs one system call for any
+ * number of them, and none if nobody sleeps.
  *
  * Must not know what an engine does; takes no locks.
  */
@@ -15,7 +16,7 @@
 #include "engine/deliver.h"
 #include "os/thread.h"
 
-/* ---- a word that somebody sets once ---------------------------------------------------------- */
+/* ---- a word that is set once ----------------------------------------------------------------- */
 
 static void signal_set(_Atomic uint32_t *word)
 {
@@ -37,15 +38,15 @@ static void signal_ready(void *data)
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-static void hub_notify(void *data, uint32_t news)
+static void hub_notify(void *data, uint32_t bits)
 {
     struct fct_hub *hub = data;
-    if ((news & FACTUM_NEWS_FAILED) != 0) {
+    if ((bits & FACTUM_NEWS_FAILED) != 0) {
         atomic_store(&hub->failed, 1);
     }
-    atomic_fetch_add(&hub->word, 1);
+    atomic_fetch_add(&hub->changes, 1);
     if (atomic_load(&hub->sleepers) > 0) {
-        fct_word_wake(&hub->word, UINT32_MAX >> 1);
+        fct_word_wake(&hub->changes, UINT32_MAX >> 1);
     }
 }
 
@@ -56,7 +57,7 @@ factum_status fct_engine_ready(struct fct_engine *engine, factum_error *err)
     engine->hub.listener = (factum_listener){
         .size = sizeof engine->hub.listener, .data = &engine->hub, .notify = hub_notify};
     engine->hub.listener.internal[3] = FCT_LISTENER_DIRECT;
-    atomic_store(&engine->hub.word, 0);
+    atomic_store(&engine->hub.changes, 0);
     atomic_store(&engine->hub.sleepers, 0);
     atomic_store(&engine->hub.failed, 0);
     factum_status status = engine->ops->listen(engine->self, &engine->hub.listener, err);
@@ -81,11 +82,12 @@ static void append_done(void *data, factum_append_op *const *ops, size_t count)
     signal_set(data);
 }
 
-/* Submits with |completer|, which sets |ended|, and waits for it. */
+/* Submits |op| and waits until |completer| has set |ended|. */
 static factum_status submit_and_wait(struct fct_engine *engine, factum_append_op *op,
                                      const factum_completer *completer, _Atomic uint32_t *ended,
                                      factum_error *err)
 {
+    FCT_ASSERT(op->completer == NULL);
     op->completer = completer;
     factum_status status = engine->ops->append(engine->self, op, err);
     if (status == FACTUM_OK) {
@@ -95,7 +97,7 @@ static factum_status submit_and_wait(struct fct_engine *engine, factum_append_op
     return status;
 }
 
-/* Runs a prepared op to its end. */
+/* Runs a checked op to its end. */
 static factum_status run_append(struct fct_engine *engine, factum_append_op *op, factum_error *err)
 {
     if (engine->ops->append_here != NULL) {
@@ -131,7 +133,7 @@ static factum_status append_op(struct fct_engine *engine, factum_append_op *op,
     return status;
 }
 
-/* Zeroes what must be zero: the rest of an op is the engine's, and is big. */
+/* Sets the members that an engine reads. The rest is large, and the engine's own. */
 static void op_begin(factum_append_op *op, factum_append_action action,
                      const factum_append_request *request, uint64_t *revisions)
 {
@@ -167,8 +169,8 @@ factum_status fct_engine_remove(struct fct_engine *engine, factum_append_action 
 
 /* ---- reads and lists ------------------------------------------------------------------------- */
 
-/* A reader or lister has answered PENDING: waits until it is worth asking again, which is at once
- * if its steps were used up. INVALID inside a user's function. */
+/* Waits until a reader that has answered PENDING can be asked again; one without |ready| has only
+ * used up its steps, and can be asked at once. Errors: INVALID (inside a user's function). */
 static factum_status await_reader(struct fct_reader *reader, factum_error *err)
 {
     _Atomic uint32_t word = 0;
@@ -278,7 +280,7 @@ static void question_done(factum_question *question)
     signal_set(question->data);
 }
 
-/* Asks with |answered| as the question's data. */
+/* Asks, with |answered| as the question's data, and waits for the answer. */
 static factum_status ask_and_wait(struct fct_engine *engine, factum_question *question,
                                   _Atomic uint32_t *answered, factum_error *err)
 {
@@ -306,7 +308,7 @@ factum_status fct_engine_answer(struct fct_engine *engine, factum_question *ques
     void *data = question->data;
     void (*done)(factum_question * question) = question->done;
     status = ask_and_wait(engine, question, &answered, err);
-    question->data = data; /* the user's again */
+    question->data = data;
     question->done = done;
     return status;
 }
@@ -329,7 +331,7 @@ factum_status fct_engine_stream(struct fct_engine *engine, factum_slice stream,
     return fct_engine_answer(engine, &question, err);
 }
 
-/* ---- news ------------------------------------------------------------------------------------ */
+/* ---- waiting for events ---------------------------------------------------------------------- */
 
 void fct_engine_wake(struct fct_engine *engine)
 {
@@ -349,7 +351,7 @@ factum_status fct_engine_wait(struct fct_engine *engine, uint64_t place, int64_t
     }
     atomic_fetch_add(&hub->sleepers, 1);
     for (;;) {
-        uint32_t word = atomic_load(&hub->word);
+        uint32_t changes = atomic_load(&hub->changes);
         uint64_t visible = 0;
         if (stop != NULL && atomic_load(stop) != 0) {
             status = FACTUM_CANCELLED;
@@ -370,8 +372,9 @@ factum_status fct_engine_wait(struct fct_engine *engine, uint64_t place, int64_t
             status = FACTUM_TIMEOUT;
             break;
         }
-        fct_word_wait(&hub->word, word, limit == UINT64_MAX ? limit : limit - passed);
+        fct_word_wait(&hub->changes, changes, limit == UINT64_MAX ? limit : limit - passed);
     }
-    atomic_fetch_sub(&hub->sleepers, 1);
+    uint32_t sleepers = atomic_fetch_sub(&hub->sleepers, 1);
+    FCT_ASSERT(sleepers > 0);
     return status;
 }

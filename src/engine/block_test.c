@@ -58,7 +58,7 @@ static void answer_later(void *data)
     }
 }
 
-/* Starts the thread that gives the one answer which is waited for. */
+/* Starts the thread that gives the answer that is waited for. */
 static void start_answer(struct fixture *f)
 {
     fct_thread_join(&f->thread); /* that of the answer before */
@@ -107,7 +107,7 @@ static void fake_append_here(void *self, factum_append_op *op)
     note_append(self, op);
 }
 
-/* PENDING as often as the fixture says, then |status|. */
+/* PENDING for the first |pending| answers, then |status|. */
 static factum_status pending_first(struct fixture *f, factum_status status, factum_error *err)
 {
     if (f->pending > 0) {
@@ -689,7 +689,7 @@ static void those_who_wait_hear_of_a_failure(void **state)
     assert_waiters_end(waiters, WAITERS, FACTUM_FAILED);
     assert_string_equal(waiters[0].err.text, "wait: the store has stopped after a failed write: "
                                              "close it and open it again");
-    f->place = 10; /* what is visible is visible */
+    f->place = 10; /* this place is visible already */
     assert_ok(fct_engine_wait(&f->engine, 10, -1, NULL, &f->err), f->err);
 }
 

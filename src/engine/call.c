@@ -1,4 +1,4 @@
-/* call.c - the context of a call: checked when it comes in, read by engines. Layer: engine. */
+/* call.c - the context of a call: checks it, and reads it for engines. Layer: engine. */
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"

@@ -1,7 +1,7 @@
-/* check.c - between users and an engine, for all calls that do not wait. Layer: engine.
+/* check.c - checks the calls that do not wait, before an engine sees them. Layer: engine.
  *
- * Refuses what no engine should see, with texts that say what to do, before anything is done; makes
- * structs of older programs whole; reads the capabilities. Must not wait.
+ * Refuses arguments that break the promises of engine.h, with texts that say what to do; fills in
+ * the structs of older programs; reads the capabilities. Must not wait.
  */
 #include <string.h>
 
@@ -41,7 +41,7 @@ void fct_engine_cancel(struct fct_engine *engine, factum_append_op *op)
 
 /* ---- reads ----------------------------------------------------------------------------------- */
 
-/* One list of a filter; |what|: "stream prefixes". */
+/* Checks one list of a filter, for example its "stream prefixes". */
 static factum_status check_filter_names(const factum_slice *names, size_t count, const char *what,
                                         factum_error *err)
 {
@@ -91,7 +91,7 @@ static factum_status check_follow(const factum_read_request *request, factum_err
     return FACTUM_OK;
 }
 
-/* What is read: a place in the order of the whole log, or a named list. */
+/* Checks source, start and name: of the whole log, or of a named list. */
 static factum_status check_source(const struct fct_engine *engine,
                                   const factum_read_request *request, factum_error *err)
 {
@@ -226,7 +226,7 @@ static factum_status check_count(factum_question *question, factum_error *err)
     return status;
 }
 
-/* That the question has what its kind needs. */
+/* Has the question all members that its kind needs? */
 static factum_status check_question(factum_question *question, factum_error *err)
 {
     factum_status status;

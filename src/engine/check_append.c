@@ -1,7 +1,7 @@
-/* check_append.c - what is refused of an append before an engine sees it. Layer: engine.
+/* check_append.c - checks an append before an engine sees it. Layer: engine.
  *
- * Linear in the request and without allocation; texts name the thing, its value, the limit, and
- * what to do.
+ * Linear in the request, without allocation. The texts of refusals name the thing, its value, the
+ * limit, and what to do.
  */
 #include "engine/check_append.h"
 
@@ -70,7 +70,8 @@ static factum_status check_sizes(const struct fct_engine *engine, const factum_n
     return FACTUM_OK;
 }
 
-/* The store's own types belong to metastreams and tombstones, and metastreams to them. */
+/* The type $metadata is for metastreams only, they take no other type, and $streamDeleted is for
+ * tombstones, which users do not write. */
 static factum_status check_own_types(const factum_new_event *event, factum_error *err)
 {
     bool metastream = fct_slice_starts(event->stream, FCT_SLICE("$$"));
@@ -104,7 +105,7 @@ static factum_status check_event(const struct fct_engine *engine, const factum_n
     return status == FACTUM_OK ? check_own_types(event, err) : status;
 }
 
-/* Of an event that was checked: no sum of these can overflow. */
+/* Bytes of an event that was checked, so that the sum cannot overflow. */
 static uint64_t size_of_event(const factum_new_event *event)
 {
     uint64_t size = (uint64_t)event->data.len + event->metadata.len + event->stream.len +
@@ -217,7 +218,7 @@ static factum_status check_expectations(const factum_append_request *request, fa
     return FACTUM_OK;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static factum_status check_counts(const struct fct_engine *engine,
                                   const factum_append_request *request, factum_error *err)
@@ -268,7 +269,7 @@ static factum_status check_capabilities(const struct fct_engine *engine,
     return FACTUM_OK;
 }
 
-/* The stream of a DELETE or TOMBSTONE: it has a metastream, and is not one. */
+/* Checks a DELETE or TOMBSTONE, whose stream must not be a metastream. */
 static factum_status check_removal(const factum_append_op *op, const factum_append_request *request,
                                    factum_error *err)
 {

@@ -44,7 +44,7 @@ static void a_name_is_utf8_text_without_a_zero_byte(void **state)
     struct fixture *f = *state;
     const factum_slice bad[] = {
         FCT_SLICE("\xff"),             /* never in UTF-8 */
-        FCT_SLICE("a\xc3"),            /* cut */
+        FCT_SLICE("a\xc3"),            /* ends within a character */
         FCT_SLICE("\xc0\xaf"),         /* overlong */
         FCT_SLICE("\xed\xa0\x80"),     /* a surrogate */
         FCT_SLICE("\xf4\x90\x80\x80"), /* beyond U+10FFFF */
@@ -348,7 +348,7 @@ static void requests_of_older_and_newer_programs_are_made_whole(void **state)
     factum_new_event event = event_of(FCT_SLICE("s-1"));
     factum_expectation expectation;
     factum_append_request request = request_of(&event, 1, &expectation);
-    request.idempotency_key = fct_slice(NULL, 99); /* not there for its program */
+    request.idempotency_key = fct_slice(NULL, 99); /* its program does not know the member */
     request.call = (const factum_call *)(const void *)f;
     request.size = offsetof(factum_append_request, idempotency_key);
     assert_passes(f, append(f, &request));
@@ -657,7 +657,7 @@ static void an_op_keeps_its_request(void **state)
     request.idempotency_key = FCT_SLICE("k");
     factum_append_op op = {.size = sizeof op, .request = &request, .completer = &completer};
     assert_passes(f, fct_engine_submit(&f->engine, &op, &f->err));
-    request = (factum_append_request){.size = 0}; /* its owner has let it go */
+    request = (factum_append_request){.size = 0}; /* its owner has freed it */
     assert_int_equal(fct_op_request(&op)->idempotency_key.len, 1);
     assert_ptr_equal(fct_op_request(&op)->events, &event);
     fct_engine_cancel(&f->engine, NULL);

@@ -1,5 +1,5 @@
 /* check_test.c - the checks of reads, lists, questions, listeners, and of the context of any call:
- * what makes no sense is refused with a text and does not reach the engine. */
+ * an invalid one is refused with a text and does not reach the engine. */
 #include "support/check_fixture.h"
 
 /* ---- the context of a call ------------------------------------------------------------------- */
@@ -73,7 +73,7 @@ static void calls_of_older_and_newer_programs_are_read_as_far_as_they_go(void **
 {
     struct fixture *f = *state;
     factum_call older = {.size = offsetof(factum_call, principal), .deadline = UINT64_MAX};
-    older.principal = fct_slice(NULL, 99); /* not there for its program */
+    older.principal = fct_slice(NULL, 99); /* its program does not know the member */
     struct newer_call newer = {.call = {.size = sizeof newer, .principal = FCT_SLICE("ann")}};
     factum_call unset = {.size = 0};
     for (size_t i = 0; i < 4; i++) {

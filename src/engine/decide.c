@@ -48,11 +48,13 @@ static factum_error *err_of(const struct decision *decision)
     return &decision->op->err;
 }
 
-/* The values of event |i| of |count|, from the first time; events may come in any order. */
+/* Puts the values of a repeated append's event |i| of |count| into the outcome. Events may come in
+ * any order. */
 static void note_first(const struct decision *decision, uint64_t i, uint64_t count,
                        const struct fct_event_fact *event)
 {
     factum_append_op *op = decision->op;
+    FCT_ASSERT(i < count);
     if (i == 0) {
         op->result.first_position = event->position;
     }
@@ -68,7 +70,7 @@ static void note_first(const struct decision *decision, uint64_t i, uint64_t cou
     }
 }
 
-/* A fact of what was recognised could not be found: what was noted of the first time goes. */
+/* A fact about the first append could not be found: clears the outcome. */
 static enum fct_verdict not_recognised(const struct decision *decision, factum_status status)
 {
     decision->op->result = (factum_append_result){.first_position = 0};
@@ -137,6 +139,7 @@ static bool holds_now(const struct decision *decision, size_t index,
 static size_t first_with_id(const struct decision *decision, const struct fct_stream_fact *stream)
 {
     const factum_append_request *request = decision->request;
+    FCT_ASSERT(stream->event_count > 0);
     size_t event = stream->first_event;
     while (event < request->event_count && fct_uuid_is_zero(request->events[event].id)) {
         event = decision->facts->next_event(decision->data, event);
@@ -144,8 +147,8 @@ static size_t first_with_id(const struct decision *decision, const struct fct_st
     return event;
 }
 
-/* Where the stream's repetition would begin, as its expectation says it; DONE: nowhere, the append
- * is to be judged without ids. */
+/* The revision at which the stream's repetition would begin, by its expectation. DONE: the append
+ * is judged without ids. */
 static factum_status repeats_from(const struct decision *decision, size_t index,
                                   const struct fct_stream_fact *stream, bool holds, size_t with_id,
                                   uint64_t *revision)
@@ -246,12 +249,13 @@ static enum judgement judge(const struct decision *decision, size_t index,
 static enum fct_verdict refuse(const struct decision *decision, size_t index)
 {
     struct fct_stream_fact stream;
+    FCT_ASSERT(index < decision->request->expectation_count);
     decision->facts->stream(decision->data, index, &stream);
     return answer(decision,
                   fct_refuse(&decision->op->result, index, stream.state, stream.last_revision));
 }
 
-/* Notes the values of one stream's events, which all repeat. */
+/* Puts the values of one stream's events, which all repeat, into the outcome. */
 static factum_status recognise_stream(const struct decision *decision, size_t index,
                                       const struct fct_stream_fact *stream)
 {
@@ -291,11 +295,11 @@ static enum fct_verdict recognise(const struct decision *decision)
 
 #define NO_INDEX SIZE_MAX
 
-/* The expectations so far, by what they are. */
+/* The first expectation of each kind, or NO_INDEX. */
 struct tally {
-    size_t repeated; /* the first of each kind, or NO_INDEX */
-    size_t held;     /* and written */
-    size_t unmet;    /* not written, does not hold */
+    size_t repeated;
+    size_t held;  /* of a written stream */
+    size_t unmet; /* of a stream that is not written */
 };
 
 static enum fct_verdict conclude(const struct decision *decision, const struct tally *tally)
@@ -304,7 +308,7 @@ static enum fct_verdict conclude(const struct decision *decision, const struct t
         return recognise(decision);
     }
     if (tally->repeated != NO_INDEX) {
-        /* Only some of it is there: the stream that repeats is not as the append wants it. */
+        /* Only some streams repeat: the refusal names the first of these. */
         return refuse(decision, tally->repeated);
     }
     return tally->unmet == NO_INDEX ? FCT_VERDICT_NEW : refuse(decision, tally->unmet);
@@ -344,6 +348,7 @@ static enum fct_verdict decide_expectations(const struct decision *decision)
 static enum fct_verdict decide_condition(const struct decision *decision)
 {
     uint64_t position;
+    FCT_ASSERT(decision->request->condition != NULL);
     factum_status status = decision->facts->match(decision->data, &position, err_of(decision));
     if (status == FACTUM_DONE) {
         return FCT_VERDICT_NEW;
@@ -389,7 +394,7 @@ void fct_decide_say(factum_append_op *op)
         return;
     }
     if (op->action != FACTUM_ACTION_APPEND) {
-        FCT_ASSERT(op->result.refused_index == 0); /* the stream itself; its metadata takes ANY */
+        FCT_ASSERT(op->result.refused_index == 0); /* the metastream's expectation is ANY */
     }
     factum_expectation expectation = request->expectations[op->result.refused_index];
     bool missing = op->action == FACTUM_ACTION_DELETE &&

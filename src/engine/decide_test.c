@@ -38,7 +38,7 @@ struct table {
     factum_fingerprint fingerprint;
     uint64_t revisions[EVENTS_MAX];
     uint64_t already_end;
-    /* facts that answer something else than what the table says, and how often each was asked */
+    /* facts with other answers than the table's, and how often each was asked */
     factum_status answers[FACTS];
     uint64_t answers_from[FACTS]; /* only from this asking on */
     unsigned asked[FACTS];
@@ -194,7 +194,7 @@ static struct table *table(void)
     return &t;
 }
 
-/* Stream |stream| holds the events |ids|; it is absent if there are none. */
+/* Stream |stream| has the events |ids|; it is absent if they are empty. */
 static void stored(struct table *t, size_t stream, const char *ids)
 {
     t->stored[stream] = ids;
@@ -234,7 +234,7 @@ static enum fct_verdict decide(struct table *t)
     return verdict;
 }
 
-/* What came out, in words. */
+/* The outcome in words. */
 static const char *outcome(struct table *t)
 {
     static char text[64];
@@ -705,7 +705,7 @@ static void a_fact_that_fails_is_the_answer(void **state)
     assert_string_equal(outcome(t), "INVALID");
 }
 
-/* Recognising asks again for what was compared: that may fail, or not be there any more. */
+/* Recognising asks again for the facts that were compared: that may fail, or find nothing. */
 static void a_fact_may_fail_when_it_is_asked_for_again(void **state)
 {
     (void)state;
@@ -745,7 +745,7 @@ static void refusals_by_a_stream_have_a_text_and_others_keep_theirs(void **state
     assert_string_equal(t->op.err.text, "as it was");
 }
 
-/* ---- the same rules, told otherwise ---------------------------------------------------------- */
+/* ---- the same rules, written differently ----------------------------------------------------- */
 
 struct model {
     enum { MODEL_HOLDS, MODEL_REPEATS, MODEL_REFUSED } class[STREAMS];
@@ -786,7 +786,7 @@ static bool model_holds(const struct table *t, size_t stream)
     return false;
 }
 
-/* Would |ids| go to revision |from|, and are they all there already? */
+/* Are |ids| in the stream already, from revision |from| on? */
 static bool is_there(const struct table *t, size_t stream, uint64_t from, const char *ids)
 {
     const char *events = t->stored[stream];
@@ -825,7 +825,7 @@ static void model_stream(const struct table *t, size_t stream, struct model *mod
     }
 }
 
-/* The first stream of a class; STREAMS if none is. */
+/* The first stream of a class, or STREAMS. */
 static size_t first_of(const struct model *model, int class, bool written)
 {
     size_t i = 0;

@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "engine/engine.h"
 
-/* How many calls of users' functions this thread is in. */
+/* Calls of users' functions that this thread is in. */
 static _Thread_local unsigned callback_depth;
 
 void fct_callback_enter(void)
@@ -30,8 +30,7 @@ factum_status fct_callback_refuse(const char *what, factum_error *err)
                     what);
 }
 
-/* Calls the completer of ops[from] with all ops of |ops| that have the same one and are not
- * |called| yet, and marks them. */
+/* Calls the completer of ops[from] with all ops that have the same one and are not |called| yet. */
 static void deliver_group(factum_append_op *const *ops, size_t from, size_t count, bool *called)
 {
     const factum_completer *completer = ops[from]->completer;
@@ -43,7 +42,8 @@ static void deliver_group(factum_append_op *const *ops, size_t from, size_t coun
             group[group_count++] = ops[i];
         }
     }
-    completer->done(completer->data, group, group_count); /* the ops may be gone now */
+    FCT_ASSERT(group_count > 0);
+    completer->done(completer->data, group, group_count); /* it may have freed the ops */
 }
 
 void fct_deliver(factum_append_op *const *ops, size_t count)
@@ -51,6 +51,7 @@ void fct_deliver(factum_append_op *const *ops, size_t count)
     bool called[FCT_DELIVER_MAX] = {false};
     FCT_ASSERT(count <= FCT_DELIVER_MAX);
     for (size_t i = 0; i < count; i++) {
+        FCT_ASSERT(ops[i]->completer != NULL);
         fct_op_end_tail(ops[i]);
     }
     fct_callback_enter();

@@ -1,4 +1,4 @@
-/* deliver_test.c - completers are called once each, and what waits is refused inside them. */
+/* deliver_test.c - completers are called once each, and calls that wait are refused inside them. */
 #include "support/test.h"
 
 #include "engine/deliver.h"

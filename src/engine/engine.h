@@ -1,29 +1,29 @@
-/* engine.h - what a store of events must be able to do: for users of an engine and for authors of
- * one. Layer: engine.
+/* engine.h - the interface of an engine, a store of events: for its users and for its authors.
+ * Layer: engine.
  *
  *   users: api, gates, tests          fct_engine_*: check.c (arguments), block.c (waiting)
  *                                              |
  *   struct fct_engine_ops                      v
  *   authors: engine_memory, engine_local, tests/support/remote_engine ...
  *
- * The interface has one form of everything, and that form does not wait: an append is an op that
- * ends by its completer, a read or a question may answer PENDING. Waiting is written once, above,
- * in block.c. An engine whose caller's thread can do the work itself offers append_here as well.
+ * Each operation has one form, which does not wait: an append is an op that ends by its completer,
+ * a read or a question may answer PENDING. Waiting is written once, in block.c. An engine may also
+ * offer append_here, which does the work on the caller's thread.
  *
- * An engine is accepted when tests/conformance passes unchanged. What it cannot do is a missing
- * capability bit: the checks refuse such calls with UNSUPPORTED before the engine sees them.
+ * An engine is accepted when tests/conformance passes unchanged. If it cannot do something, it
+ * lacks a capability bit, and the checks refuse such calls with UNSUPPORTED.
  *
  * What the checks promise to an engine:
- *  - requests have their full size (fct_op_request); what an older program did not know is zero;
- *    their |call| is as the program has it: read it with fct_call_get;
+ *  - requests have their full size (fct_op_request); members that an older program did not know are
+ *    zero; their |call| is the program's own: read it with fct_call_get;
  *  - a question has a |done|;
  *  - names are UTF-8, 1 to FACTUM_NAME_SIZE_MAX bytes, those of metastreams 2 more; "$$" alone and
  *    "$$$$..." are refused; no written name is that of a virtual stream;
  *  - events, tags, sizes, queries and filters are within their limits;
  *  - every expectation has a kind; DELETE and TOMBSTONE have one expectation and nothing else;
  *  - read requests name a source that exists; virtual stream names were turned into their source.
- * What they leave to the engine: that each written stream has exactly one expectation (INVALID),
- * the rules of decide.h, deadlines, ids for events that have none.
+ * The engine itself checks that each written stream has exactly one expectation (INVALID) and the
+ * rules of decide.h, looks at deadlines, and makes ids for events that have none.
  *
  * This layer knows nothing of logs, indexes, files or connections.
  */
@@ -56,13 +56,13 @@ struct fct_reader {
 };
 
 struct fct_reader_ops {
-    /* Finds the start: OK, PENDING, or why there is nothing to read (STREAM_NOT_FOUND ...). Called
-     * until it answers, before anything else; answers the same if called again. */
+    /* Finds the start: OK, PENDING, or a failure (STREAM_NOT_FOUND ...). Called before the others,
+     * until it does not answer PENDING; gives the same answer if it is called again. */
     factum_status (*begin)(struct fct_reader *reader, factum_error *err);
     /* OK with an event that lasts until the next call, DONE, PENDING, EXPIRED, or a failure. One
      * without |ready| answers PENDING after the request's steps_max, and may be asked again. */
     factum_status (*next)(struct fct_reader *reader, factum_event *event, factum_error *err);
-    /* Of a following reader, after DONE: sees what has become visible since; next goes on there. */
+    /* Of a following reader, after DONE: lets next give the events that have become visible. */
     factum_status (*extend)(struct fct_reader *reader, factum_error *err);
     /* See factum_cursor_ready. NULL: this reader never waits. */
     void (*ready)(struct fct_reader *reader, const factum_ready *ready);
@@ -79,7 +79,7 @@ struct fct_lister_ops {
     void (*close)(struct fct_lister *lister);
 };
 
-/* Long work on a whole store. An engine may lack it, or lack a part (NULL). Blocks. */
+/* Long work on a whole store; blocks. An engine may lack all of it, or a part (NULL). */
 struct fct_upkeep_ops {
     size_t size;
     factum_status (*verify)(void *engine, const factum_progress *progress,
@@ -102,8 +102,8 @@ struct fct_engine_ops {
     void (*append_here)(void *engine, factum_append_op *op);
     /* Any thread, while |op| has not ended. Best effort; |op| ends by its completer. */
     void (*cancel)(void *engine, factum_append_op *op);
-    /* Makes a reader; does not wait. |request| and what it points to is needed for the call only.
-     * With |follow| it can be extended, and a stream need not exist. */
+    /* Creates a reader; does not wait. |request| and all it points to are borrowed for the call
+     * only. With |follow| the reader can be extended, and its stream need not exist. */
     factum_status (*read)(void *engine, const factum_read_request *request, bool follow,
                           struct fct_reader **reader, factum_error *err);
     factum_status (*list)(void *engine, const factum_list_request *request,
@@ -117,8 +117,8 @@ struct fct_engine_ops {
     const struct fct_upkeep_ops *upkeep; /* or NULL */
 };
 
-/* The full version of what a request's or question's |call|, which the checks have passed, points
- * to, with zeros for what an older program did not know; zeros for NULL. */
+/* The context of a checked request or question in full size: members that an older program did not
+ * know are zero; all are zero for NULL. */
 factum_call fct_call_get(const factum_call *call);
 /* EXPIRED if |deadline| (0: none) has passed: "<what>: the deadline has passed". */
 FCT_MUST_USE factum_status fct_deadline_check(const struct fct_os *os, uint64_t deadline,
@@ -138,12 +138,12 @@ struct fct_timelines {
     struct fct_timeline items[FCT_TIMELINES_MAX];
 };
 
-/* Where the threads that wait for news sleep: one listener for all of them. */
+/* Where threads wait for events to become visible: one listener for all of them. */
 struct fct_hub {
     factum_listener listener;
-    _Atomic uint32_t word; /* rises with any news, and to make waiters look at their |stop| */
-    _Atomic uint32_t sleepers;
-    _Atomic uint32_t failed;
+    _Atomic uint32_t changes;  /* change counter: rises with each notification and each wake */
+    _Atomic uint32_t sleepers; /* threads that wait */
+    _Atomic uint32_t failed;   /* not 0: a write failed */
 };
 
 /* Stays where it is from fct_engine_ready to fct_engine_close. */
@@ -160,8 +160,8 @@ struct fct_engine {
 /* 0 members become the defaults that store.h names; INVALID over its maxima. */
 FCT_MUST_USE factum_status fct_limits_default(struct fct_limits *limits, factum_error *err);
 
-/* By an author, last in its open function, when all members but |hub| are set: from here on the
- * users' functions work. On failure |ops->close| was called. */
+/* Called by an author at the end of its open function, when all members except |hub| are set. Then
+ * the functions for users work. On failure |ops->close| was called. */
 FCT_MUST_USE factum_status fct_engine_ready(struct fct_engine *engine, factum_error *err);
 FCT_MUST_USE factum_status fct_engine_close(struct fct_engine *engine, factum_error *err);
 
@@ -182,7 +182,7 @@ FCT_MUST_USE factum_status fct_engine_ask(struct fct_engine *engine, factum_ques
 FCT_MUST_USE factum_status fct_engine_listen(struct fct_engine *engine, factum_listener *listener,
                                              factum_error *err);
 void fct_engine_unlisten(struct fct_engine *engine, factum_listener *listener);
-/* Is |name| that of a virtual stream ("$ce-<category>" and its like)? */
+/* Is |name| that of a virtual stream, such as "$ce-<category>"? */
 bool fct_engine_is_virtual(factum_slice name);
 
 /* ---- the same, waiting (block.c) ------------------------------------------------------------- */
@@ -199,11 +199,11 @@ FCT_MUST_USE factum_status fct_engine_remove(struct fct_engine *engine, factum_a
 FCT_MUST_USE factum_status fct_engine_metadata_set(struct fct_engine *engine, factum_slice stream,
                                                    factum_expected expected, factum_slice json,
                                                    factum_append_result *result, factum_error *err);
-/* Also waits for the reader's begin. */
+/* Waits for the reader's begin too. */
 FCT_MUST_USE factum_status fct_engine_read(struct fct_engine *engine,
                                            const factum_read_request *request, bool follow,
                                            struct fct_reader **reader, factum_error *err);
-/* Waits for the begin of a reader that fct_engine_start_read made. */
+/* Waits for the begin of a reader that fct_engine_start_read created. */
 FCT_MUST_USE factum_status fct_reader_begin(struct fct_reader *reader, factum_error *err);
 FCT_MUST_USE factum_status fct_reader_next(struct fct_reader *reader, factum_event *event,
                                            factum_error *err);
@@ -217,13 +217,15 @@ void fct_lister_close(struct fct_lister *lister);
 /* Asks and waits for the answer, which is in |question|. */
 FCT_MUST_USE factum_status fct_engine_answer(struct fct_engine *engine, factum_question *question,
                                              factum_error *err);
-/* The questions that are asked most. */
+/* Two questions that are asked often. */
 FCT_MUST_USE factum_status fct_engine_place(struct fct_engine *engine, uint64_t *place,
                                             factum_error *err);
 FCT_MUST_USE factum_status fct_engine_stream(struct fct_engine *engine, factum_slice stream,
                                              factum_stream_info *info, factum_error *err);
-/* OK when everything at or before |place| is visible, TIMEOUT, FAILED, or CANCELLED when *stop is
- * not 0 (|stop| may be NULL; who sets it calls fct_engine_wake). */
+/* Waits until everything at or before |place| is visible. |timeout_ms| below 0: for ever. |stop|
+ * may be NULL; a thread that sets it calls fct_engine_wake.
+ * Errors: TIMEOUT, FAILED (the store stopped after a failed write), CANCELLED (*stop is not 0),
+ * INVALID (inside a user's function). */
 FCT_MUST_USE factum_status fct_engine_wait(struct fct_engine *engine, uint64_t place,
                                            int64_t timeout_ms, const _Atomic uint32_t *stop,
                                            factum_error *err);

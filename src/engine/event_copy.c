@@ -1,7 +1,6 @@
 /* event_copy.c - see event_copy.h. Layer: engine.
  *
- * The memory holds the slices of the tags and of the key first, for their alignment, and then all
- * bytes.
+ * The memory has the slices of the tags and of the key first, for their alignment, then all bytes.
  */
 #include "engine/event_copy.h"
 

@@ -11,8 +11,8 @@
 
 #include "core/compiler.h"
 
-/* Copies |event| with all that it points to into |copy|, whose memory grows as needed. NO_MEMORY
- * leaves |copy| as it was. |event| must not point into |copy|. */
+/* Copies |event|, with all that it points to, into |copy|, whose memory grows as needed. |event|
+ * must not point into |copy|. Errors: NO_MEMORY (|copy| is unchanged). */
 FCT_MUST_USE factum_status fct_event_copy_set(factum_event_copy *copy, const factum_event *event,
                                               factum_error *err);
 /* See factum_event_copy_free. */

@@ -1,15 +1,16 @@
 /* metadata.c - sets the metadata of a stream. Layer: engine.
  *
- * An append of a "$metadata" event says what holds from then on, all of it. fct_engine_metadata_set
- * is made for people, and what it is given without "$tb" must not show what is hidden: it looks at
- * the stream first and adds the "$tb". The append expects the metadata that was looked at; if that
- * was replaced meanwhile, it looks again.
+ * An append of a "$metadata" event replaces the metadata completely. fct_engine_metadata_set is for
+ * people: if it is given metadata without "$tb", events that are hidden must stay hidden. So it
+ * looks at the stream first and adds the "$tb". Its append expects the metadata that it looked at;
+ * if that was replaced meanwhile, it looks again.
  */
 #include <inttypes.h>
 #include <string.h>
 
 #include "codec/json.h"
 #include "core/buf.h"
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine/deliver.h"
@@ -18,13 +19,13 @@
 #include "engine/rules.h"
 
 #define TRUNCATE_BEFORE "$tb"
-#define TRIES_MAX 100 /* each failed, since another writer was faster */
+#define TRIES_MAX 100 /* a try fails if another writer was faster */
 
-/* What is known of the metadata that was given. */
+/* The metadata that was given, parsed. */
 struct given {
     struct fct_json object;
     bool empty;
-    bool says_before; /* it has TRUNCATE_BEFORE */
+    bool has_before; /* it has TRUNCATE_BEFORE */
 };
 
 static factum_status check_json(factum_slice json, struct given *given, factum_error *err)
@@ -53,12 +54,13 @@ static factum_status check_json(factum_slice json, struct given *given, factum_e
                             FCT_FMT(members[i].name), FCT_FMT(members[i].value.raw));
         }
     }
-    given->says_before = members[2].found;
-    given->empty = memchr(object->raw.ptr, '"', object->raw.len) == NULL; /* a member has a name */
+    given->has_before = members[2].found;
+    given->empty =
+        memchr(object->raw.ptr, '"', object->raw.len) == NULL; /* a member would have a name */
     return FACTUM_OK;
 }
 
-/* The revision before which events are hidden and stay so. */
+/* The revision before which events are hidden, and must stay hidden. */
 static uint64_t hidden_before(const factum_stream_info *info)
 {
     if (info->truncate_before != FCT_SOFT_DELETED) {
@@ -80,7 +82,7 @@ static factum_status add_truncate_before(struct fct_buf *body, const struct give
                                : fct_fail(err, FACTUM_NO_MEMORY, "metadata: out of memory");
 }
 
-/* What must hold of the metastream so that |info| is still true when it is written. */
+/* The expectation of the metastream that makes the append fail if |info| is not true any more. */
 static factum_expected pin(factum_expected expected, const factum_stream_info *info)
 {
     if (expected.kind == FACTUM_EXPECTED_ANY && !info->has_metadata) {
@@ -91,7 +93,7 @@ static factum_expected pin(factum_expected expected, const factum_stream_info *i
     return open_ended ? factum_at(info->metadata_revision) : expected;
 }
 
-/* What was asked for. */
+/* The arguments of fct_engine_metadata_set. */
 struct setting {
     struct fct_engine *engine;
     factum_slice stream;
@@ -105,6 +107,7 @@ static factum_status write_metadata(const struct setting *setting, factum_expect
                                     factum_slice json, factum_error *err)
 {
     char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
+    FCT_ASSERT(setting->stream.len <= FACTUM_NAME_SIZE_MAX);
     memcpy(name + 2, setting->stream.ptr, setting->stream.len);
     factum_slice metastream = fct_slice(name, setting->stream.len + 2);
     const factum_new_event event = {
@@ -120,8 +123,8 @@ static factum_status write_metadata(const struct setting *setting, factum_expect
     return fct_engine_append(setting->engine, &request, setting->result, NULL, err);
 }
 
-/* Writes what was given, with the "$tb" that |info| asks for. With *again, the metadata has changed
- * since. */
+/* Writes the given metadata with the "$tb" that |info| asks for. *again: the metadata was replaced
+ * meanwhile. */
 static factum_status keep_hidden(const struct setting *setting, const factum_stream_info *info,
                                  bool *again, factum_error *err)
 {
@@ -157,7 +160,7 @@ static factum_status try_set(const struct setting *setting, bool *again, factum_
                         "stream %.*s is deleted for ever: it takes no metadata",
                         FCT_FMT(setting->stream));
     }
-    return setting->given.says_before
+    return setting->given.has_before
                ? write_metadata(setting, setting->expected, setting->json, err)
                : keep_hidden(setting, &info, again, err);
 }

@@ -1,4 +1,4 @@
-/* metadata_test.c - metadata that is set over an engine that answers what the test says. */
+/* metadata_test.c - sets metadata over an engine whose answers the test chooses. */
 #include "support/test.h"
 
 #include "core/error.h"
@@ -10,7 +10,7 @@
 
 struct fixture {
     struct fct_engine engine;
-    factum_stream_info infos[ASKS_MAX]; /* the answers, in order; the last one again and again */
+    factum_stream_info infos[ASKS_MAX]; /* the answers, in order; then the last one again */
     size_t asks;
     factum_status statuses[ASKS_MAX]; /* of the appends, in order */
     size_t appends;

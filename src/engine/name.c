@@ -7,9 +7,9 @@
 #include "core/error.h"
 #include "core/slice.h"
 
-#define SHOWN_MAX 40u /* bytes of a bad name in an error text */
+#define SHOWN_MAX 40u /* bytes of an invalid name in an error text */
 
-/* The start of a name that may hold anything, for people: bytes that are not ASCII as \xNN. */
+/* The beginning of a name that may have any bytes, for an error text: \xNN unless it is ASCII. */
 static const char *show_name(factum_slice name, char text[SHOWN_MAX * 4 + 4])
 {
     size_t used = 0;
@@ -23,7 +23,6 @@ static const char *show_name(factum_slice name, char text[SHOWN_MAX * 4 + 4])
     return text;
 }
 
-/* |size_max|: in bytes. */
 static factum_status check_name(factum_slice name, size_t size_max, const char *what,
                                 factum_error *err)
 {

@@ -1,4 +1,4 @@
-/* name_test.c - what is a name, which names are those of streams, and who may write them. */
+/* name_test.c - which names are valid, which are those of streams, and who may write them. */
 #include "support/test.h"
 
 #include "core/slice.h"

@@ -1,15 +1,15 @@
 /* notifier.c - see notifier.h. Layer: engine.
  *
  * Happy path: fct_notifier_post sets bits and wakes the thread; the thread takes the bits and calls
- * every listener. The lock is not held during a call: other threads may listen, and a listener may
- * take the locks under which its owner listens. |running| says whose call is under way, so that
- * fct_notifier_unlisten of that one can wait; slots are only emptied during a round, and closed up
- * after it.
+ * every listener, which is a round. The lock is not held during a call: other threads may begin to
+ * listen, and a listener may take the locks under which its owner listens. |running| is the
+ * listener whose call is under way, so that fct_notifier_unlisten can wait for its return. During a
+ * round slots are only emptied; they are closed up after it.
  *
- * Invariants:
- *  1. |count| slots; an empty one exists only while |calling|.
- *  2. A listener that listens is in exactly one slot, whose number it holds, or is |direct|.
- *  3. Bits that are posted after a listener was added reach it.
+ * Invariants (notifier_check, with the lock held):
+ *  1. There are |count| slots; an empty one exists only during a round.
+ *  2. A listener that listens is in exactly one slot, whose number it has, or is |direct|.
+ *  3. Bits that are posted after a listener began to listen reach it.
  *  4. One thread at a time calls listeners.
  */
 #include "engine/notifier.h"
@@ -25,7 +25,7 @@
 #define SLOT 1     /* its number */
 #define DIRECT 3   /* FCT_LISTENER_DIRECT or NULL */
 
-/* The rounds that this thread is in, to recognise calls from inside a listener. */
+/* The rounds that this thread is in: so a call from inside a listener is recognised. */
 struct round {
     const struct fct_notifier *notifier;
     const struct round *outer;
@@ -40,6 +40,18 @@ static bool is_inside(const struct fct_notifier *notifier)
         }
     }
     return false;
+}
+
+/* With the lock held. */
+static void notifier_check(const struct fct_notifier *notifier)
+{
+    uint32_t listening = atomic_load_explicit(&notifier->listening, memory_order_relaxed);
+    FCT_ASSERT(notifier->count <= notifier->capacity);
+    FCT_ASSERT(notifier->count <= FACTUM_LISTENERS_MAX);
+    FCT_ASSERT(listening <= notifier->count);
+    FCT_ASSERT(listening == notifier->count || notifier->emptied); /* invariant 2 */
+    FCT_ASSERT(!notifier->emptied || notifier->calling);           /* invariant 1 */
+    FCT_ASSERT(notifier->running == NULL || notifier->calling);
 }
 
 void fct_notifier_init(struct fct_notifier *notifier, const struct fct_mem *mem, bool threads)
@@ -73,6 +85,7 @@ static bool is_listening(const struct fct_notifier *notifier, const factum_liste
 static void take_out(struct fct_notifier *notifier, factum_listener *listener)
 {
     size_t slot = slot_of(listener);
+    FCT_ASSERT(is_listening(notifier, listener));
     listener->internal[NOTIFIER] = NULL;
     if (notifier->calling) {
         notifier->listeners[slot] = NULL;
@@ -84,9 +97,10 @@ static void take_out(struct fct_notifier *notifier, factum_listener *listener)
         }
     }
     (void)atomic_fetch_sub(&notifier->listening, 1);
+    notifier_check(notifier);
 }
 
-/* After a round: the slots of listeners that have ended go. */
+/* After a round: removes the slots that it emptied. */
 static void close_up(struct fct_notifier *notifier)
 {
     size_t kept = 0;
@@ -101,12 +115,13 @@ static void close_up(struct fct_notifier *notifier)
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
 
-/* With the lock held, which it gives up for the call. */
+/* With the lock held, which is released during the call. */
 static void call_listener(struct fct_notifier *notifier, factum_listener *listener, uint32_t bits)
 {
+    FCT_ASSERT(notifier->running == NULL); /* invariant 4 */
     notifier->running = listener;
     fct_mutex_unlock(&notifier->lock);
-    listener->notify(listener->data, bits); /* the listener may be gone now */
+    listener->notify(listener->data, bits); /* it may have freed the listener */
     fct_mutex_lock(&notifier->lock);
     notifier->running = NULL;
     (void)atomic_fetch_add(&notifier->returns, 1);
@@ -119,10 +134,12 @@ static void call_listener(struct fct_notifier *notifier, factum_listener *listen
 static void call_all(struct fct_notifier *notifier, uint32_t bits)
 {
     const struct round round = {notifier, rounds_here};
+    FCT_ASSERT(!notifier->calling); /* invariant 4 */
+    notifier_check(notifier);
     notifier->calling = true;
     rounds_here = &round;
     fct_callback_enter();
-    size_t count = notifier->count; /* who joins during the round is called in the next one */
+    size_t count = notifier->count; /* listeners that are added now are called in the next round */
     for (size_t i = 0; i < count; i++) {
         if (notifier->listeners[i] != NULL) {
             call_listener(notifier, notifier->listeners[i], bits);
@@ -130,12 +147,13 @@ static void call_all(struct fct_notifier *notifier, uint32_t bits)
     }
     fct_callback_leave();
     rounds_here = round.outer;
-    notifier->calling = false;
     close_up(notifier);
+    notifier->calling = false;
+    notifier_check(notifier);
 }
 
-/* Calls every listener with what was posted. False if nothing was, or if another call of this
- * function is at it, which then sees what was posted. */
+/* Calls every listener with the bits that were posted. False: there are none, or another thread is
+ * calling listeners; that one takes them. */
 static bool call_listeners(struct fct_notifier *notifier)
 {
     bool called = false;
@@ -153,8 +171,8 @@ static bool call_listeners(struct fct_notifier *notifier)
 
 static factum_status make_room(struct fct_notifier *notifier, factum_error *err)
 {
-    /* Slots that a round leaves empty count until its end: a listener that does not return must not
-     * let them grow for ever. */
+    /* Slots that a round has emptied count until its end. Otherwise they would grow without bound
+     * while a listener does not return. */
     if (notifier->count >= FACTUM_LISTENERS_MAX) {
         return fct_fail(err, FACTUM_TOO_BIG, "listen: %zu listeners, which is the limit (%d)",
                         notifier->count, FACTUM_LISTENERS_MAX);
@@ -178,8 +196,8 @@ static void add(struct fct_notifier *notifier, factum_listener *listener)
     listener->internal[NOTIFIER] = notifier;
     put(notifier, notifier->count++, listener);
     if (atomic_fetch_add(&notifier->listening, 1) == 0) {
-        /* Nobody was called for what was posted until now, so they are dropped. Who posts after this sees
-         * the listener. */
+        /* Bits from before the first listener are dropped. A thread that posts after this sees the
+         * listener. */
         (void)atomic_exchange(&notifier->posted, 0);
     }
 }
@@ -203,6 +221,7 @@ factum_status fct_notifier_listen(struct fct_notifier *notifier, factum_listener
     if (status == FACTUM_OK) {
         add(notifier, listener);
     }
+    notifier_check(notifier);
     fct_mutex_unlock(&notifier->lock);
     return status;
 }
@@ -247,7 +266,7 @@ void fct_notifier_note(struct fct_notifier *notifier, uint32_t bits)
     (void)atomic_fetch_or(&notifier->posted, bits);
 }
 
-/* First the bits, then the look for listeners: see add(). */
+/* Reads |listening| after the bits were posted: see add(). */
 void fct_notifier_wake(struct fct_notifier *notifier)
 {
     if (notifier->threads && atomic_load(&notifier->listening) > 0 &&
@@ -269,7 +288,7 @@ void fct_notifier_deliver(struct fct_notifier *notifier)
     }
 }
 
-/* Ends ops that wait for it. False if there are none. */
+/* Calls the completers of ops that have ended. False: there are none. */
 static bool end_ops(struct fct_notifier *notifier)
 {
     fct_mutex_lock(&notifier->ops_lock);

@@ -142,7 +142,7 @@ static void a_listener_listens_once(void **state)
     struct fixture *f = *state;
     struct ear ear;
     ear_init(&ear, &f->notifier);
-    fct_notifier_unlisten(&f->notifier, &ear.listener); /* does not listen: left alone */
+    fct_notifier_unlisten(&f->notifier, &ear.listener); /* does not listen: nothing changes */
     assert_ok(fct_notifier_listen(&f->notifier, &ear.listener, &f->err), f->err);
     assert_status(fct_notifier_listen(&f->notifier, &ear.listener, &f->err), FACTUM_INVALID);
     assert_string_equal(f->err.text, "listen: this listener listens already");
@@ -350,7 +350,7 @@ static void the_direct_listener_is_called_by_who_posts(void **state)
     assert_ok(fct_notifier_listen(&f->notifier, &direct.listener, &f->err), f->err);
     fct_notifier_post(&f->notifier, FACTUM_NEWS_END);
     assert_int_equal(direct.calls, 1);
-    assert_false(direct.refused); /* it is no user's function */
+    assert_false(direct.refused); /* it is not a user's function */
     fct_notifier_deliver(&f->notifier);
     assert_int_equal(direct.calls, 1);
     never.listener.internal[3] = (void *)1; /* one that does not listen */
@@ -382,7 +382,7 @@ static void a_zeroed_one_may_be_finished(void **state)
 
 /* ---- other threads --------------------------------------------------------------------------- */
 
-/* A call that another thread makes. */
+/* A call on another thread. */
 struct call {
     struct fct_thread thread;
     struct fct_notifier *notifier;
@@ -589,7 +589,7 @@ static void seer_start(struct seer *seer, struct fixture *f, struct storm *storm
     seer->looked = atomic_load(&storm->published);
 }
 
-/* Who listens first and looks then sees everything: by the look or by a call. */
+/* A thread that listens first and then looks misses nothing: the look or a call shows it. */
 static void no_news_is_lost_while_listeners_come_and_go(void **state)
 {
     struct fixture *f = *state;

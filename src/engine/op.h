@@ -1,5 +1,5 @@
-/* op.h - what is inside an append under way: words of its engine, a tail, its request. Layer:
- * engine. */
+/* op.h - the inside of an append under way: words of its engine, a tail, its request.
+ * Layer: engine. */
 #ifndef FCT_ENGINE_OP_H
 #define FCT_ENGINE_OP_H
 
@@ -7,7 +7,7 @@
 
 #include <factum/async.h>
 
-/* Parts of an op's |internal|: the first are the engine's, then come its tail and its request. */
+/* Words of an op's |internal|: first the engine's, then the tail, then the request. */
 #define FCT_OP_ENGINE_WORDS 20u
 #define FCT_OP_TAIL_WORD FCT_OP_ENGINE_WORDS
 #define FCT_OP_REQUEST_WORD (FCT_OP_TAIL_WORD + 1)
@@ -18,26 +18,27 @@ static_assert(sizeof(((factum_append_op *)0)->internal) ==
 static_assert(sizeof(factum_append_request) <= FCT_OP_REQUEST_WORDS * sizeof(void *),
               "a request fits");
 
-/* The full request of an op that the checks have passed on; op->request may be gone. */
+/* The request of an op that was checked, in full size. op->request itself may be freed. */
 static inline const factum_append_request *fct_op_request(const factum_append_op *op)
 {
     return (const factum_append_request *)(const void *)&op->internal[FCT_OP_REQUEST_WORD];
 }
 
-/* The same, for who may still change it: the checks, and what stands in front of an engine. */
+/* The same, for code that may still change it: the checks, and a layer in front of an engine. */
 static inline factum_append_request *fct_op_request_here(factum_append_op *op)
 {
     return (factum_append_request *)(void *)&op->internal[FCT_OP_REQUEST_WORD];
 }
 
-/* What stands in front of an engine may change the request of an op on its way in. What that takes
- * begins with a tail, which is ended when the op has ended, before its completer is called, or when
- * the engine did not take the op. */
+/* A layer in front of an engine may change the request of an op on its way in. The memory that this
+ * takes begins with a tail, which is ended when the op has ended, before its completer is called,
+ * or when the engine did not take the op. */
 struct fct_op_tail {
     /* |op|'s outcome is set, unless the engine did not take it. On any thread; no locks held. */
     void (*end)(struct fct_op_tail *tail, factum_append_op *op);
 };
-/* NULL: it has none. Who sets another one keeps it, and ends it after its own. */
+/* NULL: it has none. A layer that sets its own tail keeps the one before, and ends it after its
+ * own. */
 static inline struct fct_op_tail *fct_op_tail(const factum_append_op *op)
 {
     return (struct fct_op_tail *)op->internal[FCT_OP_TAIL_WORD];

@@ -59,7 +59,7 @@ bool fct_filter_passes(const factum_filter *filter, factum_slice stream, factum_
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
-/* Where the parts of a copy go: items, then slices, then bytes, in one block. */
+/* The parts of a copy: items, then slices, then bytes, in one block. */
 struct layout {
     size_t items;
     size_t slices;
@@ -159,6 +159,7 @@ factum_status fct_query_copy_init(struct fct_query_copy *copy, const struct fct_
         copy_filter(&writer, &copy->filter, filter);
         copy->has_filter = true;
     }
+    FCT_ASSERT((uint8_t *)(void *)writer.slices == block + items_size + slices_size);
     FCT_ASSERT(writer.bytes == block + items_size + slices_size + layout.bytes);
     return FACTUM_OK;
 }

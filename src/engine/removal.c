@@ -10,6 +10,7 @@
 
 void fct_removal_init(struct fct_removal *removal, const factum_append_op *op)
 {
+    FCT_ASSERT(op->action != FACTUM_ACTION_APPEND);
     FCT_ASSERT(fct_op_request(op)->expectation_count == 1);
     factum_expectation target = fct_op_request(op)->expectations[0];
     removal->request = *fct_op_request(op);

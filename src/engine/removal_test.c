@@ -1,4 +1,4 @@
-/* removal_test.c - a DELETE and a TOMBSTONE as the appends that they are. */
+/* removal_test.c - a DELETE and a TOMBSTONE become appends. */
 #include "support/test.h"
 
 #include "core/slice.h"

@@ -45,7 +45,7 @@ factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_S
     factum_slice none = fct_slice(NULL, 0);
     struct fct_json whole;
     size_t len;
-    if (metadata.len <= id.name.len || /* spares most appends the parsing */
+    if (metadata.len <= id.name.len || /* so most metadata is not parsed */
         !fct_slice_holds(metadata, id.name) ||
         fct_json_pick(metadata, &whole, &id, 1, NULL) != FACTUM_OK || !id.found ||
         id.value.kind != FACTUM_JSON_TEXT ||
@@ -55,7 +55,7 @@ factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_S
     return fct_slice(buffer, len);
 }
 
-/* The whole number above 0 that |member| is; 0 if it is none. */
+/* The value of |member|; 0 unless it is a whole number above 0. */
 static uint64_t positive(const struct fct_json_member *member)
 {
     int64_t number;
@@ -104,7 +104,7 @@ factum_slice fct_event_content_type(const factum_new_event *event)
     return event->content_type == FACTUM_CONTENT_JSON ? FCT_CONTENT_JSON : FCT_CONTENT_BYTES;
 }
 
-/* The bytes at the front of |text| that are of a token of RFC 9110. */
+/* Size of the token (RFC 9110) at the front of |text|. */
 static size_t token_size(factum_slice text)
 {
     size_t size = 0;
@@ -138,7 +138,7 @@ bool fct_media_type_valid(factum_slice text)
         (at == rest.len && at > subtype)) {
         return false;
     }
-    for (; at < rest.len; at++) { /* parameters are not taken apart */
+    for (; at < rest.len; at++) { /* parameters are not parsed */
         if (rest.ptr[at] < 0x20 || rest.ptr[at] >= 0x7f) {
             return false;
         }
@@ -148,7 +148,7 @@ bool fct_media_type_valid(factum_slice text)
 
 /* ---- content of an append -------------------------------------------------------------------- */
 
-/* A chain of hashes: each part is hashed with the hash so far as its seed, its length first. */
+/* Adds a part to a chain of hashes: its length and its bytes, with the hash so far as the seed. */
 static void mix(struct fct_hash128 *hash, factum_slice bytes)
 {
     uint64_t len = bytes.len;
@@ -168,7 +168,7 @@ static void mix_parts(struct fct_hash128 *hash, const factum_slice *parts, size_
     *hash = fct_hash128_parts(parts, count, head.low ^ head.high);
 }
 
-/* Members that a client makes afresh for each try. */
+/* Does a client set the member differently for each try? */
 static bool is_trace_member(factum_slice name)
 {
     return fct_slice_equal(name, FCT_SLICE("traceparent")) ||
@@ -185,10 +185,11 @@ static bool may_have_trace(factum_slice metadata)
 }
 
 #define TRACE_RUNS_MAX 8u
-#define TRACE_NODES_MAX 128u /* metadata of more values is not looked through */
+#define TRACE_NODES_MAX 128u /* metadata with more values is hashed as it is */
 
-/* The metadata without its trace members, as parts: the brackets, and runs of other members with
- * commas between. 0: it has none, or is no object, or they stand in too many places. */
+/* Splits metadata into the parts without its trace members: the brackets, and runs of the other
+ * members with commas between them. Returns their number; 0: metadata has no trace members, is not
+ * an object, or has too many runs. */
 static size_t without_trace(factum_slice metadata, factum_slice parts[2 * TRACE_RUNS_MAX + 2])
 {
     const factum_json_options options = {.size = sizeof options, .duplicates = true};
@@ -226,7 +227,7 @@ static size_t without_trace(factum_slice metadata, factum_slice parts[2 * TRACE_
     return !found ? 0 : count == 1 ? 1 : count + 1;
 }
 
-/* Metadata with nothing but a trace counts as none. */
+/* Metadata that has only trace members is hashed like none. */
 static void mix_metadata(struct fct_hash128 *hash, factum_slice metadata)
 {
     factum_slice parts[2 * TRACE_RUNS_MAX + 2];
@@ -278,7 +279,7 @@ static void mix_all(struct fct_hash128 *hash, const factum_slice *names, size_t 
     }
 }
 
-/* An append without events consists of what it checks. */
+/* The content of an append without events: its expectations and its condition. */
 static struct fct_hash128 hash_checks(const factum_append_request *request)
 {
     struct fct_hash128 hash = {0, 0};

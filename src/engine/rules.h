@@ -1,4 +1,4 @@
-/* rules.h - the domain rules that all engines share: names, metadata, content, refusals.
+/* rules.h - domain rules that all engines share: names, metadata, content, refusals.
  * Layer: engine. Pure. */
 #ifndef FCT_ENGINE_RULES_H
 #define FCT_ENGINE_RULES_H
@@ -11,8 +11,8 @@
 #define FCT_TYPE_TOMBSTONE "$streamDeleted"           /* the last event of a tombstoned stream */
 #define FCT_SOFT_DELETED UINT64_C(0x7fffffffffffffff) /* the $tb of a soft-deleted stream */
 
-/* What stream metadata says; zeros: nothing. Text that is not a JSON object says nothing; a member
- * that is not a whole number above 0 is ignored. */
+/* The metadata of a stream; 0: it has no such member. Text that is not a JSON object has no
+ * members, and a member that is not a whole number above 0 is ignored. */
 struct fct_stream_metadata {
     uint64_t max_count;
     uint64_t max_age; /* seconds */
@@ -21,8 +21,8 @@ struct fct_stream_metadata {
 };
 void fct_stream_metadata_parse(factum_slice json, struct fct_stream_metadata *metadata);
 
-/* The part of a stream's name before its first '-'; empty (no category) if there is no '-' or
- * nothing before it. System streams ('$') have none. */
+/* The part of a stream's name before its first '-'. Empty, for no category, if the name has no '-',
+ * begins with it, or begins with '$'. */
 factum_slice fct_category(factum_slice stream);
 
 /* "x" of "$$x"; empty if |stream| is not a metastream. */
@@ -35,34 +35,36 @@ factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_S
 bool fct_uuid_is_zero(factum_uuid id);
 bool fct_uuid_equal(factum_uuid a, factum_uuid b);
 
-/* The fingerprint of |request|: its own, or one of its events, or of its checks if it has no events
- * (store.h). */
+/* The fingerprint of |request| (store.h): the given one, or a hash of its events or, without
+ * events, of its expectations and condition. */
 factum_fingerprint fct_append_fingerprint(const factum_append_request *request);
 
-/* The content type of |event|, as it is read. */
+/* The content type of |event|, as readers get it. */
 factum_slice fct_event_content_type(const factum_new_event *event);
-/* "type/subtype" in the characters of RFC 9110, perhaps with parameters, FACTUM_NAME_SIZE_MAX bytes
- * at most. */
+/* Is |text| "type/subtype" in the characters of RFC 9110, perhaps with parameters, of at most
+ * FACTUM_NAME_SIZE_MAX bytes? */
 bool fct_media_type_valid(factum_slice text);
+/* Has the request a fingerprint of its own? */
 bool fct_fingerprint_given(const factum_append_request *request);
 
-/* The status and result of a refusal by a stream. fct_refusal_say makes its text, the same for all
- * engines: "stream order-42 is at revision 3, not 2: read it again and retry". */
+/* Sets the result of a refusal by a stream and returns its status: WRONG_REVISION or
+ * STREAM_DELETED. fct_refusal_say writes the text, the same for all engines: "stream order-42 is at
+ * revision 3, not 2: read it again and retry". */
 factum_status fct_refuse(factum_append_result *result, size_t refused_index,
                          factum_stream_state actual_state, uint64_t actual_revision);
 void fct_refusal_say(const factum_expectation *expectation, const factum_append_result *result,
                      factum_error *err);
 
-/* Whether |expected| holds for a stream in this state (not tombstoned). |by_metadata|: it has
- * metadata, which does not say that it is deleted; so it exists, even without events. */
+/* Does |expected| hold for a stream in this state, which is not tombstoned? |by_metadata|: the
+ * stream has metadata that does not delete it, so that it exists even without events. */
 bool fct_expected_holds(factum_expected expected, factum_stream_state state, uint64_t revision,
                         bool by_metadata);
 
-/* Texts for what every engine has to refuse by itself. */
+/* Refusals that every engine has to make itself: INVALID. */
 factum_status fct_refuse_two_expectations(factum_slice stream, factum_error *err);
 factum_status fct_refuse_no_expectation(factum_slice stream, factum_error *err);
 
-/* The first revision that metadata leaves visible, |last| being the last; $maxAge not counted. */
+/* The first revision that metadata leaves visible if |last| is the last one; $maxAge is ignored. */
 uint64_t fct_first_visible(const struct fct_stream_metadata *metadata, uint64_t last);
 
 #endif

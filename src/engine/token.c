@@ -11,6 +11,7 @@
 static const struct fct_timeline *timeline_of(const struct fct_timelines *timelines, uint64_t place)
 {
     FCT_ASSERT(timelines->count > 0);
+    FCT_ASSERT(timelines->count <= FCT_TIMELINES_MAX);
     const struct fct_timeline *found = &timelines->items[0];
     for (uint32_t i = 1; i < timelines->count; i++) {
         if (timelines->items[i].from <= place) {
@@ -25,10 +26,11 @@ void fct_token_format(const struct fct_timelines *timelines, uint64_t place,
 {
     int len = snprintf(text, FACTUM_TOKEN_SIZE, "f1-%016" PRIx64 "-0-%" PRIu64,
                        timeline_of(timelines, place)->id, place);
-    FCT_ASSERT(len > 0 && len < FACTUM_TOKEN_SIZE);
+    FCT_ASSERT(len > 0);
+    FCT_ASSERT(len < FACTUM_TOKEN_SIZE);
 }
 
-/* Takes |text| off the front of *rest. */
+/* Removes |text| from the front of *rest. False: it is not there. */
 static bool skip_text(factum_slice *rest, factum_slice text)
 {
     if (!fct_slice_starts(*rest, text)) {
@@ -38,7 +40,7 @@ static bool skip_text(factum_slice *rest, factum_slice text)
     return true;
 }
 
-/* Takes exactly 16 lower-case hex digits. */
+/* Removes exactly 16 lower-case hex digits from the front of *rest. */
 static bool take_hex(factum_slice *rest, uint64_t *value)
 {
     if (rest->len < 16) {
@@ -57,7 +59,7 @@ static bool take_hex(factum_slice *rest, uint64_t *value)
     return true;
 }
 
-/* Takes the rest as a decimal number in its only form: no sign, no leading zeros, no overflow. */
+/* Reads |rest| as a decimal number in its only form: no sign, no leading zeros, no overflow. */
 static bool take_decimal(factum_slice rest, uint64_t *value)
 {
     *value = 0;
@@ -77,7 +79,7 @@ static bool take_decimal(factum_slice rest, uint64_t *value)
     return true;
 }
 
-/* Does everything up to |place| of timeline |id| belong to the history of the current one? */
+/* Are the events up to |place| of timeline |id| in the history of the current timeline? */
 static bool is_shared(const struct fct_timelines *timelines, uint64_t id, uint64_t place)
 {
     for (uint32_t i = 0; i < timelines->count; i++) {

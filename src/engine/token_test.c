@@ -1,4 +1,5 @@
-/* token_test.c - places as text: there and back, what is no token, and which history it is of. */
+/* token_test.c - places as text and back, texts that are not tokens, and tokens of other
+ * histories. */
 #include "support/test.h"
 
 #include "core/random.h"

@@ -1,5 +1,5 @@
-/* append.c - appends on their way into the group and out of it: sized and hashed in the caller's
- * thread. Layer: engine_local. Must not decide. */
+/* append.c - appends on their way into the group: sized and hashed in the caller's thread.
+ * Layer: engine_local. Must not decide. */
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
@@ -8,12 +8,12 @@
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
 
-/* A record without text: header, trailer and the largest padding. */
+/* The most that a record takes beside its texts. */
 #define RECORD_OVERHEAD (FCT_RECORD_HEADER_SIZE + FCT_RECORD_TRAILER_SIZE + FCT_RECORD_ALIGN)
-#define METADATA_EVENT_SIZE                                                                        \
-    (RECORD_OVERHEAD + 64) /* type and data of an automatic $metadata event */
+/* The event that the store adds when an append revives a deleted stream, without its name. */
+#define METADATA_EVENT_SIZE (RECORD_OVERHEAD + 64)
 #define TIME_ITEM_SIZE 10
-#define TAG_ITEM_SIZE 11 /* of a tag or a content type, beside the text */
+#define TAG_ITEM_SIZE 11 /* of a tag or a content type, beside its text */
 
 static size_t event_size(const factum_new_event *event)
 {
@@ -26,7 +26,7 @@ static size_t event_size(const factum_new_event *event)
     return size;
 }
 
-/* The most that the append can take in log and index; the checks of the engine layer bound both. */
+/* What the append takes at most in log and index. The engine layer's checks bound both. */
 static void measure(struct fct_commit_op *commit)
 {
     const factum_append_request *request = commit->request;
@@ -44,9 +44,11 @@ static void measure(struct fct_commit_op *commit)
         commit->fingerprint = fct_append_fingerprint(request);
     }
     commit->member.size = commit->payload_max;
+    FCT_ASSERT(commit->member.size > 0); /* 0 is a task's */
+    FCT_ASSERT(commit->entries_max > 0);
 }
 
-/* OK if appends are taken. */
+/* Errors: READ_ONLY, CORRUPT (the log is damaged), FAILED (a write failed). */
 static factum_status check_state(const struct fct_local *local, factum_error *err)
 {
     switch (fct_log_state(local->log)) {
@@ -66,6 +68,7 @@ static factum_status check_state(const struct fct_local *local, factum_error *er
 void fct_local_prepare(struct fct_local *local, factum_append_op *op, struct fct_removal *removal)
 {
     struct fct_commit_op *commit = fct_commit_op_of(op);
+    FCT_ASSERT((removal == NULL) == (op->action == FACTUM_ACTION_APPEND));
     *commit = (struct fct_commit_op){.kind = FCT_TASK_APPEND, .op = op};
     commit->request = fct_op_request(op);
     if (removal != NULL) {
@@ -76,6 +79,7 @@ void fct_local_prepare(struct fct_local *local, factum_append_op *op, struct fct
     if (durability == FACTUM_DURABILITY_DEFAULT) {
         durability = local->durability;
     }
+    FCT_ASSERT(durability != FACTUM_DURABILITY_DEFAULT);
     commit->sync = durability == FACTUM_DURABILITY_SYNC;
     measure(commit);
     if (commit->request->expectation_count > 0) {
@@ -83,10 +87,11 @@ void fct_local_prepare(struct fct_local *local, factum_append_op *op, struct fct
     }
 }
 
-/* The work of the background, in a store without threads. It fails for itself and is tried again:
- * the append has succeeded. */
+/* The work of the background threads, in a store without them. Its failures are not those of the
+ * append, which has succeeded: it is tried again after the next append. */
 static void do_background_work(struct fct_local *local)
 {
+    FCT_ASSERT(!local->threads);
     uint64_t now = fct_os_monotonic(local->os);
     bool unproven = fct_log_wants_heartbeat(local->log);
     if (unproven && now - atomic_load(&local->proven_ns) >= FCT_IDLE_NS) {
@@ -105,6 +110,7 @@ void fct_local_append_here(void *self, factum_append_op *op)
 {
     struct fct_local *local = self;
     struct fct_removal removal;
+    FCT_ASSERT(op->completer == NULL);
     op->status = check_state(local, &op->err);
     if (op->status != FACTUM_OK) {
         return;
@@ -126,6 +132,7 @@ factum_status fct_local_append(void *self, factum_append_op *op, factum_error *e
 {
     struct fct_local *local = self;
     struct fct_removal *removal = NULL;
+    FCT_ASSERT(op->completer != NULL);
     if (!local->threads) {
         return fct_fail(err, FACTUM_UNSUPPORTED,
                         "appends by completion need threads: open the store without no_threads");

@@ -1,12 +1,13 @@
 /* ask.c - questions to the embedded engine: places, streams, single events, keys, counts, figures.
  * Layer: engine_local.
  *
- * All are answered at once, in the caller's thread; only the look among the recent ids is done by
- * the leader, whose they are. Must not write.
+ * All are answered at once, in the caller's thread, except for a search among the recent ids: these
+ * are the leader's, so it is a task of the group. Must not write.
  */
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
@@ -39,7 +40,7 @@ static factum_status count_keys(struct fct_local *local, enum fct_index_kind kin
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* By the list of births, which is exact unless the index was damaged when it had to find one. */
+/* Counts the births of streams. If the index doubts some of them, counts the streams themselves. */
 static factum_status count_streams(struct fct_local *local, uint64_t *count, factum_error *err)
 {
     struct fct_index_key births = fct_index_births_key(FCT_INDEX_STREAM);
@@ -78,6 +79,7 @@ static factum_status fill_info(struct fct_local *local, factum_info *info, factu
         .torn_bytes = recovery->torn_bytes,
     };
     fct_log_disk_size(local->log, &info->log_bytes, &info->prepared_bytes);
+    FCT_ASSERT(info->durable_position <= fct_log_end(local->log));
     const char *reason = fct_log_state_reason(local->log);
     memcpy(info->reason, reason, strnlen(reason, sizeof info->reason - 1));
     factum_status status = count_streams(local, &info->stream_count, err);
@@ -113,7 +115,9 @@ static factum_status ask_stream(struct fct_local *local, factum_question *questi
 static factum_status ask_count(struct fct_local *local, factum_question *question,
                                factum_error *err)
 {
-    uint64_t last = atomic_load(&local->published) - 1;
+    uint64_t published = atomic_load(&local->published);
+    FCT_ASSERT(published > 0);
+    uint64_t last = published - 1;
     struct fct_index_key key =
         fct_index_key(local->index, fct_local_kind_of(question->source), question->name);
     uint64_t count;
@@ -152,7 +156,8 @@ static factum_status ask_event(struct fct_local *local, factum_question *questio
     return status == FACTUM_OK ? copy_event(question, &record, 0, err) : status;
 }
 
-/* Walks the stream back from its last event: OK, or DONE. */
+/* Searches the stream from its last event backwards. DONE: it has no such event.
+ * Errors: EXPIRED, CORRUPT, IO. */
 static factum_status find_in_stream(struct fct_local *local, const factum_question *question,
                                     struct fct_record *record, factum_error *err)
 {
@@ -191,6 +196,7 @@ static factum_status ask_find_event(struct fct_local *local, factum_question *qu
         status = fct_commit_task(local, &task, err);
         record = task.record;
     }
+    FCT_ASSERT(status != FACTUM_PENDING); /* a task runs between batches */
     if (status == FACTUM_DONE) {
         char text[FACTUM_UUID_TEXT_SIZE];
         factum_uuid_format(question->id, text);
@@ -206,13 +212,41 @@ static factum_status ask_find_event(struct fct_local *local, factum_question *qu
 
 /* ---- idempotency keys ------------------------------------------------------------------------ */
 
+/* Fills in the positions and revisions of the commit whose COMMIT record is |commit|. */
+static factum_status read_commit(struct fct_local *local, const struct fct_record *commit,
+                                 factum_key_info *info, factum_error *err)
+{
+    FCT_ASSERT(commit->kind == FCT_RECORD_COMMIT);
+    info->first_position = 0;
+    info->position = 0;
+    info->revision = 0;
+    uint64_t position = commit->position + commit->size;
+    for (uint64_t i = 0; i < commit->revision; i++) {
+        struct fct_record record;
+        factum_status status = fct_log_read(local->log, position, &record, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        if (i == 0) {
+            info->first_position = position;
+        }
+        if (info->revisions != NULL && i < info->revisions_max) {
+            info->revisions[i] = record.revision;
+        }
+        info->position = position;
+        info->revision = record.revision;
+        position += record.size;
+    }
+    return FACTUM_OK;
+}
+
 static factum_status ask_key(struct fct_local *local, factum_question *question, factum_error *err)
 {
     struct fct_record commit;
     uint64_t end = atomic_load(&local->published);
     factum_status status = fct_local_find_key(local, question->name, &commit, err);
     if (status == FACTUM_OK && commit.position >= end) {
-        status = FACTUM_DONE; /* indexed, and not visible yet */
+        status = FACTUM_DONE; /* not visible yet */
     }
     if (status == FACTUM_DONE) {
         return fct_fail(err, FACTUM_NOT_FOUND, "idempotency key %.*s was never used",
@@ -222,32 +256,15 @@ static factum_status ask_key(struct fct_local *local, factum_question *question,
         return status;
     }
     factum_key_info info;
-    fct_sized_copy(&info, sizeof info, question->key); /* where the revisions go */
+    fct_sized_copy(&info, sizeof info, question->key); /* for info.revisions */
     info.event_count = commit.revision;
     info.created = commit.created;
-    info.first_position = 0;
-    info.position = 0;
-    info.revision = 0;
     memcpy(info.fingerprint.bytes, commit.id.bytes, sizeof info.fingerprint.bytes);
-    uint64_t position = commit.position + commit.size;
-    for (uint64_t i = 0; i < commit.revision; i++) {
-        struct fct_record record;
-        status = fct_log_read(local->log, position, &record, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-        if (i == 0) {
-            info.first_position = position;
-        }
-        if (info.revisions != NULL && i < info.revisions_max) {
-            info.revisions[i] = record.revision;
-        }
-        info.position = position;
-        info.revision = record.revision;
-        position += record.size;
+    status = read_commit(local, &commit, &info, err);
+    if (status == FACTUM_OK) {
+        fct_sized_write(question->key, &info, sizeof info);
     }
-    fct_sized_write(question->key, &info, sizeof info);
-    return FACTUM_OK;
+    return status;
 }
 
 factum_status fct_local_ask(void *self, factum_question *question, factum_error *err)

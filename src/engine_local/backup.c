@@ -1,13 +1,13 @@
-/* backup.c - copies of the log that prove themselves. Layer: engine_local.
+/* backup.c - backs up the log of an open store. Layer: engine_local.
  *
- * A sealed segment that an earlier backup in the directory has is not copied again. Its copy is
- * read to the end and verified, since only that shows what a disk has lost; a damaged copy is
+ * A sealed segment that an earlier backup in the directory has is not copied again: its copy is
+ * read to the end and verified, because only that shows what a disk has lost. A damaged copy is
  * replaced. The index is not copied: a restored store rebuilds it.
  *
  * Invariants:
  *  1. A backup that fails leaves an earlier one in the directory as it was: a file is replaced by a
  *     longer one as a whole, and what the old manifest says of its beginning stays true.
- *  2. A backup never goes into a store or its log: it would take the place of live segments.
+ *  2. A backup never goes into a store or its log: it would replace live segments.
  *  3. Each file that a manifest names was read to its end, and verified, by the backup that wrote
  *     the manifest.
  */
@@ -15,14 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
 #include "engine_local/backup_int.h"
 
-#define END_SIZE FCT_SEAL_SIZE /* of a sealed segment: its seal, with the chain up to there */
+#define END_SIZE FCT_SEAL_SIZE /* of a sealed segment: its seal, which has the chain value */
 
-/* One backup under way. */
 struct making {
     struct fct_local *local;
     const char *to;
@@ -36,7 +36,7 @@ struct making {
 
 /* ---- copies of an earlier backup ------------------------------------------------------------- */
 
-/* The last bytes of the file at |path|, which is read up to |size|. */
+/* Reads the last END_SIZE of the first |size| bytes of the file at |path|. */
 static bool read_end(const struct fct_os *os, const char *path, uint64_t size,
                      uint8_t end[END_SIZE])
 {
@@ -49,8 +49,8 @@ static bool read_end(const struct fct_os *os, const char *path, uint64_t size,
     return good;
 }
 
-/* Names and sizes agree in a store that was restored from the backup and went another way; the
- * seal's chain value is that of one history. */
+/* Names and sizes also agree with those of a store that was restored from the backup and written to
+ * since. The chain value in the seal is that of one history. */
 static bool is_same_history(const struct fct_os *os, const char *from, const char *to,
                             uint64_t size)
 {
@@ -74,16 +74,19 @@ static bool is_named(const struct making *making, const struct fct_log_segment_i
     return false;
 }
 
-/* Reads the copy at |to|. OK: it is whole, and the store's; then *kept. Or it is to be made again:
- * pass->damage says what is wrong, "" if it is of another history. */
+/* Reads the copy of a segment in the backup. *kept: it is whole and of this store's history. If
+ * not, it has to be copied again, and pass->damage says what is wrong: "" if it is of another
+ * history. */
 static factum_status check_copy(struct making *making, const struct fct_backup_file *file,
                                 const char *from, struct fct_backup_pass *pass, bool *kept,
                                 factum_error *err)
 {
     struct fct_backup_job *job = &making->job;
+    FCT_ASSERT(!*kept);
+    FCT_ASSERT(pass->to == NULL); /* the copy is only read */
     struct fct_segment_history before = job->check.history;
     uint64_t done = job->done;
-    job->check.history.known = false; /* of another history it may be, and whole */
+    job->check.history.known = false; /* it may be whole and of another history */
     factum_status status = fct_backup_pass_run(job, pass, err);
     if (status == FACTUM_IO) {
         (void)snprintf(pass->damage, sizeof pass->damage, "it cannot be opened");
@@ -94,7 +97,7 @@ static factum_status check_copy(struct making *making, const struct fct_backup_f
     } else if (status != FACTUM_CORRUPT) {
         return status;
     }
-    if (!*kept) {
+    if (!*kept) { /* as if it had not been read */
         job->check.history = before;
         job->done = done;
     }
@@ -103,10 +106,10 @@ static factum_status check_copy(struct making *making, const struct fct_backup_f
 
 /* ---- segments -------------------------------------------------------------------------------- */
 
-/* The store itself is damaged. |copy|: what is wrong with the copy of it, or "". */
-static factum_status say_store_damaged(const struct making *making, const char *name,
-                                       const struct fct_backup_pass *pass, const char *copy,
-                                       factum_error *err)
+/* The store itself is damaged. |copy|: what is wrong with the segment's copy, or "". */
+static factum_status fail_store_damaged(const struct making *making, const char *name,
+                                        const struct fct_backup_pass *pass, const char *copy,
+                                        factum_error *err)
 {
     if (copy[0] != '\0') {
         return fct_fail(
@@ -123,12 +126,13 @@ static factum_status say_store_damaged(const struct making *making, const char *
                                           : "nothing was backed up");
 }
 
-/* What adding to the manifest's text came to, with the words for it. */
+/* Fills |err| if |status|, of adding to the manifest's text, is a failure. */
 static factum_status added_text(factum_status status, factum_error *err)
 {
-    return status == FACTUM_OK ? status
-                               : fct_fail(err, status, "backup: write the manifest: %s",
-                                          factum_status_text(status));
+    if (status == FACTUM_OK) {
+        return FACTUM_OK;
+    }
+    return fct_fail(err, status, "backup: write the manifest: %s", factum_status_text(status));
 }
 
 static factum_status copy_segment(struct making *making, const char *name,
@@ -136,9 +140,10 @@ static factum_status copy_segment(struct making *making, const char *name,
                                   factum_error *err)
 {
     factum_backup_report *report = making->report;
+    FCT_ASSERT(pass->to != NULL);
     factum_status status = fct_backup_pass_run(&making->job, pass, err);
     if (status == FACTUM_CORRUPT) {
-        return say_store_damaged(making, name, pass, damage, err);
+        return fail_store_damaged(making, name, pass, damage, err);
     }
     if (status != FACTUM_OK) {
         return status;
@@ -182,12 +187,14 @@ static factum_status add_segment(struct making *making, const struct fct_log_seg
     if (status != FACTUM_OK) {
         return status;
     }
+    const char *sha256 = kept ? copy.sha256 : source.sha256;
+    FCT_ASSERT(sha256[0] != '\0'); /* invariant 3 */
     making->report->files++;
     making->report->bytes += info->size;
     return added_text(fct_buf_printf(&making->text,
                                      "%s\n{\"name\":\"%s\",\"size\":%" PRIu64 ",\"sha256\":\"%s\"}",
                                      making->report->files == 1 ? "" : ",", info->name, info->size,
-                                     kept ? copy.sha256 : source.sha256),
+                                     sha256),
                       err);
 }
 
@@ -224,7 +231,7 @@ static factum_status note_last(void *data, const char *name)
     return FACTUM_OK;
 }
 
-/* Without a manifest that verifies: may the files be more than this store has? */
+/* EXISTS: there is no manifest that verifies, and the files may have more than this store. */
 static factum_status check_without_manifest(const struct making *making, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
@@ -250,7 +257,7 @@ static factum_status check_without_manifest(const struct making *making, factum_
                 : FACTUM_OK;
 }
 
-/* What the directory holds already. EXISTS: it must not be replaced. */
+/* Reads what the directory has already. EXISTS: it must not be replaced. */
 static factum_status look_at_earlier(struct making *making, factum_error *err)
 {
     const char *to = making->to;
@@ -264,6 +271,7 @@ static factum_status look_at_earlier(struct making *making, factum_error *err)
         return status;
     }
     factum_uuid theirs = earlier->store_id;
+    FCT_ASSERT(!making->earlier_valid || !making->earlier_damaged);
     bool any = making->earlier_valid || first_segment_id(making, &theirs);
     if (any && memcmp(ours.bytes, theirs.bytes, sizeof ours.bytes) != 0) {
         return fct_fail(err, FACTUM_EXISTS,
@@ -297,6 +305,7 @@ static factum_status begin_text(struct making *making, factum_error *err)
 
 static factum_status write_manifest(struct making *making, factum_error *err)
 {
+    FCT_ASSERT(making->report->files > 0);
     factum_status status = added_text(fct_buf_add_text(&making->text, "\n]}\n"), err);
     if (status == FACTUM_OK) {
         status = fct_os_sync_dir(making->job.os, making->to, err);
@@ -316,12 +325,14 @@ static factum_status write_manifest(struct making *making, factum_error *err)
 static factum_status back_up(struct making *making, factum_error *err)
 {
     factum_status status = fct_os_make_dir_synced(making->job.os, making->to, err);
-    if (status == FACTUM_OK) {
-        status = look_at_earlier(making, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = begin_text(making, err);
+    status = look_at_earlier(making, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = begin_text(making, err);
     struct fct_log_segment_info info;
     for (size_t i = 0;
          status == FACTUM_OK &&
@@ -332,7 +343,7 @@ static factum_status back_up(struct making *making, factum_error *err)
     return status == FACTUM_OK ? write_manifest(making, err) : status;
 }
 
-/* Is |to| a store, or below one? By its path, since it may not exist yet. */
+/* Is |to| a store, or below one? Looks at the path's parts, because |to| may not exist yet. */
 static bool lies_in_store(const struct fct_os *os, const char *to)
 {
     char above[FCT_PATH_SIZE];
@@ -361,9 +372,9 @@ factum_status fct_local_backup(void *self, const char *to, const factum_progress
         return fct_fail(err, FACTUM_EXISTS,
                         "%s is a store, or lies in one: back up into a directory of its own", to);
     }
-    /* What a crash of the machine could take back would be in the backup alone. */
+    /* Without a sync, a crash of the machine could leave events in the backup alone. */
     factum_status synced = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
-    (void)synced; /* a store that cannot be written to has what it has */
+    (void)synced; /* a store that takes no writes is backed up too */
     *report = (factum_backup_report){.size = sizeof *report,
                                      .end_position = atomic_load(&local->published)};
     struct making making = {

@@ -1,7 +1,8 @@
-/* backup_int.h - what making, checking and restoring a backup share. Layer: engine_local, private.
+/* backup_int.h - shared by backup, verification of a backup, and restore. Layer: engine_local,
+ * private to it.
  *
- * A backup is a directory: the segment files, up to the position that was visible when it began,
- * and, written last, its manifest, factum-backup.json (docs/formats.md).
+ * A backup is a directory with the segment files, up to the position that was published when the
+ * backup began, and its manifest, factum-backup.json, which is written last (docs/formats.md).
  */
 #ifndef FCT_ENGINE_LOCAL_BACKUP_INT_H
 #define FCT_ENGINE_LOCAL_BACKUP_INT_H
@@ -33,15 +34,16 @@ struct fct_backup_file {
     uint64_t size;
 };
 
-/* Reads the manifest in |dir| and checks all of it: it names segments 1, 2, ..., each with a size
- * and a hash. To be finished in any case. NOT_FOUND (no backup: says what is there instead),
- * CORRUPT, NEWER_FORMAT, IO, NO_MEMORY. */
+/* Reads the manifest in |dir| and checks it completely: it names segments 1, 2, ..., each with a
+ * size and a hash. Finish it also after a failure.
+ * Errors: NOT_FOUND (no backup; the text says what is there instead), CORRUPT, NEWER_FORMAT, IO,
+ * NO_MEMORY. */
 FCT_MUST_USE factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
                                                     const struct fct_os *os,
                                                     const struct fct_mem *mem, const char *dir,
                                                     factum_error *err);
 void fct_backup_manifest_finish(struct fct_backup_manifest *manifest);
-/* Steps through the files: *at starts at 0. False at the end. */
+/* Steps through the files; *at begins with 0. False: there are no more. */
 bool fct_backup_manifest_next(const struct fct_backup_manifest *manifest, uint32_t *at,
                               struct fct_backup_file *file);
 /* Is |path|/|below| a store's directory? */
@@ -49,7 +51,7 @@ bool fct_backup_is_store(const struct fct_os *os, const char *path, const char *
 
 /* ---- backup_pass.c --------------------------------------------------------------------------- */
 
-/* Work on the files of one backup or store, in the order of its segments. */
+/* Work on the files of one backup or store, in the order of the segments. */
 struct fct_backup_job {
     const struct fct_os *os;
     const struct fct_mem *mem;
@@ -61,27 +63,29 @@ struct fct_backup_job {
     struct fct_segment_check check;
 };
 
-/* With a check that awaits the first segment of the store |store_id|. NO_MEMORY. */
+/* The members up to |total| are set. The check begins with the first segment of the store
+ * |store_id|. Errors: NO_MEMORY. */
 FCT_MUST_USE factum_status fct_backup_job_init(struct fct_backup_job *job, factum_uuid store_id,
                                                factum_error *err);
+/* Accepts a job that was not initialised, if its members are zero. */
 void fct_backup_job_finish(struct fct_backup_job *job);
 
 /* One reading of a segment's file. */
 struct fct_backup_pass {
     const char *from;
-    const char
-        *to; /* copied there, and synced: it exists as a whole or not at all. NULL: no copy */
+    const char *to; /* path of the copy; NULL: the file is only checked */
     uint64_t number;
     uint64_t size;
     bool full;                         /* it must end with a seal */
-    char sha256[FCT_SHA256_TEXT_SIZE]; /* of its bytes; "" unless OK */
-    char damage[128];                  /* what is wrong with |from|; "" unless CORRUPT */
+    char sha256[FCT_SHA256_TEXT_SIZE]; /* of the bytes; "" after a failure */
+    char damage[128];                  /* what is wrong with |from|, after CORRUPT; otherwise "" */
 };
 
-/* Reads |size| bytes of |from|, hashes, checks and copies them. CORRUPT: they are missing, not to
- * be read, or do not verify, as pass->damage says ("at position 4096: no batch is there"); there is
- * no other text. Nothing is left at |to| then. IO (of opening |from|, and of |to|), NO_SPACE,
- * NO_MEMORY, NEWER_FORMAT, CANCELLED. */
+/* Reads |size| bytes of |from|; hashes, checks and copies them. The copy is durable, and exists as
+ * a whole or not at all.
+ * Errors: CORRUPT (bytes are missing, cannot be read, or do not verify: pass->damage says so, for
+ * example "at position 4096: no batch begins there", and |err| is unchanged), IO (opening |from|,
+ * or |to|), NO_SPACE, NO_MEMORY, NEWER_FORMAT, CANCELLED. */
 FCT_MUST_USE factum_status fct_backup_pass_run(struct fct_backup_job *job,
                                                struct fct_backup_pass *pass, factum_error *err);
 

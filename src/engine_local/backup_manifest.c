@@ -1,4 +1,4 @@
-/* backup_manifest.c - factum-backup.json, read and checked. Layer: engine_local.
+/* backup_manifest.c - reads and checks factum-backup.json. Layer: engine_local.
  *
  *   {"format":1,"store_id":"...","end_position":N,"timelines":"...",
  *    "files":[{"name":"...","size":N,"sha256":"..."},...]}
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_local/backup_int.h"
@@ -77,7 +78,7 @@ bool fct_backup_is_store(const struct fct_os *os, const char *path, const char *
     return status != FACTUM_NOT_FOUND;
 }
 
-static factum_status say_no_backup(const struct fct_os *os, const char *dir, factum_error *err)
+static factum_status fail_no_backup(const struct fct_os *os, const char *dir, factum_error *err)
 {
     factum_error reason;
     factum_status listed = fct_os_list_dir(os, dir, ignore_entry, NULL, &reason);
@@ -109,8 +110,9 @@ static bool text_member(const factum_json *json, uint32_t object, const char *na
         factum_json_unescape(json, value, to, size - 1, &len) != FACTUM_OK) {
         return false;
     }
+    FCT_ASSERT(len < size);
     to[len] = '\0';
-    return strlen(to) == len;
+    return strlen(to) == len; /* false: it has a zero byte */
 }
 
 static bool number_member(const factum_json *json, uint32_t object, const char *name, uint64_t *to)
@@ -125,7 +127,7 @@ static bool number_member(const factum_json *json, uint32_t object, const char *
     return true;
 }
 
-/* Only names that segments have, so that no path comes from the manifest. */
+/* Takes only names that segments have, so that no path comes from the manifest. */
 static bool parse_file(const factum_json *json, uint32_t item, struct fct_backup_file *file)
 {
     if (!text_member(json, item, "name", file->name, sizeof file->name) ||
@@ -169,10 +171,10 @@ static factum_status parse_timelines(struct fct_backup_manifest *manifest, factu
     const factum_json *json = &manifest->doc.json;
     char text[FCT_TIMELINES_TEXT_SIZE];
     fct_timelines_first(&manifest->timelines, manifest->store_id);
-    /* older ones do not say them */
-    bool said =
+    /* Older manifests have no timelines. */
+    bool present =
         factum_json_find(json, FACTUM_JSON_ROOT, FCT_SLICE("timelines")) != FACTUM_JSON_NONE;
-    if (said &&
+    if (present &&
         (!text_member(json, FACTUM_JSON_ROOT, "timelines", text, sizeof text) ||
          !fct_timelines_parse(&manifest->timelines, factum_slice_from(text), manifest->store_id))) {
         return manifest_bad(err, "its timelines do not verify");
@@ -237,7 +239,7 @@ factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
         }
     }
     if (status == FACTUM_NOT_FOUND || reason.os_error == ENOTDIR) {
-        return say_no_backup(os, dir, err);
+        return fail_no_backup(os, dir, err);
     }
     return status == FACTUM_OK ? parse_manifest(manifest, err) : status;
 }

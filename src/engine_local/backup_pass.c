@@ -1,9 +1,9 @@
-/* backup_pass.c - one reading of a segment's file: hashed, checked, and copied. Layer:
- * engine_local.
+/* backup_pass.c - one reading of a segment's file: hashed, checked, and copied.
+ * Layer: engine_local.
  *
  * Reads with pread, never through a map: a block that the device cannot read is damage to report,
- * not a signal. What is only checked is read from the device as far as the system allows, because
- * the cache may still hold what the device has lost.
+ * not a signal. A file that is only checked is read from the device, as far as the system allows,
+ * because the cache may have bytes that the device has lost.
  *
  * Invariant: the bytes that are hashed and written are the bytes that were checked.
  */
@@ -11,11 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "engine_local/backup_int.h"
 
 #define PART_SIZE ((size_t)1 << 20)
-#define BLOCK_SIZE ((size_t)4096) /* of a device: after a failure, to find the place */
+#define BLOCK_SIZE ((size_t)4096) /* of a device: read after a failure, to find the place */
 
 factum_status fct_backup_job_init(struct fct_backup_job *job, factum_uuid store_id,
                                   factum_error *err)
@@ -44,19 +45,21 @@ static factum_status job_step(struct fct_backup_job *job, size_t done, factum_er
     return FACTUM_OK;
 }
 
-/* The damage that the check met. */
+/* Describes the damage that the check met. */
 static factum_status note_unverified(const struct fct_backup_job *job, struct fct_backup_pass *pass)
 {
+    FCT_ASSERT(job->check.bad_why != NULL);
     (void)snprintf(pass->damage, sizeof pass->damage, "at position %" PRIu64 ": %s",
                    job->check.bad_position, job->check.bad_why);
     return FACTUM_CORRUPT;
 }
 
-/* Into the buffer: *size bytes at |offset|, or fewer, if only a smaller part can be read. */
+/* Reads *size bytes at |offset| into the buffer. *size becomes less if only a part can be read. */
 static factum_status read_part(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                struct fct_file *source, uint64_t offset, size_t *size)
 {
     factum_error reason;
+    FCT_ASSERT(*size <= PART_SIZE);
     factum_status status = fct_file_read(source, offset, job->buffer, *size, &reason);
     if (status == FACTUM_IO && *size > BLOCK_SIZE) {
         *size = BLOCK_SIZE;
@@ -103,7 +106,7 @@ static factum_status pass_bytes(struct fct_backup_job *job, struct fct_backup_pa
     return status;
 }
 
-/* Is the file as long as it should be? If it is only to be read: from the device. */
+/* Checks the file's size. If the file is only checked, drops it from the cache. */
 static factum_status begin_reading(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                    struct fct_file *source, factum_error *err)
 {
@@ -146,7 +149,7 @@ static factum_status read_source(struct fct_backup_job *job, struct fct_backup_p
     return status == FACTUM_OK ? hashed : status;
 }
 
-/* Into |temporary|, synced. */
+/* Copies the file to |temporary|, synced. */
 static factum_status fill_copy(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                const char *temporary, factum_error *err)
 {
@@ -156,7 +159,7 @@ static factum_status fill_copy(struct fct_backup_job *job, struct fct_backup_pas
     if (status != FACTUM_OK) {
         return status;
     }
-    status = fct_file_truncate(target, 0, err); /* what an earlier try left */
+    status = fct_file_truncate(target, 0, err); /* an earlier try may have left bytes */
     if (status == FACTUM_OK) {
         status = read_source(job, pass, target, err);
     }
@@ -186,6 +189,7 @@ static factum_status copy_source(struct fct_backup_job *job, struct fct_backup_p
 factum_status fct_backup_pass_run(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                   factum_error *err)
 {
+    FCT_ASSERT(job->buffer != NULL);
     pass->damage[0] = '\0';
     pass->sha256[0] = '\0';
     factum_status status =
@@ -193,5 +197,7 @@ factum_status fct_backup_pass_run(struct fct_backup_job *job, struct fct_backup_
     if (status != FACTUM_OK) {
         pass->sha256[0] = '\0';
     }
+    FCT_ASSERT(status != FACTUM_CORRUPT || pass->damage[0] != '\0');
+    FCT_ASSERT(status != FACTUM_CORRUPT || !job->check.history.known);
     return status;
 }

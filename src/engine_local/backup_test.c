@@ -1,4 +1,4 @@
-/* backup_test.c - backups of stores that have one origin and went different ways. */
+/* backup_test.c - backups of stores that have one origin and different histories. */
 #include "support/scratch.h"
 #include "support/test.h"
 
@@ -10,7 +10,7 @@
 
 enum { SEGMENT = 16 << 10, DATA = 200 };
 
-/* On the disk of the machine, in |dir|, or on a simulated one that can crash. */
+/* On a real disk, in |dir|, or on a simulated one that can crash. */
 struct fixture {
     const struct fct_os *os;
     char dir[SCRATCH_SIZE];
@@ -60,7 +60,7 @@ static void close_store(struct fixture *f, struct fct_engine *engine)
     assert_ok(fct_engine_close(engine, &f->err), f->err);
 }
 
-/* |count| events of |byte|, all of one size. */
+/* Appends |count| events of |byte|, all of one size. */
 static void append(struct fixture *f, struct fct_engine *engine, int byte, int count,
                    factum_durability durability)
 {
@@ -95,7 +95,7 @@ static void restore(struct fixture *f, const char *to)
               f->err);
 }
 
-/* The number of events that hold |byte|; the store verifies. */
+/* The number of events with |byte|. The store verifies. */
 static uint64_t count_of(struct fixture *f, struct fct_engine *engine, int byte)
 {
     struct fct_reader *reader;
@@ -114,7 +114,7 @@ static uint64_t count_of(struct fixture *f, struct fct_engine *engine, int byte)
     return count;
 }
 
-/* Both fill their segments with as many bytes, so that names and sizes are the same. */
+/* Both stores fill their segments alike, so that names and sizes are the same. */
 static void a_segment_of_another_history_is_copied_again(void **state)
 {
     struct fixture *f = *state;
@@ -207,7 +207,8 @@ static void tokens_hold_in_all_stores_that_share_their_history(void **state)
     append(f, &first, 'a', 10, FACTUM_DURABILITY_SYNC);
     token_of(&first, place_of(f, &first) / 2, common);
     back_up(f, &first, &report);
-    token_of(&first, report.end_position - 1, end); /* the place that holds all of the backup */
+    token_of(&first, report.end_position - 1,
+             end); /* the place after which nothing is in the backup */
     restore(f, "second");
     append(f, &first, 'a', 10, FACTUM_DURABILITY_SYNC);
     token_of(&first, report.end_position, of_first);
@@ -237,7 +238,7 @@ static void tokens_hold_in_all_stores_that_share_their_history(void **state)
     close_store(f, &third);
 }
 
-/* Replaces what |old| begins and the next |end| ends, in the backup's manifest, by |fresh|. */
+/* Replaces, in the backup's manifest, the text from |old| to the next |end| by |fresh|. */
 static void change_manifest(struct fixture *f, const char *old, const char *end, const char *fresh)
 {
     char text[4096];

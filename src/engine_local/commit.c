@@ -1,11 +1,20 @@
 /* commit.c - see commit.h. Layer: engine_local.
  *
- * Happy path of a group: appends are taken in batches (begin_batch makes all room that they may
- * need, so that nothing can fail between the first record and the sync); each is decided; what is
- * new is encoded and its heads are staged (encode.c); finish_batch writes, indexes and keeps the
- * heads where no reader sees it, syncs, shows and publishes. Failure modes: no room (NO_SPACE,
- * NO_MEMORY): the whole batch is refused, nothing was written. The write or the sync fails:
- * UNKNOWN_OUTCOME for what was in the batch, and the log refuses everything from then on.
+ * Happy path of a group: appends are taken in batches. begin_batch reserves all memory that a batch
+ * may need, so that nothing can fail between its first record and the sync. Each append is decided;
+ * if it is new, it is encoded and its heads are staged (encode.c). finish_batch writes the batch.
+ * While the device is at work it adds the postings to the index, hidden, and keeps the heads; then
+ * it syncs, shows the postings and publishes.
+ *
+ * Failure modes. No room (NO_SPACE, NO_MEMORY): the whole batch is refused, nothing was written.
+ * The write or the sync fails: UNKNOWN_OUTCOME for the appends of the batch, and the log refuses
+ * everything from then on.
+ *
+ * Invariants of a batch under way (batch_check):
+ *  1. This thread leads the store's group.
+ *  2. The postings, keys and accepted appends are within what begin_batch reserved.
+ *  3. An append that was accepted has one key at most.
+ *  4. |created| never falls from batch to batch.
  */
 #include "engine_local/commit.h"
 
@@ -17,6 +26,7 @@
 #include "engine/decide.h"
 #include "engine/deliver.h"
 #include "engine_local/local_int.h"
+#include "engine_local/prefetch.h"
 
 #define BATCH_PAYLOAD_MAX (8u << 20) /* of several appends; a single one may be bigger */
 #define BATCH_ENTRIES_MAX (1u << 20)
@@ -31,7 +41,7 @@ void fct_commit_scratch_finish(const struct fct_mem *mem, struct fct_commit_scra
     *scratch = (struct fct_commit_scratch){.entries = NULL};
 }
 
-/* Room for |count| items in *|items|; keeps the old ones on failure. */
+/* Makes room for |count| items in *|items|. False: out of memory; the items are unchanged. */
 static bool reserve(const struct fct_mem *mem, void *items, size_t *capacity, size_t count,
                     size_t item_size)
 {
@@ -49,27 +59,18 @@ static bool reserve(const struct fct_mem *mem, void *items, size_t *capacity, si
     }
     *block = grown;
     *capacity = wanted;
+    FCT_ASSERT(*capacity >= count);
     return true;
 }
 
-static struct fct_commit_op *op_of(struct fct_group_member *member)
-{
-    return (struct fct_commit_op *)(void *)member;
-}
-
-static struct fct_commit_op *next_of(const struct fct_commit_op *commit)
-{
-    return op_of(commit->member.next);
-}
-
-/* The store whose group this thread leads just now; NULL: none. */
+/* The store whose group this thread leads now; NULL: none. */
 static _Thread_local const struct fct_local *leading;
 
 factum_status fct_local_heal_index(void *data, factum_error *err)
 {
     struct fct_local *local = data;
     if (leading == local) {
-        uint64_t damaged_from; /* the error's text says it */
+        uint64_t damaged_from; /* it is in the error's text */
         return fct_local_rebuild_index(local, &damaged_from, err);
     }
     return fct_commit_do(local, FCT_TASK_HEAL, err);
@@ -77,43 +78,61 @@ factum_status fct_local_heal_index(void *data, factum_error *err)
 
 /* ---- the room of a batch --------------------------------------------------------------------- */
 
-/* Room for |entries| in the index. Syncs `os` commits first if the index is about to be written
- * out: its mark must never name what a crash of the machine could take back. */
+/* Makes room for |entries| in the index. If the index is about to be written out, syncs `os`
+ * commits first: the log point in its manifest must never be one that a crash of the machine takes
+ * back. */
 static factum_status make_room(struct fct_local *local, size_t entries, factum_error *err)
 {
-    factum_status status = FACTUM_OK;
-    if (fct_index_wants_flush(local->index)) {
-        uint64_t from;
-        uint64_t to;
-        uint64_t damaged_from;
-        if (fct_index_missing(local->index, &from, &to)) {
-            factum_status healed = fct_local_rebuild_index(local, &damaged_from, NULL);
-            (void)healed; /* the index says when it is too much */
-        }
-        status = fct_log_sync(local->log, err);
+    uint64_t from;
+    uint64_t to;
+    if (!fct_index_wants_flush(local->index)) {
+        return fct_index_reserve(local->index, entries, err);
     }
-    return status == FACTUM_OK ? fct_index_reserve(local->index, entries, err) : status;
+    if (fct_index_missing(local->index, &from, &to)) {
+        uint64_t damaged_from;
+        factum_status rebuilt = fct_local_rebuild_index(local, &damaged_from, NULL);
+        (void)rebuilt; /* fct_index_reserve fails when too much is in memory */
+    }
+    factum_status status = fct_log_sync(local->log, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    FCT_ASSERT(fct_log_durable(local->log) == fct_log_end(local->log));
+    return fct_index_reserve(local->index, entries, err);
 }
 
-/* What was added is there for readers. Who listens is woken when the group's callers know. */
+/* Makes the batch visible to readers. Listeners are woken later, by fct_commit_answered. */
 static void publish(struct fct_local *local)
 {
-    atomic_store(&local->published, fct_log_end(local->log));
+    uint64_t end = fct_log_end(local->log);
+    FCT_ASSERT(end > atomic_load_explicit(&local->published, memory_order_relaxed));
+    atomic_store(&local->published, end);
     fct_notifier_note(&local->notifier, FACTUM_NEWS_END);
 }
 
-/* Appends that are written together, and what they may need. */
+/* Appends that are written together, and what they need at most. */
 struct batch {
     struct fct_commit_op *first;
-    struct fct_commit_op *end; /* the first that is not of it, or NULL */
+    struct fct_commit_op *end; /* the first one after the batch, or NULL */
     size_t payload_max;
     size_t entries_max;
-    size_t events_max;
-    size_t expectations_max;
+    size_t events_max;       /* of one append */
+    size_t expectations_max; /* of one append */
     size_t requests;
-    uint64_t now; /* monotonic; 0 while no deadline was looked at */
+    uint64_t now; /* monotonic; 0: the clock was not read yet */
     bool sync;
 };
+
+static void batch_check(const struct fct_local *local, const struct batch *batch)
+{
+    const struct fct_commit_scratch *scratch = &local->scratch;
+    FCT_ASSERT(leading == local);
+    FCT_ASSERT(batch->entries_max <= scratch->entry_capacity);
+    FCT_ASSERT(scratch->entry_count <= batch->entries_max);
+    FCT_ASSERT(scratch->accepted_count <= batch->requests);
+    FCT_ASSERT(scratch->key_count <= scratch->accepted_count);
+    FCT_ASSERT(scratch->created >= local->created_last);
+}
 
 static struct batch plan_batch(struct fct_commit_op *list)
 {
@@ -133,12 +152,13 @@ static struct batch plan_batch(struct fct_commit_op *list)
             batch.expectations_max = commit->request->expectation_count;
         }
         batch.requests++;
-        batch.end = next_of(commit);
+        batch.end = fct_commit_next(commit);
     }
+    FCT_ASSERT(batch.requests > 0);
     return batch;
 }
 
-/* Nobody looks for events in a directory that was moved away. */
+/* Stops the log if its directory is not at its path any more: nobody would find the events. */
 static factum_status check_place(struct fct_local *local, factum_error *err)
 {
     if (fct_log_state(local->log) != FCT_LOG_OPEN ||
@@ -154,7 +174,7 @@ static factum_status check_place(struct fct_local *local, factum_error *err)
     return FACTUM_FAILED;
 }
 
-/* A look at the path takes a microsecond, and so is not for every batch. */
+/* The check takes a microsecond, too long for every batch. */
 static factum_status check_place_at_times(struct fct_local *local, factum_error *err)
 {
     uint64_t now = fct_os_monotonic(local->os);
@@ -165,8 +185,8 @@ static factum_status check_place_at_times(struct fct_local *local, factum_error 
     return check_place(local, err);
 }
 
-static factum_status begin_batch(struct fct_local *local, const struct batch *batch,
-                                 factum_error *err)
+static factum_status reserve_scratch(struct fct_local *local, const struct batch *batch,
+                                     factum_error *err)
 {
     struct fct_commit_scratch *scratch = &local->scratch;
     const struct fct_mem *mem = local->mem;
@@ -182,20 +202,33 @@ static factum_status begin_batch(struct fct_local *local, const struct batch *ba
                  sizeof *scratch->accepted)) {
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
-    factum_status status = check_place_at_times(local, err);
-    if (status == FACTUM_OK) {
-        status = make_room(local, batch->entries_max, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_log_begin(local->log, batch->payload_max, err);
-    }
     scratch->entry_count = 0;
     scratch->key_count = 0;
     scratch->accepted_count = 0;
     int64_t now = fct_os_time(local->os);
     scratch->created = now > local->created_last ? now : local->created_last;
     fct_staged_clear(&local->staged);
-    return status;
+    return FACTUM_OK;
+}
+
+static factum_status begin_batch(struct fct_local *local, const struct batch *batch,
+                                 factum_error *err)
+{
+    FCT_ASSERT(batch->first != batch->end);
+    factum_status status = reserve_scratch(local, batch, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    batch_check(local, batch);
+    status = check_place_at_times(local, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = make_room(local, batch->entries_max, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_log_begin(local->log, batch->payload_max, err);
 }
 
 /* ---- the end of a batch ---------------------------------------------------------------------- */
@@ -209,22 +242,24 @@ static void keep_heads(struct fct_local *local)
     }
 }
 
-/* Between write and sync, while the device may be at work: all that no reader sees yet. If the sync
- * fails the cached heads are wrong, but the log is FAILED and no append reads them again. */
+/* Between write and sync, while the device may be at work. No reader sees any of it yet. If the
+ * sync fails, the cached heads are wrong, but the log is FAILED and no append reads them again. */
 static void work_meanwhile(struct fct_local *local)
 {
     fct_index_add(local->index, local->scratch.entries, local->scratch.entry_count);
     keep_heads(local);
 }
 
-/* The outcome of what is in the batch: |status| of the write and the sync. */
+/* Sets the outcome of the appends in the batch: |status|, of the write and the sync. */
 static void settle_written(struct batch *batch, struct fct_commit_op *until, factum_status status,
                            const factum_error *err)
 {
-    for (struct fct_commit_op *commit = batch->first; commit != until; commit = next_of(commit)) {
+    for (struct fct_commit_op *commit = batch->first; commit != until;
+         commit = fct_commit_next(commit)) {
         if (!commit->written) {
             continue;
         }
+        FCT_ASSERT(commit->kind == FCT_TASK_APPEND);
         commit->written = false;
         commit->op->status = status;
         if (status != FACTUM_OK) {
@@ -238,6 +273,7 @@ static void settle_written(struct batch *batch, struct fct_commit_op *until, fac
 static void finish_batch(struct fct_local *local, struct batch *batch, struct fct_commit_op *until)
 {
     factum_error err;
+    batch_check(local, batch);
     factum_status status = fct_log_send(local->log, batch->sync, &err);
     if (status == FACTUM_OK) {
         work_meanwhile(local);
@@ -263,22 +299,22 @@ static void finish_batch(struct fct_local *local, struct batch *batch, struct fc
 static void refuse_all(struct fct_commit_op *first, const struct fct_commit_op *end,
                        factum_status status, const factum_error *err)
 {
-    for (struct fct_commit_op *commit = first; commit != end; commit = next_of(commit)) {
+    for (struct fct_commit_op *commit = first; commit != end; commit = fct_commit_next(commit)) {
         commit->op->status = status;
         commit->op->err = *err;
     }
 }
 
-/* Makes durable what was recognised and is to be answered as such. */
-static void catch_up_answers(struct fct_local *local, struct fct_commit_op *first,
-                             const struct fct_commit_op *end)
+/* Syncs, because a repeated append with durability `sync` wrote its events as `os` before. */
+static void sync_repeated(struct fct_local *local, struct fct_commit_op *first,
+                          const struct fct_commit_op *end)
 {
     factum_error err;
     factum_status status = fct_log_sync(local->log, &err);
     if (status == FACTUM_OK) {
         return;
     }
-    for (struct fct_commit_op *commit = first; commit != end; commit = next_of(commit)) {
+    for (struct fct_commit_op *commit = first; commit != end; commit = fct_commit_next(commit)) {
         if (commit->op->status == FACTUM_OK && commit->sync && commit->op->result.already) {
             commit->op->status = status;
             commit->op->err = err;
@@ -288,36 +324,7 @@ static void catch_up_answers(struct fct_local *local, struct fct_commit_op *firs
 
 /* ---- one batch ------------------------------------------------------------------------------- */
 
-/* What lies ahead is in the caches of other processors: it is fetched while this one works. */
-static void fetch_ahead(const struct fct_local *local, const struct fct_commit_op *request,
-                        const struct fct_commit_op *end)
-{
-    const struct fct_commit_op *next = next_of(request);
-    if (next == end) {
-        return;
-    }
-    const factum_append_request *append = next->request;
-    if (append->event_count > 0) {
-        const factum_new_event *event = &append->events[0];
-        FCT_PREFETCH(event->stream.ptr);
-        for (size_t at = 0; at < event->data.len && at < 512; at += 64) {
-            FCT_PREFETCH(event->data.ptr + at);
-        }
-        for (size_t at = 0; at < event->metadata.len && at < 256; at += 64) {
-            FCT_PREFETCH(event->metadata.ptr + at);
-        }
-    }
-    if (next_of(next) != end) {
-        append = next_of(next)->request;
-        FCT_PREFETCH(append->events);
-        FCT_PREFETCH((const uint8_t *)append->events + 64);
-        FCT_PREFETCH((const uint8_t *)append->events + 128);
-        FCT_PREFETCH(append->expectations);
-        fct_heads_prefetch(&local->heads, next_of(next)->stream);
-    }
-}
-
-/* Does nobody want the append any more? Then its outcome is set. */
+/* Was the append cancelled, or has its deadline passed? Then its outcome is set. */
 static bool is_abandoned(const struct fct_local *local, struct batch *batch,
                          struct fct_commit_op *commit)
 {
@@ -341,10 +348,12 @@ static bool is_abandoned(const struct fct_local *local, struct batch *batch,
     return true;
 }
 
-/* Decides |commit| and encodes it if it is new. False: it depends on the batch under way. */
+/* Decides |commit| and encodes it if it is new. False: it depends on the batch under way. *catch_up
+ * is set if a repeated append is not as durable as it asks for. */
 static bool take_in(struct fct_local *local, struct batch *batch, struct fct_commit_op *commit,
                     bool *catch_up)
 {
+    FCT_ASSERT(commit->kind == FCT_TASK_APPEND);
     commit->written = false;
     commit->already_end = 0;
     commit->op->result = (factum_append_result){.durability = commit->sync ? FACTUM_DURABILITY_SYNC
@@ -355,6 +364,7 @@ static bool take_in(struct fct_local *local, struct batch *batch, struct fct_com
     switch (fct_local_decide(local, commit)) {
     case FCT_VERDICT_NEW:
         fct_commit_encode(local, commit);
+        batch_check(local, batch);
         batch->sync = batch->sync || commit->sync;
         break;
     case FCT_VERDICT_ANSWER:
@@ -367,18 +377,18 @@ static bool take_in(struct fct_local *local, struct batch *batch, struct fct_com
     return true;
 }
 
-/* Works on a batch; what depends on records of the batch itself splits it in two. */
+/* Works on a batch. An append that depends on records of the batch itself splits it in two. */
 static void run_batch(struct fct_local *local, struct batch *batch)
 {
     factum_error err;
-    bool catch_up = false; /* a recognised append was only `os` durable so far */
+    bool catch_up = false;
     struct fct_commit_op *const first = batch->first;
     struct fct_commit_op *commit = first;
     factum_status status = begin_batch(local, batch, &err);
     while (status == FACTUM_OK && commit != batch->end) {
-        fetch_ahead(local, commit, batch->end);
+        fct_prefetch_appends(local, commit, batch->end);
         if (take_in(local, batch, commit, &catch_up)) {
-            commit = next_of(commit);
+            commit = fct_commit_next(commit);
         } else {
             FCT_ASSERT(local->scratch.accepted_count > 0);
             finish_batch(local, batch, commit);
@@ -392,7 +402,7 @@ static void run_batch(struct fct_local *local, struct batch *batch)
         commit = batch->end;
     }
     if (catch_up) {
-        catch_up_answers(local, first, commit);
+        sync_repeated(local, first, commit);
     }
 }
 
@@ -400,8 +410,10 @@ static void run_batch(struct fct_local *local, struct batch *batch)
 
 static factum_status run_task(struct fct_local *local, struct fct_task *task)
 {
-    uint64_t damaged_from; /* the error's text says it */
+    uint64_t damaged_from; /* it is in the error's text */
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(leading == local);
+    FCT_ASSERT(task->commit.kind != FCT_TASK_APPEND);
     switch (task->commit.kind) {
     case FCT_TASK_HEARTBEAT:
         status = check_place(local, &task->err);
@@ -429,11 +441,16 @@ static factum_status run_task(struct fct_local *local, struct fct_task *task)
 
 factum_status fct_commit_task(struct fct_local *local, struct fct_task *task, factum_error *err)
 {
+    FCT_ASSERT(leading != local);
+    FCT_ASSERT(task->commit.member.size == 0); /* a task is never refused for want of room */
     factum_status status = fct_group_run(&local->group, &task->commit.member, err);
-    if (status == FACTUM_OK && task->status < 0 && err != NULL) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (task->status < 0 && err != NULL) {
         *err = task->err;
     }
-    return status == FACTUM_OK ? task->status : status;
+    return task->status;
 }
 
 factum_status fct_commit_do(struct fct_local *local, enum fct_task_kind kind, factum_error *err)
@@ -447,7 +464,8 @@ factum_status fct_commit_do(struct fct_local *local, enum fct_task_kind kind, fa
 void fct_commit_work(void *data, struct fct_group_member *list)
 {
     struct fct_local *local = data;
-    struct fct_commit_op *commit = op_of(list);
+    struct fct_commit_op *commit = fct_commit_op_of_member(list);
+    FCT_ASSERT(leading == NULL);
     leading = local;
     while (commit != NULL) {
         if (commit->kind == FCT_TASK_APPEND) {
@@ -456,7 +474,7 @@ void fct_commit_work(void *data, struct fct_group_member *list)
             run_batch(local, &batch);
         } else {
             struct fct_task *task = (struct fct_task *)(void *)commit;
-            commit = next_of(commit);
+            commit = fct_commit_next(commit);
             task->status = run_task(local, task);
         }
     }
@@ -470,8 +488,10 @@ void fct_commit_deliver(void *data, struct fct_group_member *list)
         factum_append_op *ops[FCT_DELIVER_MAX];
         size_t count = 0;
         while (list != NULL && count < FCT_DELIVER_MAX) {
-            struct fct_commit_op *commit = op_of(list);
+            struct fct_commit_op *commit = fct_commit_op_of_member(list);
             list = list->next;
+            FCT_ASSERT(commit->kind == FCT_TASK_APPEND);
+            FCT_ASSERT(!commit->written);
             fct_decide_say(commit->op);
             fct_mem_free(local->mem, commit->owned);
             ops[count++] = commit->op;
@@ -480,7 +500,7 @@ void fct_commit_deliver(void *data, struct fct_group_member *list)
     }
 }
 
-void fct_commit_told(void *data)
+void fct_commit_answered(void *data)
 {
     struct fct_local *local = data;
     fct_notifier_wake(&local->notifier);

@@ -1,10 +1,13 @@
 /* facts.c - what the embedded engine knows, for the rules of an append (engine/decide.h).
  * Layer: engine_local.
  *
- * Facts are those of the staged heads, so that appends of one batch see each other. What needs a
- * look at records that the batch has not made readable yet is PENDING: commit.c then finishes the
- * batch and asks again. Runs in the leader's thread. Must not judge, and writes nothing but the
- * staged table, the cache of heads, and the recent ids.
+ * The heads are the staged ones, so that appends of one batch see each other. A fact that depends
+ * on records of the batch under way, which cannot be read yet, is PENDING: commit.c then finishes
+ * the batch and asks again. Runs in the leader's thread. Must not judge; changes nothing except the
+ * staged table, the scratch memory of the request, the cache of heads and the recent ids.
+ *
+ * Invariant: the slots of scratch.expectation_slots and scratch.event_slots are staged, and belong
+ * to the request scratch.serial.
  */
 #include <string.h>
 
@@ -15,16 +18,21 @@
 #include "engine/query.h"
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
+#include "engine_local/prefetch.h"
 #include "engine_local/query_walk.h"
 
-#define STAGE_AHEAD 8u /* streams whose heads are fetched before they are needed */
-
-/* One append that is judged. */
+/* The append that is being judged. */
 struct judged {
     struct fct_local *local;
     const struct fct_commit_op *commit;
-    uint64_t key_next; /* the position of the next event under the key that was found */
+    uint64_t key_next; /* position of the next event of the commit that has the key; 0: none yet */
 };
+
+static struct fct_staged_slot *staged_at(struct fct_local *local, uint32_t slot)
+{
+    FCT_ASSERT(slot < local->staged.slot_count);
+    return &local->staged.slots[slot];
+}
 
 /* ---- the streams of the request -------------------------------------------------------------- */
 
@@ -54,7 +62,7 @@ static factum_status stage(struct fct_local *local, factum_slice stream, struct 
     return FACTUM_OK;
 }
 
-/* The other streams that the append changes: the stream of a metastream, the metastream of a
+/* Stages the other stream that the append changes: that of a metastream, or the metastream of a
  * deleted stream. */
 static factum_status stage_companions(struct fct_local *local, factum_slice stream, uint32_t slot,
                                       factum_error *err)
@@ -64,8 +72,9 @@ static factum_status stage_companions(struct fct_local *local, factum_slice stre
     if (target.len > 0) {
         return stage(local, target, fct_hash128(target, local->seed), &other, err);
     }
-    if ((local->staged.slots[slot].head.flags & FCT_HEAD_SOFT_DELETED) != 0) {
+    if ((staged_at(local, slot)->head.flags & FCT_HEAD_SOFT_DELETED) != 0) {
         char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
+        FCT_ASSERT(stream.len <= FACTUM_NAME_SIZE_MAX);
         memcpy(name + 2, stream.ptr, stream.len);
         factum_slice companion = fct_slice(name, stream.len + 2);
         return stage(local, companion, fct_hash128(companion, local->seed), &other, err);
@@ -77,25 +86,20 @@ static factum_status map_expectations(struct fct_local *local, const struct fct_
                                       factum_error *err)
 {
     const factum_append_request *request = commit->request;
-    struct fct_hash128 ahead[STAGE_AHEAD]; /* of the next expectations, as a ring */
-    ahead[0] = commit->stream;
-    size_t hashed = 1;
+    struct fct_stream_hashes hashes;
+    fct_stream_hashes_init(&hashes, commit);
     for (size_t i = 0; i < request->expectation_count; i++) {
-        for (; hashed < request->expectation_count && hashed < i + STAGE_AHEAD; hashed++) {
-            struct fct_hash128 *later = &ahead[hashed % STAGE_AHEAD];
-            *later = fct_hash128(request->expectations[hashed].stream, local->seed);
-            fct_heads_prefetch(&local->heads, *later);
-        }
         factum_slice stream = request->expectations[i].stream;
+        struct fct_hash128 hash = fct_stream_hashes_next(&hashes, local, request, i);
         uint32_t slot;
-        factum_status status = stage(local, stream, ahead[i % STAGE_AHEAD], &slot, err);
+        factum_status status = stage(local, stream, hash, &slot, err);
         if (status == FACTUM_OK) {
             status = stage_companions(local, stream, slot, err);
         }
         if (status != FACTUM_OK) {
             return status;
         }
-        struct fct_staged_slot *staged = &local->staged.slots[slot];
+        struct fct_staged_slot *staged = staged_at(local, slot);
         if (staged->request == local->scratch.serial) {
             return fct_refuse_two_expectations(stream, err);
         }
@@ -107,8 +111,8 @@ static factum_status map_expectations(struct fct_local *local, const struct fct_
     return FACTUM_OK;
 }
 
-/* The slot of an event's stream. |next| is the expectation that it most likely has: most requests
- * name their streams in the order of their events, and then no hash is needed. */
+/* The slot of an event's stream, or FCT_STAGED_NONE. Most requests name their streams in the order
+ * of their events: if the expectation *next has the stream, no hash is needed. */
 static uint32_t find_slot(const struct fct_local *local, const factum_append_request *request,
                           factum_slice stream, size_t *next)
 {
@@ -124,6 +128,8 @@ static factum_status facts_map(void *data, factum_error *err)
     struct judged *judged = data;
     struct fct_local *local = judged->local;
     const factum_append_request *request = judged->commit->request;
+    FCT_ASSERT(request->expectation_count <= local->scratch.expectation_capacity);
+    FCT_ASSERT(request->event_count <= local->scratch.event_capacity);
     factum_status status = map_expectations(local, judged->commit, err);
     if (status != FACTUM_OK) {
         return status;
@@ -163,7 +169,10 @@ static factum_stream_state state_of(const struct fct_head *head)
 static struct fct_staged_slot *slot_of(const struct judged *judged, size_t expectation)
 {
     struct fct_local *local = judged->local;
-    return &local->staged.slots[local->scratch.expectation_slots[expectation]];
+    FCT_ASSERT(expectation < judged->commit->request->expectation_count);
+    struct fct_staged_slot *slot = staged_at(local, local->scratch.expectation_slots[expectation]);
+    FCT_ASSERT(slot->request == local->scratch.serial);
+    return slot;
 }
 
 static void facts_stream(void *data, size_t expectation, struct fct_stream_fact *fact)
@@ -180,14 +189,17 @@ static void facts_stream(void *data, size_t expectation, struct fct_stream_fact 
 static size_t facts_next_event(void *data, size_t event)
 {
     const struct judged *judged = data;
-    return judged->local->scratch.event_slots[event].next;
+    FCT_ASSERT(event < judged->commit->request->event_count);
+    size_t next = judged->local->scratch.event_slots[event].next;
+    FCT_ASSERT(next > event);
+    return next;
 }
 
 /* ---- event ids ------------------------------------------------------------------------------- */
 
-/* The position of |stream|'s event |revision|, DONE if it has none. */
-static factum_status position_of(struct fct_local *local, factum_slice stream, uint64_t revision,
-                                 struct fct_record *record, factum_error *err)
+/* The record of event |revision| of |stream|. DONE: the stream has none. */
+static factum_status find_revision(struct fct_local *local, factum_slice stream, uint64_t revision,
+                                   struct fct_record *record, factum_error *err)
 {
     struct fct_index_key key = fct_index_key(local->index, FCT_INDEX_STREAM, stream);
     struct fct_postings postings;
@@ -207,35 +219,58 @@ static factum_status position_of(struct fct_local *local, factum_slice stream, u
     return status;
 }
 
-static factum_status fill_recent(struct fct_local *local, factum_error *err)
+/* Where the newest FCT_RECENT_IDS events before |before| begin. */
+static factum_status find_recent_start(struct fct_local *local, uint64_t before, uint64_t *from,
+                                       factum_error *err)
 {
-    if (!fct_recent_ids_prepare(&local->recent)) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
-    }
     struct fct_log_walk walk;
     struct fct_record record;
-    uint64_t before = atomic_load(&local->published);
-    uint64_t from = before;
+    uint32_t events = 0; /* at most as many commit records are among them, one an append */
+    *from = before;
     factum_status status = fct_log_walk_init_backward(&walk, local->log, before, err);
-    uint32_t events = 0; /* at most as many commit records are walked over, one an append */
     while (status == FACTUM_OK && events < FCT_RECENT_IDS) {
         status = fct_log_walk_previous(&walk, &record, err);
         if (status == FACTUM_OK) {
-            from = record.position;
+            *from = record.position;
             events += record.kind == FCT_RECORD_EVENT ? 1 : 0;
         }
     }
-    if (status >= 0 && from < before) {
-        status = fct_log_walk_init(&walk, local->log, from, err);
-        while (status == FACTUM_OK) {
-            status = fct_log_walk_next(&walk, &record, err);
-            if (status == FACTUM_OK && record.kind == FCT_RECORD_EVENT) {
-                fct_recent_ids_add(&local->recent, record.id, record.position);
-            }
+    return status < 0 ? status : FACTUM_OK;
+}
+
+static factum_status add_recent(struct fct_local *local, uint64_t from, factum_error *err)
+{
+    struct fct_log_walk walk;
+    struct fct_record record;
+    factum_status status = fct_log_walk_init(&walk, local->log, from, err);
+    while (status == FACTUM_OK) {
+        status = fct_log_walk_next(&walk, &record, err);
+        if (status == FACTUM_OK && record.kind == FCT_RECORD_EVENT) {
+            fct_recent_ids_add(&local->recent, record.id, record.position);
         }
     }
-    local->recent.filled = status >= 0;
     return status < 0 ? status : FACTUM_OK;
+}
+
+static factum_status fill_recent(struct fct_local *local, factum_error *err)
+{
+    FCT_ASSERT(!local->recent.filled);
+    if (!fct_recent_ids_prepare(&local->recent)) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
+    }
+    uint64_t before = atomic_load(&local->published);
+    uint64_t from;
+    factum_status status = find_recent_start(local, before, &from, err);
+    if (status == FACTUM_OK && from < before) {
+        status = add_recent(local, from, err);
+    }
+    if (status != FACTUM_OK) { /* the next try begins with none */
+        fct_recent_ids_finish(&local->recent);
+        fct_recent_ids_init(&local->recent, local->mem);
+        return status;
+    }
+    local->recent.filled = true;
+    return FACTUM_OK;
 }
 
 factum_status fct_local_find_recent(struct fct_local *local, factum_uuid id, factum_slice stream,
@@ -249,14 +284,14 @@ factum_status fct_local_find_recent(struct fct_local *local, factum_uuid id, fac
     }
     uint32_t cursor = 0;
     uint64_t position;
-    uint64_t newest = 0; /* an id that was written twice was retried as the second time */
+    uint64_t newest = 0; /* of an id that was written twice, a retry repeats the second event */
     while (fct_recent_ids_next(&local->recent, id, &cursor, &position)) {
         struct fct_record found;
         if (position >= atomic_load(&local->published)) {
             if (fct_log_state(local->log) == FCT_LOG_FAILED) {
-                continue; /* of the batch that failed: it will not be read */
+                continue; /* of the batch that failed, which is never read */
             }
-            return FACTUM_PENDING; /* of the batch under way: it cannot be read yet */
+            return FACTUM_PENDING; /* of the batch under way, which cannot be read yet */
         }
         if (position <= newest) {
             continue;
@@ -280,7 +315,7 @@ static factum_status facts_known(void *data, size_t expectation, factum_uuid id,
     const struct judged *judged = data;
     struct fct_local *local = judged->local;
     if (!local->recent.filled && local->scratch.accepted_count > 0) {
-        return FACTUM_PENDING; /* the ids of the batch under way would be missing */
+        return FACTUM_PENDING; /* the log does not give the ids of the batch under way */
     }
     struct fct_record record;
     factum_slice stream = judged->commit->request->expectations[expectation].stream;
@@ -302,11 +337,11 @@ static factum_status facts_at(void *data, size_t expectation, uint64_t revision,
     }
     struct fct_record record;
     const uint32_t flags = staged->head.flags & (FCT_HEAD_PRESENT | FCT_HEAD_TOMBSTONED);
-    bool last = flags == FCT_HEAD_PRESENT &&
-                revision == staged->head.last_revision; /* as after a lost race: no list needed */
+    /* After a lost race the event is the last one: then the index is not needed. */
+    bool last = flags == FCT_HEAD_PRESENT && revision == staged->head.last_revision;
     factum_slice stream = judged->commit->request->expectations[expectation].stream;
     factum_status status = last ? fct_log_read(local->log, staged->head.last_position, &record, err)
-                                : position_of(local, stream, revision, &record, err);
+                                : find_revision(local, stream, revision, &record, err);
     if (status == FACTUM_OK) {
         *fact = (struct fct_event_fact){.id = record.id,
                                         .position = record.position,
@@ -359,13 +394,14 @@ static factum_status facts_key(void *data, struct fct_key_fact *fact, factum_err
     return FACTUM_OK;
 }
 
-/* Events of a commit follow its record, and are asked for in order. */
+/* The events of a commit follow its COMMIT record, and are asked for in order. */
 static factum_status facts_key_event(void *data, uint64_t i, struct fct_event_fact *fact,
                                      factum_error *err)
 {
     struct judged *judged = data;
     struct fct_record record;
     (void)i;
+    FCT_ASSERT(judged->key_next > 0); /* facts_key found the commit */
     factum_status status = fct_log_read(judged->local->log, judged->key_next, &record, err);
     if (status == FACTUM_OK) {
         judged->key_next = record.position + record.size;
@@ -379,10 +415,11 @@ static factum_status facts_key_event(void *data, uint64_t i, struct fct_event_fa
 
 /* ---- append conditions ----------------------------------------------------------------------- */
 
+/* May an event of the batch under way fit the condition? */
 static bool batch_fits(struct fct_local *local, const factum_append_condition *condition)
 {
     if (fct_query_fits(&condition->query, FCT_SLICE(FCT_TYPE_METADATA), NULL, 0)) {
-        return true; /* an append to a deleted stream may have written one of its own */
+        return true; /* the batch may have a metadata event that no request names */
     }
     for (size_t i = 0; i < local->scratch.accepted_count; i++) {
         const factum_append_request *append = local->scratch.accepted[i]->request;
@@ -420,6 +457,7 @@ enum fct_verdict fct_local_decide(struct fct_local *local, struct fct_commit_op 
         .match = facts_match,
     };
     struct judged judged = {.local = local, .commit = commit};
+    FCT_ASSERT(commit->kind == FCT_TASK_APPEND);
     local->scratch.serial++;
     return fct_decide(commit->op, commit->request, commit->fingerprint, &facts, &judged,
                       &commit->already_end);

@@ -1,5 +1,5 @@
-/* facts_test.c - what appends of one group see of each other. Each test also runs with hashes of a
- * few bits, where names and keys collide.
+/* facts_test.c - appends of one group see each other. Each test also runs with hashes of a few
+ * bits, so that names and keys collide.
  */
 #include "support/test.h"
 
@@ -15,14 +15,14 @@ struct fixture {
     struct fct_sim_disk *disk;
     struct fct_engine engine;
     factum_error err;
-    /* the group to be */
+    /* the group */
     factum_append_op ops[REQUESTS_MAX];
     factum_append_request appends[REQUESTS_MAX];
     factum_new_event events[REQUESTS_MAX];
     factum_expectation expectations[REQUESTS_MAX];
     size_t count;
-    bool os_only; /* it is not to be synced */
-    bool loses;   /* closing says that something may be lost */
+    bool os_only; /* the group asks for no sync */
+    bool loses;   /* closing reports that appends may be lost */
 };
 
 static int set_up(void **state)
@@ -51,7 +51,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* One more append for the group: an event of |type| with an id made of |id|. */
+/* Adds an append to the group: an event of |type| whose id has |id| as its first byte. */
 static factum_append_request *joins(struct fixture *f, const char *stream, factum_expected expected,
                                     const char *type, uint8_t id)
 {
@@ -265,8 +265,8 @@ TEST(a_tombstone_holds_for_the_next_of_the_group)
     assert_string_equal(types_of(f, "a-1"), "STREAM_DELETED");
 }
 
-/* What the first sync did not bring to disk, a second one says nothing about (rule R9). */
-TEST(a_retry_beside_a_failed_sync_is_not_told_that_it_is_on_disk)
+/* A second sync proves nothing about bytes that the first one failed to write (rule R9). */
+TEST(a_retry_beside_a_failed_sync_is_not_acknowledged)
 {
     F;
     f->os_only = true;
@@ -297,7 +297,7 @@ int main(void)
         BOTH(revisions_follow_each_other_and_a_refusal_changes_nothing),
         BOTH(a_deletion_holds_for_the_next_of_the_group),
         BOTH(a_tombstone_holds_for_the_next_of_the_group),
-        BOTH(a_retry_beside_a_failed_sync_is_not_told_that_it_is_on_disk),
+        BOTH(a_retry_beside_a_failed_sync_is_not_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

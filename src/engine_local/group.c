@@ -1,16 +1,17 @@
 /* group.c - see group.h. Layer: engine_local.
  *
- * Invariants:
- *  1. Groups are worked on one at a time, in order of their numbers. |led| says that somebody will
- *     work on the group that forms.
+ * Invariants (those about counts hold whenever the lock is free: group_check):
+ *  1. Groups are worked on one at a time, in the order of their numbers. |led| says that somebody
+ *     will work on the group that forms; a group with members is led.
  *  2. The state of a group only rises. OFFERED is set by the previous leader, LED by the member
  *     that accepts, DONE by that leader; a leader stores DONE before any other thread can become
  *     leader.
  *  3. After the state of a group is DONE, nobody touches its waiting members.
- *  4. A wake-up that is meant for a group may reach a member of the group that had its slot before,
- *     if that group's leader has not woken it yet: the leader then wakes all who sleep there.
+ *  4. A wake-up for a group may reach a sleeper of the group that had its slot before, if the
+ *     leader of that one has not woken it yet; that leader then wakes all sleepers of the slot.
  *  5. queued_size is the sum of the sizes of members that have joined, minus those of groups that
- *     are closed (callers) or taken for delivery (completions).
+ *     are closed (waiting callers) or taken for delivery (completions).
+ *  6. The committer leads only a group in which nobody waits.
  */
 #include "engine_local/group.h"
 
@@ -18,18 +19,18 @@
 #include "core/error.h"
 #include "engine/backlog.h"
 
-/* What the processors may spend, for each caller, on waiting without sleep. To put a thread to
- * sleep and to wake it costs them 10 us where they are virtual, most of it for the interrupt that
- * ends an idle processor's rest; the rest is the price of being woken late
- * (docs/performance.md). */
+/* Processor time that may be spent, for each caller, on waiting without sleep. Putting a thread to
+ * sleep and waking it costs 10 us of it on a virtual machine, most of it for the interrupt to an
+ * idle processor. The remaining 50 us are what a late wake-up costs (docs/performance.md). */
 #define SPIN_NS UINT64_C(60000)
 #define SPIN_MAX_NS UINT64_C(1000000)
-/* A few callers spin somewhat longer, whatever the number of processors: when their group is done,
- * the next one's turn comes at once. */
+/* A few callers spin longer, on any number of processors: when their group is done, the next group
+ * begins at once. */
 #define FEW 4u
 #define SPIN_FEW_NS UINT64_C(150000)
 
-/* States of a group rise, and those of a later one are above: one word serves a slot for ever. */
+/* The states of a group rise, and those of a later group are higher, so a slot's word is never
+ * reset. */
 enum phase {
     PHASE_FORMING,
     PHASE_OFFERED,
@@ -43,15 +44,32 @@ static uint32_t state_in(uint32_t number, enum phase phase)
     return number * PHASES + (uint32_t)phase;
 }
 
+/* With the lock held. */
+static void group_check(const struct fct_group *group)
+{
+    FCT_ASSERT((group->count == 0) == (group->first == NULL));
+    FCT_ASSERT((group->count == 0) == (group->last == &group->first));
+    FCT_ASSERT(*group->last == NULL);
+    FCT_ASSERT(group->appends <= group->count);
+    FCT_ASSERT(group->waiting <= group->count);
+    FCT_ASSERT(group->count == 0 || group->led);                /* invariant 1 */
+    FCT_ASSERT(!group->committer_leads || group->led);          /* invariant 1 */
+    FCT_ASSERT(!group->committer_leads || group->waiting == 0); /* invariant 6 */
+    FCT_ASSERT((group->completed_count == 0) == (group->completed == NULL));
+    FCT_ASSERT(group->undelivered >= group->completed_count + (group->count - group->waiting));
+    FCT_ASSERT(group->queued_size >= group->waiting_size + group->completed_size); /* invariant 5 */
+}
+
 void fct_group_init(struct fct_group *group, const struct fct_group_options *options)
 {
     *group = (struct fct_group){.options = *options, .processors = fct_processor_count()};
     group->last = &group->first;
     group->completed_last = &group->completed;
     fct_mutex_init(&group->lock);
+    group_check(group);
 }
 
-/* With the lock held: BUSY if |member| is an append too many or too big for what waits. */
+/* With the lock held: BUSY if there is no room for |member|, an append, beside those that wait. */
 static factum_status check_room(struct fct_group *group, const struct fct_group_member *member,
                                 factum_error *err)
 {
@@ -78,6 +96,7 @@ static factum_status join(struct fct_group *group, struct fct_group_member *memb
         return status;
     }
     member->next = NULL;
+    FCT_ASSERT(*group->last == NULL);
     *group->last = member;
     group->last = &member->next;
     group->count++;
@@ -122,7 +141,7 @@ uint64_t fct_group_spin_budget(const struct fct_group *group)
     return 2 * group->work_ns <= budget ? budget : 0; /* the group at work, and its own */
 }
 
-/* By a member: returns false when its group is done, true when the caller is to lead it. */
+/* By a member. False: its group is done. True: the caller leads it. */
 static bool await(struct fct_group *group, uint32_t number, uint64_t spin_budget)
 {
     _Atomic uint32_t *word = word_of(group, number);
@@ -140,12 +159,13 @@ static bool await(struct fct_group *group, uint32_t number, uint64_t spin_budget
     }
 }
 
-/* With the lock held: takes the group that forms. */
+/* With the lock held: takes the members of the group that forms; the next one forms. */
 static struct fct_group_member *close_group(struct fct_group *group)
 {
     struct fct_group_member *list = group->first;
+    group_check(group);
     FCT_ASSERT(list != NULL);
-    FCT_ASSERT(group->queued_size >= group->waiting_size);
+    FCT_ASSERT(group->led);
     group->callers_peak -= (group->callers_peak + 7) / 8;
     if (group->waiting > group->callers_peak) {
         group->callers_peak = group->waiting;
@@ -155,14 +175,15 @@ static struct fct_group_member *close_group(struct fct_group *group)
     group->count = 0;
     group->appends = 0;
     group->waiting = 0;
-    group->queued_size -= group->waiting_size; /* their callers hold them from here on */
+    group->queued_size -= group->waiting_size; /* these callers cannot add more */
     group->waiting_size = 0;
     group->forming++;
+    group_check(group);
     return list;
 }
 
-/* With the lock held: is FACTUM_NEWS_ROOM to be posted? Not before completions and bytes are below
- * their limits; both become free by delivery. */
+/* With the lock held: must |room| be called? Only when members and bytes are all below their
+ * limits; a delivery frees both. */
 static bool take_room_wanted(struct fct_group *group)
 {
     bool room = group->undelivered < group->options.queue_max &&
@@ -183,7 +204,7 @@ static void wake_committer(struct fct_group *group)
     }
 }
 
-/* Members by completion that are done, in their order. */
+/* Members by completion whose work is done, in their order. */
 struct completed {
     struct fct_group_member *first;
     struct fct_group_member **last;
@@ -191,7 +212,8 @@ struct completed {
     uint64_t size;
 };
 
-/* Takes the members by completion out of a list that is done; returns how many others it has. */
+/* Moves the members by completion of a done group to |completed|. Returns the number of those whose
+ * callers wait. */
 static uint64_t split_completed(struct fct_group_member *list, struct completed *completed)
 {
     uint64_t waiting = 0;
@@ -211,10 +233,11 @@ static uint64_t split_completed(struct fct_group_member *list, struct completed 
     return waiting;
 }
 
-/* With the lock held: they wait for delivery. */
+/* With the lock held. */
 static void queue_completed(struct fct_group *group, const struct completed *completed)
 {
     if (completed->count > 0) {
+        FCT_ASSERT(*group->completed_last == NULL);
         *group->completed_last = completed->first;
         group->completed_last = completed->last;
         group->completed_count += completed->count;
@@ -225,6 +248,8 @@ static void queue_completed(struct fct_group *group, const struct completed *com
 static void offer(struct fct_group *group, uint32_t number)
 {
     _Atomic uint32_t *word = word_of(group, number);
+    FCT_ASSERT((int32_t)(atomic_load(word) - state_in(number, PHASE_OFFERED)) <
+               0); /* invariant 2 */
     atomic_store(word, state_in(number, PHASE_OFFERED));
     fct_word_wake(word, 1);
 }
@@ -237,7 +262,7 @@ static factum_status start_committer(struct fct_group *group, factum_error *err)
 }
 
 enum next {
-    NEXT_NONE, /* no one waits: whoever comes leads */
+    NEXT_NONE, /* no members yet: the first one leads */
     NEXT_OFFER,
     NEXT_COMMITTER,
 };
@@ -245,6 +270,8 @@ enum next {
 /* With the lock held: who leads the group that has formed meanwhile? */
 static enum next choose_next(struct fct_group *group)
 {
+    FCT_ASSERT(group->led);
+    FCT_ASSERT(!group->committer_leads);
     if (group->count == 0) {
         group->led = false;
         return NEXT_NONE;
@@ -258,6 +285,7 @@ static void lead(struct fct_group *group, bool by_committer)
 {
     fct_mutex_lock(&group->lock);
     uint32_t number = group->forming;
+    FCT_ASSERT(!is_done(atomic_load(word_of(group, number)), number)); /* invariant 2 */
     struct fct_group_member *list = close_group(group);
     bool room = take_room_wanted(group);
     fct_mutex_unlock(&group->lock);
@@ -270,12 +298,14 @@ static void lead(struct fct_group *group, bool by_committer)
     uint64_t took = fct_os_monotonic(group->options.os) - began;
     struct completed completed = {.last = &completed.first};
     uint64_t waiting = split_completed(list, &completed);
+    FCT_ASSERT(by_committer || waiting > 0);
     waiting -= by_committer ? 0 : 1; /* the leader itself */
 
     fct_mutex_lock(&group->lock);
     queue_completed(group, &completed);
     group->work_ns = group->work_ns - group->work_ns / 8 + took / 8;
     enum next next = choose_next(group);
+    group_check(group);
     atomic_store(word_of(group, number), state_in(number, PHASE_DONE));
     fct_mutex_unlock(&group->lock);
     if (next == NEXT_OFFER) {
@@ -287,8 +317,8 @@ static void lead(struct fct_group *group, bool by_committer)
     if (waiting > 0) {
         fct_word_wake(word_of(group, number), UINT32_MAX >> 1);
     }
-    if (completed.count == 0) { /* else when those were delivered */
-        group->options.told(group->options.data);
+    if (completed.count == 0) { /* otherwise the committer calls it, after their delivery */
+        group->options.answered(group->options.data);
     }
 }
 
@@ -302,6 +332,7 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_member *me
     bool leads = status == FACTUM_OK && (!group->led || group->committer_leads);
     group->committer_leads = group->committer_leads && !leads; /* it may be delivering */
     group->led = group->led || leads;
+    group_check(group);
     uint64_t spin_budget = fct_group_spin_budget(group);
     fct_mutex_unlock(&group->lock);
     if (status != FACTUM_OK) {
@@ -313,13 +344,12 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_member *me
     return FACTUM_OK;
 }
 
-/* By the committer: delivers all that was completed; false if there is nothing. */
+/* By the committer: delivers the completions that wait for it. False: there are none. */
 static bool deliver(struct fct_group *group)
 {
     fct_mutex_lock(&group->lock);
+    group_check(group);
     struct fct_group_member *list = group->completed;
-    FCT_ASSERT(group->undelivered >= group->completed_count);
-    FCT_ASSERT(group->queued_size >= group->completed_size);
     group->undelivered -= group->completed_count;
     group->queued_size -= group->completed_size;
     group->completed = NULL;
@@ -327,12 +357,13 @@ static bool deliver(struct fct_group *group)
     group->completed_count = 0;
     group->completed_size = 0;
     bool room = list != NULL && take_room_wanted(group);
+    group_check(group);
     fct_mutex_unlock(&group->lock);
     if (list == NULL) {
         return false;
     }
     group->options.deliver(group->options.data, list);
-    group->options.told(group->options.data);
+    group->options.answered(group->options.data);
     if (room) {
         group->options.room(group->options.data);
     }
@@ -345,8 +376,8 @@ static void committer_main(void *data)
     for (;;) {
         uint32_t word = atomic_load(&group->committer_word);
         bool delivered = deliver(group);
-        /* Only now does it take the lead: while it delivers, callers may, and so may a user's
-         * function that runs here and asks the leader something. */
+        /* It takes the lead only now: while it delivers, a caller may lead instead, and so may a
+         * user's function that runs in deliver() and joins with a task. */
         fct_mutex_lock(&group->lock);
         bool leads = group->committer_leads;
         group->committer_leads = false;
@@ -380,6 +411,7 @@ factum_status fct_group_submit(struct fct_group *group, struct fct_group_member 
         group->committer_leads = true;
         wake = true;
     }
+    group_check(group);
     fct_mutex_unlock(&group->lock);
     if (wake) {
         wake_committer(group);
@@ -397,6 +429,7 @@ void fct_group_finish(struct fct_group *group)
     fct_mutex_unlock(&group->lock);
     wake_committer(group);
     fct_thread_join(&group->committer);
+    group_check(group);
     FCT_ASSERT(group->first == NULL);
     FCT_ASSERT(group->undelivered == 0);
     FCT_ASSERT(group->queued_size == 0);

@@ -1,6 +1,6 @@
-/* group_test.c - group commit without an engine: who joins while a group is at work is worked on
- * next, all at once, in the order of joining; nobody is lost, nothing is delivered twice or too
- * early. The members are requests of the test's own.
+/* group_test.c - group commit without an engine: members that join while a group is at work are the
+ * next group, in the order of joining; no member is lost, and no completion is delivered twice or
+ * too early. The members are requests of the test's own.
  */
 #include "support/test.h"
 
@@ -20,24 +20,24 @@ enum {
     OPS = 50
 };
 
-/* A member and what the work makes of it. */
+/* A member, and what the work does with it. */
 struct request {
     struct fct_group_member member; /* first */
     struct work *work;
-    uint64_t number; /* in its group, from 1, when it was worked on */
+    uint64_t number; /* its place in its group, from 1; 0: not worked on */
     _Atomic uint32_t deliveries;
 };
 
-/* The work: counts, and may be held at a gate. */
+/* The work: counts, and can be held at a gate. */
 struct work {
     struct fct_group group;
-    _Atomic uint32_t allowed; /* so many groups may pass the gate */
+    _Atomic uint32_t allowed; /* groups that may pass the gate */
     _Atomic uint32_t arrived;
     _Atomic uint32_t under_way; /* 0 or 1 */
     _Atomic uint32_t overlaps;
     _Atomic uint32_t done;
-    _Atomic uint32_t rooms; /* how often there was room again */
-    _Atomic uint32_t told;  /* groups whose members know their outcome */
+    _Atomic uint32_t rooms;    /* how often there was room again */
+    _Atomic uint32_t answered; /* groups whose members know their outcome */
     _Atomic uint32_t group_count;
     uint32_t biggest;
     useconds_t pause_us; /* how long a group takes */
@@ -87,10 +87,10 @@ static void note_room(void *data)
     fct_word_wake(&work->rooms, 1);
 }
 
-static void note_told(void *data)
+static void note_answered(void *data)
 {
     struct work *work = data;
-    atomic_store(&work->told, work->group_count);
+    atomic_store(&work->answered, work->group_count);
 }
 
 static void begin_sized(struct work *work, uint64_t queue_max, uint64_t queue_size_max)
@@ -104,7 +104,7 @@ static void begin_sized(struct work *work, uint64_t queue_max, uint64_t queue_si
         .work = do_work,
         .deliver = deliver,
         .room = note_room,
-        .told = note_told,
+        .answered = note_answered,
     };
     fct_group_init(&work->group, &options);
 }
@@ -139,10 +139,10 @@ TEST(one_caller_leads_itself)
     assert_ok(fct_group_run(&work.group, &request.member, &err), err);
     assert_int_equal(request.number, 1);
     assert_int_equal(work.group_count, 1);
-    assert_int_equal(atomic_load(&work.told), 1);
+    assert_int_equal(atomic_load(&work.answered), 1);
     assert_ok(fct_group_run(&work.group, &request.member, NULL), err);
     assert_int_equal(work.group_count, 2);
-    assert_int_equal(atomic_load(&work.told), 2);
+    assert_int_equal(atomic_load(&work.answered), 2);
     fct_group_finish(&work.group);
     fct_group_finish(&work.group); /* a finished one */
 }
@@ -181,7 +181,7 @@ static void start(struct caller *caller, struct work *work, size_t rounds)
     start_sized(caller, work, rounds, 1);
 }
 
-/* |count| callers, of |rounds| each. */
+/* Starts |count| callers, of |rounds| each. */
 static void start_all(struct caller *callers, size_t count, struct work *work, size_t rounds)
 {
     for (size_t i = 0; i < count; i++) {
@@ -197,7 +197,7 @@ static void join_all(struct caller *callers, size_t count)
     }
 }
 
-/* Until |count| have joined the group that forms. */
+/* Waits until |count| have joined the group that forms. */
 static void await_joined(struct work *work, size_t count)
 {
     for (bool all = false; !all;) {
@@ -208,14 +208,14 @@ static void await_joined(struct work *work, size_t count)
     }
 }
 
-/* |count| callers that have joined the group that forms when this returns. */
+/* Starts |count| callers, and returns when they have joined the group that forms. */
 static void start_joined(struct caller *callers, size_t count, struct work *work)
 {
     start_all(callers, count, work, 1);
     await_joined(work, count);
 }
 
-/* The first of the callers is at work until it is allowed to go on; |count| others wait. */
+/* The first caller is held at work; |count| others wait. */
 static void begin_held(struct work *work, struct caller *callers, size_t count)
 {
     begin(work, 1000);
@@ -272,11 +272,11 @@ TEST(callers_spin_where_the_work_is_short)
     assert_int_equal(fct_group_spin_budget(&group), 0); /* a slow device */
     group.work_ns = 300 * us;
     assert_in_range(fct_group_spin_budget(&group), 600 * us, 1000 * us);
-    group.processors = 64; /* that many awake would cost more than the wake-ups */
+    group.processors = 64; /* so many callers awake would cost more than the wake-ups */
     assert_int_equal(fct_group_spin_budget(&group), 0);
     group.processors = 2;
     group.callers_peak = 8;
-    assert_int_equal(fct_group_spin_budget(&group), 0); /* it does not pay for so few */
+    assert_int_equal(fct_group_spin_budget(&group), 0); /* it is not worth it for so few */
 }
 
 static void serve(size_t count)
@@ -303,8 +303,8 @@ TEST(many_callers_are_all_served_one_group_at_a_time)
     serve(MANY);
 }
 
-/* Groups so short that a leader may be preempted for many of them between its work and its last
- * store: what it stores then must not undo what later ones stored in the same slot. */
+/* The groups are so short that many pass while a leader is preempted between its work and its last
+ * store. That store must not undo what later leaders have stored in the same slot. */
 static void do_nothing(void *data, struct fct_group_member *list)
 {
     (void)data;
@@ -386,7 +386,7 @@ TEST(callers_and_completions_are_served_beside_each_other)
     serve_beside_completions(MANY);
 }
 
-/* Nothing is submitted later that would wake the committer. */
+/* No later submission wakes the committer. */
 TEST(what_a_caller_led_to_its_end_is_delivered)
 {
     static struct caller callers[2];
@@ -422,7 +422,7 @@ TEST(the_recent_peak_of_callers_decays)
     fct_group_finish(&work.group);
 }
 
-/* They have no threads that could sleep. */
+/* Members by completion have no threads that could sleep. */
 TEST(completions_do_not_count_as_waiting_callers)
 {
     static struct caller caller;
@@ -454,7 +454,7 @@ TEST(finishing_completes_what_was_submitted)
     }
     fct_group_finish(&work.group);
     assert_int_equal(work.done, OPS);
-    assert_int_equal(work.told, work.group_count);
+    assert_int_equal(work.answered, work.group_count);
 }
 
 TEST(beyond_the_limit_it_is_busy_and_says_so)
@@ -465,7 +465,7 @@ TEST(beyond_the_limit_it_is_busy_and_says_so)
     (void)state;
     begin(&work, 3);
     allow(&work, 0);
-    /* The first is at work, and counts until it is taken for delivery. */
+    /* The first is at work, and uses up room until its delivery. */
     for (size_t i = 0; i < 3; i++) {
         assert_ok(submit(&work, &requests[i], &err), err);
     }
@@ -504,7 +504,7 @@ TEST(what_has_no_size_is_never_refused)
     fct_group_finish(&work.group);
 }
 
-/* A task that waits beside appends, such as a heartbeat, is no append. */
+/* A task that waits beside appends, for example a heartbeat, uses up no room. */
 TEST(what_has_no_size_takes_no_room)
 {
     static struct caller callers[2];
@@ -534,7 +534,8 @@ TEST(beyond_the_limit_of_bytes_it_is_busy_and_says_so)
     (void)state;
     begin_sized(&work, 1000, 100);
     allow(&work, 0);
-    assert_ok(submit_sized(&work, &requests[0], 1000, &err), err); /* alone it may be bigger */
+    assert_ok(submit_sized(&work, &requests[0], 1000, &err),
+              err); /* alone it may be larger than the limit */
     assert_status(submit_sized(&work, &requests[1], 1, &err), FACTUM_BUSY);
     assert_string_equal(err.text, "appends of 1000 bytes are waiting: the limit is 100 "
                                   "(queue_size_max); try again later");

@@ -1,8 +1,21 @@
-/* heads.c - see heads.h. Layer: engine_local. Set-associative: a hash picks a set of four places.
+/* heads.c - see heads.h. Layer: engine_local.
+ *
+ * Set-associative: the low bits of a hash choose a set of FCT_HEADS_WAYS places.
+ *
+ * Invariants:
+ *  1. The number of sets is a power of two.
+ *  2. A stream is in one place at most, and that is in its own set.
+ *  3. |used| of an occupied place is the clock when its head was put there, and never 0.
  */
 #include "engine_local/heads.h"
 
 #include "core/check.h"
+
+static void heads_check(const struct fct_heads *heads)
+{
+    FCT_ASSERT(heads->sets != NULL);
+    FCT_ASSERT((heads->set_mask & (heads->set_mask + 1)) == 0);
+}
 
 bool fct_heads_init(struct fct_heads *heads, const struct fct_mem *mem, size_t count)
 {
@@ -21,6 +34,7 @@ bool fct_heads_init(struct fct_heads *heads, const struct fct_mem *mem, size_t c
 void fct_heads_finish(struct fct_heads *heads)
 {
     if (heads->sets != NULL) {
+        heads_check(heads);
         fct_mem_free(heads->mem, heads->sets);
         heads->sets = NULL;
     }
@@ -28,6 +42,7 @@ void fct_heads_finish(struct fct_heads *heads)
 
 static struct fct_head *set_of(const struct fct_heads *heads, struct fct_hash128 hash)
 {
+    heads_check(heads);
     return &heads->sets[(hash.low & heads->set_mask) * FCT_HEADS_WAYS];
 }
 
@@ -64,7 +79,9 @@ void fct_heads_put(struct fct_heads *heads, const struct fct_head *head)
             place = &set[i];
         }
     }
+    FCT_ASSERT(head != place);
     *place = *head;
     heads->clock += heads->clock == UINT32_MAX ? 2 : 1; /* 0 means empty */
     place->used = heads->clock;
+    FCT_ASSERT(place->used != 0);
 }

@@ -1,5 +1,4 @@
-/* heads_test.c - the cache of how streams stand: what was put is found until its place is needed.
- */
+/* heads_test.c - the cache of heads: a head is found until its place is needed for another. */
 #include "support/test.h"
 
 #include <limits.h>
@@ -80,7 +79,7 @@ TEST(the_clock_may_wrap_around)
     (void)state;
     assert_true(fct_heads_init(&heads, fct_mem_heap(), FCT_HEADS_WAYS));
     heads.clock = UINT32_MAX - 2;
-    for (uint64_t i = 0; i < FCT_HEADS_WAYS; i++) { /* 2 before the turn, 2 after */
+    for (uint64_t i = 0; i < FCT_HEADS_WAYS; i++) { /* 2 before the clock wraps, 2 after */
         put(&heads, 0, i, i);
     }
     for (uint64_t i = 0; i < FCT_HEADS_WAYS; i++) {

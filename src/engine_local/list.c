@@ -1,14 +1,16 @@
-/* list.c - listers of the embedded engine: the names that were ever written, in the order in which
- * they appeared.
- * Layer: engine_local.
+/* list.c - listers of the embedded engine: all names that were ever written, in the order of their
+ * first records. Layer: engine_local.
  *
- * A lister follows a list of births: positions of records in which a name appeared for the first
- * time. The names come from the records. A list of births may hold a position too many, and that of
- * a category belongs to all categories with its hash; so each name is looked up: is it in an
- * earlier record? Does not know how births are found (index/births.h).
+ * A lister follows a list of births, which are the positions of records in which a name appeared
+ * for the first time. The names are read from the records. A list of births may have a position too
+ * many, and that of a category belongs to all categories with the same hash. So each name is looked
+ * up, to see whether an earlier record has it. Does not know how births are found (index/births.h).
+ *
+ * Invariant: name_at <= name_count <= FACTUM_TAGS_MAX; names[name_at ...] are still to be given.
  */
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine/rules.h"
@@ -20,22 +22,30 @@ struct lister {
     uint64_t deadline;           /* monotonic; 0: none */
     factum_list_request request; /* prefix and category: copies, in |texts| */
     enum fct_index_kind kind;
-    uint64_t end; /* records before it are listed: the published position when it was opened */
+    uint64_t end; /* records before it are listed: what was published at opening */
     uint64_t given;
     struct fct_postings births;
-    struct fct_record record; /* the one whose names are being given */
+    struct fct_record record; /* whose names are being given */
     factum_slice names[FACTUM_TAGS_MAX];
     size_t name_count;
     size_t name_at;
     uint8_t texts[2 * FACTUM_NAME_SIZE_MAX];
 };
 
-/* The names of |kind| in |record|, each once; returns how many. */
+static void lister_check(const struct lister *lister)
+{
+    FCT_ASSERT(lister->name_at <= lister->name_count);
+    FCT_ASSERT(lister->name_count <= FACTUM_TAGS_MAX);
+    FCT_ASSERT(lister->request.count_max == 0 || lister->given <= lister->request.count_max);
+}
+
+/* Puts the names of |kind| in |record| into |names|, each once, and returns their number. */
 static size_t names_in(enum fct_index_kind kind, const struct fct_record *record,
                        factum_slice names[FACTUM_TAGS_MAX])
 {
     size_t count = 0;
     size_t offset = 0;
+    FCT_ASSERT(kind < FCT_INDEX_BIRTH);
     switch (kind) {
     case FCT_INDEX_STREAM:
         names[count++] = record->stream;
@@ -75,7 +85,7 @@ static bool has_name(enum fct_index_kind kind, const struct fct_record *record, 
     return false;
 }
 
-/* Is the lister's record the first one with |name|? One look, unless names share |key|. */
+/* Is the lister's record the first one with |name|? Reads one record, unless names share |key|. */
 static factum_status is_first(struct lister *lister, const struct fct_index_key *key,
                               factum_slice name, bool *first, factum_error *err)
 {
@@ -97,13 +107,14 @@ static factum_status is_first(struct lister *lister, const struct fct_index_key 
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* Fills |entry| if |name| was born in the lister's record. */
+/* *born: |name| appears first in the lister's record. Then fills |entry|. */
 static factum_status describe(struct lister *lister, factum_slice name, bool *born,
                               factum_list_entry *entry, factum_error *err)
 {
     struct fct_local *local = lister->local;
     struct fct_index_key key = fct_index_key(local->index, lister->kind, name);
     struct fct_record last;
+    FCT_ASSERT(name.len > 0);
     uint64_t count;
     uint64_t first_position = 0;
     uint64_t last_position = 0;
@@ -137,10 +148,11 @@ static bool is_asked_for(const struct lister *lister, factum_slice name)
             fct_slice_equal(fct_category(lister->record.stream), request->category));
 }
 
-/* The next record with names; DONE at the end, also when the count is reached. */
+/* Goes to the next record with names. DONE: there is none, or the count is reached. */
 static factum_status next_record(struct lister *lister, factum_error *err)
 {
     uint64_t position;
+    FCT_ASSERT(lister->name_at == lister->name_count); /* all names of the last record were given */
     if (lister->request.count_max > 0 && lister->given >= lister->request.count_max) {
         return FACTUM_DONE;
     }
@@ -154,6 +166,7 @@ static factum_status next_record(struct lister *lister, factum_error *err)
     if (status == FACTUM_OK) {
         lister->name_count = names_in(lister->kind, &lister->record, lister->names);
         lister->name_at = 0;
+        lister_check(lister);
     }
     return status;
 }
@@ -165,6 +178,7 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
     factum_status status = fct_deadline_check(lister->local->os, lister->deadline, "list", err);
     bool born = false;
     uint64_t looked_at = 0;
+    lister_check(lister);
     while (status == FACTUM_OK && !born) {
         if (lister->request.steps_max > 0 && looked_at >= lister->request.steps_max) {
             return FACTUM_PENDING;
@@ -183,6 +197,7 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
         }
     }
     lister->given += born ? 1 : 0;
+    lister_check(lister);
     return status;
 }
 
@@ -209,8 +224,8 @@ static enum fct_index_kind kind_of(factum_list_kind kind)
     return FCT_INDEX_TAG;
 }
 
-/* The shortest list of births that holds all names that are asked for: streams whose names begin
- * with "order-4" are all of the category "order". */
+/* The shortest list of births that has all names that are asked for. Streams whose names begin with
+ * "order-4", for example, are all in the category "order". */
 static struct fct_index_key births_of(const struct lister *lister)
 {
     const factum_list_request *request = &lister->request;
@@ -242,6 +257,8 @@ factum_status fct_local_list(void *self, const factum_list_request *request,
     if (lister == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
     }
+    FCT_ASSERT(request->prefix.len <= FACTUM_NAME_SIZE_MAX);
+    FCT_ASSERT(request->category.len <= FACTUM_NAME_SIZE_MAX);
     lister->base.ops = &lister_ops;
     lister->local = local;
     lister->kind = kind_of(request->kind);

@@ -47,7 +47,7 @@ static void close_store(struct fixture *f)
     assert_ok(fct_engine_close(&f->engine, &f->err), f->err);
 }
 
-/* An event that fills a memtable. */
+/* Appends an event that fills a memtable. */
 static void append(struct fixture *f, const char *stream, const char *type)
 {
     static uint8_t data[5000];
@@ -88,7 +88,7 @@ static const char *listed(struct fixture *f, factum_list_kind kind)
     return text;
 }
 
-/* Everything but the footers. */
+/* Damages every run, except its footer. */
 static void damage_runs(struct fixture *f)
 {
     const char *path;
@@ -101,7 +101,7 @@ static void damage_runs(struct fixture *f)
     }
 }
 
-/* Type A of stream s-1 is in a run that nobody has read yet, and it is damaged; then A is appended
+/* Type A of stream s-1 is in a run that was not read yet and is damaged. Then A is appended
  * again. */
 static void append_over_damage(struct fixture *f)
 {

@@ -1,10 +1,10 @@
 /* local.c - opening and closing the embedded engine, and its table of operations.
  * Layer: engine_local.
  *
- * Opening, in order: the directory and its lock; the index (its manifest says how far it covers the
- * log, and is evidence of what was durable); the log (recovery); replay of what the index does not
- * cover; the background. Closing does it backwards, and writes the index out so that the next
- * opening replays nothing.
+ * Opening, in order: the directory and its lock; the index's manifest, which says how far the index
+ * covers the log and is evidence of what was durable; the log, with recovery; the index; the replay
+ * of the part of the log that the index does not cover; the background thread. Closing goes in the
+ * reverse order, and writes the index out so that the next opening replays nothing.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,23 +24,24 @@ static factum_status first_failure(factum_status so_far, factum_status status)
     return so_far < 0 ? so_far : status;
 }
 
-/* Accepts an engine that was opened half. */
+/* Accepts an engine whose opening failed halfway. */
 static factum_status finish(struct fct_local *local, bool orderly, factum_error *err)
 {
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(!orderly || local->log != NULL);
     fct_local_background_stop(local);
     fct_group_finish(&local->group);
     fct_notifier_finish(&local->notifier);
     bool writable = local->log != NULL && fct_log_state(local->log) == FCT_LOG_OPEN;
     if (orderly && writable) {
-        /* Only what is durable may be named by the index. */
+        /* The index may cover only what is durable. */
         status = fct_log_heartbeat(local->log, err);
         if (status == FACTUM_OK) {
             status = fct_index_flush(local->index, err);
         }
     } else if (orderly && fct_log_state(local->log) == FCT_LOG_FAILED &&
                fct_log_durable(local->log) < fct_log_end(local->log)) {
-        /* It failed in the background: nobody was told yet that `os` commits may not be on disk. */
+        /* The background's sync failed: no call has reported yet that `os` commits may be lost. */
         status = fct_fail(err, FACTUM_FAILED, "close: the last appends may be lost: %s",
                           fct_log_state_reason(local->log));
     }
@@ -103,7 +104,7 @@ static const struct fct_engine_ops local_ops = {
 struct found {
     bool log;
     bool restoring;
-    bool other; /* something that no store has */
+    bool other; /* an entry that is not a store's */
 };
 
 static factum_status note_entry(void *data, const char *name)
@@ -124,13 +125,14 @@ static factum_status open_directory(struct fct_local *local,
     factum_error reason = {.os_error = 0};
     factum_status status = fct_os_list_dir(local->os, local->path, note_entry, &found, &reason);
     bool may_create = !options->must_exist && !options->read_only;
+    FCT_ASSERT(local->dir.lock == NULL);
     if (status == FACTUM_NOT_FOUND && may_create) {
         status = fct_os_make_dir_synced(local->os, local->path, &reason); /* rule R7 */
     }
     if (status == FACTUM_NOT_FOUND && may_create) {
         return fct_fail(err, FACTUM_NOT_FOUND,
-                        "the directory in which the store %s is to be made does not exist: make "
-                        "that first",
+                        "the directory in which the store %s is to be created does not exist: "
+                        "create that first",
                         local->path);
     }
     if ((status == FACTUM_OK && !found.log && !may_create) || status == FACTUM_NOT_FOUND) {
@@ -138,7 +140,7 @@ static factum_status open_directory(struct fct_local *local,
     }
     if (status == FACTUM_IO && reason.os_error == ENOTDIR) {
         return fct_fail(err, FACTUM_INVALID,
-                        "%s is not a directory, or lies in none: a store is a directory",
+                        "%s is not a directory, or is in none: a store is a directory",
                         local->path);
     }
     if (status != FACTUM_OK) {
@@ -149,7 +151,8 @@ static factum_status open_directory(struct fct_local *local,
     }
     if (!found.log && found.other && !found.restoring) {
         return fct_fail(err, FACTUM_EXISTS,
-                        "%s holds other files and no store: name a directory that is new or empty",
+                        "%s contains other files and no store: name a directory that is new or "
+                        "empty",
                         local->path);
     }
     if (found.restoring) {
@@ -169,11 +172,11 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
                               factum_error *err)
 {
     char dir[FCT_PATH_SIZE];
-    struct fct_index_point mark = {.position = 0};
+    struct fct_index_point point = {.position = 0};
     factum_uuid store_id = {{0}};
     factum_status status = fct_path_join(dir, local->path, "index", err);
     if (status == FACTUM_OK) {
-        status = fct_local_index_mark(local->os, dir, &store_id, &mark, err);
+        status = fct_local_index_point(local->os, dir, &store_id, &point, err);
     }
     if (status == FACTUM_OK) {
         status = fct_path_join(dir, local->path, "log", err);
@@ -186,7 +189,7 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
         .mem = local->mem,
         .dir = dir,
         .sink = &local->sink,
-        .proof = {mark.position, mark.batch_number, mark.chain},
+        .proof = {point.position, point.batch_number, point.chain},
         .proof_store_id = store_id,
         .segment_size_first = options->segment_size_first,
         .segment_size_max = options->segment_size_max,
@@ -205,6 +208,8 @@ static factum_status open_index(struct fct_local *local, const struct fct_local_
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(local->index == NULL);
+    FCT_ASSERT(local->log != NULL);
     local->index_in_memory = fct_log_state(local->log) != FCT_LOG_OPEN;
     struct fct_index_options index_options = {
         .os = local->os,
@@ -222,7 +227,8 @@ static factum_status open_index(struct fct_local *local, const struct fct_local_
     return fct_index_open(&local->index, &index_options, err);
 }
 
-/* Log and index say the same; what of the log cannot be read is not served (rule R11). */
+/* Makes log and index agree. If the log is damaged, only the part before the damage is served (rule
+ * R11). */
 static factum_status index_log(struct fct_local *local, const struct fct_local_options *options,
                                factum_error *err)
 {
@@ -231,21 +237,23 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
     uint64_t to;
     factum_error reason;
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(local->log != NULL);
+    FCT_ASSERT(local->index != NULL);
     uint64_t covered = fct_index_covered(local->index).position;
     uint64_t end = fct_log_end(local->log);
     bool within = covered <= end;
     bool much =
         !within || end - covered > FCT_REPLAY_LONG || fct_index_missing(local->index, &from, &to);
     if (within && !local->index_in_memory) {
-        /* Lost runs first: nothing is written out while one is missing, and replay needs that. */
+        /* Lost runs first: nothing is written out while one is missing, and replay writes. */
         status = fct_local_rebuild_index(local, &damaged_from, &reason);
     }
     if (status == FACTUM_OK) {
         status = fct_local_replay(local, &damaged_from, &reason);
     }
-    if (status == FACTUM_OK && much) { /* a process that ends soon would never merge it */
+    if (status == FACTUM_OK && much) { /* a process that ends soon would never merge the runs */
         factum_status settled = fct_index_settle(local->index, NULL);
-        (void)settled; /* runs that could not be merged serve as well */
+        (void)settled; /* unmerged runs only cost time */
     }
     if (status == FACTUM_OK) {
         status = fct_local_rebuild_index(local, &damaged_from, &reason);
@@ -269,28 +277,32 @@ static factum_status open_parts(struct fct_local *local, const struct fct_local_
                                 factum_error *err)
 {
     factum_status status = open_directory(local, options, err);
-    if (status == FACTUM_OK) {
-        status = open_log(local, options, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = open_index(local, options, fct_log_store_id(local->log), err);
+    status = open_log(local, options, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = index_log(local, options, err);
+    status = open_index(local, options, fct_log_store_id(local->log), err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        atomic_store(&local->published, fct_log_end(local->log));
-        bool writable = fct_log_state(local->log) == FCT_LOG_OPEN;
-        if (options->threads && writable) {
-            status = fct_local_background_start(local, err);
-        }
+    status = index_log(local, options, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    atomic_store(&local->published, fct_log_end(local->log));
+    FCT_ASSERT(local->published > 0); /* the log begins with a header */
+    bool writable = fct_log_state(local->log) == FCT_LOG_OPEN;
+    return options->threads && writable ? fct_local_background_start(local, err) : FACTUM_OK;
 }
 
 static factum_status init(struct fct_local *local, const struct fct_local_options *options,
                           factum_error *err)
 {
+    FCT_ASSERT(options->os != NULL);
+    FCT_ASSERT(options->path != NULL);
     local->os = options->os;
     local->mem = options->mem;
     local->limits = options->limits;
@@ -319,7 +331,7 @@ static factum_status init(struct fct_local *local, const struct fct_local_option
                                : status;
 }
 
-/* A history that is lost begins again, and is kept from now on. */
+/* Loads the timelines. If their file is damaged, the new timeline is written. */
 static factum_status load_timelines(struct fct_local *local, factum_error *err)
 {
     char dir[FCT_PATH_SIZE];
@@ -335,13 +347,13 @@ static factum_status load_timelines(struct fct_local *local, factum_error *err)
         if (fct_log_state(local->log) == FCT_LOG_OPEN) {
             factum_status kept =
                 fct_timelines_fork(&local->timelines, local->os, dir, store_id, 0, NULL);
-            (void)kept; /* the next opening tries again */
+            (void)kept; /* on failure the next opening begins another one */
         }
     }
     return status;
 }
 
-/* The engine as its users hold it. */
+/* Fills in the struct for the engine's users. */
 static factum_status hand_over(struct fct_engine *engine, struct fct_local *local,
                                const struct fct_limits *limits, factum_error *err)
 {
@@ -354,6 +366,7 @@ static factum_status hand_over(struct fct_engine *engine, struct fct_local *loca
     };
     factum_status status = load_timelines(local, err);
     engine->timelines = local->timelines;
+    FCT_ASSERT(status != FACTUM_OK || engine->timelines.count > 0);
     return status;
 }
 
@@ -377,7 +390,7 @@ factum_status fct_engine_local_open(struct fct_engine *engine,
         .work = fct_commit_work,
         .deliver = fct_commit_deliver,
         .room = fct_commit_room,
-        .told = fct_commit_told,
+        .answered = fct_commit_answered,
     };
     fct_group_init(&local->group, &group);
     fct_notifier_init(&local->notifier, options->mem, options->threads);

@@ -1,4 +1,4 @@
-/* local_int.h - the parts of the embedded engine and how they hang together.
+/* local_int.h - the parts of the embedded engine, and how they work together.
  * Layer: engine_local, private to it.
  *
  *   caller -> append.c (sizes, hashes) -> group.c (who leads?) -> commit.c (batches)
@@ -9,11 +9,11 @@
  *   read.c, ask.c, list.c <- published position <-'
  *
  * Invariants:
- *  1. Only the leader of the group under way touches: staged, heads, recent, scratch, created_last,
+ *  1. Only the leader of the group at work touches staged, heads, recent, scratch, created_last and
  *     ids, and calls the writer functions of log and index.
- *  2. |published| is a batch boundary; every record before it is in log and index. Readers see
- *     nothing beyond it.
- *  3. An answer leaves only after the batch that it depends on is as durable as was asked for.
+ *  2. |published| is a batch boundary, and never falls; every record before it is in log and index.
+ *     Readers see nothing after it.
+ *  3. An append is answered only after its batch is as durable as the append asked for.
  */
 #ifndef FCT_ENGINE_LOCAL_LOCAL_INT_H
 #define FCT_ENGINE_LOCAL_LOCAL_INT_H
@@ -36,11 +36,11 @@
 #include "log/log.h"
 #include "os/thread.h"
 
-/* This file is in a directory while a backup is being restored into it: it is no store yet. */
+/* A file in a directory into which a backup is being restored: it is not a store yet. */
 #define FCT_RESTORING_NAME "RESTORING"
-/* Records that a read or a list looks at before it looks at its deadline again. */
+/* Records that a read or a list looks at between two looks at its deadline. */
 #define FCT_LOCAL_CLOCK_EVERY 256u
-#define FCT_REPLAY_LONG (UINT64_C(256) << 20) /* bytes of the log that take a while to index */
+#define FCT_REPLAY_LONG (UINT64_C(256) << 20) /* bytes of the log whose indexing is reported */
 
 struct fct_local {
     const struct fct_os *os;
@@ -49,7 +49,7 @@ struct fct_local {
     struct fct_limits limits;
     factum_durability durability;
     bool threads;
-    bool index_in_memory; /* nothing of the index may be written */
+    bool index_in_memory; /* the index may not be written: the log is read-only or damaged */
     uint64_t seed;        /* of the hashes in staged and heads */
     char path[FCT_PATH_SIZE];
     struct fct_store_dir dir;
@@ -71,15 +71,15 @@ struct fct_local {
 
     /* background.c */
     struct fct_thread background;
-    _Atomic uint32_t background_word; /* rises to say: look */
+    _Atomic uint32_t background_word; /* rises to wake the thread */
     _Atomic uint32_t background_asleep;
     _Atomic uint32_t background_stop;
-    _Atomic uint64_t proven_ns; /* without threads: when nothing was unproven last; monotonic */
-    uint64_t place_checked_ns;  /* the leader's: when the directory was last at its path */
+    _Atomic uint64_t proven_ns; /* without threads: when the log's end was last proven; monotonic */
+    uint64_t place_checked_ns;  /* the leader's: when the path was last checked; monotonic */
 };
 
 /* read.c */
-/* Puts the parts of |record| where a user finds them. |tags| has room for FACTUM_TAGS_MAX. */
+/* Makes the event of |record|, which it borrows. |tags| has room for FACTUM_TAGS_MAX. */
 void fct_local_event_from(const struct fct_record *record, factum_slice *tags, factum_event *event);
 FCT_MUST_USE factum_status fct_local_read(void *self, const factum_read_request *request,
                                           bool follow, struct fct_reader **reader,
@@ -96,36 +96,39 @@ FCT_MUST_USE factum_status fct_local_backup(void *self, const char *to,
 
 /* append.c */
 struct fct_removal;
-/* Fills in what the group is to know of |op|: its sizes, hashes, durability. |removal|, for DELETE
- * and TOMBSTONE, lasts as long as the op. */
+/* Fills in the fct_commit_op of |op|: sizes, hashes, durability. |removal| is NULL for APPEND, and
+ * otherwise lasts as long as the op. */
 void fct_local_prepare(struct fct_local *local, factum_append_op *op, struct fct_removal *removal);
 FCT_MUST_USE factum_status fct_local_append(void *self, factum_append_op *op, factum_error *err);
 void fct_local_append_here(void *self, factum_append_op *op);
 void fct_local_cancel(void *self, factum_append_op *op);
 
-/* encode.c: adds an append that was judged new to the batch. */
+/* encode.c: adds an append with the verdict NEW to the batch. */
 void fct_commit_encode(struct fct_local *local, struct fct_commit_op *commit);
 
-/* read_seek.c: the kind of index list that a source reads; not for ALL and QUERY. */
+/* read_seek.c: the kind of the list that a source reads. Not for ALL and QUERY. */
 enum fct_index_kind fct_local_kind_of(factum_source source);
 
-/* facts.c: the commit record of an idempotency key: OK, or DONE. */
+/* facts.c: finds the COMMIT record of an idempotency key. DONE: there is none. */
 FCT_MUST_USE factum_status fct_local_find_key(struct fct_local *local, factum_slice name,
                                               struct fct_record *commit, factum_error *err);
 
-/* replay.c: brings the index up to the log (when opening), and, by the leader, rebuilds missing
- * runs. CORRUPT if the log is damaged; *damaged_from, where it is not left alone, says where. */
+/* replay.c: indexes the part of the log that the index does not cover, at opening. *damaged_from is
+ * set only if the log is damaged. Errors: CORRUPT (the log is damaged), IO, NO_SPACE, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from,
                                             factum_error *err);
+/* replay.c: rebuilds the runs that the index has lost; at opening, or by the leader. *damaged_from
+ * and errors as above. */
 FCT_MUST_USE factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged_from,
                                                    factum_error *err);
-/* What the index in |dir| proves to have been in the log; zeros if nothing. */
-FCT_MUST_USE factum_status fct_local_index_mark(const struct fct_os *os, const char *dir,
-                                                factum_uuid *store_id, struct fct_index_point *mark,
-                                                factum_error *err);
+/* replay.c: the log point that the index in |dir| proves to have been in the log; zeros if it has
+ * no manifest that verifies. Errors: IO, NO_MEMORY. */
+FCT_MUST_USE factum_status fct_local_index_point(const struct fct_os *os, const char *dir,
+                                                 factum_uuid *store_id,
+                                                 struct fct_index_point *point, factum_error *err);
 /* commit.c */
-/* The healer of the index (|data| is the struct fct_local): by the leader, or by asking the
- * leader. */
+/* The healer of the index; |data| is the struct fct_local. Any thread: the leader rebuilds missing
+ * runs, another one asks the leader to. */
 FCT_MUST_USE factum_status fct_local_heal_index(void *data, factum_error *err);
 /* The end of the log, as the index names it. */
 static inline struct fct_index_point fct_local_log_point(struct fct_log *log)
@@ -134,7 +137,7 @@ static inline struct fct_index_point fct_local_log_point(struct fct_log *log)
     return (struct fct_index_point){end.position, end.batch_number, end.chain};
 }
 
-/* background.c: the idle batch (rule R8) and the sync of `os` commits. */
+/* background.c: the heartbeat (rule R8), which also syncs `os` commits. */
 #define FCT_IDLE_NS UINT64_C(50000000)
 FCT_MUST_USE factum_status fct_local_background_start(struct fct_local *local, factum_error *err);
 void fct_local_background_stop(struct fct_local *local);

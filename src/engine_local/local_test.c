@@ -107,7 +107,7 @@ static bool record_step(void *data, uint64_t done, uint64_t total)
     return true;
 }
 
-/* Nothing is looked up in a sound store: the log is nearly all of the work, and comes once. */
+/* In a sound store nothing is searched for: the log is nearly all of the work, and is read once. */
 static void verify_reports_its_work_by_what_the_parts_of_it_cost(void **state)
 {
     struct fixture *f = *state;
@@ -151,7 +151,7 @@ static uint64_t count_names(struct fixture *f, factum_list_kind kind)
     return count;
 }
 
-/* It is in the index before the device is asked: neither counts nor lists may show it. */
+/* The event is in the index before the sync: neither counts nor lists may show it. */
 static void an_append_whose_sync_failed_is_not_there(void **state)
 {
     struct fixture *f = *state;
@@ -191,7 +191,7 @@ static void an_append_whose_sync_failed_is_not_there(void **state)
     assert_ok(close_store(f), f->err);
 }
 
-/* The index is written out all the time here, and its manifest is evidence of what was durable. */
+/* Here the index is often written out, and its manifest is evidence of what was durable. */
 static void the_index_never_names_what_a_crash_can_take_back(void **state)
 {
     struct fixture *f = *state;

@@ -12,7 +12,7 @@ static inline uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-/* A key's hash may have a few bits only, as in tests; what this makes of it has them all. */
+/* Spreads a key over 64 bits, also if its hash has only a few bits, as in tests. */
 static inline uint64_t mix_key(const struct fct_index_key *key)
 {
     return mix(key->hash.low + mix(key->hash.high + (uint64_t)key->kind));
@@ -33,6 +33,7 @@ static inline void add(struct fct_posting_sum *sum, uint64_t key, uint64_t posit
 
 uint32_t fct_posting_bucket(const struct fct_index_key *key, uint64_t position)
 {
+    FCT_ASSERT(key->kind <= FCT_INDEX_BIRTH);
     return bucket_of(mix_key(key), key->kind, position);
 }
 

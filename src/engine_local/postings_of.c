@@ -1,6 +1,7 @@
 /* postings_of.c - see postings_of.h. Layer: engine_local. */
 #include "engine_local/postings_of.h"
 
+#include "core/check.h"
 #include "core/slice.h"
 #include "engine/rules.h"
 
@@ -8,6 +9,7 @@ static void add_entry(const struct fct_index *index, enum fct_index_kind kind, f
                       uint64_t position, struct fct_index_entry *entries, size_t *count)
 {
     bool listed = kind != FCT_INDEX_CORRELATION && kind != FCT_INDEX_KEY;
+    FCT_ASSERT(*count < FCT_POSTINGS_OF_MAX);
     entries[(*count)++] = (struct fct_index_entry){
         .key = fct_index_key(index, kind, name),
         .position = position,
@@ -23,7 +25,7 @@ static void add_tags(const struct fct_index *index, const factum_slice *tags, si
         add_entry(index, FCT_INDEX_TAG, tags[i], position, entries, count);
         for (size_t j = tags_from; j + 1 < *count; j++) {
             if (fct_hash128_equal(entries[j].key.hash, entries[*count - 1].key.hash)) {
-                --*count; /* the same tag twice, or one with its hash: one posting leads to both */
+                --*count; /* the same tag or a tag with the same hash: one posting leads to both */
                 break;
             }
         }
@@ -36,6 +38,7 @@ size_t fct_postings_of(const struct fct_index *index, const struct fct_record *r
 {
     size_t count = 0;
     uint64_t position = record->position;
+    FCT_ASSERT(tag_count <= FACTUM_TAGS_MAX);
     if (record->kind == FCT_RECORD_COMMIT) {
         add_entry(index, FCT_INDEX_KEY, record->data, position, entries, &count);
         return count;

@@ -1,17 +1,19 @@
 /* query_walk.c - see query_walk.h. Layer: engine_local.
  *
- * Every list stands on one posting, the first at or after the target (backwards: the last at or
- * before it). A group stands on the nearest of its lists; an item moves its target from group to
- * group until all stand on it; the walk gives the nearest item and moves the target past it. A list
- * that is far behind its target skips by a search of the index; otherwise it steps.
+ * Each list is at one posting: the first at or after the target (backwards: the last at or before
+ * it). A group is at the nearest posting of its lists. An item moves its target from group to group
+ * until all groups are at the target. The walk gives the nearest of its items' positions, and moves
+ * its own target past that. A list far from its target finds it by a search of the index; otherwise
+ * it steps.
  *
  * Invariants:
- *  1. A list whose |known| is set stands on |current|, and no posting of it lies between the target
+ *  1. A list whose |known| is set is at |current|, and none of its postings is between the target
  *     and |current|.
  *  2. The target only moves in the walk's direction.
- *  3. Forward, no list is moved for a target at or after |end|. What lies there is still being
- *     written: a position may appear in a list that has answered already, and a list that had been
- *     moved past it would never give it.
+ *  3. Forwards, a posting at or after |end| in one list is never a target for the others. Batches
+ *     are still being written there: a position may appear in a list that has answered already, and
+ *     a list that had been moved past it would never give it.
+ *  4. Items are spans of groups and groups are spans of lists, within what was allocated.
  */
 #include "engine_local/query_walk.h"
 
@@ -27,10 +29,10 @@
 struct list {
     struct fct_postings postings;
     uint64_t current;
-    uint64_t count;    /* of postings when the walk began */
-    uint64_t done_end; /* it has nothing more before this end; 0: not known */
+    uint64_t count;    /* number of postings when the walk was created */
+    uint64_t done_end; /* it has no more postings before this end; 0: not known */
     bool known;
-    bool placed; /* |postings| stands near the target */
+    bool placed; /* |postings| is near the target: steps may reach it */
 };
 
 struct span {
@@ -51,7 +53,15 @@ struct fct_query_walk {
     uint32_t item_count;
     uint32_t group_count;
     uint32_t list_count;
+    uint32_t names_max; /* groups and lists that there is room for */
 };
+
+static void walk_check(const struct fct_query_walk *walk)
+{
+    FCT_ASSERT(walk->list_count <= walk->names_max);  /* invariant 4 */
+    FCT_ASSERT(walk->group_count <= walk->names_max); /* invariant 4 */
+    FCT_ASSERT(!walk->ended || walk->backwards);
+}
 
 /* ---- moving ---------------------------------------------------------------------------------- */
 
@@ -85,7 +95,7 @@ static factum_status list_move(const struct fct_query_walk *walk, struct list *l
     return status == FACTUM_OK ? list_step(walk, list, err) : status;
 }
 
-/* Moves to the first posting at or after |target|. DONE: the list has none yet. */
+/* Moves the list to its first posting at or after |target|. DONE: it has none yet. */
 static factum_status list_skip(const struct fct_query_walk *walk, struct list *list,
                                uint64_t target, factum_error *err)
 {
@@ -100,12 +110,13 @@ static factum_status list_skip(const struct fct_query_walk *walk, struct list *l
     return status;
 }
 
-/* The nearest posting of the group's lists. */
+/* The nearest posting of the group's lists. DONE: they have none. */
 static factum_status group_skip(const struct fct_query_walk *walk, const struct span *group,
                                 uint64_t target, uint64_t *position, factum_error *err)
 {
     factum_status found = FACTUM_DONE;
     *position = 0;
+    FCT_ASSERT(group->first + group->count <= walk->list_count);
     for (uint32_t i = 0; i < group->count; i++) {
         struct list *list = &walk->lists[group->first + i];
         factum_status status = list_skip(walk, list, target, err);
@@ -121,12 +132,13 @@ static factum_status group_skip(const struct fct_query_walk *walk, const struct 
     return found;
 }
 
-/* The nearest position that is in every group of the item. PENDING: out of steps; it goes on where
- * its lists stand. */
+/* The nearest position that is in every group of the item. PENDING: out of steps; the next call
+ * continues from where the lists are. */
 static factum_status item_skip(struct fct_query_walk *walk, const struct span *item,
                                uint64_t target, uint64_t *position, factum_error *err)
 {
-    uint32_t agreed = 0; /* groups in a row that stand on |target| */
+    uint32_t agreed = 0; /* groups in a row that are at |target| */
+    FCT_ASSERT(item->first + item->count <= walk->group_count);
     for (uint32_t i = 0; agreed < item->count; i = i + 1 == item->count ? 0 : i + 1) {
         uint64_t at = 0;
         factum_status status = group_skip(walk, &walk->groups[item->first + i], target, &at, err);
@@ -166,6 +178,7 @@ factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end, uin
     if (walk->ended) {
         return FACTUM_DONE;
     }
+    walk_check(walk);
     walk->end = end;
     walk->steps_left = FCT_QUERY_WALK_STEPS;
     for (uint32_t i = 0; i < walk->item_count; i++) {
@@ -185,12 +198,13 @@ factum_status fct_query_walk_next(struct fct_query_walk *walk, uint64_t end, uin
     *position = nearest;
     walk->ended = walk->backwards && nearest == 0;
     walk->target = walk->backwards ? nearest - 1 : nearest + 1;
+    walk_check(walk);
     return FACTUM_OK;
 }
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- creating -------------------------------------------------------------------------------- */
 
-/* NULL: no memory. */
+/* NULL: out of memory. */
 static struct fct_query_walk *allocate(struct fct_local *local, uint32_t items, uint32_t names)
 {
     struct fct_query_walk *walk = fct_mem_zalloc(local->mem, 1,
@@ -200,6 +214,7 @@ static struct fct_query_walk *allocate(struct fct_local *local, uint32_t items, 
         return NULL;
     }
     walk->local = local;
+    walk->names_max = names;
     walk->lists = (struct list *)(void *)(walk + 1);
     walk->groups = (struct span *)(void *)(walk->lists + names);
     walk->items = walk->groups + names;
@@ -209,6 +224,7 @@ static struct fct_query_walk *allocate(struct fct_local *local, uint32_t items, 
 static factum_status add_list(struct fct_query_walk *walk, enum fct_index_kind kind,
                               factum_slice name, factum_error *err)
 {
+    FCT_ASSERT(walk->list_count < walk->names_max);
     struct list *list = &walk->lists[walk->list_count++];
     struct fct_index *index = walk->local->index;
     struct fct_index_key key = fct_index_key(index, kind, name);
@@ -216,12 +232,13 @@ static factum_status add_list(struct fct_query_walk *walk, enum fct_index_kind k
     return fct_index_find(index, &key, &list->count, NULL, NULL, err);
 }
 
-/* A group of one list for each name. */
+/* Adds a group to the item, with one list for each name. */
 static factum_status add_group(struct fct_query_walk *walk, struct span *item,
                                enum fct_index_kind kind, const factum_slice *names, size_t count,
                                factum_error *err)
 {
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(walk->group_count < walk->names_max);
     walk->groups[walk->group_count++] = (struct span){walk->list_count, (uint32_t)count};
     item->count++;
     for (size_t i = 0; i < count && status == FACTUM_OK; i++) {
@@ -239,9 +256,11 @@ static uint64_t group_size(const struct fct_query_walk *walk, const struct span 
     return size;
 }
 
-/* Leaves out the groups of the last item that are much longer than its shortest. */
+/* Removes the groups of the last item that are much longer than its shortest. */
 static void drop_long_groups(struct fct_query_walk *walk, struct span *item)
 {
+    FCT_ASSERT(item->count > 0);
+    FCT_ASSERT(item->first + item->count == walk->group_count); /* it is the last item */
     uint64_t shortest = UINT64_MAX;
     for (uint32_t i = 0; i < item->count; i++) {
         uint64_t size = group_size(walk, &walk->groups[item->first + i]);
@@ -284,6 +303,7 @@ static factum_status finish_creating(struct fct_query_walk **out, struct fct_que
         fct_query_walk_destroy(walk);
         return status;
     }
+    walk_check(walk);
     walk->backwards = backwards;
     walk->target = backwards ? UINT64_MAX : 0;
     *out = walk;
@@ -309,8 +329,8 @@ factum_status fct_query_walk_create(struct fct_query_walk **out, struct fct_loca
     return finish_creating(out, walk, backwards, status);
 }
 
-/* The categories that hold all streams with one of the prefixes, each once: false if one of them
- * does not name a category. */
+/* The categories of all streams that have one of the prefixes, each once. False: a prefix does not
+ * name a category, or there is none. */
 static bool categories_of(const factum_filter *filter, factum_slice *categories, size_t *count)
 {
     *count = 0;
@@ -385,13 +405,12 @@ factum_status fct_query_first_after(struct fct_local *local, const factum_query 
 {
     struct fct_query_walk *walk;
     if (after == UINT64_MAX) {
-        return FACTUM_DONE; /* nothing is after that */
+        return FACTUM_DONE; /* no position is after that */
     }
     factum_status status = fct_query_walk_create(&walk, local, query, false, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    FCT_ASSERT(walk != NULL);
     fct_query_walk_seek(walk, after + 1);
     do {
         struct fct_record record;

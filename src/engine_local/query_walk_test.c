@@ -29,7 +29,7 @@ struct fixture {
     struct fct_engine engine;
     struct fct_random random;
     factum_error err;
-    uint64_t positions[EVENTS * 2]; /* of what a walk over everything finds to fit */
+    uint64_t positions[EVENTS * 2]; /* of the events that fit, by a walk over everything */
     size_t count;
 };
 
@@ -102,7 +102,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Items with their names, made at random; names that nothing has are among them. */
+/* Items with random names, also names that no event has. */
 struct random_query {
     factum_query query;
     factum_query_item items[3];
@@ -130,7 +130,7 @@ static void make_query(struct fixture *f, struct random_query *made)
     }
 }
 
-/* All that fits, by looking at every event. */
+/* Finds all events that fit, by looking at every event. */
 static void find_all(struct fixture *f, const factum_query *query, const factum_filter *filter)
 {
     struct fct_reader *reader;
@@ -167,7 +167,7 @@ static void assert_gives(struct fixture *f, const factum_read_request *request, 
     fct_reader_close(reader);
 }
 
-/* The first of what fits that lies after |place|. */
+/* The first event after |place| that fits. */
 static size_t after_place(const struct fixture *f, uint64_t place)
 {
     size_t i = 0;
@@ -308,11 +308,11 @@ static void append_pairs(void *data)
     };
     for (int i = 0; i < PAIRS; i++) {
         factum_status status = fct_engine_append(&f->engine, &request, NULL, NULL, NULL);
-        (void)status; /* the follower counts */
+        (void)status; /* the follower notices missing events */
     }
 }
 
-/* While it reads, a commit may show in the list of one type and not yet in that of the other. */
+/* While it reads, the list of one type may have a commit that the other list does not have yet. */
 TEST(a_follower_of_two_types_loses_nothing_beside_a_writer)
 {
     F;

@@ -1,9 +1,15 @@
-/* read.c - readers of the embedded engine: made, moved from record to record, extended, closed.
- * Layer: engine_local. See read_int.h; where a read begins is in read_seek.c.
+/* read.c - readers of the embedded engine: created, moved from record to record, extended, closed.
+ * Layer: engine_local. See read_int.h. Where a read begins is in read_seek.c.
  *
- * Happy path: fct_local_read chooses a plan; begin finds the start; next takes record after record
- * by the plan, until one fits the list, the bounds and the filter, and lends it. PENDING after the
- * request's steps only: what is not in memory is read from the disk meanwhile.
+ * Happy path: fct_local_read chooses a plan, begin finds the start, and next goes from record to
+ * record by the plan until one fits the list, the bounds and the filter; it lends that record. It
+ * answers PENDING only after the request's steps_max: bytes that are not in memory are waited for.
+ *
+ * Invariants (reader_check):
+ *  1. |end| is a batch boundary after the first batch, and base.place is the position before it.
+ *  2. A reader has a query's walk if and only if its plan is FCT_PLAN_QUERY.
+ *  3. No more than request.count_max events are given.
+ *  4. |pending| is set by a forward walk of the log only.
  */
 #include <string.h>
 
@@ -45,6 +51,15 @@ void fct_local_event_from(const struct fct_record *record, factum_slice *tags, f
         .has_time = (record->flags & FCT_RECORD_HAS_TIME) != 0,
         .last_of_commit = (record->flags & FCT_RECORD_LAST) != 0,
     };
+}
+
+static void reader_check(const struct fct_local_reader *reader)
+{
+    FCT_ASSERT(reader->end > 0);
+    FCT_ASSERT(reader->base.place == reader->end - 1);
+    FCT_ASSERT((reader->plan == FCT_PLAN_QUERY) == (reader->query_walk != NULL));
+    FCT_ASSERT(reader->request.count_max == 0 || reader->given <= reader->request.count_max);
+    FCT_ASSERT(!reader->pending || reader->plan == FCT_PLAN_LOG);
 }
 
 static struct fct_local_reader *reader_of(struct fct_reader *base)
@@ -175,7 +190,7 @@ static enum fit fits_bounds(const struct fct_local_reader *reader, const struct 
     if (forward &&
         ((request->from == FACTUM_FROM_REVISION && ordinal < request->from_value) ||
          (request->from == FACTUM_FROM_POSITION && record->position < request->from_value))) {
-        return SKIP; /* it began at a place that was not there yet */
+        return SKIP; /* the read began at a place that did not exist yet */
     }
     if (request->until_created_set && record->created > request->until_created) {
         return beyond;
@@ -210,14 +225,14 @@ static enum fit fits_bounds(const struct fct_local_reader *reader, const struct 
     return fct_filter_passes(request->filter, record->stream, record->type) ? FITS : SKIP;
 }
 
-/* EXPIRED after the reader's deadline. */
+/* Errors: EXPIRED. */
 static factum_status check_deadline(struct fct_local_reader *reader, factum_error *err)
 {
     reader->looked_at = 0;
     return fct_deadline_check(reader->local->os, reader->deadline, "read", err);
 }
 
-/* Has this call looked at so many records that others should have their turn? */
+/* Has this call looked at as many records as the request allows? */
 static bool out_of_steps(const struct fct_local_reader *reader, uint64_t steps)
 {
     return reader->request.steps_max > 0 && steps > reader->request.steps_max;
@@ -242,6 +257,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
 {
     struct fct_local_reader *reader = reader_of(base);
     FCT_ASSERT(reader->begun != FACTUM_PENDING);
+    reader_check(reader);
     factum_status status = check_deadline(reader, err);
     for (uint64_t steps = 1; status == FACTUM_OK && !reader->finished; steps++) {
         uint64_t ordinal = 0;
@@ -256,7 +272,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
         }
         if (status == FACTUM_PENDING) { /* from a query's walk */
             status = check_deadline(reader, err);
-            steps += FCT_QUERY_WALK_STEPS;
+            steps += FCT_QUERY_WALK_STEPS; /* the walk used them up */
             continue;
         }
         if (status != FACTUM_OK) {
@@ -288,12 +304,13 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
     return status == FACTUM_OK ? FACTUM_DONE : status;
 }
 
-/* ---- making, extending, closing -------------------------------------------------------------- */
+/* ---- creating, extending, closing ------------------------------------------------------------ */
 
 static void set_end(struct fct_local_reader *reader)
 {
     reader->end = atomic_load(&reader->local->published);
     FCT_ASSERT(reader->end > 0); /* the log begins with a header */
+    FCT_ASSERT(reader->end <= fct_log_end(reader->local->log));
     reader->base.place = reader->end - 1;
 }
 
@@ -301,6 +318,7 @@ static factum_status reader_extend(struct fct_reader *base, factum_error *err)
 {
     struct fct_local_reader *reader = reader_of(base);
     FCT_ASSERT(reader->follow);
+    reader_check(reader);
     factum_status status = check_deadline(reader, err);
     if (status != FACTUM_OK) {
         return status;
@@ -351,7 +369,7 @@ static const struct fct_reader_ops reader_ops = {
     .close = reader_close,
 };
 
-/* A place is a position that was reached: after it is at the next one; backwards it is included. */
+/* Turns FROM_AFTER into FROM_POSITION: forward the next position, backwards the place itself. */
 static void resolve_after(factum_read_request *request)
 {
     if (request->from == FACTUM_FROM_AFTER) {
@@ -362,7 +380,7 @@ static void resolve_after(factum_read_request *request)
     }
 }
 
-/* The copies of what the request points to. */
+/* Replaces what the request points to by the reader's own copies. */
 static factum_status own_request(struct fct_local_reader *reader, factum_error *err)
 {
     factum_read_request *request = &reader->request;
@@ -372,6 +390,7 @@ static factum_status own_request(struct fct_local_reader *reader, factum_error *
     if (request->name.len > 0) {
         memcpy(reader->name, request->name.ptr, request->name.len);
     }
+    FCT_ASSERT(request->name.len <= sizeof reader->name);
     request->name = fct_slice(reader->name, request->name.len);
     reader->deadline = fct_call_get(request->call).deadline;
     request->call = NULL;
@@ -407,7 +426,7 @@ factum_status fct_local_read(void *self, const factum_read_request *request, boo
     if (reader == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "read: out of memory");
     }
-    /* Not the buffers, which are big: a read of ten events must not cost the zeroing of 3 KiB. */
+    /* The buffers, 3 KiB, are not zeroed: that would show in a read of ten events. */
     reader->base.ops = &reader_ops;
     reader->local = local;
     reader->request = *request;
@@ -431,6 +450,7 @@ factum_status fct_local_read(void *self, const factum_read_request *request, boo
         reader_close(&reader->base);
         return status;
     }
+    reader_check(reader);
     *out = &reader->base;
     return FACTUM_OK;
 }

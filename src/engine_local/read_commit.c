@@ -1,12 +1,15 @@
 /* read_commit.c - to which commit an event belongs, and under which key. Layer: engine_local.
  *
- * The log says it in this order: metadata events of streams that the commit begins again; the
- * COMMIT record, if the commit has a key; the commit's own events. The first event has the flag
- * FIRST, whichever it is. So the commit of a record is found by a walk back to FIRST and, since the
- * COMMIT record may stand before that, one record further.
+ * In the log a commit has, in this order: metadata events of deleted streams that it revives; its
+ * COMMIT record, if it has a key; the events of the request. The first of its events has the flag
+ * FIRST. So the commit of a record is found by a walk back to FIRST, and one record further, where
+ * the COMMIT record may be.
  *
- * The reader remembers which part of a commit it knows. Within that part nothing is looked up, and
- * a walk ends at it: the events of a commit, read forwards or backwards, cost one step each.
+ * The reader remembers the part of a commit that it knows, [first, last]. Events within that part
+ * need no walk, and a walk ends at it: the events of a commit, read forwards or backwards, cost one
+ * step each.
+ *
+ * Invariant: last == 0, or first <= last.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -24,13 +27,14 @@ static void take_key(struct fct_reader_commit *commit, const struct fct_record *
     commit->key_at = record->position;
 }
 
-/* The COMMIT record of an append without events stands before another commit. */
+/* False for the COMMIT record of an append without events: the events after it are of another
+ * commit. */
 static bool has_events(const struct fct_record *record)
 {
     return record->kind == FCT_RECORD_COMMIT && record->revision > 0;
 }
 
-/* From reader->record back to what is known of its commit, or to where that begins. */
+/* Walks from reader->record back to the part of its commit that is known, or to its first event. */
 static factum_status walk_back(struct fct_local_reader *reader, factum_error *err)
 {
     struct fct_reader_commit *commit = &reader->commit;
@@ -38,7 +42,7 @@ static factum_status walk_back(struct fct_local_reader *reader, factum_error *er
     struct fct_record record = reader->record;
     uint64_t known = commit->last;
     uint64_t key_known = commit->key_at;
-    commit->last = 0; /* for when it fails */
+    commit->last = 0; /* if the walk fails, no commit is known */
     commit->key_at = UINT64_MAX;
     factum_status status =
         fct_log_walk_init_backward(&walk, reader->local->log, record.position, err);
@@ -71,6 +75,8 @@ factum_status fct_reader_find_commit(struct fct_local_reader *reader, factum_eve
 {
     struct fct_reader_commit *commit = &reader->commit;
     uint64_t position = reader->record.position;
+    FCT_ASSERT(reader->record.kind == FCT_RECORD_EVENT);
+    FCT_ASSERT(commit->last == 0 || commit->first <= commit->last);
     bool known = commit->last > 0 && position >= commit->first && position <= commit->last;
     if (!known) {
         factum_status status = walk_back(reader, err);
@@ -78,6 +84,7 @@ factum_status fct_reader_find_commit(struct fct_local_reader *reader, factum_eve
             return status;
         }
         commit->last = position;
+        FCT_ASSERT(commit->first <= position);
     }
     event->commit = commit->first;
     event->key = commit->key_at < position ? &commit->key : NULL;

@@ -1,9 +1,9 @@
-/* read_int.h - a reader of the embedded engine: what read.c and read_seek.c share.
- * Layer: engine_local, private to these two.
+/* read_int.h - a reader of the embedded engine. Layer: engine_local, private to read.c, read_seek.c
+ * and read_commit.c.
  *
- * A reader sees the positions before |end|, the published position when it was made or last
- * extended. Postings are checked against the names in the records, so that a collision of hashes
- * costs a look and never gives a wrong event.
+ * A reader sees the positions before |end|: what was published when it was created or last
+ * extended. The names in the records decide, not the postings: names with the same hash cost time
+ * and never give a wrong event.
  */
 #ifndef FCT_ENGINE_LOCAL_READ_INT_H
 #define FCT_ENGINE_LOCAL_READ_INT_H
@@ -15,20 +15,20 @@
 
 struct fct_local;
 
-/* The commit that a reader has looked up last: see read_commit.c. */
+/* The part of a commit that a reader knows: see read_commit.c. */
 struct fct_reader_commit {
-    uint64_t first;  /* positions of its first event, and of the last one that was looked up; */
-    uint64_t last;   /* 0: none was */
-    uint64_t key_at; /* of its COMMIT record; UINT64_MAX: it has no key */
+    uint64_t first;  /* position of the commit's first event */
+    uint64_t last;   /* position of the last event that was looked up; 0: no commit is known */
+    uint64_t key_at; /* position of its COMMIT record; UINT64_MAX: it has no key */
     factum_slice key;
     uint8_t key_bytes[FACTUM_NAME_SIZE_MAX];
 };
 
-/* By what a reader moves. */
+/* How a reader moves. */
 enum fct_reader_plan {
-    FCT_PLAN_LOG,      /* record after record: ALL */
-    FCT_PLAN_POSTINGS, /* one list: a stream, a category ... */
-    FCT_PLAN_QUERY,    /* several lists: QUERY, and ALL with a filter that lists can answer */
+    FCT_PLAN_LOG,      /* from record to record: ALL */
+    FCT_PLAN_POSTINGS, /* along one list: a stream, a category ... */
+    FCT_PLAN_QUERY,    /* along several lists: QUERY, and ALL with a filter that lists narrow */
 };
 
 struct fct_local_reader {
@@ -36,22 +36,22 @@ struct fct_local_reader {
     struct fct_local *local;
     factum_read_request request; /* name, query and filter: own copies below */
     enum fct_reader_plan plan;
-    factum_status begun; /* of begin; PENDING: it was not called yet */
+    factum_status begun; /* what begin answered; PENDING: it was not called yet */
     factum_error begin_err;
     uint64_t end;
     uint64_t given;
     uint64_t deadline;  /* monotonic; 0: none */
-    uint32_t looked_at; /* records since the clock was last looked at */
+    uint32_t looked_at; /* records since the clock was last read */
     bool follow;
     bool finished; /* the count or a bound was reached: nothing more can come */
-    bool pending;  /* the walk gave a record beyond |end|: it is |record| */
-    /* STREAM: what its metadata leaves */
+    bool pending;  /* |record| is one at or after |end|, which the log's walk gave too early */
+    /* Of a stream: what its metadata leaves visible. */
     uint64_t revision_min;
     int64_t created_min;
-    bool exact; /* the ordinal of a posting is the revision: no collision was met */
+    bool exact; /* the ordinal of a posting is the revision: no names collide */
     struct fct_log_walk log_walk;
     struct fct_postings postings;
-    struct fct_query_walk *query_walk;
+    struct fct_query_walk *query_walk; /* NULL unless FCT_PLAN_QUERY */
     struct fct_query_copy copy;
     struct fct_record record;
     struct fct_reader_commit commit; /* if the request wants commits */
@@ -59,7 +59,8 @@ struct fct_local_reader {
     char name[FACTUM_NAME_SIZE_MAX + 8];
 };
 
-/* Is the stream there to be read, and from where on? STREAM_NOT_FOUND, STREAM_DELETED. */
+/* Applies the stream's state and metadata as of |end|.
+ * Errors: STREAM_NOT_FOUND, STREAM_DELETED (unless it follows), CORRUPT, IO. */
 FCT_MUST_USE factum_status fct_reader_apply_metadata(struct fct_local_reader *reader,
                                                      factum_error *err);
 FCT_MUST_USE factum_status fct_reader_seek_postings(struct fct_local_reader *reader,

@@ -24,7 +24,7 @@ enum fct_index_kind fct_local_kind_of(factum_source source)
     case FACTUM_SOURCE_QUERY:
         break;
     }
-    FCT_ASSERT(source == FACTUM_SOURCE_STREAM); /* the others returned, or have no list */
+    FCT_ASSERT(source == FACTUM_SOURCE_STREAM); /* the other cases returned, or have no list */
     return FCT_INDEX_STREAM;
 }
 
@@ -34,6 +34,7 @@ factum_status fct_reader_apply_metadata(struct fct_local_reader *reader, factum_
     factum_slice stream = reader->request.name;
     factum_stream_info info;
     struct fct_stream_metadata metadata;
+    FCT_ASSERT(reader->request.source == FACTUM_SOURCE_STREAM);
     factum_status status = fct_stream_state_at(local, stream, reader->end, &info, &metadata, err);
     if (status != FACTUM_OK) {
         return status;
@@ -62,8 +63,9 @@ factum_status fct_reader_apply_metadata(struct fct_local_reader *reader, factum_
     return status;
 }
 
-/* Do the stream's last posting and its revision agree? Then there was no collision before it.
- * *tombstone: it is the stream's end, whose revision is far beyond its ordinal. */
+/* Sets reader->exact: is the revision of the stream's last event the ordinal of its posting? Then
+ * no names collide in the list. *tombstone: the last event is a tombstone, whose revision is far
+ * beyond its ordinal. */
 static factum_status check_exact(struct fct_local_reader *reader, bool *tombstone,
                                  factum_error *err)
 {
@@ -83,9 +85,35 @@ static factum_status check_exact(struct fct_local_reader *reader, bool *tombston
     return status;
 }
 
-/* Stands before the first posting whose record's revision is at least |revision| (forward), or
- * after the last one at most |revision| (backward). The ordinal is the revision unless names
- * collide. */
+/* The same as seek_revision for a list in which names collide: reads its records from the start. */
+static factum_status seek_revision_by_records(struct fct_local_reader *reader, uint64_t revision,
+                                              factum_error *err)
+{
+    struct fct_local *local = reader->local;
+    FCT_ASSERT(!reader->exact);
+    fct_postings_seek(&reader->postings, 0);
+    uint64_t position;
+    uint64_t ordinal = 0;
+    factum_status status;
+    while ((status = fct_postings_next(&reader->postings, &position, err)) == FACTUM_OK) {
+        struct fct_record record;
+        status = fct_log_read(local->log, position, &record, err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        bool own = fct_slice_equal(record.stream, reader->request.name);
+        if (own && (reader->request.backwards ? record.revision > revision
+                                              : record.revision >= revision)) {
+            fct_postings_seek(&reader->postings, ordinal);
+            return FACTUM_OK;
+        }
+        ordinal++;
+    }
+    return status < 0 ? status : FACTUM_OK;
+}
+
+/* Seeks before the first posting whose record has at least |revision| (forwards), or after the last
+ * one that has at most |revision| (backwards). The ordinal is the revision unless names collide. */
 static factum_status seek_revision(struct fct_local_reader *reader, uint64_t revision,
                                    factum_error *err)
 {
@@ -93,7 +121,7 @@ static factum_status seek_revision(struct fct_local_reader *reader, uint64_t rev
     bool stream = reader->request.source == FACTUM_SOURCE_STREAM;
     reader->exact = true;
     if (revision == 0 && !reader->request.backwards) {
-        fct_postings_seek(&reader->postings, 0); /* the usual case needs no look */
+        fct_postings_seek(&reader->postings, 0);
         return FACTUM_OK;
     }
     bool tombstone = false;
@@ -117,25 +145,7 @@ static factum_status seek_revision(struct fct_local_reader *reader, uint64_t rev
         fct_postings_seek(&reader->postings, ordinal < last ? ordinal : last);
         return status;
     }
-    fct_postings_seek(&reader->postings, 0);
-    uint64_t position;
-    uint64_t ordinal = 0;
-    factum_status status;
-    while ((status = fct_postings_next(&reader->postings, &position, err)) == FACTUM_OK) {
-        struct fct_record record;
-        status = fct_log_read(local->log, position, &record, err);
-        if (status != FACTUM_OK) {
-            return status;
-        }
-        bool own = fct_slice_equal(record.stream, reader->request.name);
-        if (own && (reader->request.backwards ? record.revision > revision
-                                              : record.revision >= revision)) {
-            fct_postings_seek(&reader->postings, ordinal);
-            return FACTUM_OK;
-        }
-        ordinal++;
-    }
-    return status < 0 ? status : FACTUM_OK;
+    return seek_revision_by_records(reader, revision, err);
 }
 
 factum_status fct_reader_seek_postings(struct fct_local_reader *reader, factum_error *err)
@@ -174,11 +184,11 @@ factum_status fct_reader_seek_postings(struct fct_local_reader *reader, factum_e
     case FACTUM_FROM_AFTER:
         break;
     }
-    FCT_ASSERT(request->from != FACTUM_FROM_AFTER); /* it was made a position */
+    FCT_ASSERT(request->from != FACTUM_FROM_AFTER); /* fct_local_read made it a position */
     return fct_fail(err, FACTUM_INVALID, "read: start %d is not known", (int)request->from);
 }
 
-/* Where the last record that begins at or before |from| ends; no boundary lies between. */
+/* Sets *end, if that is less, to the end of the last record that begins at or before |from|. */
 static factum_status record_end(struct fct_log *log, uint64_t *end, uint64_t from,
                                 factum_error *err)
 {
@@ -199,6 +209,7 @@ factum_status fct_reader_seek_log(struct fct_local_reader *reader, factum_error 
     const factum_read_request *request = &reader->request;
     struct fct_log *log = reader->local->log;
     uint64_t from = request->from_value;
+    FCT_ASSERT(reader->plan == FCT_PLAN_LOG);
     if (request->backwards) {
         uint64_t before = reader->end;
         if (request->from == FACTUM_FROM_POSITION && from < before) {
@@ -217,13 +228,15 @@ factum_status fct_reader_seek_log(struct fct_local_reader *reader, factum_error 
     return fct_log_walk_init(&reader->log_walk, log, from, err);
 }
 
-/* A query's walk looks at positions alone. */
+/* A query has no revisions: only positions are starts. */
 void fct_reader_seek_query(struct fct_local_reader *reader)
 {
     const factum_read_request *request = &reader->request;
+    FCT_ASSERT(reader->query_walk != NULL);
     bool at_position = request->from == FACTUM_FROM_POSITION;
     if (request->backwards) {
-        uint64_t last = reader->end == 0 ? 0 : reader->end - 1;
+        FCT_ASSERT(reader->end > 0);
+        uint64_t last = reader->end - 1;
         bool inside = at_position && request->from_value < last;
         fct_query_walk_seek(reader->query_walk, inside ? request->from_value : last);
     } else if (at_position) {

@@ -1,4 +1,4 @@
-/* read_test.c - reads beside appends, and reads over an index of which parts were lost. */
+/* read_test.c - reads beside appends, and reads over an index that has lost runs. */
 #include "support/test.h"
 
 #include "core/slice.h"
@@ -128,7 +128,7 @@ static void a_stream_that_keeps_its_last_event_always_has_one(void **state)
 
 /* ---- over a damaged index -------------------------------------------------------------------- */
 
-/* Flips a bit in the first block of each run; returns how many there are. */
+/* Flips a bit in the first block of each run. Returns the number of runs. */
 static size_t damage_runs(struct fixture *f)
 {
     size_t count = 0;
@@ -162,7 +162,7 @@ static void a_read_gets_over_every_run_that_is_damaged(void **state)
     close_store(f);
     assert_true(damage_runs(f) >= 3);
     open_store(f);
-    append(f, "s-1"); /* has to know the stream's last revision */
+    append(f, "s-1"); /* needs the stream's last revision */
     assert_int_equal(count_events(f, "s-1"), 4);
     close_store(f);
     assert_true(damage_runs(f) >= 1);

@@ -1,5 +1,4 @@
-/* recent_ids_test.c - the ids of the newest events: all of the newest 65,536 are found, none older.
- */
+/* recent_ids_test.c - the newest 65,536 ids are found, and none that are older. */
 #include "support/test.h"
 
 #include <limits.h>
@@ -19,7 +18,7 @@ static factum_uuid id_of(uint64_t number)
     return id;
 }
 
-/* Is |position| among those that |id| may have? *count: how many there are. */
+/* Is |position| one of the candidates for |id|? *count: the number of candidates. */
 static bool leads_to(const struct fct_recent_ids *recent, factum_uuid id, uint64_t position,
                      size_t *count)
 {

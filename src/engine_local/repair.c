@@ -1,10 +1,10 @@
-/* repair.c - repairs a store that is closed. Layer: engine_local. See factum_repair. */
+/* repair.c - repairs a closed store: see factum_repair. Layer: engine_local. */
 #include <string.h>
 
 #include "core/error.h"
 #include "engine_local/local_int.h"
 
-/* What is to be repaired: a store's directory, its parts, and what the index proves. */
+/* A store that is being repaired. */
 struct repair {
     const struct fct_os *os;
     const struct fct_mem *mem;
@@ -12,12 +12,12 @@ struct repair {
     char log_dir[FCT_PATH_SIZE];
     char index_dir[FCT_PATH_SIZE];
     factum_uuid index_store;
-    struct fct_index_point index_mark;
-    factum_uuid store_id;      /* for a loss: of the log */
+    struct fct_index_point index_point;
+    factum_uuid store_id;      /* of the log; for a loss */
     uint64_t accept_loss_from; /* for a loss */
 };
 
-/* Before anything is touched: is there a store? */
+/* Looks for a store, before anything is changed. Errors: NOT_FOUND. */
 static factum_status find_store(struct repair *repair, factum_error *err)
 {
     bool any = false;
@@ -32,19 +32,19 @@ static factum_status find_store(struct repair *repair, factum_error *err)
         return fct_fail(err, FACTUM_NOT_FOUND, "no store at %s", repair->path);
     }
     return status == FACTUM_OK
-               ? fct_local_index_mark(repair->os, repair->index_dir, &repair->index_store,
-                                      &repair->index_mark, err)
+               ? fct_local_index_point(repair->os, repair->index_dir, &repair->index_store,
+                                       &repair->index_point, err)
                : status;
 }
 
 static struct fct_log_options log_options(const struct repair *repair)
 {
-    const struct fct_index_point *mark = &repair->index_mark;
+    const struct fct_index_point *point = &repair->index_point;
     return (struct fct_log_options){
         .os = repair->os,
         .mem = repair->mem,
         .dir = repair->log_dir,
-        .proof = {mark->position, mark->batch_number, mark->chain},
+        .proof = {point->position, point->batch_number, point->chain},
         .proof_store_id = repair->index_store,
     };
 }
@@ -62,13 +62,13 @@ static factum_status load_store_id(struct repair *repair, factum_error *err)
     return fct_log_close(log, err);
 }
 
-/* When the log says what is lost: tokens and postings of it must not be believed. A repair that is
- * interrupted here is begun again, and forks at the same place. */
-static factum_status forget_what_is_lost(void *data, factum_error *err)
+/* Called when the log has noted the loss: makes tokens and postings of the lost events invalid. A
+ * repair that is interrupted here is run again, and forks at the same place. */
+static factum_status forget_lost(void *data, factum_error *err)
 {
     const struct repair *repair = data;
     struct fct_timelines timelines;
-    bool damaged; /* or not: the loss begins a new timeline */
+    bool damaged; /* makes no difference: the loss begins a new timeline */
     factum_status status = fct_timelines_load(&timelines, repair->os, repair->log_dir,
                                               repair->store_id, &damaged, err);
     if (status == FACTUM_OK) {
@@ -83,12 +83,11 @@ static factum_status accept_loss(struct repair *repair, uint64_t from, factum_er
     struct fct_log_options log = log_options(repair);
     repair->accept_loss_from = from;
     factum_status status = load_store_id(repair, err);
-    return status == FACTUM_OK ? fct_log_accept_loss(&log, from, forget_what_is_lost, repair, err)
-                               : status;
+    return status == FACTUM_OK ? fct_log_accept_loss(&log, from, forget_lost, repair, err) : status;
 }
 
 /* The index is also evidence for recovery: it is deleted only if every byte of the log verifies.
- * The index of another history is no evidence: then the log has to verify without it. */
+ * The index of another history is not evidence: then the log has to verify without it. */
 static factum_status drop_index(const struct repair *repair, factum_error *err)
 {
     struct fct_log *log;
@@ -132,7 +131,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
         status = accept_loss(&repair, options->accept_loss_from, err);
     }
     if (status == FACTUM_OK && options->rebuild_index) {
-        repair.index_mark.position = options->accept_loss ? 0 : repair.index_mark.position;
+        repair.index_point.position = options->accept_loss ? 0 : repair.index_point.position;
         status = drop_index(&repair, err);
     }
     factum_status closed = fct_store_dir_close(&dir, status == FACTUM_OK ? err : NULL);
@@ -140,7 +139,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
     if (status != FACTUM_OK) {
         return status;
     }
-    /* Opening rebuilds the index, and closing keeps it. */
+    /* Opening rebuilds the index, and closing writes it out. */
     struct fct_engine engine;
     struct fct_local_options open_options = {
         .os = os, .mem = mem, .path = path, .must_exist = true, .threads = true};

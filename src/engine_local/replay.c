@@ -1,5 +1,5 @@
-/* replay.c - keeps the index true to the log: replay of what the index does not cover, and rebuild
- * of the runs that it lost. Layer: engine_local.
+/* replay.c - makes the index agree with the log: replays the part of the log that it does not
+ * cover, and rebuilds runs that it lost. Layer: engine_local.
  *
  * Does not know which postings a record has (postings_of.h), nor how the index keeps them.
  */
@@ -11,11 +11,13 @@
 #include "engine_local/local_int.h"
 #include "engine_local/postings_of.h"
 
-/* Where events were given up, the first one left of a stream may have any revision. */
+/* In a log with losses, the first event that is left of a stream may have any revision. */
 static size_t postings_of(const struct fct_local *local, const struct fct_record *record,
                           struct fct_index_entry entries[FCT_POSTINGS_OF_MAX])
 {
     size_t count = fct_postings_of_stored(local->index, record, entries);
+    FCT_ASSERT(count > 0);
+    FCT_ASSERT(count <= FCT_POSTINGS_OF_MAX);
     if (record->kind == FCT_RECORD_EVENT && entries[0].birth == FCT_BIRTH_NO &&
         fct_log_has_losses(local->log)) {
         entries[0].birth = FCT_BIRTH_ASK;
@@ -23,9 +25,9 @@ static size_t postings_of(const struct fct_local *local, const struct fct_record
     return count;
 }
 
-enum { REPLAY_ENTRIES = 4096 }; /* postings collected before they are added, at a batch's end */
+enum { REPLAY_ENTRIES = 4096 }; /* postings that are collected before they are added */
 
-/* What replay collects: grows to what the biggest batch needs. */
+/* Postings that replay has collected. Grows to the size of the largest batch. */
 struct pending {
     struct fct_index_entry *entries;
     size_t count;
@@ -45,60 +47,62 @@ static factum_status pending_room(struct fct_local *local, struct pending *pendi
     }
     pending->entries = grown;
     pending->capacity = capacity;
+    FCT_ASSERT(pending->count + FCT_POSTINGS_OF_MAX <= pending->capacity);
     return FACTUM_OK;
 }
 
-/* Adds what was collected; |mark| is the batch boundary that it reaches to. */
+/* Adds the postings that were collected; they reach to the batch boundary |point|. */
 static factum_status add_pending(struct fct_local *local, struct pending *pending,
-                                 struct fct_index_point mark, factum_error *err)
+                                 struct fct_index_point point, factum_error *err)
 {
     factum_status status = fct_index_reserve(local->index, pending->count, err);
     if (status == FACTUM_OK) {
         fct_index_add(local->index, pending->entries, pending->count);
-        fct_index_show(local->index, mark);
+        fct_index_show(local->index, point);
         pending->count = 0;
     }
+    FCT_ASSERT(pending->count <= pending->capacity);
     return status;
 }
 
-/* What was said of long work. */
-struct told {
-    uint64_t to;
-    uint64_t next; /* where it is said again */
+/* How much of a long work was logged. */
+struct logged {
+    uint64_t to;   /* end of the range */
+    uint64_t next; /* position at which progress is logged again */
 };
 
-/* Says of a range that it is indexed, and now and then what of it is still to be done. */
-static void say_progress(const struct fct_local *local, uint64_t from, uint64_t to,
-                         struct told *told)
+/* Logs the start of a rebuild, then its progress every FCT_REPLAY_LONG bytes. */
+static void log_progress(const struct fct_local *local, uint64_t from, uint64_t to,
+                         struct logged *logged)
 {
-    if (to != told->to || from >= told->next) {
+    if (to != logged->to || from >= logged->next) {
         fct_log_message(&local->sink, FACTUM_LOG_WARN, "index.rebuild",
                         "positions %" PRIu64 " to %" PRIu64 " are being indexed again", from, to);
-        *told = (struct told){to, from + FCT_REPLAY_LONG};
+        *logged = (struct logged){to, from + FCT_REPLAY_LONG};
     }
 }
 
-/* All records from |from| on, added whole batches at a time: a flush never covers half a batch. At
- * damage *damaged_from is where it begins. */
+/* Adds all records from |from| on, in whole batches: a flush never covers half a batch. If the log
+ * is damaged, *damaged_from is set. */
 static factum_status replay_from(struct fct_local *local, uint64_t from, struct pending *pending,
                                  uint64_t *damaged_from, factum_error *err)
 {
     struct fct_log_walk walk;
     struct fct_record record;
     uint64_t batch = 0;
-    struct told told = {fct_log_end(local->log), from + FCT_REPLAY_LONG};
+    struct logged logged = {fct_log_end(local->log), from + FCT_REPLAY_LONG};
     factum_status status = fct_log_walk_init(&walk, local->log, from, err);
     while (status == FACTUM_OK) {
         status = fct_log_walk_next(&walk, &record, err);
         *damaged_from = status == FACTUM_CORRUPT ? walk.position : *damaged_from;
         if (status == FACTUM_OK && walk.batch_start != batch && pending->count >= REPLAY_ENTRIES) {
-            say_progress(local, walk.batch_start, told.to, &told);
+            log_progress(local, walk.batch_start, logged.to, &logged);
             status = add_pending(local, pending,
                                  (struct fct_index_point){.position = walk.batch_start,
                                                           .batch_number = walk.batch_number,
                                                           .chain = walk.batch_chain},
                                  err);
-            if (status == FACTUM_OK && !local->index_in_memory) { /* a merge may meet damage */
+            if (status == FACTUM_OK && !local->index_in_memory) { /* a merge may find damage */
                 status = fct_local_rebuild_index(local, damaged_from, err);
             }
         }
@@ -115,7 +119,7 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
     return status;
 }
 
-/* The created of the last record, below which none may fall again. */
+/* Loads |created_last| from the last record: the next ones must not be less. */
 static factum_status load_created(struct fct_local *local, uint64_t *damaged_from,
                                   factum_error *err)
 {
@@ -140,6 +144,7 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
         status = fct_index_truncate(local->index, end, err);
     }
     struct fct_index_point covered = fct_index_covered(local->index);
+    FCT_ASSERT(status != FACTUM_OK || covered.position <= end);
     struct pending pending = {.entries = NULL};
     if (status == FACTUM_OK && fct_log_state(local->log) == FCT_LOG_OPEN) {
         status = load_created(local, damaged_from, err);
@@ -147,10 +152,7 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
     if (status == FACTUM_OK && covered.position < end) {
         status = replay_from(local, covered.position, &pending, damaged_from, err);
         if (status == FACTUM_DONE) {
-            struct fct_log_point mark = fct_log_end_point(local->log);
-            status = add_pending(
-                local, &pending,
-                (struct fct_index_point){mark.position, mark.batch_number, mark.chain}, err);
+            status = add_pending(local, &pending, fct_local_log_point(local->log), err);
         }
     }
     if (status == FACTUM_OK) {
@@ -194,13 +196,13 @@ factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged
 {
     uint64_t from;
     uint64_t to;
-    struct told told = {0, 0};
+    struct logged logged = {0, 0};
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && fct_index_missing(local->index, &from, &to)) {
-        say_progress(local, from, to, &told);
+        log_progress(local, from, to, &logged);
         if (!local->index_in_memory) {
             status = rebuild(local, from, to, damaged_from, err);
-        } else { /* nothing is written: all from there on goes to memory */
+        } else { /* nothing may be written: everything from there on goes to memory */
             status = fct_index_truncate(local->index, from, err);
             status = status == FACTUM_OK ? fct_local_replay(local, damaged_from, err) : status;
         }
@@ -208,11 +210,11 @@ factum_status fct_local_rebuild_index(struct fct_local *local, uint64_t *damaged
     return status;
 }
 
-factum_status fct_local_index_mark(const struct fct_os *os, const char *dir, factum_uuid *store_id,
-                                   struct fct_index_point *mark, factum_error *err)
+factum_status fct_local_index_point(const struct fct_os *os, const char *dir, factum_uuid *store_id,
+                                    struct fct_index_point *point, factum_error *err)
 {
     factum_error reason;
-    factum_status status = fct_index_peek(os, dir, store_id, mark, &reason);
+    factum_status status = fct_index_peek(os, dir, store_id, point, &reason);
     if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
         *err = reason;
     }

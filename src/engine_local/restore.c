@@ -1,18 +1,19 @@
-/* restore.c - is a backup whole, and a store made of it. Layer: engine_local.
+/* restore.c - verifies a backup, and creates a store from it. Layer: engine_local.
  *
  * Invariants:
- *  1. A backup that verifies can be restored, and one that does not is not: restoring begins with
- *     the same check of every file, before anything is made.
- *  2. The file RESTORING stands in the new directory until all else is durable, and no store opens
- *     beside it.
- *  3. Nothing that exists is replaced: the target is new or empty, and RESTORING is made there by
- *     one restore alone.
+ *  1. A backup that verifies can be restored, and one that does not is not: a restore begins with
+ *     the same check of every file, before it creates anything.
+ *  2. The file RESTORING is in the new directory until everything else is durable, and no store
+ *     opens beside it.
+ *  3. Nothing that exists is replaced: the target is new or empty, and only one restore can create
+ *     RESTORING there.
  */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
@@ -20,12 +21,11 @@
 
 /* ---- checking -------------------------------------------------------------------------------- */
 
-/* Checking the files of one backup. */
 struct checking {
     struct fct_backup_job *job;
     const struct fct_backup_manifest *manifest;
     const char *from;
-    bool first_only; /* one problem is enough */
+    bool first_only; /* stop at the first problem */
     factum_backup_verify_report *report;
 };
 
@@ -77,6 +77,7 @@ static factum_status check_files_of(struct checking *checking, factum_error *err
     struct fct_backup_file next;
     uint32_t at = 0;
     bool more = fct_backup_manifest_next(manifest, &at, &next);
+    FCT_ASSERT(more); /* a manifest that was read names files */
     factum_status status = FACTUM_OK;
     while (more && status == FACTUM_OK && (report->problems == 0 || !checking->first_only)) {
         file = next;
@@ -86,6 +87,7 @@ static factum_status check_files_of(struct checking *checking, factum_error *err
         report->bytes += file.size;
     }
     const struct fct_segment_history *history = &checking->job->check.history;
+    FCT_ASSERT(status != FACTUM_OK || report->problems > 0 || history->known);
     if (status == FACTUM_OK && report->problems == 0 && history->end != manifest->end_position) {
         note_problem(checking,
                      "the backup's segments end at position %" PRIu64
@@ -95,10 +97,11 @@ static factum_status check_files_of(struct checking *checking, factum_error *err
     return status;
 }
 
-/* The figures of the check, and CORRUPT if it found a problem. */
+/* Fills in the figures of the check. Errors: CORRUPT (it found a problem). */
 static factum_status conclude(const struct checking *checking, factum_error *err)
 {
     factum_backup_verify_report *report = checking->report;
+    FCT_ASSERT((report->problems == 0) == (report->first_problem[0] == '\0'));
     const struct fct_segment_check *check = &checking->job->check;
     report->batches = check->batches;
     report->records = check->records;
@@ -133,7 +136,8 @@ static factum_status read_manifest(struct checking *checking, struct fct_backup_
     return status;
 }
 
-/* Reads the manifest and every file that it names. The job is to be finished in any case. */
+/* Reads the manifest and every file that it names. |readings|: how often the files are read in all,
+ * for the progress. Finish the job and the manifest also after a failure. */
 static factum_status check_backup(struct checking *checking, struct fct_backup_manifest *manifest,
                                   uint64_t readings, factum_error *err)
 {
@@ -171,7 +175,7 @@ struct target {
     const char *path;
     char log_dir[FCT_PATH_SIZE];
     char restoring[FCT_PATH_SIZE]; /* the file RESTORING */
-    bool claimed;                  /* RESTORING is there, and ours */
+    bool claimed;                  /* this restore created RESTORING */
 };
 
 struct entries {
@@ -188,17 +192,19 @@ static factum_status note_target_entry(void *data, const char *name)
     return FACTUM_OK;
 }
 
-static factum_status say_not_empty(const struct target *target, bool restoring, factum_error *err)
+static factum_status fail_not_empty(const struct target *target, bool restoring, factum_error *err)
 {
-    return restoring ? fct_fail(err, FACTUM_EXISTS,
-                                "%s holds a restore that is under way or did not end: if none is "
-                                "running, remove it, and restore again",
-                                target->path)
-                     : fct_fail(err, FACTUM_EXISTS, "%s is not empty: restore into a new directory",
-                                target->path);
+    if (restoring) {
+        return fct_fail(err, FACTUM_EXISTS,
+                        "%s holds a restore that is under way or did not end: if none is running, "
+                        "remove it, and restore again",
+                        target->path);
+    }
+    return fct_fail(err, FACTUM_EXISTS, "%s is not empty: restore into a new directory",
+                    target->path);
 }
 
-/* Makes the directory if need be, and RESTORING in it, durably, if nothing else is there. */
+/* Creates the directory if it is missing, and RESTORING in it, durably, if it is empty. */
 static factum_status claim_target(struct target *target, factum_error *err)
 {
     struct fct_file *file;
@@ -215,36 +221,38 @@ static factum_status claim_target(struct target *target, factum_error *err)
         status = fct_os_list_dir(os, target->path, note_target_entry, &entries, err);
     }
     if (status == FACTUM_OK && (entries.any || entries.restoring)) {
-        return say_not_empty(target, entries.restoring, err);
+        return fail_not_empty(target, entries.restoring, err);
     }
     if (status == FACTUM_OK) {
         status = fct_file_open(os, target->restoring,
                                FCT_OPEN_WRITE | FCT_OPEN_CREATE | FCT_OPEN_EXCLUSIVE, &file, err);
     }
     if (status != FACTUM_OK) {
-        return status == FACTUM_EXISTS ? say_not_empty(target, true, err) : status;
+        return status == FACTUM_EXISTS ? fail_not_empty(target, true, err) : status;
     }
+    FCT_ASSERT(!target->claimed);
     target->claimed = true;
     status = fct_file_sync(file, err);
     factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : NULL);
     status = status == FACTUM_OK ? closed : status;
-    if (status == FACTUM_OK) { /* a store that was made meanwhile did not see RESTORING */
+    if (status == FACTUM_OK) { /* a store that was created meanwhile did not see RESTORING */
         status = fct_os_list_dir(os, target->path, note_target_entry, &entries, err);
     }
     if (status == FACTUM_OK && entries.any) {
-        status = say_not_empty(target, false, err);
+        status = fail_not_empty(target, false, err);
     }
     return status == FACTUM_OK ? fct_os_sync_dir(os, target->path, err) : status;
 }
 
-static bool is_gone(factum_status status)
+static bool is_removed(factum_status status)
 {
     return status == FACTUM_OK || status == FACTUM_NOT_FOUND;
 }
 
-/* The file RESTORING goes last, on disk too: what cannot be removed is no store. */
+/* Removes RESTORING last, on disk too: if something cannot be removed, no store opens there. */
 static void remove_target(const struct target *target, const struct fct_backup_manifest *manifest)
 {
+    FCT_ASSERT(target->claimed); /* invariant 3 */
     uint32_t at = 0;
     struct fct_backup_file file;
     char path[FCT_PATH_SIZE];
@@ -253,22 +261,22 @@ static void remove_target(const struct target *target, const struct fct_backup_m
     bool removed = true;
     while (removed && fct_backup_manifest_next(manifest, &at, &file)) {
         removed = fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK &&
-                  is_gone(fct_os_unlink(os, path, NULL));
+                  is_removed(fct_os_unlink(os, path, NULL));
     }
     removed = removed && fct_path_join(path, log_dir, FCT_TIMELINES_NAME, NULL) == FACTUM_OK &&
-              is_gone(fct_os_unlink(os, path, NULL)) &&
-              is_gone(fct_os_sync_dir(os, log_dir, NULL)) &&
-              is_gone(fct_os_remove_dir(os, log_dir, NULL)) &&
+              is_removed(fct_os_unlink(os, path, NULL)) &&
+              is_removed(fct_os_sync_dir(os, log_dir, NULL)) &&
+              is_removed(fct_os_remove_dir(os, log_dir, NULL)) &&
               fct_os_sync_dir(os, target->path, NULL) == FACTUM_OK &&
               fct_path_join(path, target->path, FCT_RESTORING_NAME, NULL) == FACTUM_OK &&
-              is_gone(fct_os_unlink(os, path, NULL)) &&
+              is_removed(fct_os_unlink(os, path, NULL)) &&
               fct_os_remove_dir(os, target->path, NULL) == FACTUM_OK;
-    (void)removed; /* the error is that of the restore */
+    (void)removed; /* the restore has failed, and reports its own error */
 }
 
 /* ---- restoring ------------------------------------------------------------------------------- */
 
-/* What was checked a moment ago is checked again as it is copied. */
+/* Copies the files, and checks them again: they may have changed since they were checked. */
 static factum_status copy_files(struct fct_backup_job *job,
                                 const struct fct_backup_manifest *manifest, const char *from,
                                 const char *log_dir, factum_error *err)
@@ -298,13 +306,14 @@ static factum_status copy_files(struct fct_backup_job *job,
     return status;
 }
 
-/* Into the target, which is claimed. The restored store's history forks at its end: what the store
- * it was taken from did after that is not its own. */
+/* Fills the target, which is claimed. The history of the restored store forks at the end of the
+ * backup: events that the original store appended later are not in it. */
 static factum_status fill_target(struct target *target, struct fct_backup_job *job,
                                  struct fct_backup_manifest *manifest, const char *from,
                                  factum_error *err)
 {
     const struct fct_os *os = target->os;
+    FCT_ASSERT(target->claimed);
     factum_status status = fct_os_make_dir_synced(os, target->log_dir, err);
     if (status == FACTUM_OK) {
         fct_segment_check_finish(&job->check);
@@ -320,8 +329,8 @@ static factum_status fill_target(struct target *target, struct fct_backup_job *j
     }
     if (status == FACTUM_OK) {
         status = fct_os_sync_dir(os, target->path, err);
-        /* Marked again, it can be removed. Otherwise all of it stays: whether a crash brings
-         * RESTORING back is not known, and beside it is a whole store. */
+        /* If RESTORING can be created again, the target can be removed. Otherwise it stays: it is a
+         * whole store, and whether a crash brings RESTORING back is not known. */
         if (status != FACTUM_OK && fct_file_replace(os, target->path, FCT_RESTORING_NAME,
                                                     (factum_slice){0}, NULL) != FACTUM_OK) {
             target->claimed = false;

@@ -12,13 +12,13 @@ enum { SEGMENT = 16 << 10, EVENTS = 150 };
 #define SEGMENT_2 "00000000000000000002.seg"
 #define MANIFEST "factum-backup.json"
 
-/* A store of some segments that is open, its backup, and what was said meanwhile. */
+/* An open store of some segments, its backup, and the messages that were logged. */
 struct fixture {
     struct fct_fault fault;
     char dir[SCRATCH_SIZE];
     struct fct_engine engine;
     factum_log_sink sink;
-    char said[2048]; /* the messages, a line each */
+    char logged[2048]; /* the messages, a line each */
     factum_backup_report backed_up;
     factum_backup_verify_report verified;
     factum_error err;
@@ -27,16 +27,16 @@ struct fixture {
 static void note_message(void *data, factum_log_level level, const char *id, const char *text)
 {
     struct fixture *f = data;
-    size_t used = strlen(f->said);
+    size_t used = strlen(f->logged);
     if (level <= FACTUM_LOG_WARN) {
-        (void)snprintf(f->said + used, sizeof f->said - used, "%s: %s\n", id, text);
+        (void)snprintf(f->logged + used, sizeof f->logged - used, "%s: %s\n", id, text);
     }
 }
 
-#define assert_said(f, part)                                                                       \
+#define assert_logged(f, part)                                                                     \
     do {                                                                                           \
-        if (strstr((f)->said, (part)) == NULL) {                                                   \
-            print_error("\"%s\" does not hold \"%s\"\n", (f)->said, (part));                       \
+        if (strstr((f)->logged, (part)) == NULL) {                                                 \
+            print_error("\"%s\" does not hold \"%s\"\n", (f)->logged, (part));                     \
             fail();                                                                                \
         }                                                                                          \
     } while (0)
@@ -71,13 +71,13 @@ static void append(struct fixture *f, unsigned count)
 
 static factum_status back_up(struct fixture *f)
 {
-    f->said[0] = '\0';
+    f->logged[0] = '\0';
     return engine_backup(&f->engine, in_dir(f, "backup"), &f->backed_up, &f->err);
 }
 
 static factum_status verify(struct fixture *f, const char *name)
 {
-    f->said[0] = '\0';
+    f->logged[0] = '\0';
     return fct_engine_local_backup_verify(&f->fault.os, fct_mem_heap(), in_dir(f, name), &f->sink,
                                           NULL, &f->verified, &f->err);
 }
@@ -157,7 +157,7 @@ static void assert_found_and_copied_again(struct fixture *f, const char *why)
     assert_status(verify(f, "backup"), FACTUM_CORRUPT);
     (void)snprintf(text, sizeof text, "backup.damaged: " SEGMENT_2 " of the backup is damaged: %s",
                    why);
-    assert_said(f, text);
+    assert_logged(f, text);
     assert_int_equal(f->verified.problems, 1);
     assert_non_null(strstr(f->verified.first_problem, why));
     assert_text(f->err, SEGMENT_2 " of the backup is damaged: ");
@@ -167,16 +167,16 @@ static void assert_found_and_copied_again(struct fixture *f, const char *why)
     assert_text(f->err, SEGMENT_2 " of the backup is damaged: ");
 
     assert_ok(back_up(f), f->err);
-    assert_said(f, "backup.copied_again: " SEGMENT_2
-                   " of the backup was damaged and was copied again (");
-    assert_said(f, why);
+    assert_logged(f, "backup.copied_again: " SEGMENT_2
+                     " of the backup was damaged and was copied again (");
+    assert_logged(f, why);
     assert_int_equal(f->backed_up.repaired_files, 1);
     assert_int_equal(f->backed_up.copied_files, 2); /* the last one is copied each time */
     assert_ok(verify(f, "backup"), f->err);
     assert_restores(f, EVENTS);
 
     assert_ok(back_up(f), f->err);
-    assert_string_equal(f->said, "");
+    assert_string_equal(f->logged, "");
     assert_int_equal(f->backed_up.repaired_files, 0);
     assert_int_equal(f->backed_up.copied_files, 1);
 }
@@ -242,9 +242,9 @@ static void every_problem_is_named(void **state)
     assert_status(verify(f, "backup"), FACTUM_CORRUPT);
     assert_int_equal(f->verified.problems, 3);
     assert_int_equal(f->verified.files, f->backed_up.files);
-    assert_said(f, "00000000000000000001.seg of the backup is damaged: at position 4");
-    assert_said(f, SEGMENT_2 " of the backup is damaged: it is missing");
-    assert_said(f, "00000000000000000003.seg of the backup is damaged: at position ");
+    assert_logged(f, "00000000000000000001.seg of the backup is damaged: at position 4");
+    assert_logged(f, SEGMENT_2 " of the backup is damaged: it is missing");
+    assert_logged(f, "00000000000000000003.seg of the backup is damaged: at position ");
     assert_text(f->err, "00000000000000000001.seg of the backup is damaged");
     assert_ok(back_up(f), f->err);
     assert_ok(verify(f, "backup"), f->err);
@@ -256,7 +256,7 @@ static void a_sound_backup_verifies_with_the_figures_of_its_store(void **state)
     factum_verify_report report;
     factum_info info;
     assert_ok(verify(f, "backup"), f->err);
-    assert_string_equal(f->said, "");
+    assert_string_equal(f->logged, "");
     assert_int_equal(f->verified.problems, 0);
     assert_string_equal(f->verified.first_problem, "");
     assert_int_equal(f->verified.events, EVENTS);
@@ -295,7 +295,7 @@ static void damage_of_the_store_is_not_copied(void **state)
     flip(f, "store/log/" SEGMENT_2, 9000);
 }
 
-/* The map of such a segment would send a signal. */
+/* A map of such a segment would raise a signal. */
 static void a_segment_that_another_program_cut_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -310,7 +310,7 @@ static void a_segment_that_another_program_cut_is_an_error(void **state)
     assert_text(f->err, "is damaged in the backup (");
 }
 
-/* The device fails at each call from some call on: an error or damage, never a signal. */
+/* The device fails from some call on: the result is an error or damage, never a signal. */
 static void a_store_that_cannot_be_read_is_not_copied(void **state)
 {
     struct fixture *f = *state;
@@ -342,12 +342,12 @@ static void a_damaged_manifest_is_named_and_written_again(void **state)
                                           factum_slice_from(wrong[i]), NULL),
                          FACTUM_OK);
         assert_status(verify(f, "backup"), FACTUM_CORRUPT);
-        assert_said(f, "the backup's manifest is damaged (" MANIFEST ": it ");
+        assert_logged(f, "the backup's manifest is damaged (" MANIFEST ": it ");
         assert_int_equal(f->verified.problems, 1);
         assert_status(restore_to(f, "restored"), FACTUM_CORRUPT);
         assert_text(f->err, "the backup's manifest is damaged (" MANIFEST);
         assert_ok(back_up(f), f->err);
-        assert_said(f, MANIFEST " of the backup was damaged: all files were copied again");
+        assert_logged(f, MANIFEST " of the backup was damaged: all files were copied again");
         assert_int_equal(f->backed_up.copied_files, f->backed_up.files);
         assert_ok(verify(f, "backup"), f->err);
     }
@@ -370,7 +370,7 @@ static void a_backup_of_another_store_is_kept_though_its_manifest_is_damaged(voi
     assert_restores(f, EVENTS);
 }
 
-static void what_is_no_backup_is_told_apart(void **state)
+static void each_way_to_be_no_backup_has_its_own_message(void **state)
 {
     struct fixture *f = *state;
     assert_status(verify(f, "none"), FACTUM_NOT_FOUND);
@@ -423,7 +423,7 @@ int main(void)
         TEST(a_store_that_cannot_be_read_is_not_copied),
         TEST(a_damaged_manifest_is_named_and_written_again),
         TEST(a_backup_of_another_store_is_kept_though_its_manifest_is_damaged),
-        TEST(what_is_no_backup_is_told_apart),
+        TEST(each_way_to_be_no_backup_has_its_own_message),
         TEST(nothing_that_exists_is_replaced_by_a_restore),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,14 @@
 /* segment_check.c - see segment_check.h. Layer: engine_local.
  *
  * A segment is a sequence of parts: its header, then batch headers, each followed by a payload. A
- * part is taken when all of its bytes have come; one that arrives in one piece is not copied.
+ * part is checked when all of its bytes have come. A part that comes in one piece is not copied.
  *
- * Invariants:
- *  1. buffer.len < part_size <= size - offset, between calls.
- *  2. offset <= size; offset is where a part begins.
- *  3. After a failure history.known is false.
+ * Invariants, until a part fails:
+ *  1. The part under way begins at |offset|, and buffer.len of its bytes have come, fewer than
+ *     part_size.
+ *  2. No more than |size| bytes have come: offset + buffer.len <= size.
+ *  3. The batches and records of this segment are among those that are counted.
+ * After a failure history.known is false.
  */
 #include "engine_local/segment_check.h"
 
@@ -15,6 +17,15 @@
 #include "codec/record.h"
 #include "core/check.h"
 #include "core/error.h"
+
+static void segment_check_check(const struct fct_segment_check *check)
+{
+    FCT_ASSERT(check->buffer.len < check->part_size);
+    FCT_ASSERT(check->offset <= check->size);
+    FCT_ASSERT(check->buffer.len <= check->size - check->offset);
+    FCT_ASSERT(check->batches >= check->first_batches);
+    FCT_ASSERT(check->records >= check->first_records);
+}
 
 void fct_segment_check_init(struct fct_segment_check *check, const struct fct_mem *mem,
                             factum_uuid store_id)
@@ -45,6 +56,7 @@ void fct_segment_check_begin(struct fct_segment_check *check, uint64_t number, u
     check->first_records = check->records;
     check->bad_position = 0;
     check->bad_why = NULL;
+    segment_check_check(check);
 }
 
 uint64_t fct_segment_check_position(const struct fct_segment_check *check)
@@ -54,6 +66,7 @@ uint64_t fct_segment_check_position(const struct fct_segment_check *check)
 
 static factum_status bad_part(struct fct_segment_check *check, uint64_t position, const char *why)
 {
+    FCT_ASSERT(check->bad_why == NULL); /* the first damage ends the check */
     check->history.known = false;
     check->bad_position = position;
     check->bad_why = why;
@@ -149,6 +162,7 @@ static factum_status check_seal(struct fct_segment_check *check, const uint8_t *
 
 static factum_status take_payload(struct fct_segment_check *check, const uint8_t *payload)
 {
+    FCT_ASSERT(check->in_payload);
     const struct fct_batch_header *batch = &check->batch;
     if (fct_batch_payload_crc(batch->chain, payload, batch->payload_size) != batch->payload_crc) {
         return bad_part(check, batch->position, "the batch does not verify");
@@ -168,11 +182,12 @@ static factum_status take_payload(struct fct_segment_check *check, const uint8_t
 static factum_status take_batch_header(struct fct_segment_check *check, const uint8_t *bytes)
 {
     uint64_t position = check->header.base + check->offset;
+    FCT_ASSERT(check->size - check->offset >= FCT_BATCH_HEADER_SIZE);
     uint64_t room = check->size - check->offset - FCT_BATCH_HEADER_SIZE;
     if (check->sealed ||
         fct_batch_header_decode(bytes, position, check->header.salt, &check->batch) != FACTUM_OK ||
         check->batch.payload_size > room) {
-        return bad_part(check, position, "no batch is there");
+        return bad_part(check, position, "no batch begins there");
     }
     if (check->batch.chain != check->history.chain ||
         check->batch.number != check->history.batch_number) {
@@ -196,7 +211,7 @@ static factum_status take_part(struct fct_segment_check *check, const uint8_t *b
     } else {
         status = take_batch_header(check, bytes);
         next = check->batch.payload_size;
-        if (status == FACTUM_OK && next == 0) { /* an idle batch */
+        if (status == FACTUM_OK && next == 0) { /* an idle batch has no payload */
             status = take_payload(check, bytes);
             next = FCT_BATCH_HEADER_SIZE;
         }
@@ -217,7 +232,8 @@ factum_status fct_segment_check_add(struct fct_segment_check *check, const void 
     factum_status status = check->bad_why == NULL ? FACTUM_OK : FACTUM_CORRUPT;
     while (status == FACTUM_OK && len > 0) {
         struct fct_buf *buffer = &check->buffer;
-        FCT_ASSERT(buffer->len < check->part_size);
+        segment_check_check(check);
+        FCT_ASSERT(len <= check->size - check->offset - buffer->len);
         size_t missing = check->part_size - buffer->len;
         size_t part = len < missing ? len : missing;
         if (buffer->len == 0 && part == missing) {
@@ -252,6 +268,7 @@ factum_status fct_segment_check_end(struct fct_segment_check *check, bool full)
     if (full && !check->sealed) {
         return bad_part(check, position, "it has no seal");
     }
+    FCT_ASSERT(check->buffer.len == 0);
     check->history.known = true;
     check->history.end = check->header.base + check->size;
     return FACTUM_OK;

@@ -1,13 +1,48 @@
-/* staged.c - see staged.h. Layer: engine_local. Open addressing with stamps, so that clearing is
- * free. */
+/* staged.c - see staged.h. Layer: engine_local.
+ *
+ * Open addressing with linear probing. A place of the table is occupied if its stamp is the current
+ * one, so that a new stamp empties the table.
+ *
+ * Invariants:
+ *  1. The table has twice as many places as there is room for slots: a search ends.
+ *  2. |stamp| is not 0, which is the stamp of a place that was never used.
+ *  3. slot_count <= slot_capacity, and a place that is occupied names a slot below slot_count.
+ */
 #include "engine_local/staged.h"
 
 #include "core/check.h"
 
 enum { SLOTS_FIRST = 1024 };
 
+static void staged_check(const struct fct_staged *staged)
+{
+    FCT_ASSERT(staged->slot_count <= staged->slot_capacity);
+    FCT_ASSERT(staged->table_mask + 1 == staged->slot_capacity * 2);
+    FCT_ASSERT(staged->stamp != 0);
+}
+
+/* The first place that is free for |hash|. */
+static uint32_t free_place(const struct fct_staged *staged, struct fct_hash128 hash)
+{
+    uint32_t place = (uint32_t)hash.high & staged->table_mask;
+    while (staged->stamps[place] == staged->stamp) {
+        place = (place + 1) & staged->table_mask;
+    }
+    return place;
+}
+
+static void occupy(struct fct_staged *staged, uint32_t slot)
+{
+    FCT_ASSERT(slot < staged->slot_capacity);
+    uint32_t place = free_place(staged, staged->slots[slot].head.hash);
+    staged->stamps[place] = staged->stamp;
+    staged->table[place] = slot;
+}
+
 static bool grow(struct fct_staged *staged, uint32_t capacity)
 {
+    FCT_ASSERT(capacity > staged->slot_capacity);
+    FCT_ASSERT((capacity & (capacity - 1)) == 0); /* for the mask */
     uint32_t table_size = capacity * 2;
     struct fct_staged_slot *slots =
         fct_mem_resize(staged->mem, staged->slots, capacity * sizeof *slots);
@@ -29,14 +64,10 @@ static bool grow(struct fct_staged *staged, uint32_t capacity)
     staged->stamp = 1;
     staged->table_mask = table_size - 1;
     staged->slot_capacity = capacity;
-    for (uint32_t i = 0; i < staged->slot_count; i++) {
-        uint32_t at = (uint32_t)staged->slots[i].head.hash.high & staged->table_mask;
-        while (stamps[at] == staged->stamp) {
-            at = (at + 1) & staged->table_mask;
-        }
-        stamps[at] = staged->stamp;
-        table[at] = i;
+    for (uint32_t slot = 0; slot < staged->slot_count; slot++) {
+        occupy(staged, slot);
     }
+    staged_check(staged);
     return true;
 }
 
@@ -58,6 +89,7 @@ void fct_staged_finish(struct fct_staged *staged)
 
 void fct_staged_clear(struct fct_staged *staged)
 {
+    staged_check(staged);
     staged->slot_count = 0;
     if (++staged->stamp == 0) {
         for (uint32_t i = 0; i <= staged->table_mask; i++) {
@@ -65,33 +97,32 @@ void fct_staged_clear(struct fct_staged *staged)
         }
         staged->stamp = 1;
     }
+    staged_check(staged);
 }
 
 uint32_t fct_staged_find(const struct fct_staged *staged, struct fct_hash128 hash)
 {
-    uint32_t at = (uint32_t)hash.high & staged->table_mask;
-    while (staged->stamps[at] == staged->stamp) {
-        uint32_t slot = staged->table[at];
+    uint32_t place = (uint32_t)hash.high & staged->table_mask;
+    while (staged->stamps[place] == staged->stamp) {
+        uint32_t slot = staged->table[place];
+        FCT_ASSERT(slot < staged->slot_count);
         if (fct_hash128_equal(staged->slots[slot].head.hash, hash)) {
             return slot;
         }
-        at = (at + 1) & staged->table_mask;
+        place = (place + 1) & staged->table_mask;
     }
     return FCT_STAGED_NONE;
 }
 
 uint32_t fct_staged_add(struct fct_staged *staged, const struct fct_head *head)
 {
+    staged_check(staged);
     if (staged->slot_count == staged->slot_capacity && !grow(staged, staged->slot_capacity * 2)) {
         return FCT_STAGED_NONE;
     }
     uint32_t slot = staged->slot_count++;
     staged->slots[slot] = (struct fct_staged_slot){.head = *head};
-    uint32_t at = (uint32_t)head->hash.high & staged->table_mask;
-    while (staged->stamps[at] == staged->stamp) {
-        at = (at + 1) & staged->table_mask;
-    }
-    staged->stamps[at] = staged->stamp;
-    staged->table[at] = slot;
+    occupy(staged, slot);
+    staged_check(staged);
     return slot;
 }

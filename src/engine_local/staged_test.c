@@ -1,5 +1,5 @@
-/* staged_test.c - the table of the streams that a batch touches: grows, is emptied in no time, and
- * stays as it was when there is no memory. */
+/* staged_test.c - the table of the streams that a batch touches: it grows, is cleared at once, and
+ * is unchanged if memory runs out. */
 #include "support/test.h"
 
 #include <limits.h>
@@ -41,12 +41,12 @@ TEST(slots_keep_their_numbers_while_the_table_grows)
     fct_staged_finish(&staged);
 }
 
-TEST(streams_at_one_place_of_the_table_are_told_apart)
+TEST(streams_at_one_place_of_the_table_are_kept_apart)
 {
     struct fct_staged staged;
     (void)state;
     assert_true(fct_staged_init(&staged, fct_mem_heap()));
-    for (uint64_t i = 0; i < 300; i++) { /* the place is made of the lower bits of high */
+    for (uint64_t i = 0; i < 300; i++) { /* the low bits of |high| choose the place */
         (void)add(&staged, (struct fct_hash128){i, 5}, i);
         (void)add(&staged, (struct fct_hash128){i, UINT64_C(5) << 32 | 5}, 1000 + i);
     }
@@ -78,7 +78,7 @@ TEST(the_stamp_may_wrap_around)
     struct fct_staged staged;
     (void)state;
     assert_true(fct_staged_init(&staged, fct_mem_heap()));
-    (void)add(&staged, hash_of(1), 1); /* with stamp 1, as again after the turn */
+    (void)add(&staged, hash_of(1), 1); /* with stamp 1, which comes again after the wrap */
     staged.stamp = UINT32_MAX;
     staged.slot_count = 0;
     (void)add(&staged, hash_of(2), 2);
@@ -126,7 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_keep_their_numbers_while_the_table_grows),
-        cmocka_unit_test(streams_at_one_place_of_the_table_are_told_apart),
+        cmocka_unit_test(streams_at_one_place_of_the_table_are_kept_apart),
         cmocka_unit_test(a_cleared_table_knows_nothing_and_begins_at_slot_0),
         cmocka_unit_test(the_stamp_may_wrap_around),
         cmocka_unit_test(any_allocation_may_fail_and_what_was_there_stays),

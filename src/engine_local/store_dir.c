@@ -1,8 +1,12 @@
-/* store_dir.c - see store_dir.h. Layer: engine_local. */
+/* store_dir.c - see store_dir.h. Layer: engine_local.
+ *
+ * Invariant: a directory that is held for writing has an open and locked LOCK.
+ */
 #include "engine_local/store_dir.h"
 
 #include <errno.h>
 
+#include "core/check.h"
 #include "core/error.h"
 
 static factum_status refuse_locked(const struct fct_store_dir *store, const char *path,
@@ -18,7 +22,8 @@ static factum_status refuse_locked(const struct fct_store_dir *store, const char
                     "the store %s is in use by another process: stop that one first", path);
 }
 
-/* Opens LOCK. A reader shares the store with others if it may not write LOCK, or finds none. */
+/* Opens LOCK. *shared: a reader that may not write LOCK, or finds none, shares the store with other
+ * readers. */
 static factum_status open_lock(struct fct_store_dir *store, const char *path, bool write,
                                bool *shared, factum_error *err)
 {
@@ -36,6 +41,8 @@ static factum_status open_lock(struct fct_store_dir *store, const char *path, bo
     if (status != FACTUM_OK && err != NULL) {
         *err = reason;
     }
+    FCT_ASSERT(!write || !*shared);
+    FCT_ASSERT(status != FACTUM_OK || !write || store->lock != NULL);
     return status;
 }
 
@@ -43,12 +50,16 @@ static factum_status lock_both(struct fct_store_dir *store, const char *path, bo
                                factum_error *err)
 {
     char lock_path[FCT_PATH_SIZE];
-    bool shared = false;
+    bool shared;
     factum_status status = fct_path_join(lock_path, path, "LOCK", err);
-    if (status == FACTUM_OK) {
-        status = open_lock(store, lock_path, write, &shared, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && store->lock != NULL) {
+    status = open_lock(store, lock_path, write, &shared, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (store->lock != NULL) {
         status = fct_file_lock(store->lock, err);
     }
     if (status == FACTUM_OK) {
@@ -66,7 +77,7 @@ factum_status fct_store_dir_open(struct fct_store_dir *store, const struct fct_o
         status = lock_both(store, path, write, err);
     }
     if (status == FACTUM_OK) {
-        status = fct_os_dir_check(&store->dir, err); /* it was not moved meanwhile */
+        status = fct_os_dir_check(&store->dir, err); /* was it moved before it was locked? */
     }
     if (status != FACTUM_OK) {
         (void)fct_store_dir_close(store, NULL);
@@ -78,5 +89,6 @@ factum_status fct_store_dir_close(struct fct_store_dir *store, factum_error *err
 {
     factum_status status = fct_file_close(&store->lock, err);
     fct_os_dir_close(&store->dir);
+    FCT_ASSERT(store->lock == NULL);
     return status;
 }

@@ -1,5 +1,4 @@
-/* store_dir_test.c - a store whose directory is moved, replaced, or robbed of its LOCK while it is
- * open. Layer: engine_local. */
+/* store_dir_test.c - the directory of an open store is moved, or replaced, or loses its LOCK. */
 #include "engine_local/store_dir.h"
 
 #include "core/slice.h"
@@ -9,7 +8,7 @@
 #include "support/scratch.h"
 #include "support/test.h"
 
-#define WAIT_NS UINT64_C(60000000) /* more than the time between two looks at the path */
+#define WAIT_NS UINT64_C(60000000) /* more than the time between two checks of the path */
 
 struct fixture {
     char dir[SCRATCH_SIZE];

@@ -24,7 +24,7 @@ factum_status fct_local_last_record(struct fct_local *local, factum_slice stream
     if (last < upto) {
         status = fct_log_read(local->log, last, record, err);
         if (status != FACTUM_OK || fct_slice_equal(record->stream, stream)) {
-            return status; /* the usual case: no other name has its hash */
+            return status; /* no other stream has the hash, as usual */
         }
     }
     fct_postings_init(&postings, local->index, &key);
@@ -43,8 +43,8 @@ factum_status fct_local_last_record(struct fct_local *local, factum_slice stream
     return status;
 }
 
-/* Loads the metadata that a stream had at |upto|. With *found, *revision is that of its event in
- * "$$<stream>"; without, the stream has no metadata and *metadata is all zero. */
+/* Loads the metadata that a stream had at |upto|. If *found, *revision is that of the event in
+ * "$$<stream>"; otherwise *metadata has only what every stream of its kind has. */
 static factum_status load_metadata(struct fct_local *local, factum_slice stream, uint64_t upto,
                                    struct fct_stream_metadata *metadata, bool *found,
                                    uint64_t *revision, factum_error *err)
@@ -52,7 +52,7 @@ static factum_status load_metadata(struct fct_local *local, factum_slice stream,
     *metadata = (struct fct_stream_metadata){.max_count = 0};
     *found = false;
     if (fct_metastream_target(stream).len > 0) {
-        metadata->max_count = 1; /* of a metastream only the last event counts */
+        metadata->max_count = 1; /* of a metastream only the last event is visible */
         return FACTUM_OK;
     }
     char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";

@@ -1,18 +1,20 @@
 /* timelines.c - the histories that a store has had: log/TIMELINES. Layer: engine_local.
  *
- * A restore and a repair with loss begin a new timeline, so that a token of what was given up is
- * not taken for a place in what came instead. A store without the file has one timeline, whose id
- * is made of the store's id. A file that does not verify gives one timeline of a random id: every
- * earlier token is refused, and nobody is misled.
+ * A restore and a repair with loss begin a new timeline, so that a token of the events that were
+ * given up is not taken for a place among the events that replaced them. A store without the file
+ * has one timeline; its id is a hash of the store's id. A file that does not verify gives one
+ * timeline with a random id: every earlier token is refused.
  *
  *   offset size
  *        0    8  magic "FACTUMTL"
  *        8    4  format (1)            12   4  number of timelines n, 1 to 32
  *       16   16  store id
  *       32  16n  each: id 8 | first position 8
- *      end    4  CRC-32C of all before
+ *      end    4  CRC-32C of all bytes before it
  *
- * Invariant: the first timeline begins at position 0, each later one after the one before it.
+ * Invariants:
+ *  1. There are 1 to FCT_TIMELINES_MAX timelines.
+ *  2. The first one begins at position 0, and each later one after the one before it.
  */
 #include <assert.h>
 #include <string.h>
@@ -32,6 +34,16 @@
 #define FILE_SIZE_MAX (HEADER_SIZE + FCT_TIMELINES_MAX * ITEM_SIZE + 4u)
 
 static_assert(FCT_TIMELINES_TEXT_SIZE > 2 * FILE_SIZE_MAX, "the text of a full file fits");
+
+static void timelines_check(const struct fct_timelines *timelines)
+{
+    FCT_ASSERT(timelines->count > 0);
+    FCT_ASSERT(timelines->count <= FCT_TIMELINES_MAX);
+    FCT_ASSERT(timelines->items[0].from == 0);
+    for (uint32_t i = 1; i < timelines->count; i++) {
+        FCT_ASSERT(timelines->items[i].from > timelines->items[i - 1].from);
+    }
+}
 
 void fct_timelines_first(struct fct_timelines *timelines, factum_uuid store_id)
 {
@@ -62,12 +74,14 @@ static bool decode(struct fct_timelines *timelines, const uint8_t *bytes, size_t
         }
     }
     *timelines = decoded;
+    timelines_check(timelines);
     return true;
 }
 
 static size_t encode(uint8_t bytes[FILE_SIZE_MAX], const struct fct_timelines *timelines,
                      factum_uuid store_id)
 {
+    timelines_check(timelines);
     memcpy(bytes, MAGIC, 8);
     fct_put_u32(bytes + 8, FORMAT);
     fct_put_u32(bytes + 12, timelines->count);
@@ -82,7 +96,7 @@ static size_t encode(uint8_t bytes[FILE_SIZE_MAX], const struct fct_timelines *t
     return size + 4;
 }
 
-/* OK with what the file holds, CORRUPT if that does not verify, NOT_FOUND. */
+/* Errors: NOT_FOUND (no file), CORRUPT (it does not verify), IO. */
 static factum_status read_file(struct fct_timelines *timelines, const struct fct_os *os,
                                const char *path, factum_uuid store_id, factum_error *err)
 {
@@ -129,22 +143,22 @@ factum_status fct_timelines_load(struct fct_timelines *timelines, const struct f
     return status;
 }
 
-/* |timelines| with |fresh| as the current one. */
+/* Makes |fresh| the current timeline. */
 static void add_timeline(struct fct_timelines *timelines, struct fct_timeline fresh)
 {
-    /* What began at or after the fork is given up as a whole. */
+    timelines_check(timelines);
+    /* A timeline that began at or after the fork is given up as a whole. */
     while (timelines->count > 0 && timelines->items[timelines->count - 1].from >= fresh.from) {
         timelines->count--;
     }
-    if (timelines->count ==
-        FCT_TIMELINES_MAX) { /* the oldest is forgotten: its tokens are refused */
+    if (timelines->count == FCT_TIMELINES_MAX) { /* tokens of the oldest are refused from now on */
         memmove(&timelines->items[0], &timelines->items[1],
                 (FCT_TIMELINES_MAX - 1) * sizeof timelines->items[0]);
         timelines->items[0].from = 0;
         timelines->count--;
     }
-    FCT_ASSERT(timelines->count > 0 || fresh.from == 0);
     timelines->items[timelines->count++] = fresh;
+    timelines_check(timelines);
 }
 
 factum_status fct_timelines_fork(struct fct_timelines *timelines, const struct fct_os *os,
@@ -177,6 +191,7 @@ void fct_timelines_format(const struct fct_timelines *timelines, factum_uuid sto
         text[2 * i] = digits[bytes[i] >> 4];
         text[2 * i + 1] = digits[bytes[i] & 15];
     }
+    FCT_ASSERT(2 * size < FCT_TIMELINES_TEXT_SIZE);
     text[2 * size] = '\0';
 }
 

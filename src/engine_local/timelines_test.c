@@ -1,5 +1,5 @@
-/* timelines_test.c - the file of a store's histories: what is written is read, and nothing that
- * does not verify is believed. */
+/* timelines_test.c - the file of a store's histories: it is read as it was written, and one that
+ * does not verify is not believed. */
 #include "support/test.h"
 
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static void assert_same(const struct fct_timelines *a, const struct fct_timeline
     }
 }
 
-/* The bytes of the file that |timelines| make. */
+/* The bytes of the file of |timelines|. */
 static size_t bytes_of(const struct fct_timelines *timelines, uint8_t bytes[FILE_MAX])
 {
     char text[FCT_TIMELINES_TEXT_SIZE];
@@ -151,7 +151,7 @@ static void one_timeline_too_many_makes_the_oldest_forgotten(void **state)
     assert_int_equal(timelines.items[FCT_TIMELINES_MAX - 1].from, FCT_TIMELINES_MAX * 100);
     struct fct_timelines again = load(*state, false);
     assert_same(&again, &timelines);
-    fork_at(*state, &timelines, 50); /* within what was forgotten */
+    fork_at(*state, &timelines, 50); /* within the timeline that was removed */
     assert_int_equal(timelines.count, 2);
     again = load(*state, false);
     assert_same(&again, &timelines);
@@ -218,7 +218,7 @@ static void assert_damaged(struct fixture *f, const uint8_t *bytes, size_t size)
     assert_true(one.items[0].id != other.items[0].id); /* nobody has a token of it */
 }
 
-/* The timelines of a file with damage in it, whose checksum is right unless the damage is there. */
+/* The timelines of a damaged file. Its checksum is right, unless that is the damage. */
 static const struct fct_timelines three = {.count = 3, .items = {{7, 0}, {8, 4096}, {9, 8192}}};
 
 static void any_flipped_bit_makes_the_file_damaged(void **state)

@@ -1,43 +1,44 @@
-/* verify.c - is everything what it says it is? Log against itself, log against index.
- * Layer: engine_local.
+/* verify.c - checks the log against itself, and the index against the log. Layer: engine_local.
  *
- * The index is read and checked (fct_index_verify), then the log, from the device (fct_log_verify),
- * then the index again (fct_index_scan). The postings that the log demands are summed beside the
- * second, those that the index has beside the third (posting_sums.h): the sums are equal if the
- * index has what the log demands and nothing else, and if each event's place in the list of its
- * stream is its revision, so that revisions are consecutive. Where sums differ the postings are
- * looked up (verify_suspects.h); there names decide, which may share a hash.
+ * First the index is read and checked (fct_index_verify), then the log, from the device
+ * (fct_log_verify), then the index again (fct_index_scan). While the log is read, the postings that
+ * it demands are summed (verify_demand.h); while the index is scanned, the postings that it has
+ * (posting_sums.h). The sums are equal if the index has what the log demands and nothing else, and
+ * if each event's place in the list of its stream is its revision, so that revisions are
+ * consecutive. Where sums differ, the postings are looked up (verify_suspects.h); there names
+ * decide, because names may share a hash.
  *
- * What is appended meanwhile is not looked at. Memory: the sums, 448 KiB, and what demand.h,
- * index/scan.h and fct_log_verify say; none of it grows with the number of events or names.
- * Streams deleted or truncated are checked too: their events are still there.
+ * Events that are appended meanwhile are not looked at. Memory: the sums, 448 KiB, and what
+ * verify_demand.h, index/scan.h and fct_log_verify say; none of it grows with the number of events
+ * or names. Streams that are deleted or truncated are checked too: their events still exist.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
-#include "engine_local/demand.h"
 #include "engine_local/local_int.h"
+#include "engine_local/verify_demand.h"
 #include "engine_local/verify_suspects.h"
 #include "index/scan.h"
 
-#define HEALS_MAX 16u
-#define RUN_BYTE_COST                                                                              \
-    2u /* of a byte of a run, in bytes of the log: measured with 5 million events */
+#define HEALS_MAX 16u /* damaged runs that one verify rebuilds */
+/* Time to read a byte of a run, in bytes of the log: measured with 5 million events. */
+#define RUN_BYTE_COST 2u
 
 struct verify {
     struct fct_local *local;
     const factum_progress *progress;
-    uint64_t done; /* cost of what was read so far; bytes that are read twice count twice */
+    uint64_t done; /* bytes read so far, at their cost; bytes that are read twice count twice */
     uint64_t total;
     uint64_t log_from; /* |done| when the log was begun */
-    uint64_t end;      /* of what is verified: the published position when it began */
+    uint64_t end;      /* positions before it are verified: what was published at the beginning */
     factum_verify_report *report;
     struct fct_posting_sums *of_log;
     struct fct_posting_sums *of_index;
     struct fct_demand demand;
-    bool demands; /* the index can be asked */
-    int64_t created;
+    bool demands;    /* the index is sound enough to be searched: |demand| is used */
+    int64_t created; /* of the last event */
 };
 
 static bool take_step(struct verify *verify)
@@ -64,6 +65,7 @@ static bool log_step(void *data, uint64_t done, uint64_t total)
 {
     struct verify *verify = data;
     (void)total;
+    FCT_ASSERT(verify->log_from + done >= verify->done); /* progress never falls */
     verify->done = verify->log_from + done;
     return take_step(verify);
 }
@@ -102,7 +104,7 @@ static factum_status check_log(struct verify *verify, factum_error *err)
     report->damaged_from = log.bad_from;
     report->chain = log.chain;
     if (status == FACTUM_CORRUPT) {
-        report->problems = 0; /* the damage comes first */
+        report->problems = 0; /* the damage of the log is the first problem */
         fct_verify_note(report, "%s", err->text);
     }
     return status;
@@ -117,6 +119,7 @@ static factum_status index_postings(void *data, const struct fct_index_postings 
     const uint64_t *positions = postings->positions;
     uint32_t count = postings->count;
     (void)err;
+    FCT_ASSERT(postings->key.kind <= FCT_INDEX_BIRTH);
     while (count > 0 && positions[count - 1] >= verify->end) {
         count--; /* appended meanwhile */
     }
@@ -131,15 +134,17 @@ static factum_status index_postings(void *data, const struct fct_index_postings 
 static factum_status sum_index(struct verify *verify, factum_error *err)
 {
     const struct fct_index_visitor visitor = {verify, runs_step, index_postings};
+    FCT_ASSERT(verify->of_index != verify->of_log);
     memset(verify->of_index, 0, sizeof *verify->of_index);
     verify->report->index_postings_checked = 0;
     return fct_index_scan(verify->local->index, &visitor, err);
 }
 
-/* Looks up what the sums do not prove. */
+/* Looks up the postings whose sums differ. */
 static factum_status compare(struct verify *verify, factum_error *err)
 {
     struct fct_local *local = verify->local;
+    FCT_ASSERT(verify->demands);
     struct fct_suspects *suspects = fct_mem_zalloc(local->mem, 1, sizeof *suspects);
     if (suspects == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "verify: out of memory");
@@ -164,7 +169,8 @@ static factum_status compare(struct verify *verify, factum_error *err)
     return status;
 }
 
-/* Damage that comes up meanwhile is healed, and all is summed and compared again. */
+/* Damage that a scan meets is healed, and then everything is summed again: a scan that ended
+ * halfway has sums of nothing. */
 static factum_status check_index(struct verify *verify, factum_error *err)
 {
     const factum_verify_report before = *verify->report;
@@ -190,13 +196,14 @@ static factum_status check_all(struct verify *verify, factum_error *err)
     factum_error unhealed;
     factum_status verified = fct_index_verify(verify->local->index, &visitor, &damage);
     factum_status healed = FACTUM_OK;
-    if (verified == FACTUM_CORRUPT) { /* what the log says to that comes below */
+    if (verified == FACTUM_CORRUPT) { /* noted below, after damage of the log */
         healed = fct_local_heal_index(verify->local, &unhealed);
     } else if (verified != FACTUM_OK) {
         *err = damage;
         return verified;
     }
     verify->demands = healed == FACTUM_OK;
+    FCT_ASSERT(verify->report->problems == 0);
     factum_status status = check_log(verify, err);
     if (status != FACTUM_OK) {
         return status;

@@ -1,24 +1,26 @@
 /* verify_suspects.c - see verify_suspects.h. Layer: engine_local.
  *
- * Two questions. Does the index have each posting that a suspected record demands, with its
- * revision after the one before it? Does the log demand each suspected posting of the index? If
- * both are answered yes, log and index agree. That the positions of a list rise, and that each list
- * is found, fct_index_verify has checked before.
+ * Two questions are asked. Does the index have each posting that a suspected record demands, at the
+ * place that the record's revision names? Does the log demand each suspected posting of the index?
+ * If both are answered yes, log and index agree. fct_index_verify has checked before that the
+ * positions of a list rise and that each list is found.
  */
 #include "engine_local/verify_suspects.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
 #include "engine_local/postings_of.h"
 #include "index/scan.h"
 
-#define TELL_INTERVAL (UINT64_C(1) << 22) /* bytes of the log */
+#define PROGRESS_INTERVAL (UINT64_C(1) << 22) /* bytes of the log */
 #define RUN_REBUILD "run factum repair --rebuild-index"
 
 void fct_verify_note(factum_verify_report *report, const char *format, ...)
@@ -38,6 +40,7 @@ bool fct_suspects_find(struct fct_suspects *suspects, const struct fct_posting_s
     bool any = false;
     for (unsigned row = 0; row < FCT_SUM_ROWS; row++) {
         unsigned kind = row <= FCT_INDEX_BIRTH ? row : row - FCT_SUM_FIRSTS;
+        FCT_ASSERT(kind <= FCT_INDEX_BIRTH);
         for (unsigned i = 0; i < FCT_SUM_BUCKETS; i++) {
             if (memcmp(&log->rows[row][i], &index->rows[row][i], sizeof log->rows[row][i]) != 0) {
                 suspects->buckets[kind][i] = true;
@@ -56,6 +59,7 @@ void fct_suspects_all(struct fct_suspects *suspects)
 static bool is_suspect(const struct fct_suspects *suspects, const struct fct_index_key *key,
                        uint64_t position)
 {
+    FCT_ASSERT(key->kind <= FCT_INDEX_BIRTH);
     return suspects->buckets[key->kind][fct_posting_bucket(key, position)];
 }
 
@@ -63,10 +67,12 @@ static const char *kind_name(enum fct_index_kind kind)
 {
     static const char *const names[] = {
         "", "stream", "category", "event type", "correlation id", "tag", "idempotency key"};
+    static_assert(sizeof names / sizeof names[0] == FCT_INDEX_BIRTH, "each kind has a name");
     return kind < FCT_INDEX_BIRTH ? names[kind] : "";
 }
 
-static factum_status tell(struct fct_suspects *suspects, uint64_t more, factum_error *err)
+static factum_status report_progress(struct fct_suspects *suspects, uint64_t more,
+                                     factum_error *err)
 {
     return suspects->progress == NULL || suspects->progress(suspects->data, more)
                ? FACTUM_OK
@@ -75,9 +81,10 @@ static factum_status tell(struct fct_suspects *suspects, uint64_t more, factum_e
 
 /* ---- of the log, in the index ---------------------------------------------------------------- */
 
-/* Is |position| in the list of |key|? |postings| then stands before it. */
-static factum_status is_there(struct fct_suspects *suspects, const struct fct_index_key *key,
-                              uint64_t position, struct fct_postings *postings, factum_error *err)
+/* OK: |position| is in the list of |key|, and |postings| is before it. DONE: it is not. */
+static factum_status find_posting(struct fct_suspects *suspects, const struct fct_index_key *key,
+                                  uint64_t position, struct fct_postings *postings,
+                                  factum_error *err)
 {
     uint64_t found = 0;
     fct_postings_init(postings, suspects->local->index, key);
@@ -95,8 +102,8 @@ static factum_status is_there(struct fct_suspects *suspects, const struct fct_in
     return status;
 }
 
-/* The record before |record| in its stream; DONE if there is none. |postings| stands before the
- * posting of |record|. Other streams may share the list. */
+/* Finds the record before |record| in its stream, whose list other streams may share. |postings| is
+ * before the posting of |record|. DONE: there is none. */
 static factum_status before_in_stream(struct fct_suspects *suspects,
                                       const struct fct_record *record,
                                       struct fct_postings *postings, struct fct_record *before,
@@ -120,6 +127,7 @@ static factum_status check_revision(struct fct_suspects *suspects, const struct 
                                     struct fct_postings *postings, factum_error *err)
 {
     struct fct_record before = {.revision = 0};
+    FCT_ASSERT(record->kind == FCT_RECORD_EVENT); /* a COMMIT record is in no stream */
     if (record->revision == FACTUM_REVISION_TOMBSTONE) {
         return FACTUM_OK;
     }
@@ -145,7 +153,7 @@ static factum_status check_listed(struct fct_suspects *suspects, struct fct_inde
                                   enum fct_index_kind kind, uint64_t position, factum_error *err)
 {
     struct fct_postings postings;
-    factum_status status = is_there(suspects, &births, position, &postings, err);
+    factum_status status = find_posting(suspects, &births, position, &postings, err);
     if (status == FACTUM_DONE) {
         fct_verify_note(suspects->report,
                         "the index does not list the %s that appears first at position %" PRIu64
@@ -155,20 +163,20 @@ static factum_status check_listed(struct fct_suspects *suspects, struct fct_inde
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* Is the list of births to have the entry, which has the place |ordinal| in its own list? */
+/* Must the births of |kind| have the record, whose posting has |ordinal| in its own list? */
 static bool is_birth(const struct fct_record *record, enum fct_index_kind kind, uint64_t ordinal)
 {
     return kind == FCT_INDEX_STREAM ? record->revision == 0 || ordinal == 0
                                     : fct_posting_sums_has_firsts(kind) && ordinal == 0;
 }
 
-/* *born: the record's stream begins with it, as its first entry has said. */
+/* *born: the record's stream begins with it. Set by the record's first entry, for the others. */
 static factum_status check_entry(struct fct_suspects *suspects, const struct fct_record *record,
                                  const struct fct_index_key *key, bool *born, factum_error *err)
 {
     struct fct_postings postings;
     uint64_t position = record->position;
-    factum_status status = is_there(suspects, key, position, &postings, err);
+    factum_status status = find_posting(suspects, key, position, &postings, err);
     if (status == FACTUM_DONE) {
         fct_verify_note(
             suspects->report,
@@ -192,7 +200,7 @@ static factum_status check_entry(struct fct_suspects *suspects, const struct fct
     return status;
 }
 
-/* All postings of the record, if one of them is suspected. */
+/* Checks all postings of the record if one of them is suspected. */
 static factum_status check_record(struct fct_suspects *suspects, const struct fct_record *record,
                                   factum_error *err)
 {
@@ -206,7 +214,7 @@ static factum_status check_record(struct fct_suspects *suspects, const struct fc
         const struct fct_index_key *key = &entries[i].key;
         bool suspect_key = is_suspect(suspects, key, record->position);
         suspect = suspect || suspect_key;
-        /* What was claimed to begin here may have begun before. */
+        /* A list that was believed to begin here may begin earlier. */
         *listed = *listed || (suspect_key && fct_posting_sums_has_firsts(key->kind));
     }
     bool born = false;
@@ -221,14 +229,15 @@ static factum_status look_up_log(struct fct_suspects *suspects, factum_error *er
 {
     struct fct_log_walk walk;
     struct fct_record record;
-    uint64_t told = 0;
+    uint64_t reported = 0;
     factum_status status = fct_log_walk_init(&walk, suspects->local->log, 0, err);
     while (status == FACTUM_OK && (status = fct_log_walk_next(&walk, &record, err)) == FACTUM_OK &&
            record.position < suspects->end) {
         status = check_record(suspects, &record, err);
-        if (status == FACTUM_OK && record.position - told >= TELL_INTERVAL) {
-            status = tell(suspects, record.position - told, err);
-            told = record.position;
+        FCT_ASSERT(record.position >= reported);
+        if (status == FACTUM_OK && record.position - reported >= PROGRESS_INTERVAL) {
+            status = report_progress(suspects, record.position - reported, err);
+            reported = record.position;
         }
     }
     return status < 0 ? status : FACTUM_OK;
@@ -236,14 +245,14 @@ static factum_status look_up_log(struct fct_suspects *suspects, factum_error *er
 
 /* ---- of the index, in the log ---------------------------------------------------------------- */
 
-/* Sets *born if the list of |entry| begins with |record|. Of a stream that has only a tombstone, in
- * a list that it shares, an append knows that and a rebuilt index does not: it may be listed. */
+/* Sets *born if the list of |entry| begins with |record|. A stream that has only a tombstone, in a
+ * list that it shares, may be listed or not: an append knows that it begins, a rebuild does not. */
 static factum_status is_born(struct fct_suspects *suspects, const struct fct_record *record,
                              const struct fct_index_entry *entry, bool *born, factum_error *err)
 {
     struct fct_postings postings;
     struct fct_record before;
-    factum_status status = is_there(suspects, &entry->key, record->position, &postings, err);
+    factum_status status = find_posting(suspects, &entry->key, record->position, &postings, err);
     if (status != FACTUM_OK) {
         return status < 0 ? status : FACTUM_OK;
     }
@@ -261,30 +270,30 @@ static bool same(const struct fct_index_key *a, const struct fct_index_key *b)
     return a->kind == b->kind && fct_hash128_equal(a->hash, b->hash);
 }
 
-/* Has a record a posting of |key|? */
+/* A posting that a record may demand. */
 struct wanted {
     const struct fct_index_key *key;
-    bool is_so;
+    bool demanded;
 };
 
-static factum_status look_in_record(struct fct_suspects *suspects, const struct fct_record *record,
+static factum_status is_demanded_by(struct fct_suspects *suspects, const struct fct_record *record,
                                     struct wanted *wanted, factum_error *err)
 {
     struct fct_index_entry entries[FCT_POSTINGS_OF_MAX];
     size_t count = fct_postings_of_stored(suspects->local->index, record, entries);
     const struct fct_index_key *key = wanted->key;
     factum_status status = FACTUM_OK;
-    for (size_t i = 0; status == FACTUM_OK && i < count && !wanted->is_so; i++) {
+    for (size_t i = 0; status == FACTUM_OK && i < count && !wanted->demanded; i++) {
         const struct fct_index_key *has = &entries[i].key;
         struct fct_index_key births = fct_index_births_key(has->kind);
         if (same(has, key)) {
-            wanted->is_so = true;
+            wanted->demanded = true;
         } else if (same(&births, key)) {
-            status = is_born(suspects, record, &entries[i], &wanted->is_so, err);
+            status = is_born(suspects, record, &entries[i], &wanted->demanded, err);
         } else if (has->kind == FCT_INDEX_CATEGORY) {
             births = fct_index_category_births_key(has);
             if (same(&births, key)) {
-                status = is_born(suspects, record, &entries[0], &wanted->is_so, err);
+                status = is_born(suspects, record, &entries[0], &wanted->demanded, err);
             }
         }
     }
@@ -296,16 +305,17 @@ static factum_status check_posting(struct fct_suspects *suspects, const struct f
 {
     struct fct_record record;
     struct wanted wanted = {.key = key};
+    FCT_ASSERT(is_suspect(suspects, key, position));
     factum_status status = fct_log_find(suspects->local->log, position, &record, err);
     if (status == FACTUM_OK) {
-        status = look_in_record(suspects, &record, &wanted, err);
+        status = is_demanded_by(suspects, &record, &wanted, err);
     }
     if (status < 0 && status != FACTUM_NOT_FOUND) {
         return status;
     }
-    if (!wanted.is_so && key->kind == FCT_INDEX_BIRTH) {
+    if (!wanted.demanded && key->kind == FCT_INDEX_BIRTH) {
         suspects->surplus_births++;
-    } else if (!wanted.is_so) {
+    } else if (!wanted.demanded) {
         fct_verify_note(suspects->report,
                         "the index leads from the %s of others to position %" PRIu64
                         ": " RUN_REBUILD,
@@ -328,7 +338,7 @@ static factum_status check_postings(void *data, const struct fct_index_postings 
     return status;
 }
 
-static bool tell_of_runs(void *data, uint64_t bytes)
+static bool runs_progress(void *data, uint64_t bytes)
 {
     const struct fct_suspects *suspects = data;
     return suspects->progress == NULL || suspects->progress(suspects->data, bytes);
@@ -337,7 +347,7 @@ static bool tell_of_runs(void *data, uint64_t bytes)
 static factum_status look_up_index(struct fct_suspects *suspects, factum_error *err)
 {
     struct fct_index_stats stats;
-    const struct fct_index_visitor visitor = {suspects, tell_of_runs, check_postings};
+    const struct fct_index_visitor visitor = {suspects, runs_progress, check_postings};
     suspects->surplus_births = 0;
     factum_status status = fct_index_scan(suspects->local->index, &visitor, err);
     fct_index_stats(suspects->local->index, &stats);

@@ -1,6 +1,6 @@
 /* verify_test.c - verify finds each posting that the index has too many, too few, or in the wrong
- * place, though all checksums hold; and finds nothing in a sound store, whose names may share a
- * hash. Layer: engine_local.
+ * place, although all checksums are right; and finds nothing in a sound store, also if names share
+ * a hash.
  *
  * The index of a small store is one run. It is read, one posting of it is changed, and it is
  * written again.
@@ -83,8 +83,8 @@ static void tombstone(struct fixture *f, const char *stream)
               f->err);
 }
 
-/* Streams with and without a category, of one event and of several, and one that ended; tags that
- * are new together, one after the other, and again; keys, correlations. */
+/* Streams with and without a category, of one event and of several, and one with a tombstone; tags
+ * that are new together, new one after the other, and repeated; keys, correlation ids. */
 static void fill(struct fixture *f)
 {
     append(f, "a-1", "T", (const char *[2]){"x", "y"}, "{\"$correlationId\":\"c1\"}");
@@ -266,7 +266,7 @@ static void any_damage_to_any_posting_is_found(void **state)
     struct fixture *f = *state;
     unsigned judged = 0;
     fill(f);
-    if (f->hash_mask == 0) { /* where hashes are shared, its birth may be listed and need not be */
+    if (f->hash_mask == 0) { /* if names share a hash, its birth may be listed or not */
         tombstone(f, "b-never");
     }
     assert_ok(verify(f), f->err);
@@ -301,7 +301,7 @@ static void any_damage_to_any_posting_is_found(void **state)
     assert_true(judged > 500);
 }
 
-static void what_is_wrong_is_said(void **state)
+static void each_problem_has_a_text(void **state)
 {
     static const char *const gone[] = {
         NULL,
@@ -340,7 +340,7 @@ static void a_sound_store_is_sound_in_memory_and_on_disk(void **state)
         char tag[16];
         (void)snprintf(stream, sizeof stream, "a-%d", i % 17);
         (void)snprintf(tag, sizeof tag, "t%d", i % 23);
-        if (i % 17 != 2) { /* that one ended */
+        if (i % 17 != 2) { /* that one has a tombstone */
             append(f, stream, i % 2 == 0 ? "T" : "W", (const char *[2]){tag, "x"}, "{}");
         }
         assert_ok(verify(f), f->err);
@@ -424,7 +424,7 @@ int main(void)
         CASE(any_damage_to_any_posting_is_found, 0),
         CASE(any_damage_to_any_posting_is_found, 1),
         CASE(any_damage_to_any_posting_is_found, 2),
-        CASE(what_is_wrong_is_said, 0),
+        CASE(each_problem_has_a_text, 0),
         CASE(a_sound_store_is_sound_in_memory_and_on_disk, 0),
         CASE(a_sound_store_is_sound_in_memory_and_on_disk, 1),
         CASE(a_sound_store_is_sound_in_memory_and_on_disk, 2),

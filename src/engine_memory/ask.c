@@ -1,4 +1,4 @@
-/* ask.c - the questions to the memory engine: all are answered at once. Layer: engine_memory. */
+/* ask.c - questions to the memory engine, all answered at once. Layer: engine_memory. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -75,7 +75,7 @@ static factum_status ask_key(const struct memory *memory, factum_question *quest
                         FCT_FMT(question->name));
     }
     factum_key_info info;
-    fct_sized_copy(&info, sizeof info, question->key); /* where the revisions go */
+    fct_sized_copy(&info, sizeof info, question->key); /* for info.revisions */
     info.event_count = key->count;
     info.first_position = 0;
     info.position = 0;

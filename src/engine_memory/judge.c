@@ -12,7 +12,7 @@
 #include "engine/query.h"
 #include "engine_memory/memory_int.h"
 
-/* ---- how a stream stands --------------------------------------------------------------------- */
+/* ---- the state of a stream ------------------------------------------------------------------- */
 
 bool fct_memory_is_metastream(factum_slice stream)
 {
@@ -98,8 +98,8 @@ static const factum_uuid *first_id(const factum_append_request *request, factum_
     return NULL;
 }
 
-/* Are the stream's events in the store already, in order, from |revision| on? One without an id is
- * like no other event. */
+/* Are the stream's events in the store already, in order, from |revision| on? An event without an
+ * id matches no other. */
 static bool ids_match(const struct append *append, factum_slice stream, uint64_t revision)
 {
     const factum_append_request *request = append->request;
@@ -136,7 +136,8 @@ enum verdict {
     REFUSED,
 };
 
-/* Of a stream that is written, with at least one id. *repeat: where its repetition would begin. */
+/* Judges a stream that is written with at least one id. *repeat: the revision where a repetition
+ * would begin. */
 static enum verdict judge_ids(const struct append *append, const factum_expectation *expectation,
                               const struct standing *standing, bool holds, factum_uuid id,
                               uint64_t *repeat)
@@ -159,7 +160,7 @@ static enum verdict judge_ids(const struct append *append, const factum_expectat
         }
         *repeat = expected.revision + 1;
     } else {
-        *repeat = 0; /* it should not exist: a repetition of its first events */
+        *repeat = 0; /* NO_STREAM: these would be its first events */
     }
     return ids_match(append, expectation->stream, *repeat) ? REPEATED : REFUSED;
 }
@@ -202,7 +203,7 @@ static factum_status refuse(const struct append *append, size_t index)
     return status;
 }
 
-/* ---- all of them ----------------------------------------------------------------------------- */
+/* ---- all expectations ------------------------------------------------------------------------ */
 
 static factum_status check_mapping(const factum_append_request *request, factum_error *err)
 {
@@ -238,7 +239,7 @@ void fct_memory_note(const struct append *append, size_t i, const factum_event *
     }
 }
 
-/* All is there already: the first values, from where each stream's repetition begins. */
+/* All events are in the store already: sets the values of the first append. */
 static void recognise(const struct append *append)
 {
     const factum_append_request *request = append->request;
@@ -255,13 +256,13 @@ static void recognise(const struct append *append)
             revision += fct_slice_equal(request->events[j].stream, stream) ? 1 : 0;
         }
         const factum_event *event = find_event(append->memory, stream, revision);
-        FCT_ASSERT(event != NULL); /* judge saw it */
+        FCT_ASSERT(event != NULL); /* judge_ids compared it */
         fct_memory_note(append, i, event);
     }
     append->op->result.already = true;
 }
 
-/* OK: to be written, unless result.already. */
+/* OK: the append is to be written, unless result.already. */
 static factum_status judge_all(const struct append *append)
 {
     const factum_append_request *request = append->request;

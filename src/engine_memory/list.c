@@ -1,7 +1,7 @@
-/* list.c - the listers of the memory engine: streams, categories, event types, tags. Layer:
- * engine_memory.
+/* list.c - the listers of the memory engine: streams, categories, event types, tags.
+ * Layer: engine_memory.
  *
- * A lister walks over the events that were there when it was opened. It returns a name at the first
+ * A lister walks over the events that existed when it was opened. It returns a name at the first
  * event that has the name, and counts the later events with that name. It takes the lock for each
  * call. Knows nothing of speed: it compares every name with every other.
  */

@@ -2,7 +2,7 @@
  *
  * All events are in one array, in the order of their positions, and every question is answered by a
  * walk over the array. The code has to be easy to check, not fast: tests/conformance and tests/sim
- * hold the other engines to what this one does. Knows nothing about files.
+ * compare the other engines with this one. Knows nothing about files.
  *
  * An append is done under the lock, whoever calls: nothing ever waits, except completions for their
  * delivery. The thread of engine/notifier.h delivers them and calls the listeners.
@@ -22,9 +22,20 @@
 #include "engine/removal.h"
 #include "engine_memory/memory_int.h"
 
+static void memory_check(const struct memory *memory)
+{
+    FCT_ASSERT(memory->count <= memory->capacity);
+    FCT_ASSERT(memory->key_count <= memory->key_capacity);
+    if (memory->count > 0) {
+        const factum_event *last = &memory->events[memory->count - 1]->event;
+        FCT_ASSERT(last->position + FCT_MEMORY_POSITION_STEP == memory->end); /* invariant 1 */
+        FCT_ASSERT(last->created <= memory->created_last);                    /* invariant 3 */
+    }
+}
+
 /* ---- appending ------------------------------------------------------------------------------- */
 
-/* With the lock held: runs |op| to its end. True if more is visible. */
+/* With the lock held: runs |op| to its end. True: more events are visible. */
 static bool run(struct memory *memory, factum_append_op *op)
 {
     struct fct_removal removal;
@@ -34,6 +45,7 @@ static bool run(struct memory *memory, factum_append_op *op)
         append.request = &removal.request;
     }
     uint64_t before = memory->end;
+    memory_check(memory);
     op->status = fct_deadline_check(memory->os, fct_call_get(append.request->call).deadline,
                                     "append", &op->err);
     if (op->status == FACTUM_OK) {
@@ -45,6 +57,8 @@ static bool run(struct memory *memory, factum_append_op *op)
     if (op->status == FACTUM_OK) {
         op->result.durability = FACTUM_DURABILITY_OS;
     }
+    memory_check(memory);
+    FCT_ASSERT(memory->end == before || op->status == FACTUM_OK); /* invariant 2 */
     return memory->end != before;
 }
 
@@ -85,7 +99,7 @@ static factum_status memory_append(void *self, factum_append_op *op, factum_erro
     return FACTUM_OK;
 }
 
-/* The completer of all ops: they wait no longer, and go on to their own one. */
+/* The completer of all ops: takes them out of the backlog and delivers them to their own. */
 static void deliver(void *data, factum_append_op *const *ops, size_t count)
 {
     struct memory *memory = data;
@@ -98,7 +112,7 @@ static void deliver(void *data, factum_append_op *const *ops, size_t count)
     }
 }
 
-/* An op is at work only while it is submitted: it is always too late. */
+/* An op is done when memory_append returns: it is always too late. */
 static void memory_cancel(void *self, factum_append_op *op)
 {
     (void)self;

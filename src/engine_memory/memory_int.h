@@ -1,4 +1,4 @@
-/* memory_int.h - the memory engine as its files see it. Private to engine_memory. */
+/* memory_int.h - what the files of the memory engine share. Layer: engine_memory, private to it. */
 #ifndef FCT_ENGINE_MEMORY_MEMORY_INT_H
 #define FCT_ENGINE_MEMORY_MEMORY_INT_H
 
@@ -38,7 +38,7 @@ struct memory {
     struct fct_notifier notifier;
     factum_completer completer; /* of ops that have ended, on their way to their own completer */
 
-    struct fct_mutex lock; /* what follows */
+    struct fct_mutex lock; /* of the next members */
     struct stored **events;
     size_t count, capacity;
     struct stored_key **keys;
@@ -59,29 +59,30 @@ struct standing {
     struct fct_stream_metadata metadata;
 };
 
-/* An append under way: what is asked, and the op that gets the outcome. */
+/* An append under way: its request, and the op that gets the outcome. */
 struct append {
     struct memory *memory;
     factum_append_op *op;
     const factum_append_request *request; /* the op's, or what removal.h makes of it */
 };
 
-/* All of these are called with the lock held. */
+/* All are called with the lock held. */
 
 /* judge.c */
 struct standing fct_memory_stand(const struct memory *memory, factum_slice stream);
 bool fct_memory_is_metastream(factum_slice stream);
 bool fct_memory_is_metastream_of(factum_slice meta, factum_slice stream);
-/* OK: to be written, or recognised if op->result.already. A refusal has result and err set. */
+/* OK: the append is to be written, or recognised if op->result.already. A refusal sets result and
+ * err. */
 FCT_MUST_USE factum_status fct_memory_judge(const struct append *append);
 const struct stored_key *fct_memory_find_key(const struct memory *memory, factum_slice name);
 /* Puts the values of event |i| of the append into the op's result and revisions. */
 void fct_memory_note(const struct append *append, size_t i, const factum_event *event);
 
 /* write.c */
-/* All of it, or NO_MEMORY and nothing. */
+/* Stores the whole append. Errors: NO_MEMORY (nothing is stored). */
 FCT_MUST_USE factum_status fct_memory_write(const struct append *append);
-/* Frees the events from |count| on. */
+/* Removes the events from index |count| on; |end| is the position of the next one. */
 void fct_memory_take_back(struct memory *memory, size_t count, uint64_t end);
 
 /* read.c; |query| is that of FACTUM_SOURCE_QUERY */

@@ -19,7 +19,7 @@ struct reader {
     uint64_t deadline;
     bool follow;
     bool begun;
-    factum_status status; /* of begin, and its text */
+    factum_status status; /* what begin answered, and its text */
     factum_error failure;
     size_t at;  /* index of the next event; backwards: one above it */
     size_t end; /* index */
@@ -118,7 +118,7 @@ static bool before_start(const struct reader *reader, const factum_event *event,
     return false;
 }
 
-/* And is it beyond the place where a backward read begins? */
+/* Is |event| after the place where a backward read begins? */
 static bool beyond_start(const struct reader *reader, const factum_event *event, uint64_t ordinal)
 {
     const factum_read_request *request = &reader->request;
@@ -221,7 +221,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
     return status;
 }
 
-/* With the lock held: sees what is in the store now. */
+/* With the lock held: makes the events of now visible to the reader. */
 static factum_status look(struct reader *reader, factum_error *err)
 {
     reader->end = reader->memory->count;

@@ -26,7 +26,7 @@ static bool reserve(const struct fct_mem *mem, void *items, size_t *capacity, si
     return grown != NULL;
 }
 
-/* A random one: version 4. */
+/* RFC 9562, version 4. */
 static factum_uuid make_id(struct memory *memory)
 {
     uint64_t words[2] = {fct_random_next(&memory->random), fct_random_next(&memory->random)};
@@ -100,14 +100,14 @@ static bool says_metadata(const factum_append_request *request, factum_slice str
     return false;
 }
 
-/* Deleted streams that the request writes to begin again, also those that have metadata only. */
+/* Revives deleted streams that the request writes to, also those that have only metadata. */
 static bool revive(struct memory *memory, const factum_append_request *request)
 {
     for (size_t i = 0; i < request->event_count; i++) {
         factum_slice stream = request->events[i].stream;
         struct standing standing = fct_memory_stand(memory, stream);
         if (!standing.metadata.soft_deleted || says_metadata(request, stream)) {
-            continue; /* the request itself says what holds, or an event before this one did */
+            continue; /* the request sets the metadata, or the stream is revived already */
         }
         char name[FACTUM_NAME_SIZE_MAX + 2] = "$$";
         char json[48];

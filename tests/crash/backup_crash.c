@@ -1,14 +1,14 @@
 /* backup_crash.c - a crash, a full stop or a failed call in the middle of a backup or a restore.
  *
- * A store is backed up, goes on, and is backed up again into the same directory, stopped at each
- * call in turn: whatever the crash leaves, a backup is there that restores to a store with all
- * events of the first backup at least. The same with a backup whose copy of a segment is damaged:
- * what is left is found damaged, and made whole by the next backup, or verifies and restores. Never
- * does a backup verify that does not restore.
+ * A store is backed up, continues, and is backed up again into the same directory. The second
+ * backup is stopped at each call in turn. Each crash leaves a backup that restores to a store with
+ * at least the events of the first backup. The same is done with a backup whose copy of a segment
+ * is damaged: what the crash leaves is reported as damaged and repaired by the next backup, or it
+ * verifies and restores. Every backup that verifies can be restored.
  *
- * A restore is stopped at each call, or one of its calls fails and the power is cut afterwards:
- * what is left is no store, or the whole one. A restored store accepts the tokens of the places
- * that it has, and of no others. Prints TAP.
+ * A restore is stopped at each call, or one of its calls fails and the power is cut afterwards. It
+ * leaves no store, or a whole one. A restored store accepts the tokens of its own events, and no
+ * others. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -96,7 +96,7 @@ static void close_store(struct fct_engine *engine)
     (void)closed; /* the disk may have stopped */
 }
 
-/* A store with everything and a backup of its beginning. */
+/* A store with all events, and a backup of its first events. */
 static struct fct_sim_disk *prepare(struct fct_engine *engine)
 {
     factum_error err;
@@ -113,7 +113,7 @@ static struct fct_sim_disk *prepare(struct fct_engine *engine)
     return disk;
 }
 
-/* That of the tokens the first |count| are accepted, and no others. */
+/* The first |count| tokens are accepted, and no others. */
 static void check_tokens(const struct fct_engine *engine, uint64_t count)
 {
     for (uint64_t i = 0; i < ALL_EVENTS; i++) {
@@ -125,12 +125,12 @@ static void check_tokens(const struct fct_engine *engine, uint64_t count)
             die("a token of a restored event is refused", err.text);
         }
         if (i >= count && status != FACTUM_WRONG_TIMELINE) {
-            die("a token of what was not restored is accepted", tokens[i]);
+            die("a token of an event that was not restored is accepted", tokens[i]);
         }
     }
 }
 
-/* The events of the restored store; 0 if there is none. */
+/* The number of events in the restored store; 0 without a store. */
 static uint64_t count_restored(struct fct_sim_disk *disk)
 {
     struct fct_engine engine;
@@ -155,7 +155,7 @@ static struct fct_sim_disk *crash(const struct fct_sim_disk *disk, unsigned mode
     return image;
 }
 
-/* The second backup, stopped; false if it ended before. */
+/* Stops the second backup at a call. False if it ended before that call. */
 static bool crash_in_backup(uint64_t step)
 {
     struct fct_engine engine;
@@ -238,7 +238,7 @@ static bool check_backup(struct fct_sim_disk *disk)
     return true;
 }
 
-/* The next backup by the store on |disk| makes a damaged one whole. */
+/* The next backup of the store on |disk| repairs a damaged one. */
 static void check_next_backup(struct fct_sim_disk *disk)
 {
     struct fct_engine engine;
@@ -252,8 +252,8 @@ static void check_next_backup(struct fct_sim_disk *disk)
     close_store(&engine);
 }
 
-/* The second backup, on a damaged copy, stopped, or with that call failing; false if it had fewer
- * calls. */
+/* Stops the second backup, on a damaged copy, at a call, or lets the call fail. False if it has
+ * fewer calls. */
 static bool crash_in_repair(const struct fct_sim_disk *damaged, enum fct_fault_kind kind,
                             uint64_t step, bool sticky)
 {
@@ -279,7 +279,7 @@ static bool crash_in_repair(const struct fct_sim_disk *damaged, enum fct_fault_k
     bool ended = back_up(&engine) == FACTUM_OK;
     bool reached = kind == FCT_FAULT_NONE ? !ended : fault.calls - before > step;
     close_store(&engine);
-    /* After a failed call one crash shows enough: the calls before and after it were swept. */
+    /* One crash after a failed call is enough: every call has a crash of its own elsewhere. */
     unsigned modes = kind == FCT_FAULT_NONE ? FCT_CRASH_MODES : 1;
     for (unsigned mode = 0; mode < modes; mode++) {
         struct fct_sim_disk *image = crash(disk, mode);
@@ -308,14 +308,14 @@ static uint64_t sweep_repair(const struct fct_sim_disk *damaged, enum fct_fault_
 
 /* ---- restores -------------------------------------------------------------------------------- */
 
-/* What a crash now leaves of a restore is no store, or the whole one: that, if it has |ended|. */
+/* A crash now leaves no store, or the whole one; if the restore has |ended|, the whole one. */
 static void check_crashes(const struct fct_sim_disk *disk, bool ended)
 {
     for (unsigned mode = 0; mode < FCT_CRASH_MODES; mode++) {
         struct fct_sim_disk *image = crash(disk, mode);
         uint64_t events = count_restored(image);
         if (events != FIRST_EVENTS && (ended || events != 0)) {
-            die("a part of a backup passes for a store", "");
+            die("a part of a backup opens as a store", "");
         }
         fct_sim_disk_destroy(image);
     }
@@ -334,7 +334,7 @@ static bool crash_in_restore(const struct fct_sim_disk *prepared, uint64_t step)
     return !ended;
 }
 
-/* A restore with call |at| failing; false if it had fewer calls. */
+/* Runs a restore with call |at| failing. False if it has fewer calls. */
 static bool fail_in_restore(const struct fct_sim_disk *prepared, enum fct_fault_kind kind,
                             uint64_t at, bool sticky)
 {
@@ -352,7 +352,7 @@ static bool fail_in_restore(const struct fct_sim_disk *prepared, enum fct_fault_
     bool reached = fault.calls > at;
     check_crashes(disk, ended);
     if (!ended && !sticky && restore(fct_sim_disk_os(disk), &err) != FACTUM_OK) {
-        die("a failed restore left something", err.text);
+        die("a failed restore left files", err.text);
     }
     if ((ended || !sticky) && count_restored(disk) != FIRST_EVENTS) {
         die("a restore has lost events", "");

@@ -3,13 +3,17 @@
  *
  * A random workload (appends with keys and expected revisions to a few streams, some to two, in
  * both durabilities; deletions and tombstones; background work; reopening; a clock that jumps)
- * runs until the disk stops at a random call. Then the disk is what a crash can leave of it, and
- * some have a file of their index damaged or removed; the engine opens on that, and: what was
- * acknowledged as synced is there in its stream, in order; at most the append under way is there
- * beyond it, whole; every key that was acknowledged is known, with its first result, and so is
- * every removal; what is counted is what is read; tokens hold; log and index agree, and created
- * never falls (verify); a second opening finds the same. Some of the openings are stopped too.
- * FCT_CRASH_IMAGES / 20 images (default 1,500), FCT_CRASH_SEED. Prints TAP.
+ * runs until the disk stops at a random call. The engine then opens on what a crash can leave; in
+ * some images a file of the index is damaged or removed as well, and some openings are stopped too.
+ * After each opening:
+ *   1. every event that was acknowledged as synced is in its stream, in order;
+ *   2. beyond these at most the append under way is there, whole;
+ *   3. every acknowledged key is known, with its first result, and so is every removal;
+ *   4. counts agree with reads, and tokens are accepted;
+ *   5. log and index agree, and created never falls (verify);
+ *   6. a second opening finds the same.
+ * FCT_CRASH_IMAGES / 20: how many images (30000 / 20). FCT_CRASH_SEED: the first seed (1). Prints
+ * TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +31,7 @@
 
 enum { STREAMS = 5, DATA_SIZE = 700, KEYS_MAX = 100 };
 
-/* An append with a key: to stream |a|, and to |b| if that is another. */
+/* An append with a key: to stream |a|, and to |b| if |b| differs from |a|. */
 struct keyed {
     uint64_t a;
     uint64_t b;
@@ -39,7 +43,7 @@ struct keyed {
 
 struct model {
     uint64_t acked[STREAMS];   /* events acknowledged with durability sync */
-    uint64_t written[STREAMS]; /* events that may be there: acknowledged, or under way */
+    uint64_t written[STREAMS]; /* events that the store may have: acknowledged, or under way */
     struct keyed keys[KEYS_MAX];
     size_t key_count;
     size_t keys_acked; /* of them, from the first */
@@ -73,8 +77,8 @@ static void stream_name(char name[16], uint64_t stream)
     (void)snprintf(name, 16, "crash-%" PRIu64, stream);
 }
 
-/* The append that |what| says, with the |number|-th key (KEYS_MAX: none). |written|: how many
- * events its streams have, which it expects; NULL: whatever is there. */
+/* Makes the append |what|, with the |number|-th key (KEYS_MAX: no key). It expects |written| events
+ * in its streams; NULL: any number. */
 static factum_status append_to(struct fct_engine *engine, const struct keyed *what, size_t number,
                                const uint64_t *written, bool sync, factum_append_result *result)
 {
@@ -118,7 +122,7 @@ static void note_synced(struct model *model)
     model->keys_acked = model->keys_written;
 }
 
-/* One append to |a| and, if it differs, |b|; what it does to the model. */
+/* One append to |a| and, if |b| differs, to |b|, and its effect on the model. */
 static bool append(struct fct_engine *engine, struct model *model, uint64_t a, uint64_t b,
                    bool sync, struct fct_random *random)
 {
@@ -146,7 +150,7 @@ static bool append(struct fct_engine *engine, struct model *model, uint64_t a, u
     return true;
 }
 
-/* The name of a stream that is written once and removed: every second one for ever. */
+/* The name of a stream that is written once and removed; every second one gets a tombstone. */
 static factum_slice removed_name(char name[32], uint64_t number)
 {
     (void)snprintf(name, 32, "gone-%" PRIu64, number);
@@ -176,7 +180,7 @@ static bool remove_next(struct fct_engine *engine, struct model *model)
     return good;
 }
 
-/* Runs until the disk stops or enough was done. */
+/* Runs until the disk stops or the work is complete. */
 static void work(struct fct_sim_disk *disk, struct model *model, struct fct_random *random)
 {
     struct fct_engine engine;
@@ -239,12 +243,12 @@ static uint64_t count_events(struct fct_engine *engine, uint64_t stream)
         die("read", err.text);
     }
     if (fct_engine_answer(engine, &question, &err) != FACTUM_OK || question.number != count) {
-        die("what is counted is not what is read", name);
+        die("the count of events is not the number that was read", name);
     }
     return count;
 }
 
-/* What is known of a key, and that its place survives its token. */
+/* The result of a key, and its token, are known after the crash. */
 static void check_key(struct fct_engine *engine, const struct keyed *keyed, size_t number)
 {
     char key[16];
@@ -266,11 +270,11 @@ static void check_key(struct fct_engine *engine, const struct keyed *keyed, size
     if (strcmp(token, keyed->token) != 0 ||
         fct_token_parse(&engine->timelines, factum_slice_from(token), &place, &err) != FACTUM_OK ||
         place != keyed->position) {
-        die("a token does not hold", token);
+        die("a token is refused", token);
     }
 }
 
-/* Whatever became of the index, a key gives its first result again, and nothing is written. */
+/* Even with a damaged index a key returns its first result, and nothing is written. */
 static void check_keys(struct fct_engine *engine, const struct model *model)
 {
     for (size_t i = 0; i < model->keys_acked; i++) {
@@ -279,12 +283,12 @@ static void check_keys(struct fct_engine *engine, const struct model *model)
         if (append_to(engine, &model->keys[i], i, NULL, true, &result) != FACTUM_OK ||
             !result.already || result.revision != model->keys[i].revision ||
             result.position != model->keys[i].position) {
-            die("a key is not known any more", "");
+            die("a key is no longer known", "");
         }
     }
 }
 
-/* Removals that were acknowledged hold; the next one may; there are no more. */
+/* All acknowledged removals are there, perhaps the one under way, and no others. */
 static void check_removals(struct fct_engine *engine, const struct model *model)
 {
     for (uint64_t i = 0; i < model->removals + 2; i++) {
@@ -301,12 +305,12 @@ static void check_removals(struct fct_engine *engine, const struct model *model)
             die("a removal is lost", name);
         }
         if (i > model->removals && info.state != FACTUM_STREAM_ABSENT) {
-            die("a stream is there that was never written", name);
+            die("a stream exists that was never written", name);
         }
     }
 }
 
-/* What is wrong with the index alone is found and mended. */
+/* Damage of the index alone is found and repaired. */
 static void check_verifies(struct fct_engine *engine)
 {
     factum_error err;
@@ -329,7 +333,7 @@ static void check(struct fct_sim_disk *disk, const struct model *model, uint64_t
         die("open after a crash", err.text);
     }
     if (engine_info(&engine, &info, &err) != FACTUM_OK || info.damaged) {
-        die("damage that is none", info.reason);
+        die("damage is reported where none is", info.reason);
     }
     for (uint64_t i = 0; i < STREAMS; i++) {
         counts[i] = count_events(&engine, i);
@@ -337,7 +341,7 @@ static void check(struct fct_sim_disk *disk, const struct model *model, uint64_t
             die("an acknowledged event is lost", "");
         }
         if (counts[i] > model->written[i]) {
-            die("an event is there that was never appended", "");
+            die("an event exists that was never appended", "");
         }
     }
     check_keys(&engine, model);
@@ -348,7 +352,7 @@ static void check(struct fct_sim_disk *disk, const struct model *model, uint64_t
     }
 }
 
-/* Some openings are stopped as well: recovery must be able to begin again. */
+/* Stops some openings as well: recovery must be able to begin again. */
 static struct fct_sim_disk *crash_in_recovery(struct fct_sim_disk *image, struct fct_random *random)
 {
     struct fct_engine engine;
@@ -367,7 +371,7 @@ static struct fct_sim_disk *crash_in_recovery(struct fct_sim_disk *image, struct
     return next;
 }
 
-/* A file of the index loses a bit, or is lost. */
+/* Flips a bit in a file of the index, or removes the file. */
 static void damage_index(struct fct_sim_disk *image, struct fct_random *random)
 {
     char chosen[FCT_PATH_SIZE] = "";

@@ -3,11 +3,11 @@
  *
  * One fixed script (appends to one and to two streams, with keys, ids and conditions, reads in
  * every direction, queries, filters, questions, lists, metadata, a deletion, a tombstone,
- * background work, verify, backups, a restore, reopening) is run without a fault to count the
- * calls, then once for each call and kind of fault. Whatever fails has to say so and why; what a
- * read does give is what was appended. Afterwards, without the fault: the store opens undamaged and
- * verifies, all that was acknowledged is there, what was refused is not, what is unknown is there
- * whole or not at all, and appends go on. No block of memory is left over.
+ * background work, verify, backups, a restore, reopening) runs without a fault to count the calls,
+ * and then once for each call and kind of fault. Each call that fails must return a reason, and a
+ * read returns only events that were appended. Afterwards, without the fault, the store opens
+ * undamaged and verifies. All acknowledged appends are there, and no refused one; an append whose
+ * result is unknown is there whole or not at all. Appends succeed. No block of memory is left over.
  * Prints TAP.
  */
 #include <inttypes.h>
@@ -30,7 +30,7 @@ enum { STREAMS = 3, TRIES = 80, DATA_SIZE = 300 };
 
 enum outcome { REFUSED, UNKNOWN, ACKNOWLEDGED };
 
-/* One append: to stream |a|, and to |b| if that is another. */
+/* One append: to stream |a|, and to |b| if |b| differs from |a|. */
 struct
 try {
     unsigned a;
@@ -53,7 +53,7 @@ struct world {
     bool backed_up;  /* a backup into "/backup" was acknowledged */
 };
 
-/* The heap with a count, and a block that is not to be had. */
+/* The heap with a count of its blocks, and an allocation that fails. */
 struct failing_heap {
     struct fct_mem mem;
     uint64_t calls;
@@ -124,19 +124,19 @@ static void failing_heap_init(struct failing_heap *heap)
 
 /* ---- the script ------------------------------------------------------------------------------ */
 
-/* Every failure names its reason, and none calls a sound store damaged; but what verify could not
- * read, it did not verify. */
+/* Every failure has a reason, and no call reports a sound store as damaged. One exception: verify
+ * reports a file that it cannot read. */
 static void expect_reason(factum_status status, const factum_error *err)
 {
     if (status < 0 && (err->status != status || err->text[0] == '\0')) {
         die("a failure without a reason", err->text);
     }
     if (status == FACTUM_CORRUPT && strstr(err->text, "cannot be read") == NULL) {
-        die("damage that is none", err->text);
+        die("damage is reported where none is", err->text);
     }
 }
 
-/* Of those that factum_append names, the ones that a machine which fails can cause. */
+/* The statuses of factum_append that a failing machine can cause. */
 static void expect_status_of_append(factum_status status, const factum_error *err)
 {
     static const factum_status named[] = {FACTUM_OK,     FACTUM_UNKNOWN_OUTCOME, FACTUM_NO_SPACE,
@@ -182,7 +182,7 @@ static factum_slice stream_name(unsigned stream)
     return factum_slice_from(names[stream]);
 }
 
-/* The bytes of a try's events: their number and a tail that follows from it. */
+/* The bytes of an event: the number of its append, and a tail computed from the number. */
 static size_t data_of(unsigned number, char data[DATA_SIZE])
 {
     size_t size = 8 + number * 37 % (DATA_SIZE - 8);
@@ -191,7 +191,7 @@ static size_t data_of(unsigned number, char data[DATA_SIZE])
     return size;
 }
 
-/* Every second one has an id. */
+/* Every second event has an id. */
 static factum_uuid id_of(unsigned number)
 {
     return (factum_uuid){{number % 2 == 0 ? 0 : (uint8_t)(number + 1)}};
@@ -275,7 +275,7 @@ static void append(struct world *world, unsigned a, unsigned b, bool keyed)
     }
 }
 
-/* The number of the try that wrote |event|, checked byte for byte. */
+/* Checks |event| byte for byte. Returns the number of the append that wrote it. */
 static unsigned number_of(const struct world *world, const factum_event *event)
 {
     char data[DATA_SIZE];
@@ -286,7 +286,7 @@ static unsigned number_of(const struct world *world, const factum_event *event)
     unsigned number = (unsigned)strtoul(text, NULL, 10);
     if (number >= world->try_count ||
         !fct_slice_equal(event->data, fct_slice(data, data_of(number, data)))) {
-        die("a read gives what was never appended", text);
+        die("a read returns an event that was never appended", text);
     }
     return number;
 }
@@ -349,7 +349,7 @@ static void read_filtered(struct world *world, bool backwards)
     read_all(world, &request);
 }
 
-/* The answer's status; what is found was appended. */
+/* Returns the status of the question; what it finds must have been appended. */
 static factum_status ask(struct world *world, factum_question *question)
 {
     factum_event_copy copy = {.memory = NULL};
@@ -424,7 +424,7 @@ static void look_around(struct world *world)
     }
 }
 
-/* Streams beside the others: one is written, given metadata and deleted, one is ended for ever. */
+/* Two more streams: one is written, given metadata and deleted, the other gets a tombstone. */
 static void remove_streams(struct world *world)
 {
     factum_slice name = FCT_SLICE("gone-1");
@@ -541,11 +541,11 @@ static void check_stream(struct world *world, unsigned stream)
                                 .name = stream_name(stream),
                                 .upto = read};
     if (ask(world, &question) != FACTUM_OK || question.number != count) {
-        die("the number of events is not that of the events", "");
+        die("the count of events is not the number of events", "");
     }
 }
 
-/* A key and an id are known if what was appended with them is there, and only then. */
+/* A key and an id are known exactly if the events that were appended with them are there. */
 static void check_names(struct world *world, unsigned number)
 {
     const struct try *try = &world->tries[number];
@@ -554,13 +554,13 @@ static void check_names(struct world *world, unsigned number)
     factum_question by_key = {.kind = FACTUM_ASK_KEY, .name = factum_slice_from(key)};
     factum_status wanted = try->found[0] && try->keyed ? FACTUM_OK : FACTUM_NOT_FOUND;
     if (ask(world, &by_key) != wanted) {
-        die("a key is lost, or of nothing", key);
+        die("a key is lost, or known without its events", key);
     }
     for (int everywhere = 0; everywhere < 2 && number % 2 == 1; everywhere++) {
         factum_question by_id = {.kind = FACTUM_ASK_FIND_EVENT, .id = id_of(number)};
         by_id.name = everywhere == 1 ? (factum_slice){0} : stream_name(try->a);
         if (ask(world, &by_id) != (try->found[0] ? FACTUM_OK : FACTUM_NOT_FOUND)) {
-            die("an id is lost, or of nothing", key);
+            die("an id is lost, or known without its event", key);
         }
     }
 }
@@ -580,7 +580,7 @@ static void check_tries(struct world *world)
     }
 }
 
-/* What the run left, seen without a fault. */
+/* Checks the store that the run left, without a fault. */
 static void check_after(struct world *world)
 {
     factum_info info;
@@ -590,7 +590,7 @@ static void check_after(struct world *world)
         die("the store does not open afterwards", "");
     }
     if (engine_info(&world->engine, &info, &err) != FACTUM_OK || info.damaged) {
-        die("damage that is none", info.reason);
+        die("damage is reported where none is", info.reason);
     }
     for (unsigned stream = 0; stream < STREAMS; stream++) {
         check_stream(world, stream);
@@ -610,7 +610,7 @@ static void check_after(struct world *world)
     }
     append(world, 0, 1, true);
     if (world->tries[world->try_count - 1].outcome != ACKNOWLEDGED) {
-        die("appends do not go on", "");
+        die("an append fails afterwards", "");
     }
     if (engine_verify(&world->engine, &report, &err) != FACTUM_OK) {
         die("verify afterwards", err.text);
@@ -626,7 +626,7 @@ static void check_after(struct world *world)
 
 /* ---- the sweeps ------------------------------------------------------------------------------ */
 
-/* The script with call |at| failing; gives the number of calls. */
+/* Runs the script with call |at| failing. Returns the number of calls. */
 static uint64_t run_with_fault(enum fct_fault_kind kind, uint64_t at, bool sticky)
 {
     struct fct_fault fault;
@@ -666,7 +666,7 @@ static uint64_t run_with_heap(uint64_t at, bool sticky)
     crypto_fail_at = UINT64_MAX;
     check_after(&world);
     if (heap.blocks != 0) {
-        die("memory is left over", "");
+        die("memory is still allocated", "");
     }
     fct_sim_disk_destroy(disk);
     return calls;
@@ -701,7 +701,7 @@ static void sweep_crypto(bool sticky)
 {
     const char *how = sticky ? "from then on" : "once";
     (void)snprintf(what_runs, sizeof what_runs, "with all memory");
-    (void)run_with_heap(UINT64_MAX, false); /* what libcrypto makes once is there */
+    (void)run_with_heap(UINT64_MAX, false); /* libcrypto has now made what it makes only once */
     uint64_t before = crypto_calls;
     (void)run_with_heap(UINT64_MAX, false);
     uint64_t calls = crypto_calls - before;

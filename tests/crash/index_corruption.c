@@ -1,13 +1,13 @@
-/* index_corruption.c - damage in every byte of an index's files: the right postings or a range to
- * be made anew, never wrong ones, never a crash.
+/* index_corruption.c - damage in every byte of an index's files. The index must return the right
+ * postings or report a range to rebuild, never wrong postings, and never crash.
  *
- * One index of several runs, with lists over block ends, is made on the simulated disk. Each image
- * is a copy of it with one thing wrong: a byte changed, a file cut or gone or longer, blocks
- * swapped, zeroed or taken from another run, a run under the name of another, a file of another
- * store or of an earlier time. The index is opened on it, asked for everything, mended as the
- * engine mends it, asked again; one in four is verified and opened once more. A model says what is
- * right. FCT_CORRUPTIONS (60000, which is every byte) bounds the images, FCT_CRASH_SEED chooses the
- * bits. Prints TAP.
+ * The simulated disk has one index of several runs, with lists that cross block ends. Each image is
+ * a copy with one kind of damage: a changed byte; a file that is shorter, longer or gone; blocks
+ * that are swapped, zeroed or from another run; a run under the name of another; a file of another
+ * store or of an earlier time. The index is opened on the image, read completely, rebuilt as the
+ * engine does it, and read again. Every fourth index is verified and opened once more. A model has
+ * the right answers. FCT_CORRUPTIONS bounds the number of images (60000, which is every byte),
+ * FCT_CRASH_SEED chooses the bits. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static struct model model;
 static struct fct_sim_disk *whole; /* the undamaged index */
 static uint64_t seed = 1;
 static uint64_t images;
-static uint64_t noticed; /* something was missing after opening, or found damaged later */
+static uint64_t noticed; /* images with a missing range after opening, or damage found later */
 
 static struct fct_index_options options_of(struct fct_sim_disk *disk)
 {
@@ -55,13 +55,13 @@ static struct fct_index *open_index(struct fct_sim_disk *disk, bool read_only)
     options.read_only = read_only;
     expect_ok(fct_index_open(&index, &options, &err), &err);
     if (fct_index_covered(index).position > model_end(&model)) {
-        model_die(&model, "the index covers more than the log holds");
+        model_die(&model, "the index covers more than the log contains");
     }
     return index;
 }
 
-/* Asks for everything; what is found damaged is made anew, and then all is right. */
-static void ask_and_mend(struct fct_index *index)
+/* Reads everything and rebuilds what is damaged; afterwards all answers are right. */
+static void check_and_rebuild(struct fct_index *index)
 {
     factum_error err = {.text = ""};
     uint64_t from;
@@ -80,10 +80,10 @@ static void ask_and_mend(struct fct_index *index)
         damaged = true;
         expect_ok(model_rebuild_missing(&model, index, &err), &err);
     }
-    model_die(&model, "it is not whole after it was mended");
+    model_die(&model, "the index is not whole after a rebuild");
 }
 
-/* The same for a store that is open for reading only: nothing is written. */
+/* The same for a store that is open for reading: nothing is written. */
 static void ask_only(struct fct_sim_disk *disk)
 {
     factum_error err = {.text = ""};
@@ -105,11 +105,11 @@ static void ask_only(struct fct_sim_disk *disk)
     expect_ok(status, &err);
     fct_index_close(index);
     if (fct_sim_disk_calls(disk) != calls) {
-        model_die(&model, "something was written to what is read only");
+        model_die(&model, "a read-only index was written to");
     }
 }
 
-/* Judges |disk|, a damaged copy, and gives it back. */
+/* Checks the index on |disk|, a damaged copy, and destroys the disk. */
 static void judge(struct fct_sim_disk *disk)
 {
     factum_error err = {.text = ""};
@@ -118,7 +118,7 @@ static void judge(struct fct_sim_disk *disk)
         ask_only(disk);
     }
     struct fct_index *index = open_index(disk, false);
-    ask_and_mend(index);
+    check_and_rebuild(index);
     if (images % 4 != 0) {
         fct_index_close(index);
         fct_sim_disk_destroy(disk);
@@ -413,7 +413,7 @@ static void files_of_another_store(void)
     say("any set of files of another store is noticed");
 }
 
-/* A manifest of an earlier time names fewer runs; the runs are as they are now. */
+/* An earlier manifest names fewer runs; the run files are those of today. */
 static void manifests_of_earlier_times(struct fct_sim_disk *const *earlier)
 {
     for (int i = 0; i < RUNS; i++) {
@@ -423,13 +423,14 @@ static void manifests_of_earlier_times(struct fct_sim_disk *const *earlier)
         path_of(path, 0);
         const uint8_t *bytes = bytes_of(earlier[i], path, &size);
         put_file(disk, path, bytes, size);
-        (void)snprintf(model.what, sizeof model.what, "the manifest is that after %d runs", i + 1);
+        (void)snprintf(model.what, sizeof model.what, "the manifest of the time after %d runs",
+                       i + 1);
         judge(disk);
     }
-    say("a manifest of an earlier time is replayed from there");
+    say("the log is replayed from where an earlier manifest ends");
 }
 
-/* Damage after opening, in what no reader has looked at yet. */
+/* Damage after the opening, in blocks that no reader has used yet. */
 static void damage_while_it_is_open(uint64_t stride)
 {
     for (uint64_t number = 1; number <= RUNS; number++) {
@@ -450,7 +451,7 @@ static void damage_while_it_is_open(uint64_t stride)
             bytes_of(disk, path, &size)[at] ^= (uint8_t)(1u << at % 8);
             (void)snprintf(model.what, sizeof model.what, "%s, byte %" PRIu64 " while it is open",
                            path, at);
-            ask_and_mend(index);
+            check_and_rebuild(index);
             fct_index_close(index);
             fct_sim_disk_destroy(disk);
         }

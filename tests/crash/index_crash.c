@@ -1,4 +1,4 @@
-/* crash_test.c - the index on a disk that crashes, loses files and flips bits. */
+/* index_crash.c - the index on a simulated disk that crashes, loses files and flips bits. */
 #include "support/test.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ enum {
 struct fixture {
     struct fct_sim_disk *disk;
     struct fct_index *index;
-    uint64_t added; /* events: what the log has */
+    uint64_t added; /* number of events in the log */
     factum_error err;
 };
 
@@ -84,7 +84,7 @@ static struct fct_index_key key_of(const struct fixture *f, enum fct_index_kind 
     return fct_index_key(f->index, kind, fct_slice(name, (size_t)len));
 }
 
-/* Every event has a stream and a type, each fifth a key. */
+/* Every event has a stream and a type; every fifth one has a key. */
 static size_t entries_of(const struct fixture *f, uint64_t event,
                          struct fct_index_entry entries[ENTRIES_MAX])
 {
@@ -110,7 +110,7 @@ static factum_status add(struct fixture *f, uint64_t event)
     return status;
 }
 
-/* Adds up to |events|, with flushes and merges as they come; stops at the first failure. */
+/* Adds events until there are |events|, with flushes and merges. Stops at the first failure. */
 static factum_status work(struct fixture *f, uint64_t events)
 {
     factum_status status = FACTUM_OK;
@@ -156,7 +156,7 @@ static void check_all(struct fixture *f, uint64_t end)
     check_list(f, FCT_INDEX_KEY, 0, 0, 5, end);
 }
 
-/* Makes what is missing anew, as the engine does from the log; returns how many ranges. */
+/* Rebuilds what is missing, as the engine does from the log. Returns the number of ranges. */
 static unsigned rebuild(struct fixture *f)
 {
     unsigned count = 0;
@@ -176,7 +176,7 @@ static unsigned rebuild(struct fixture *f)
     return count;
 }
 
-/* What the replay of the log does after an opening: covered + replayed = everything. */
+/* Replays the log, as an opening does: covered and replayed events are all events. */
 static void catch_up(struct fixture *f, uint64_t events)
 {
     (void)rebuild(f);
@@ -209,7 +209,7 @@ static void after_a_flush_a_crash_costs_nothing(void **state)
     }
 }
 
-/* One run of the work, stopped at call |at|: false if it ended before. */
+/* Stops the disk at call |at| of the work. Returns false if the work ends before. */
 static bool crash_at(uint64_t at, enum fct_crash_mode mode)
 {
     struct fixture f = {.disk = fct_sim_disk_create(1, false)};
@@ -248,7 +248,7 @@ static void a_crash_at_any_call_leaves_what_replay_completes(void **state)
 
 /* ---- loss and damage ------------------------------------------------------------------------- */
 
-/* The path of the |number|-th run file, NULL if there are not so many. */
+/* The path of the |number|-th run file, or NULL if no such file exists. */
 static const char *run_path(const struct fixture *f, size_t number)
 {
     const char *path;
@@ -260,7 +260,7 @@ static const char *run_path(const struct fixture *f, size_t number)
     return NULL;
 }
 
-static void any_run_that_is_gone_is_missed_and_made_anew(void **state)
+static void any_run_that_is_gone_is_missed_and_rebuilt(void **state)
 {
     struct fixture *f = *state;
     assert_ok(work(f, EVENTS - EVENTS_PER_FLUSH), f->err);
@@ -322,7 +322,7 @@ static void a_bit_that_flips_anywhere_never_gives_a_wrong_posting(void **state)
     }
 }
 
-static void a_reader_that_meets_damage_says_so_and_names_what_is_missing(void **state)
+static void a_reader_that_meets_damage_reports_it_and_names_the_missing_range(void **state)
 {
     struct fixture *f = *state;
     uint64_t position;
@@ -408,7 +408,7 @@ static void a_waiting_memtable_is_read_like_the_others(void **state)
     check_all(f, f->added);
 }
 
-static void a_key_that_is_not_there_costs_no_block(void **state)
+static void a_key_that_does_not_exist_costs_no_block(void **state)
 {
     struct fixture *f = *state;
     struct fct_index_stats before;
@@ -432,13 +432,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(after_a_flush_a_crash_costs_nothing),
         TEST(a_crash_at_any_call_leaves_what_replay_completes),
-        TEST(any_run_that_is_gone_is_missed_and_made_anew),
+        TEST(any_run_that_is_gone_is_missed_and_rebuilt),
         TEST(a_bit_that_flips_anywhere_never_gives_a_wrong_posting),
-        TEST(a_reader_that_meets_damage_says_so_and_names_what_is_missing),
+        TEST(a_reader_that_meets_damage_reports_it_and_names_the_missing_range),
         TEST(a_merge_that_meets_damage_names_the_run),
         TEST(ordinals_stay_whatever_is_flushed_and_merged),
         TEST(a_waiting_memtable_is_read_like_the_others),
-        TEST(a_key_that_is_not_there_costs_no_block),
+        TEST(a_key_that_does_not_exist_costs_no_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* index_faults.c - the index with every call to the machine, and every allocation, failing: one
  * alone, or all from one on.
  *
- * One fixed script (adding, flushing, merging, reading, listing, verifying, opening again, losing a
- * run and making it anew, a cut, all on the simulated disk) is run without a fault to count the
- * calls, then once for each call and kind of fault. Whatever fails says so and why; what a reader
- * does get is what a model says. Nothing is left allocated. Afterwards, without the fault, the
- * index opens, is mended and replayed, and is right. Prints TAP.
+ * One fixed script adds, flushes, merges, reads, lists, verifies, opens again, loses a run and
+ * rebuilds it, and is truncated, all on the simulated disk. It runs without a fault to count the
+ * calls, and then once for each call and kind of fault. Each step that fails must return a reason,
+ * and what a reader gets must agree with a model. No memory is left allocated. Afterwards, without
+ * the fault, the index opens, is rebuilt and replayed, and agrees with the model. Prints TAP.
  */
 #include <inttypes.h>
 #include <limits.h>
@@ -50,13 +50,13 @@ static void world_finish(struct world *world)
     fct_index_close(world->index);
     world->index = NULL;
     if (atomic_load(&world->mem.held) != 0) {
-        model_die(&world->model, "memory is left over");
+        model_die(&world->model, "memory is still allocated");
     }
     fct_sim_disk_destroy(world->disk);
     model_finish(&world->model);
 }
 
-/* ---- the script: each step may fail; true if it did not -------------------------------------- */
+/* ---- the script: each step may fail; it returns true if it succeeds -------------------------- */
 
 static bool passed(struct world *world, factum_status status, const factum_error *err)
 {
@@ -72,7 +72,7 @@ static bool passed(struct world *world, factum_status status, const factum_error
     bool missing = world->index != NULL && (fct_index_missing(world->index, &from, &to) ||
                                             !atomic_load(&world->index->version->whole));
     if (status == FACTUM_CORRUPT && !missing) {
-        model_die(&world->model, "damage that is none");
+        model_die(&world->model, "damage is reported, but no range is missing");
     }
     if (status != FACTUM_CORRUPT && status != FACTUM_IO && status != FACTUM_NO_SPACE &&
         status != FACTUM_NO_MEMORY) {
@@ -111,7 +111,7 @@ static bool mend(struct world *world)
     return whole;
 }
 
-/* Everything is asked for; what was lost is made anew, as the engine does it. */
+/* Checks everything. Rebuilds what was lost, as the engine does. */
 static bool check(struct world *world)
 {
     factum_error err = {.text = ""};
@@ -216,7 +216,7 @@ static bool verify(struct world *world)
     return passed(world, fct_index_verify(world->index, NULL, &err), &err);
 }
 
-/* Stops where it cannot go on. */
+/* Stops at the first step that later steps need. */
 static bool run_script(struct world *world)
 {
     if (!open_index(world) || !grow(world, 60)) {
@@ -250,7 +250,7 @@ static factum_status count_run(void *data, const char *name)
     return FACTUM_OK;
 }
 
-/* Without the fault all is well again, and no file is left that nobody names. */
+/* Without the fault the index is right again, and each run file is named by the manifest. */
 static void judge(struct world *world)
 {
     factum_error err = {.text = ""};
@@ -260,16 +260,16 @@ static void judge(struct world *world)
     fct_index_close(world->index);
     world->index = NULL;
     if (atomic_load(&world->mem.held) != 0) {
-        model_die(&world->model, "memory is left over");
+        model_die(&world->model, "memory is still allocated");
     }
     world->failures = 0;
     if (!reopen(world) || !check(world) || !verify(world) || world->failures > 0) {
-        model_die(&world->model, "it is not right without the fault");
+        model_die(&world->model, "the index is wrong even without the fault");
     }
     factum_status status =
         fct_os_list_dir(fct_sim_disk_os(world->disk), "/index", count_run, &files, &err);
     if (status != FACTUM_OK || files != world->index->version->run_count) {
-        model_die(&world->model, "a run that nobody names is left over");
+        model_die(&world->model, "a run that the manifest does not name is left over");
     }
 }
 

@@ -1,11 +1,11 @@
 /* kill_test.c - kill -9 of a real process under load, again and again, and a check of its history.
  *
  * A child appends to streams from several threads (single appends with an expected revision, and
- * atomic appends to two streams) and tells the parent of each acknowledgement through a pipe. The
+ * atomic appends to two streams) and reports each acknowledgement to the parent through a pipe. The
  * parent kills it at a random moment, opens the store and checks (rules C1, C2, C5, C6, C7, C11):
- * what was acknowledged is there with its bytes, revisions are dense, at most the append under way
- * of each thread is there beyond that, pairs are whole, verify is clean. FCT_KILLS says how often
- * (100). Prints TAP.
+ * every acknowledged event is there with its bytes; revisions are dense; beyond these at most the
+ * append under way of each thread is there; pairs are whole; verify finds nothing. FCT_KILLS: how
+ * many kills (100). Prints TAP.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@
 
 enum {
     THREADS = 4,
-    STORE_ACKS_MAX = 20000, /* then a new one: all of a store is read after each kill */
+    STORE_ACKS_MAX = 20000, /* then a new store begins: the whole store is read after each kill */
 };
 
 struct ack {
@@ -170,7 +170,7 @@ static void check(const char *path, const uint64_t *acked, const uint64_t *acked
             die("an acknowledged event is lost", "");
         }
         if (there > acked[i] + 1 || pairs > acked_pairs[i] + 1) {
-            die("an event is there that was never appended", "");
+            die("an event exists that was never appended", "");
         }
         if (pairs > acked_pairs[i] && there == acked[i]) {
             die("half of an append to two streams is there", "");

@@ -26,7 +26,7 @@ enum reached {
     OPEN_REFUSED,
     FOUND_BY_READING,
     FOUND_BY_VERIFY,
-    TORN_TAIL_CUT,
+    TORN_TAIL_CLEARED,
     LOSS_ACCEPTED,
     NO_SPACE_AT_PREPARATION,
     FAILED_FOR_GOOD,
@@ -477,7 +477,7 @@ static void check_opened(const struct base *base, const struct kind *kind, struc
     const char *bad = model_check_damaged(run->log, model, &complete);
     expect(bad == NULL, kind->name, bad);
     reached[DAMAGE_REFUSED] += !open;
-    reached[TORN_TAIL_CUT] += fct_log_recovery(run->log)->torn_bytes > 0;
+    reached[TORN_TAIL_CLEARED] += fct_log_recovery(run->log)->torn_bytes > 0;
     expect(!kind->free || open, kind->name, "a false alarm");
     expect(!kind->free || complete, kind->name, "something is missing");
     struct fct_log_verify_report report;

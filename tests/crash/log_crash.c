@@ -1,9 +1,10 @@
 /* log_crash.c - crashes at every changing call of random runs, in every mode, also inside recovery.
  *
- * Each image must open with every acknowledged batch, nothing that was never submitted, in order,
- * whole; it must not be called damaged; opening it again must change nothing; no file may be left
- * over; and it must be possible to go on from there, and to crash again. Before that it is opened
- * for reading, which serves what was acknowledged and writes nothing.
+ * Each crash image is first opened for reading, which must serve every acknowledged batch and write
+ * nothing. Then it is opened for writing. All acknowledged batches must be there, whole and in
+ * order, and nothing that was never submitted. The log must not be reported as damaged. A second
+ * opening must change nothing, and no file may be left over. The run then continues from the image
+ * and crashes again.
  *
  * Prints TAP. FCT_CRASH_IMAGES: how many images (20000). FCT_CRASH_SEED: the first seed (1).
  */
@@ -18,7 +19,7 @@
 #define SIZES_MAX 16u
 
 enum reached {
-    TORN_TAIL_CUT,
+    TORN_TAIL_CLEARED,
     CRASH_IN_RECOVERY,
     ROLL,
     SEALED_LAST,
@@ -29,13 +30,13 @@ enum reached {
     SECOND_CRASH,
     BEGAN_AT_MARK,
     PREPARED_LEFT,
-    SEALED_NOT_CUT,
+    SEALED_NOT_TRUNCATED,
     ROLLED_AND_EMPTY,
     NO_SEGMENT_YET,
     REACHED
 };
 static const char *const reached_names[REACHED] = {
-    "torn tail cut",
+    "torn tail cleared",
     "crash inside recovery",
     "roll",
     "sealed without successor",
@@ -46,7 +47,7 @@ static const char *const reached_names[REACHED] = {
     "crash after crash",
     "scan began at a proof",
     "prepared file left",
-    "sealed and not cut",
+    "sealed and not truncated",
     "rolled and still empty",
     "no segment yet",
 };
@@ -62,8 +63,8 @@ static void expect(bool good, const char *where, const char *what)
     }
 }
 
-/* Only files that an open log may have; a prepared segment that was left is used or removed later.
- */
+/* All files must be ones that an open log may have. A prepared segment of an earlier run is used or
+ * removed later. */
 static void check_files(struct fct_sim_disk *disk)
 {
     const char *path;
@@ -75,7 +76,7 @@ static void check_files(struct fct_sim_disk *disk)
                      strcmp(name, "prepared.tmp") == 0 ||
                      (len == 24 && strcmp(name + 20, ".seg") == 0);
         torn += strncmp(name, "torn-", 5) == 0;
-        expect(known || strncmp(name, "torn-", 5) == 0, "an orphan is left", path);
+        expect(known || strncmp(name, "torn-", 5) == 0, "an unknown file is left over", path);
     }
     expect(torn <= 8, "files", "too many torn files are kept");
 }
@@ -104,7 +105,7 @@ static uint64_t size_of(struct fct_sim_disk *disk, const char *name)
     return fct_sim_disk_bytes(disk, path, &size) == NULL ? 0 : size;
 }
 
-/* Opening for reading serves what was acknowledged, and writes nothing. */
+/* Opening for reading serves every acknowledged batch and writes nothing. */
 static void look(struct fct_sim_disk *disk, const struct model *model)
 {
     struct fct_log_options options = {
@@ -142,7 +143,8 @@ static void check_again(struct fct_sim_disk *disk, const struct model *model, ui
     copy = *model;
     struct model_run run = run_on(again, &copy, seed);
     expect(model_open(&run) == FACTUM_OK, "second recovery", run.err.text);
-    expect(fct_log_recovery(run.log)->torn_bytes == 0, "second recovery", "it cuts again");
+    expect(fct_log_recovery(run.log)->torn_bytes == 0, "second recovery",
+           "it clears a torn tail again");
     expect(fct_log_end(run.log) == end, "second recovery", "another end");
     const char *bad = model_check(run.log, &copy, false);
     expect(bad == NULL, "second recovery", bad);
@@ -150,8 +152,8 @@ static void check_again(struct fct_sim_disk *disk, const struct model *model, ui
     fct_sim_disk_destroy(again);
 }
 
-/* Recovers |disk| and compares it with |model|, which is then what is there. The log stays open in
- * |run|. */
+/* Recovers the log on |disk| and compares it with the model of |run|, which afterwards contains
+ * what the log contains. The log stays open in |run|. */
 static void recover(struct fct_sim_disk *disk, struct model_run *run, const char *where)
 {
     struct model *model = run->model;
@@ -170,14 +172,14 @@ static void recover(struct fct_sim_disk *disk, struct model_run *run, const char
     const struct fct_log_recovery *found = fct_log_recovery(run->log);
     const char *bad = model_check(run->log, model, true);
     expect(bad == NULL, where, bad);
-    reached[TORN_TAIL_CUT] += found->torn_bytes > 0;
+    reached[TORN_TAIL_CLEARED] += found->torn_bytes > 0;
     reached[TAIL_REWRITTEN] += found->tail_rewritten;
     reached[CLEAN_END] += !found->created && !found->tail_rewritten && found->scanned_bytes == 0;
     reached[BEGAN_AT_MARK] += found->scanned_bytes > 0 && run->use_proof;
     struct fct_log_segment_info last;
     if (fct_log_segment_info(run->log, fct_log_segment_count(run->log) - 1, UINT64_MAX, &last)) {
         reached[SEALED_LAST] += last.sealed;
-        reached[SEALED_NOT_CUT] +=
+        reached[SEALED_NOT_TRUNCATED] +=
             last.sealed && last.number < SIZES_MAX && sizes[last.number] > last.size;
         reached[ROLLED_AND_EMPTY] += last.number > 1 && last.size == FCT_SEGMENT_HEADER_SIZE;
     }
@@ -217,7 +219,7 @@ static void crash_in_recovery(const struct fct_sim_disk *image, const struct mod
     }
 }
 
-/* Goes on with a recovered log, and crashes again at a random call. */
+/* Continues with a recovered log, and crashes again at a random call. */
 static void go_on(struct fct_sim_disk *disk, struct model_run *run, uint64_t seed)
 {
     struct fct_random random = {.state = seed};

@@ -1,9 +1,9 @@
-/* log_lost.c - syncs that fail as they do on Linux: what was to be written is shown, but not on
- * disk, and the next sync says that all is well.
+/* log_lost.c - syncs that fail as they do on Linux: the written bytes stay visible but are not on
+ * disk, and the next sync reports success.
  *
- * Each sync of a run fails in turn, then syncs inside the recovery that follows. The next process
- * finds the same cache. What it acknowledges, and what it has served, must be there after a power
- * cut (rule R12).
+ * Each sync of a run fails in turn, and then syncs of the recovery that follows. The next process
+ * finds the same page cache. All batches that it acknowledges, and all that it has served, must be
+ * there after a power cut (rule R12).
  *
  * Prints TAP. FCT_CRASH_IMAGES: how many power cuts (20000). FCT_CRASH_SEED: the first seed (1).
  */
@@ -22,12 +22,12 @@ enum reached {
     SHOWN_AND_KEPT,
     NOT_SHOWN,
     TAIL_REWRITTEN,
-    TORN_TAIL_CUT,
+    TORN_TAIL_CLEARED,
     REACHED
 };
 static const char *const reached_names[REACHED] = {
     "sync of a commit lost",     "sync of a recovery lost", "unacknowledged batch shown and kept",
-    "unacknowledged batch gone", "tail rewritten",          "torn tail cut",
+    "unacknowledged batch gone", "tail rewritten",          "torn tail cleared",
 };
 static uint64_t reached[REACHED];
 static uint64_t images;
@@ -53,7 +53,7 @@ static struct model_run run_on(struct fct_sim_disk *disk, struct model *model, u
     };
 }
 
-/* Opens |run|'s log, which must be whole, and lets go of what is not there. */
+/* Opens the log of |run|, which must be whole. Removes the batches that it lacks from the model. */
 static void open_whole(struct model_run *run, const char *where)
 {
     struct model *model = run->model;
@@ -65,10 +65,10 @@ static void open_whole(struct model_run *run, const char *where)
     reached[SHOWN_AND_KEPT] += model->count > durable;
     reached[NOT_SHOWN] += model->count < count;
     reached[TAIL_REWRITTEN] += fct_log_recovery(run->log)->tail_rewritten;
-    reached[TORN_TAIL_CUT] += fct_log_recovery(run->log)->torn_bytes > 0;
+    reached[TORN_TAIL_CLEARED] += fct_log_recovery(run->log)->torn_bytes > 0;
 }
 
-/* The next processes on the same machine; some lose a sync of their recovery. */
+/* Opens the log in later processes on the same machine. Some lose a sync of their recovery. */
 static void reopen(struct fct_sim_disk *disk, struct model *model, uint64_t seed)
 {
     struct fct_random random = {.state = seed};
@@ -100,7 +100,7 @@ static void cut_power(const struct fct_sim_disk *disk, const struct model *model
     }
 }
 
-/* False if the run has no sync at or behind call |at|. */
+/* False if the run has no sync at or after call |at|. */
 static bool lose(uint64_t seed, uint64_t at)
 {
     static struct model model;

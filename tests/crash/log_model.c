@@ -19,7 +19,7 @@ _Noreturn void model_fail(const char *where, uint64_t seed, const char *what)
 
 /* ---- records --------------------------------------------------------------------------------- */
 
-/* A batch header that would be believed if the salt were 0, wherever the data has room for one. */
+/* Writes batch headers that are valid for the salt 0, wherever the data has room for one. */
 static void forge_headers(uint8_t *data, size_t size, uint64_t position)
 {
     for (size_t at = (8 - position % 8) % 8; at + FCT_BATCH_HEADER_SIZE <= size;
@@ -35,7 +35,7 @@ static void forge_headers(uint8_t *data, size_t size, uint64_t position)
     }
 }
 
-/* The |index|-th record of batch |id|, at |position|: the same bytes each time it is asked for. */
+/* The |index|-th record of batch |id|, at |position|: the same bytes in each call. */
 static void make_record(uint32_t id, uint32_t index, uint64_t position, bool forge,
                         struct fct_record *record, uint8_t data[DATA_MAX])
 {
@@ -71,7 +71,7 @@ static const char *compare(const struct fct_record *got, uint32_t id, uint32_t i
     static uint8_t data[DATA_MAX];
     struct fct_record record;
     bool forged = false;
-    for (int forge = 0; forge < 2; forge++) { /* either is what was submitted at that place */
+    for (int forge = 0; forge < 2; forge++) { /* either may have been submitted there */
         make_record(id, index, got->position, forge != 0, &record, data);
         forged = fct_slice_equal(record.data, got->data);
         if (forged) {
@@ -95,7 +95,7 @@ factum_status model_open(struct model_run *run)
         .dir = MODEL_DIR,
         .segment_size_first = 16384,
         .segment_size_max = 65536,
-        .ahead_size = 512, /* some batches are written as they are made */
+        .ahead_size = 512, /* some batches are written while they are encoded */
     };
     if (run->use_proof) {
         options.proof = run->model->proof;
@@ -121,7 +121,7 @@ static uint64_t failures(const struct model_run *run)
     return run->failures == NULL ? 0 : *run->failures;
 }
 
-/* What the log says is durable. */
+/* Updates the model by what the log reports as durable. */
 static void note_durable(struct model_run *run)
 {
     struct model *model = run->model;
@@ -167,7 +167,7 @@ static factum_status append(struct model_run *run)
     }
     batch.proves = fct_log_durable(run->log);
     model->next_id++;
-    model->batches[model->count++] = batch; /* from here on it may be there */
+    model->batches[model->count++] = batch; /* from now on the log may contain it */
     uint64_t before = failures(run);
     status = fct_log_commit(run->log, sync, &run->err);
     if (status == FACTUM_OK) {
@@ -242,7 +242,7 @@ static const char *wrong(const char *what, uint64_t position)
     return failure;
 }
 
-/* Walks forward and sets *held to the number of whole batches that are there. */
+/* Walks forward, and sets *held to the number of whole batches in the log. */
 static const char *check_forward(struct fct_log *log, const struct model *model, size_t *held,
                                  factum_status *end, factum_error *err)
 {
@@ -257,7 +257,7 @@ static const char *check_forward(struct fct_log *log, const struct model *model,
         }
         const struct model_batch *batch = &model->batches[*held];
         if (index == 0 && record.position != batch->first) {
-            return wrong("a record at a place where none was put", record.position);
+            return wrong("a record at a position where none was written", record.position);
         }
         const char *bad = compare(&record, batch->id, index);
         if (bad != NULL) {
@@ -306,7 +306,7 @@ static const char *check_reads(struct fct_log *log, const struct model *model, s
             compare(&record, model->batches[i].id, 0) != NULL) {
             return wrong("a record cannot be read", position);
         }
-        /* From inside the record on, the next one follows. */
+        /* A walk from inside the record begins with the next one. */
         uint32_t index = model->batches[i].records > 1 ? 1 : 0;
         size_t next = index == 1 ? i : i + 1;
         factum_status status = fct_log_walk_init(&walk, log, position + 1 + i % 40, &err);
@@ -314,7 +314,7 @@ static const char *check_reads(struct fct_log *log, const struct model *model, s
         if (next == held
                 ? status != FACTUM_DONE
                 : status != FACTUM_OK || compare(&record, model->batches[next].id, index) != NULL) {
-            return wrong("a walk from inside a record goes wrong", position);
+            return wrong("a walk from inside a record returns another record", position);
         }
     }
     return NULL;
@@ -371,7 +371,7 @@ const char *model_check_damaged(struct fct_log *log, const struct model *model, 
     return bad;
 }
 
-/* The position to give up that |status| names is |from|, if it names one. */
+/* Does the error name |from|, or no position, for --accept-loss? */
 static bool names_it(factum_status status, const factum_error *err, uint64_t from)
 {
     const char *found = status == FACTUM_CORRUPT ? strstr(err->text, "--accept-loss ") : NULL;

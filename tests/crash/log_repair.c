@@ -1,12 +1,12 @@
-/* log_repair.c - giving up what is damaged, interrupted at every call.
+/* log_repair.c - a repair that gives up damaged batches, interrupted at every call.
  *
- * A log is damaged so that it says so. Then its repair is stopped at each call in turn and the
- * power cut, or the call fails. What lies before the damage must be served at any time; the log
- * must not pass for whole before the repair is done; the repair can be made again, from the place
- * that is named then; no position is used twice.
+ * A log is damaged so that opening reports it. The repair is stopped at each call in turn and the
+ * power is cut, or the call fails. All batches before the damage must be served at any time. The
+ * log must not be accepted as whole before the repair is complete. The repair can be run again,
+ * from the position that the log then names. No position is used twice.
  *
- * Prints TAP. FCT_CRASH_IMAGES: ten times as many as are tried (20000). FCT_CRASH_SEED: the first
- * seed (1).
+ * Prints TAP. FCT_CRASH_IMAGES / 10: how many images (20000 / 10). FCT_CRASH_SEED: the first seed
+ * (1).
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ enum reached {
 };
 static const char *const reached_names[REACHED] = {
     "damage in the last segment", "damage in a sealed segment", "damaged header given up",
-    "segments set aside",         "crash inside repair",        "repaired again from another place",
+    "segments quarantined",       "crash inside repair",        "repaired again from another place",
     "crash when all was done",    "failed call inside repair",
 };
 static uint64_t reached[REACHED];
@@ -74,16 +74,16 @@ static struct fct_log_options options_on(const struct fct_os *os)
 
 struct scene {
     struct fct_sim_disk *disk; /* all on it is durable */
-    struct model model;        /* what lies before the damage */
-    uint64_t from;             /* where it begins */
-    uint64_t highest;          /* position that was handed out */
+    struct model model;        /* the batches before the damage */
+    uint64_t from;             /* where the damage begins */
+    uint64_t highest;          /* position that was assigned */
     size_t segments;
     struct fct_log_segment_info infos[SEGMENTS_MAX];
 };
 
-/* The log's files after a clean close or, for every second seed, of a process that died after a
- * heartbeat. For some of those LAST is missing, so that only the segments know how far the log
- * went. */
+/* Makes a log that was closed or, for every second seed, left by a process that died after a
+ * heartbeat. For some of the latter LAST is missing, so that only the segments show where the log
+ * ended. */
 static void make_log(struct scene *scene, uint64_t seed)
 {
     *scene = (struct scene){.disk = fct_sim_disk_create(seed, false)};
@@ -107,7 +107,7 @@ static void make_log(struct scene *scene, uint64_t seed)
         if (seed % KINDS != LOST_FILE) {
             factum_status removed =
                 fct_os_unlink(fct_sim_disk_os(scene->disk), MODEL_DIR "/LAST", NULL);
-            (void)removed; /* a log without a batch has none */
+            (void)removed; /* a log without a batch has no LAST */
         }
     } else {
         expect(fct_log_close(run.log, &run.err) == FACTUM_OK, "make a log", run.err.text);
@@ -163,7 +163,7 @@ static void damage(struct scene *scene, uint64_t seed)
     scene->disk = settled;
 }
 
-/* Where |log| is damaged; UINT64_MAX if it is whole. */
+/* The position of the damage; UINT64_MAX if the log is whole. */
 static uint64_t damaged_from(struct fct_log *log)
 {
     struct fct_log_verify_report report;
@@ -173,8 +173,8 @@ static uint64_t damaged_from(struct fct_log *log)
     return report.bad_from;
 }
 
-/* False if the log cannot be opened at all, or the damage cannot be seen: that is for
- * log_corruption. Afterwards the model holds what must be there, and no more. */
+/* False if the log cannot be opened, or the damage is not found: log_corruption.c has these cases.
+ * Afterwards the model contains the batches before the damage, and no others. */
 static bool find_damage(struct scene *scene)
 {
     struct fct_sim_disk *look = fct_sim_disk_clone(scene->disk);
@@ -202,7 +202,7 @@ static bool find_damage(struct scene *scene)
 
 /* ---- repairs --------------------------------------------------------------------------------- */
 
-/* There is nothing beside the log that would know of the loss. */
+/* Nothing else refers to the log, so nothing has to forget the loss. */
 static factum_status forget_nothing(void *data, factum_error *err)
 {
     (void)data;
@@ -210,7 +210,7 @@ static factum_status forget_nothing(void *data, factum_error *err)
     return FACTUM_OK;
 }
 
-/* All that lies before the damage can be read, without a change of the disk. */
+/* All batches before the damage can be read, and reading them changes nothing on the disk. */
 static void check_served(const struct scene *scene, struct fct_sim_disk *disk)
 {
     struct fct_log_options options = options_on(fct_sim_disk_os(disk));
@@ -225,7 +225,7 @@ static void check_served(const struct scene *scene, struct fct_sim_disk *disk)
     for (size_t i = 0; i < scene->model.count; i++) {
         for (uint32_t index = 0; index < scene->model.batches[i].records; index++) {
             expect(fct_log_walk_next(&walk, &record, &err) == FACTUM_OK, "interrupted repair",
-                   "what lies before the damage is not served");
+                   "a batch before the damage is not served");
         }
         expect(record.position + record.size == scene->model.batches[i].end, "interrupted repair",
                "another batch is served");
@@ -234,7 +234,7 @@ static void check_served(const struct scene *scene, struct fct_sim_disk *disk)
     expect(fct_sim_disk_calls(disk) == calls, "read only", "something was written");
 }
 
-/* Goes on with the repair until the log is whole; how many it took. */
+/* Repeats the repair until the log is whole. Returns the number of repairs. */
 static int repair_on(const struct scene *scene, const struct fct_os *os)
 {
     struct fct_log_options options = options_on(os);
@@ -249,7 +249,7 @@ static int repair_on(const struct scene *scene, const struct fct_os *os)
         if (bad == UINT64_MAX) {
             return repairs;
         }
-        expect(repairs < REPAIRS_MAX, "repair again", "it does not come to an end");
+        expect(repairs < REPAIRS_MAX, "repair again", "the repairs do not end");
         expect(bad >= scene->from, "repair again", "more is damaged than before");
         reached[REPAIRED_AGAIN] += bad != from;
         from = bad;
@@ -259,7 +259,8 @@ static int repair_on(const struct scene *scene, const struct fct_os *os)
     }
 }
 
-/* It is whole, holds what lay before the damage, and goes on behind all that was handed out. */
+/* The log is whole, contains the batches before the damage, and continues after every position that
+ * was ever assigned. */
 static void check_repaired(const struct scene *scene, const struct fct_os *os, uint64_t seed)
 {
     static struct model model;
@@ -268,7 +269,7 @@ static void check_repaired(const struct scene *scene, const struct fct_os *os, u
     expect(model_open(&run) == FACTUM_OK, "repaired", run.err.text);
     const char *bad = model_check(run.log, &model, true);
     expect(bad == NULL, "repaired", bad);
-    expect(model.count == scene->model.count, "repaired", "something came back");
+    expect(model.count == scene->model.count, "repaired", "a lost batch came back");
     expect(fct_log_end(run.log) > scene->highest, "repaired", "positions are used again");
     model_continue(&run);
     expect(run.status == FACTUM_OK, "going on", run.err.text);
@@ -279,7 +280,7 @@ static void check_repaired(const struct scene *scene, const struct fct_os *os, u
     model_abandon(&run);
 }
 
-/* False if the repair does not get as far as call |at|. */
+/* False if the repair has no call |at|. */
 static bool crash_at(const struct scene *scene, uint64_t at, uint64_t seed)
 {
     struct fct_sim_disk *disk = fct_sim_disk_clone(scene->disk);
@@ -293,7 +294,7 @@ static bool crash_at(const struct scene *scene, uint64_t at, uint64_t seed)
         struct fct_sim_disk *after = fct_sim_disk_crash(disk, (enum fct_crash_mode)mode, seed);
         check_served(scene, after);
         int repairs = repair_on(scene, fct_sim_disk_os(after));
-        expect(!whole || repairs == 0, "repair", "what it did is not durable");
+        expect(!whole || repairs == 0, "repair", "a repair that succeeded is not durable");
         reached[DONE_BEFORE_CRASH] += repairs == 0 && !whole;
         reached[CRASH_IN_REPAIR] += repairs > 0;
         check_repaired(scene, fct_sim_disk_os(after), seed);
@@ -304,7 +305,7 @@ static bool crash_at(const struct scene *scene, uint64_t at, uint64_t seed)
     return !whole;
 }
 
-/* False if the repair does not get as far as call |at|. */
+/* False if the repair has no call |at|. */
 static bool fail_at(const struct scene *scene, uint64_t at, enum fct_fault_kind kind)
 {
     struct fct_sim_disk *disk = fct_sim_disk_clone(scene->disk);

@@ -1,10 +1,10 @@
-/* repair_crash.c - a repair with loss of a whole store, stopped or failing at each call, and what
- * tokens say afterwards.
+/* repair_crash.c - a repair with loss of a whole store, stopped or failing at each call, and the
+ * tokens afterwards.
  *
- * A store is damaged in its middle. The repair is stopped at each call in turn and the power cut,
- * or the call fails. Then either the store is still damaged, and the repair can be made again, or
- * it is whole, and tokens of what was given up are refused. Tokens of places before the damage are
- * accepted at any time, and what they name is there. Prints TAP.
+ * A store is damaged in its middle. The repair is stopped at each call in turn and the power is
+ * cut, or the call fails. Afterwards the store is still damaged, and the repair can be run again,
+ * or it is whole, and tokens of lost events are refused. Tokens of events before the damage are
+ * accepted at any time, and these events are there. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@
 
 enum { EVENTS = 80, DATA_SIZE = 300 };
 
-/* A damaged store, and what its users remember of it. */
+/* A damaged store, and the tokens that its users have. */
 struct scene {
     struct fct_sim_disk *disk;
     uint64_t damaged_from;
@@ -80,7 +80,8 @@ static struct fct_sim_disk *crash(const struct fct_sim_disk *disk, enum fct_cras
     return image;
 }
 
-/* Where the log is damaged; UINT64_MAX if it is whole. Opening looks at its end alone. */
+/* The position of the damage; UINT64_MAX if the log is whole. Verifies, since opening checks only
+ * the end of the log. */
 static uint64_t damage_of(struct fct_engine *engine)
 {
     factum_verify_report report;
@@ -109,7 +110,7 @@ static void damage(struct fct_sim_disk *disk, uint64_t place)
             return;
         }
     }
-    die("there is no such place", "");
+    die("no event has this position", "");
 }
 
 static void prepare(struct scene *scene, size_t damaged_event)
@@ -131,7 +132,7 @@ static void prepare(struct scene *scene, size_t damaged_event)
     close_store(&engine);
     if (scene->damaged_from > scene->places[damaged_event] ||
         scene->damaged_from <= scene->places[0]) {
-        die("the damage is not seen", "");
+        die("the damage is not found", "");
     }
     struct fct_sim_disk *settled = crash(scene->disk, FCT_CRASH_ALL, 1);
     fct_sim_disk_destroy(scene->disk);
@@ -147,7 +148,7 @@ static factum_status repair(const struct fct_os *os, uint64_t from, factum_error
 
 /* ---- what must be true afterwards ------------------------------------------------------------ */
 
-/* Is there an event at |place|? */
+/* Does the store have an event at |place|? */
 static bool is_there(struct fct_engine *engine, uint64_t place)
 {
     factum_event_copy copy = {.memory = NULL};
@@ -159,7 +160,7 @@ static bool is_there(struct fct_engine *engine, uint64_t place)
     return status == FACTUM_OK;
 }
 
-/* |whole|: what was damaged has been given up. */
+/* |whole|: the damaged events were given up. */
 static void check_tokens(struct fct_engine *engine, const struct scene *scene, bool whole)
 {
     for (size_t i = 0; i < EVENTS; i++) {
@@ -198,7 +199,7 @@ static void check_goes_on(struct fct_engine *engine, struct fct_sim_disk *disk)
     }
 }
 
-/* |done|: the repair has said so. */
+/* |done|: the repair has succeeded. */
 static void check(struct fct_sim_disk *disk, const struct scene *scene, bool done)
 {
     struct fct_engine engine;

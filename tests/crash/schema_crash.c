@@ -1,13 +1,13 @@
-/* schema_crash.c - a schema's registration on the simulated disk: stopped at each call that changes
- * the disk, with each sync lost, with each write refused for want of space, closed while it is
- * under way, and stopped in its proof.
+/* schema_crash.c - the registration of a schema on the simulated disk: stopped at each call that
+ * changes the disk, with each sync lost, with no space for each write, with the store closed during
+ * the registration, and stopped while it checks stored events.
  *
- * A store has some events, version 1 of a schema, and version 2 on its way: the proof reads what is
- * stored, the version is appended to "$schemas", and the gate binds it. Whatever stops that: events
- * that were acknowledged are there; version 2 is there whole or not at all, and there if it was
- * acknowledged; the newest version that is there binds, before the store is closed and after it is
- * opened again; a registration that failed can be made again. Version 1 binds in any case.
- * Prints TAP.
+ * A store has some events and version 1 of a schema; version 2 is registered: the proof checks the
+ * stored events, the version is appended to "$schemas", and the gate binds it. After any
+ * interruption all acknowledged events are there. Version 2 is there whole or not at all, and it is
+ * there if it was acknowledged. The newest version of the store binds, both before the store is
+ * closed and after it is opened again. A registration that failed can be made again. Version 1
+ * binds in any case. Prints TAP.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -107,7 +107,7 @@ static uint64_t count_events(factum_store *store)
     return count;
 }
 
-/* The newest version that the store has, which is whole. */
+/* Returns the newest version in the store, and checks that it is whole. */
 static uint64_t newest_version(factum_store *store)
 {
     factum_error err;
@@ -128,8 +128,8 @@ static uint64_t newest_version(factum_store *store)
     return newest;
 }
 
-/* Does |version| bind, and no other? Appends an event that fits, and returns how many others it
- * appended. The store takes appends. */
+/* Checks that |version| binds, and no other. Appends an event that fits. Returns how many other
+ * events were accepted. */
 static uint64_t check_binds(factum_store *store, uint64_t version)
 {
     factum_error err;
@@ -138,8 +138,8 @@ static uint64_t check_binds(factum_store *store, uint64_t version)
     }
     factum_status old = put(store, OLD, &err);
     if (version == 2 ? old != FACTUM_SCHEMA_VIOLATION : old != FACTUM_OK) {
-        die(version == 2 ? "version 2 is there and does not bind"
-                         : "version 2 is not there and binds",
+        die(version == 2 ? "version 2 is in the store and does not bind"
+                         : "version 2 is not in the store and binds",
             err.text);
     }
     if (put(store, GOOD, &err) != FACTUM_OK) {
@@ -148,7 +148,7 @@ static uint64_t check_binds(factum_store *store, uint64_t version)
     return version == 2 ? 1 : 2;
 }
 
-/* ---- what may become of it ------------------------------------------------------------------- */
+/* ---- interruptions --------------------------------------------------------------------------- */
 
 /* What was acknowledged. */
 struct known {
@@ -178,8 +178,8 @@ static struct fct_sim_disk *make_disk(bool locked)
     return disk;
 }
 
-/* Version 2, an event before it and one after it, until something fails. The store that goes on
- * although the registration has failed keeps to what is in its log. */
+/* Appends an event, registers version 2, and appends another event, until something fails. A store
+ * that continues after a failed registration enforces what its log contains. */
 static void work(const struct fct_os *os, struct known *known)
 {
     factum_error err;
@@ -194,7 +194,7 @@ static void work(const struct fct_os *os, struct known *known)
     known->events += going;
     factum_status old = put(store, OLD, &err);
     if (known->second ? old == FACTUM_OK : old == FACTUM_SCHEMA_VIOLATION && going) {
-        die("what binds is not what was acknowledged", err.text);
+        die("the version that binds is not the acknowledged one", err.text);
     }
     known->events += old == FACTUM_OK;
     known->old = old != FACTUM_SCHEMA_VIOLATION && going;
@@ -202,8 +202,9 @@ static void work(const struct fct_os *os, struct known *known)
     (void)closed; /* the disk may have stopped */
 }
 
-/* Opens what is left, and again: |known| is there, the newest version binds. If version 2 is not
- * there, it is registered unless an event that does not fit it was stored: then that is said. */
+/* Opens the store twice: |known| is there, and the newest version binds. If version 2 is missing,
+ * it is registered now; if a stored event does not fit it, the registration must report the event.
+ */
 static void check(struct fct_sim_disk *image, const struct known *known)
 {
     factum_error err;
@@ -246,7 +247,7 @@ static uint64_t count_calls(const struct fct_sim_disk *start)
     uint64_t before = fct_sim_disk_calls(disk);
     work(fct_sim_disk_os(disk), &known);
     if (!known.second || known.events != EVENTS + 2) {
-        die("the work does not go through", "without any fault");
+        die("the work fails", "without any fault");
     }
     uint64_t calls = fct_sim_disk_calls(disk) - before;
     fct_sim_disk_destroy(disk);
@@ -288,7 +289,7 @@ static void interrupt(const struct fct_sim_disk *start, bool stop, uint64_t at)
     fct_sim_disk_destroy(disk);
 }
 
-/* The |at|-th call finds no space; the next has some again. False: there are fewer calls. */
+/* The |at|-th call has no space, the next one has space again. False if there are fewer calls. */
 static bool refuse_space(const struct fct_sim_disk *start, uint64_t at)
 {
     struct known known;
@@ -305,7 +306,7 @@ static bool refuse_space(const struct fct_sim_disk *start, uint64_t at)
     return reached;
 }
 
-/* ---- closed while it is under way ------------------------------------------------------------ */
+/* ---- closed during a registration ------------------------------------------------------------ */
 
 /* A registration's append, given to the store and not waited for. */
 struct flight {
@@ -355,8 +356,8 @@ static void flight_make(struct flight *flight)
         .size = sizeof flight->op, .request = &flight->request, .completer = &flight->completer};
 }
 
-/* Cancels the append. Whatever came of it is what binds now. Returns how many events were stored.
- */
+/* Cancels the append. The outcome decides which version binds now. Returns how many events were
+ * stored. */
 static uint64_t cancel_flight(factum_store *store, struct flight *flight)
 {
     factum_error err;
@@ -365,13 +366,13 @@ static uint64_t cancel_flight(factum_store *store, struct flight *flight)
     bool written = flight->op.status == FACTUM_OK;
     factum_status old = put(store, OLD, &err);
     if (old != (written ? FACTUM_SCHEMA_VIOLATION : FACTUM_OK)) {
-        die(written ? "what was written does not bind" : "what was cancelled binds", err.text);
+        die(written ? "a stored version does not bind" : "a cancelled version binds", err.text);
     }
     return written ? 0 : 1;
 }
 
-/* Closes the store right after the append was submitted, or after it was cancelled, or after an
- * event that comes after it. True: it was cancelled. */
+/* Closes the store right after the append was submitted, after it was cancelled, or after a later
+ * event. Returns true if the append was cancelled. */
 static bool close_in_flight(const struct fct_sim_disk *start, int round)
 {
     static struct flight flight;
@@ -390,9 +391,10 @@ static bool close_in_flight(const struct fct_sim_disk *start, int round)
         known.events += cancel_flight(store, &flight);
         known.old = known.events > EVENTS;
     } else if (round % 3 == 2) {
-        factum_status old = put(store, OLD, &err); /* BUSY as long as nobody knows what comes */
+        factum_status old =
+            put(store, OLD, &err); /* BUSY until the result of the registration is known */
         if (old != FACTUM_BUSY && old != FACTUM_SCHEMA_VIOLATION) {
-            die("the version does not bind while it is under way", err.text);
+            die("a version under way does not bind", err.text);
         }
     }
     if (factum_close(store, &err) != FACTUM_OK) {
@@ -412,7 +414,7 @@ static bool close_in_flight(const struct fct_sim_disk *start, int round)
 
 /* ---- stopped while stored events are checked ------------------------------------------------- */
 
-/* A registration in a thread of its own, which others ask to stop. */
+/* A registration in its own thread; other threads stop it. */
 struct proving {
     factum_store *store;
     struct fct_thread thread;
@@ -428,7 +430,7 @@ static void raise_word(_Atomic uint32_t *word)
     fct_word_wake(word, 1);
 }
 
-/* Is not through until it is to stop. */
+/* Runs until it is asked to stop. */
 static bool proving_step(void *data, uint64_t done, uint64_t total)
 {
     struct proving *proving = data;
@@ -448,7 +450,7 @@ static void proving_run(void *data)
                                              &options, NULL, &proving->err);
 }
 
-/* More events than are checked between two steps. */
+/* More events than one step of the proof checks. */
 static void put_bulk(factum_store *store)
 {
     static factum_new_event events[1000];
@@ -484,7 +486,7 @@ static void stop_proof(const struct fct_sim_disk *start)
     raise_word(&proving.stop);
     fct_thread_join(&proving.thread);
     if (proving.status != FACTUM_CANCELLED) {
-        die("it did not end as cancelled", proving.err.text);
+        die("the registration did not end as cancelled", proving.err.text);
     }
     if (factum_close(proving.store, &err) != FACTUM_OK) {
         die("close", err.text);

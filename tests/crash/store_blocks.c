@@ -1,11 +1,11 @@
 /* store_blocks.c - a whole store of which one block cannot be read: any block of any file.
  *
- * The store was left by a process that died, or closed in order. For each block that the device
- * does not deliver, every command must end with an answer: open, read, verify, backup, the repair
- * that the message advises, the rebuild of the index. A program that touches the block in a map
- * ends by a signal, which fails the test. What verify calls whole is complete; a repair leaves a
- * store that opens, verifies and takes appends. All commands name the same position, which is that
- * of the batch that the block lies in; what can be read before it stays, and what can be read
+ * The store was closed, or left by a process that died. For each block that the device does not
+ * deliver, every command must return an answer: open, read, verify, backup, the repair that the
+ * message advises, and the rebuild of the index. A program that touches the block in a map ends by
+ * a signal, which fails the test. A store that verifies is complete. A repair leaves a store that
+ * opens, verifies and accepts appends. All commands name the same position: that of the batch with
+ * the block. Everything readable before this position stays in the store, and everything readable
  * after it is in the side file. Prints TAP.
  */
 #include <inttypes.h>
@@ -47,7 +47,7 @@ static void must(factum_status status, const char *what, const factum_error *err
     }
 }
 
-/* Whoever names a position to give up has to name the same one. */
+/* All commands must name the same position for --accept-loss. */
 static void note_named(const char *who, const char *text)
 {
     const char *found = strstr(text, "--accept-loss ");
@@ -112,7 +112,7 @@ static size_t read_events(struct fct_engine *engine, factum_source source, bool 
         count += factum_slice_from("T").len == event.type.len;
         if (source == FACTUM_SOURCE_ALL && !backwards &&
             (count > EVENTS || (positions[0] != 0 && event.position != positions[count - 1]))) {
-            die("read", "another event is there");
+            die("read", "a read returns another event");
         }
     }
     if (status != FACTUM_DONE) {
@@ -123,8 +123,8 @@ static size_t read_events(struct fct_engine *engine, factum_source source, bool 
     return count;
 }
 
-/* Reads everything in four ways and verifies. The place of the damage, or UINT64_MAX; *count is how
- * many events can be read before it. */
+/* Reads everything in four ways and verifies. Returns the position of the damage, or UINT64_MAX.
+ * Sets *count to the number of events that can be read before it. */
 static uint64_t look(struct fct_engine *engine, size_t expected, size_t *before)
 {
     factum_verify_report report;
@@ -148,7 +148,7 @@ static uint64_t look(struct fct_engine *engine, size_t expected, size_t *before)
     return status == FACTUM_OK ? UINT64_MAX : report.damaged_from;
 }
 
-/* |from| begins the batch that the failed block lies in, and all before it was read. */
+/* The batch with the failed block begins at |from|, and everything before it was read. */
 static void check_place(struct fct_sim_disk *store, const char *path, uint64_t offset,
                         uint64_t from, size_t before)
 {
@@ -168,7 +168,7 @@ static void check_place(struct fct_sim_disk *store, const char *path, uint64_t o
     }
 }
 
-/* What followed |from| in |path| is in the side file, but for the block that failed. */
+/* The bytes of |path| after |from| are in the side file, except for the failed block. */
 static void check_kept(struct fct_sim_disk *store, struct fct_sim_disk *disk, const char *path,
                        uint64_t offset, uint64_t from)
 {
@@ -211,7 +211,7 @@ static factum_status repair(struct fct_sim_disk *disk, uint64_t from, factum_err
                                    err);
 }
 
-/* It opens, has |expected| events, verifies and goes on. */
+/* The store opens, has |expected| events, verifies and accepts an append. */
 static void check_whole(struct fct_sim_disk *disk, size_t expected, const char *after)
 {
     factum_status status;
@@ -242,7 +242,7 @@ static void try_block(struct fct_sim_disk *store, const char *path, uint64_t off
     }
     blocks++;
     if (!answered(open_store(&engine, disk, &err), "open", &err)) {
-        refused++; /* of the first segment's header: nothing says what the log is */
+        refused++; /* the first segment's header: without it the log is unknown */
         if (strstr(err.text, "restore it from a backup") == NULL) {
             die("open", err.text);
         }
@@ -262,7 +262,7 @@ static void try_block(struct fct_sim_disk *store, const char *path, uint64_t off
             die("rebuild the index of a damaged log", err.text);
         }
         if (named != from) {
-            die("verify", "it names another position than the others");
+            die("verify", "the rebuild names another position than the other commands");
         }
         check_place(store, path, offset, from, before);
         must(repair(disk, from, &err), "repair", &err);
@@ -275,8 +275,8 @@ static void try_block(struct fct_sim_disk *store, const char *path, uint64_t off
     fct_sim_disk_destroy(disk);
 }
 
-/* A block that fails while the store is open, and was read before: verify finds it, and from then
- * on reads answer. */
+/* A block fails while the store is open, after it was read: verify finds it, and later reads return
+ * an answer. */
 static void try_block_while_open(const struct fct_sim_disk *store, const char *path,
                                  uint64_t offset)
 {

@@ -133,7 +133,7 @@ store=file t "a file is no store" 2 "file is not a directory" read
 store=file/x t "nor is one in a file" 2 "file/x is not a directory" append s T
 mkdir full
 echo text >full/text
-store=full t "nor is a directory of other things" 3 "holds other files and no store" append s T
+store=full t "nor is a directory of other things" 3 "contains other files and no store" append s T
 [ "$(ls full)" = text ]
 result $? "and nothing is put there"
 store=none/x t "a store in no directory" 4 "in which the store none/x is to be made" append s T

@@ -2,10 +2,11 @@
  *
  * An op goes from |queued| to a worker, which has the wrapped engine run it and waits, and from
  * there to |answered|, or to |lost|. The wire takes a few of |answered|, whichever, and gives them
- * to the thread of engine/notifier.h, which calls their completers. The wire also sees to deadlines.
+ * to the thread of engine/notifier.h, which calls their completers. The wire also sees to
+ * deadlines.
  *
  * Invariants, with the lock:
- *  1. An op that has not ended is in one list or counted in |handed_over|, or is with the news.
+ *  1. An op that has not ended is in one list or counted in |handed_over|, or is with the notifier.
  *  2. |backlog| holds the ops whose completer is not being called yet.
  */
 #include "core/check.h"

@@ -1,12 +1,25 @@
-/* demand.c - see demand.h. Layer: engine_local. */
-#include "engine_local/demand.h"
+/* verify_demand.c - see verify_demand.h. Layer: engine_local.
+ *
+ * Invariants:
+ *  1. Records come in the order of their positions.
+ *  2. births[kind].next is not before the current record once the list of that kind was asked.
+ *  3. The number of sets of tags is a power of two.
+ */
+#include "engine_local/verify_demand.h"
 
+#include "core/check.h"
 #include "core/error.h"
 #include "engine_local/local_int.h"
 #include "engine_local/postings_of.h"
 
 #define TAG_SETS_MAX (UINT64_C(1) << 19)
 #define TAG_SETS_MIN UINT64_C(16)
+
+static void demand_check(const struct fct_demand *demand)
+{
+    FCT_ASSERT((demand->tags_seen == NULL) == (demand->tags_mask == 0));
+    FCT_ASSERT((demand->tags_mask & (demand->tags_mask + 1)) == 0); /* invariant 3 */
+}
 
 void fct_demand_init(struct fct_demand *demand, struct fct_local *local,
                      struct fct_posting_sums *sums)
@@ -15,6 +28,7 @@ void fct_demand_init(struct fct_demand *demand, struct fct_local *local,
     demand->sums = sums;
     demand->in_doubt = false;
     demand->has_losses = fct_log_has_losses(local->log);
+    demand->position = 0;
     demand->tags_seen = NULL;
     demand->tags_mask = 0;
     for (unsigned kind = FCT_INDEX_STREAM; kind < FCT_INDEX_BIRTH; kind++) {
@@ -26,26 +40,31 @@ void fct_demand_init(struct fct_demand *demand, struct fct_local *local,
 
 void fct_demand_finish(struct fct_demand *demand)
 {
+    demand_check(demand);
     fct_mem_free(demand->local->mem, demand->tags_seen);
     demand->tags_seen = NULL;
+    demand->tags_mask = 0;
 }
 
-/* Do the births of |kind| say that some list begins at |position|? */
+/* Does a list of |kind| begin at |position|, by the index's list of births? */
 static bool is_listed(struct fct_demand *demand, enum fct_index_kind kind, uint64_t position)
 {
+    FCT_ASSERT(kind >= FCT_INDEX_STREAM);
+    FCT_ASSERT(kind < FCT_INDEX_BIRTH);
     struct fct_demand_births *births = &demand->births[kind];
     while (births->next < position) {
         factum_status status = fct_postings_next(&births->list, &births->next, NULL);
         demand->in_doubt |= status < 0;
         births->next = status == FACTUM_OK ? births->next : UINT64_MAX;
     }
+    FCT_ASSERT(births->next >= position); /* invariant 2 */
     return births->next == position;
 }
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
-/* The place of |position| in the list of a stream; *last if nothing follows it. UINT64_MAX if it is
- * not in the list. */
+/* The ordinal of |position| in the list of a stream, UINT64_MAX if it is not there. *last: it is
+ * the last one. */
 static uint64_t ordinal_in_index(struct fct_demand *demand, const struct fct_index_key *key,
                                  uint64_t position, bool *last)
 {
@@ -68,8 +87,8 @@ static uint64_t ordinal_in_index(struct fct_demand *demand, const struct fct_ind
     return ordinal;
 }
 
-/* Adds the posting of the record's stream; true if the stream begins with it. A tombstone has the
- * last place in its list: with another one the sums differ. */
+/* Adds the posting of the record's stream. True: the stream begins with the record. A tombstone
+ * must be the last one of its list: otherwise it gets an ordinal that makes the sums differ. */
 static bool add_stream(struct fct_demand *demand, const struct fct_record *record,
                        const struct fct_index_key *key)
 {
@@ -92,21 +111,26 @@ static bool add_stream(struct fct_demand *demand, const struct fct_record *recor
 
 enum seen { SEEN, NOT_SEEN, FORGOTTEN };
 
-static factum_status make_tags_seen(struct fct_demand *demand, factum_error *err)
+static factum_status create_tags_seen(struct fct_demand *demand, factum_error *err)
 {
-    uint64_t sets = TAG_SETS_MIN; /* no more than the log has room for tags */
+    uint64_t sets = TAG_SETS_MIN; /* and no more than the log has room for tags */
+    FCT_ASSERT(demand->tags_seen == NULL);
     while (sets < TAG_SETS_MAX && sets < fct_log_end(demand->local->log) / 256) {
         sets *= 2;
     }
     demand->tags_seen = fct_mem_zalloc(demand->local->mem, (size_t)sets, sizeof *demand->tags_seen);
+    if (demand->tags_seen == NULL) {
+        return fct_fail(err, FACTUM_NO_MEMORY, "verify: out of memory");
+    }
     demand->tags_mask = sets - 1;
-    return demand->tags_seen != NULL ? FACTUM_OK
-                                     : fct_fail(err, FACTUM_NO_MEMORY, "verify: out of memory");
+    demand_check(demand);
+    return FACTUM_OK;
 }
 
-/* Was a posting of |tag| added before? It is remembered. FORGOTTEN: perhaps. */
+/* Was |tag| seen before? Remembers it. FORGOTTEN: it is not known, because the set was full. */
 static enum seen see_tag(struct fct_demand *demand, const struct fct_index_key *tag)
 {
+    FCT_ASSERT(demand->tags_seen != NULL);
     uint64_t print = tag->hash.low + (tag->hash.high << 32 | tag->hash.high >> 32);
     print += print == 0;
     uint64_t *set = demand->tags_seen[(tag->hash.high ^ print >> 40) & demand->tags_mask];
@@ -140,10 +164,11 @@ static void add_birth(struct fct_demand *demand, struct fct_index_key births, ui
     fct_posting_sums_add(demand->sums, &births, 0, &position, 1);
 }
 
-/* Adds the births among the entries of one kind. */
-static void add_begins(struct fct_demand *demand, const struct fct_index_entry *entries,
+/* Adds the firsts and the birth of a record's entries of one kind. */
+static void add_firsts(struct fct_demand *demand, const struct fct_index_entry *entries,
                        size_t count)
 {
+    FCT_ASSERT(count > 0);
     enum fct_index_kind kind = entries[0].key.kind;
     uint64_t position = entries[0].position;
     bool listed = is_listed(demand, kind, position);
@@ -167,6 +192,8 @@ factum_status fct_demand_add(struct fct_demand *demand, const struct fct_record 
                              factum_error *err)
 {
     struct fct_index_entry entries[FCT_POSTINGS_OF_MAX];
+    FCT_ASSERT(record->position > demand->position); /* invariant 1 */
+    demand->position = record->position;
     size_t count = fct_postings_of_stored(demand->local->index, record, entries);
     bool born = false;
     for (size_t i = 0; i < count; i++) {
@@ -183,7 +210,7 @@ factum_status fct_demand_add(struct fct_demand *demand, const struct fct_record 
             add_birth(demand, fct_index_category_births_key(key), record->position);
         }
         if (key->kind == FCT_INDEX_TAG && demand->tags_seen == NULL) {
-            factum_status status = make_tags_seen(demand, err);
+            factum_status status = create_tags_seen(demand, err);
             if (status != FACTUM_OK) {
                 return status;
             }
@@ -196,7 +223,7 @@ factum_status fct_demand_add(struct fct_demand *demand, const struct fct_record 
             i++;
         }
         if (fct_posting_sums_has_firsts(kind)) {
-            add_begins(demand, entries + from, i - from);
+            add_firsts(demand, entries + from, i - from);
         }
     }
     return FACTUM_OK;
