@@ -163,7 +163,7 @@ static void write_plain(const struct decimal *decimal, char *to, size_t size)
         }
         left--;
         if (power - left > DOUBLE_DIGITS_MAX) {
-            to[used++] = '1'; /* stands for the rest, which is not 0 */
+            to[used++] = '1'; /* a digit for the rest, which is not 0 */
             break;
         }
         to[used++] = (char)*at;

@@ -149,7 +149,7 @@ static void any_digit_of_a_long_number_decides_a_tie(void **state)
     assert_true(same_double(double_of(text), 9007199254740992.0));
     text[17 + 4899] = '1';
     assert_true(same_double(double_of(text), 9007199254740994.0));
-    /* many digits, and an exponent that makes up for them */
+    /* many digits, and an exponent that cancels them */
     memset(text, '3', 4000);
     memcpy(text + 4000, "e-4000", 7);
     assert_true(same_double(double_of(text), 1.0 / 3));
@@ -202,7 +202,7 @@ static int order(const char *a, const char *b)
 static void numbers_are_in_their_exact_order(void **state)
 {
     (void)state;
-    /* Each line is larger than the one before; what stands in a line is equal. */
+    /* Each line is larger than the one before; numbers of a line are equal. */
     static const char *const lines[][4] = {
         {"-1e99999999999999999999999", "-10e99999999999999999999998"},
         {"-1e99999999999999999999998"},

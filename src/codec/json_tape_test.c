@@ -1,4 +1,4 @@
-/* json_tape_test.c - the tape of JSON texts: what is accepted, what stands on it, and what is read
+/* json_tape_test.c - the tape of JSON texts: what is accepted, what it contains, and what is read
  * from it. Layer: codec. */
 #include <factum/json.h>
 
@@ -117,7 +117,7 @@ static void a_scalar_is_a_tape_of_one_node(void **state)
     }
 }
 
-/* Children fill their container, each value is within its parent, and stands alone as JSON. */
+/* Children fill their container; each value is inside its parent and is valid JSON alone. */
 static void check_value(const factum_json *json, uint32_t value)
 {
     factum_slice raw = factum_json_raw(json, value);
@@ -256,7 +256,7 @@ static bool plainly_json(const char *text)
     return end != NULL && *plain_space(end) == '\0' && fct_utf8_valid(factum_slice_from(text));
 }
 
-/* A value made at random. */
+/* A random value. */
 static size_t put_random(char *to, struct fct_random *random, int depth)
 {
     static const char *const scalars[] = {

@@ -59,7 +59,7 @@ static void without_memory_it_says_so_at_each_allocation(void **state)
     (void)state;
     char text[FCT_SHA256_TEXT_SIZE];
     factum_error err;
-    assert_ok(hash("abc", text, &err), err); /* what libcrypto makes once is there */
+    assert_ok(hash("abc", text, &err), err); /* libcrypto creates its one-time state */
     unsigned long before = calls;
     assert_ok(hash("abc", text, &err), err);
     unsigned long count = calls - before;

@@ -16,8 +16,8 @@
  * False if it is not valid: there is no trace then, and its tracestate is ignored. */
 bool fct_traceparent_normal(factum_slice given, char out[FCT_TRACEPARENT_SIZE]);
 
-/* Is it a list of at most 32 members key=value, with no key twice? One bad member makes the whole
- * list invalid. An empty list is valid. */
+/* Is it a list of at most 32 members key=value, with no key twice? One bad member invalidates the
+ * whole list. An empty list is valid. */
 bool fct_tracestate_valid(factum_slice given);
 
 #endif

@@ -1,4 +1,4 @@
-/* flush_test.c - memtables become runs and runs bigger ones, or fail to and leave nothing behind.
+/* flush_test.c - memtables become runs and runs bigger ones; a failure leaves no file.
  * Layer: index. */
 #include <limits.h>
 
@@ -73,7 +73,7 @@ static void a_merge_that_meets_damage_names_the_run_and_sets_it_aside(void **sta
     check(f);
 }
 
-/* Checksums that hold over postings that do not rise: somebody made this file. */
+/* Good checksums over postings that do not rise: a forged file. */
 static void a_merge_of_postings_out_of_order_is_damage(void **state)
 {
     struct fixture *f = *state;

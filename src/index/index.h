@@ -91,8 +91,8 @@ struct fct_index_options {
 FCT_MUST_USE factum_status fct_index_open(struct fct_index **index,
                                           const struct fct_index_options *options,
                                           factum_error *err);
-/* With no reader or writer left. Flushes nothing; a fct_index_flush before makes the next opening
- * quick. Accepts NULL. */
+/* With no reader or writer left. Flushes nothing: call fct_index_flush first for a
+ * quick next opening. Accepts NULL. */
 void fct_index_close(struct fct_index *index);
 
 /* The log point up to which the runs cover the log. Any thread. */

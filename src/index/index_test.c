@@ -1,4 +1,4 @@
-/* index_test.c - the index as a whole: opening, losing runs and making them anew, damage while it
+/* index_test.c - the index as a whole: opening, losing runs and rebuilding them, damage while it
  * is open, reading only. Layer: index.
  * Damage of every byte and failures of every call are in tests/crash. */
 #include "core/crc32c.h"
@@ -59,7 +59,7 @@ static void a_lost_run_is_reported_and_made_anew(void **state)
         open_index(f);
         make_runs(f, lost == 1 ? 3 : 0);
         close_index(f);
-        lose(f, lost); /* what is made anew gets another number */
+        lose(f, lost); /* the rebuilt run gets another number */
         open_index(f);
         assert_true(fct_index_missing(f->index, &from, &to));
         assert_int_equal(from, lost == 1 ? 0 : f->model.batches[lost * 10 - 11].end);
@@ -234,7 +234,7 @@ static void a_reader_that_meets_damage_sets_the_run_aside(void **state)
     assert_int_equal(from, f->model.batches[9].end);
     assert_int_equal(to, f->model.batches[19].end);
     assert_int_equal(stats_of(f).runs, 2);
-    grow(f, 3); /* goes on in memory */
+    grow(f, 3); /* stays in memory */
     assert_ok(model_rebuild_missing(&f->model, f->index, &f->err), f->err);
     check(f);
     flush(f);
@@ -451,7 +451,7 @@ static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
     check(f);
 }
 
-/* A run whose checksums hold, but whose postings lie before or behind where it says. */
+/* A run with good checksums whose postings are before or after the range of its footer. */
 static void a_run_that_leaves_its_range_is_the_one_that_is_quarantined(void **state)
 {
     struct fixture *f = *state;
@@ -535,7 +535,7 @@ static void after_a_cut_readers_wait_until_it_is_complete(void **state)
     struct fixture *f = *state;
     open_index(f);
     make_runs(f, 3);
-    f->options.memtable_size_max = 1; /* memtables are set aside while it is added anew */
+    f->options.memtable_size_max = 1; /* memtables are sealed while the log is replayed */
     reopen(f);
     assert_ok(fct_index_truncate(f->index, 0, &f->err), f->err);
     assert_int_equal(fct_index_covered(f->index).position, 0);

@@ -180,7 +180,7 @@ static void every_other_size_is_found(void **state)
     assert_string_equal(f->err.text, "the index manifest has an impossible size");
 }
 
-/* A file that somebody made: its checksum holds. */
+/* A forged file: its checksum is good. */
 static void a_count_that_does_not_fit_the_size_is_found(void **state)
 {
     struct fixture *f = *state;

@@ -211,6 +211,7 @@ static uint8_t *take_bytes(struct fct_memtable *table, size_t size)
 
 static void add_chunk(struct fct_memtable *table, struct fct_mem_entry *entry, uint64_t position)
 {
+    FCT_ASSERT((entry->tail == NULL) == (entry->count == 0));
     size_t payload = entry->tail == NULL ? CHUNK_MIN : (size_t)entry->tail->size * 2;
     payload = payload > CHUNK_MAX ? CHUNK_MAX : payload;
     size_t available = table->block_left + table->spare_size;

@@ -51,7 +51,7 @@ static void what_is_not_shown_is_not_there(void **state)
     assert_int_equal(stats_of(f).runs, runs + 1);
 }
 
-/* A cursor that was begun before a flush and a merge goes on after them. */
+/* A cursor that was opened before a flush and a merge continues after them. */
 static void a_cursor_stays_valid_over_flushes_and_merges(void **state)
 {
     struct fixture *f = *state;

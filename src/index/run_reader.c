@@ -83,6 +83,7 @@ static bool can_read(struct fct_run *run, uint64_t offset, uint64_t size)
 
 static const uint8_t *footer_of(const struct fct_run *run)
 {
+    FCT_ASSERT(run->info.file_size >= FCT_RUN_FOOTER_SIZE + FCT_RUN_PAGE_SIZE);
     return run->map + run->info.file_size - FCT_RUN_FOOTER_SIZE;
 }
 
@@ -110,6 +111,7 @@ static size_t verified_words(const struct fct_run *run)
 static void clear_bits(struct fct_run *run)
 {
     size_t words = verified_words(run) + 2 * fct_proven_word_count(run->info.file_size);
+    FCT_ASSERT(run->verified != NULL);
     for (size_t i = 0; i < words; i++) {
         atomic_store(&run->verified[i], 0);
     }
@@ -498,6 +500,7 @@ static bool last_of(const struct fct_run_entry *entry, uint64_t *last)
 /* Does the block index describe the first entry of |block|? */
 static bool is_indexed(struct fct_run *run, uint64_t block, const struct fct_run_entry *begin)
 {
+    FCT_ASSERT(block < run->info.block_count);
     const uint8_t *at = page_at(run, run->info.block_count + block / FCT_RUN_INDEX_ENTRIES);
     if (at == NULL) {
         return false;
@@ -558,6 +561,7 @@ factum_status fct_run_verify(struct fct_run *run)
     if (!good) {
         atomic_store(&run->bad, true);
     }
+    check_run(run);
     return good ? FACTUM_OK : FACTUM_CORRUPT;
 }
 

@@ -141,6 +141,7 @@ static factum_status write_part(struct fct_run_writer *writer, const uint8_t *by
 
 static factum_status write_output(struct fct_run_writer *writer, factum_error *err)
 {
+    FCT_ASSERT(writer->output_used % FCT_RUN_PAGE_SIZE == 0 && writer->output_used <= OUTPUT_SIZE);
     factum_status status = write_part(writer, writer->output, writer->output_used, err);
     writer->output_used = 0;
     return status;
@@ -161,6 +162,7 @@ static factum_status end_index_page(struct fct_run_writer *writer)
 {
     static const uint8_t zeros[FCT_RUN_PAGE_SIZE];
     size_t used = writer->index.len % FCT_RUN_PAGE_SIZE;
+    FCT_ASSERT(used % FCT_RUN_INDEX_ENTRY_SIZE == 0);
     return used == 0 ? FACTUM_OK : fct_buf_add(&writer->index, zeros, FCT_RUN_PAGE_SIZE - used);
 }
 
