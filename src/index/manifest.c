@@ -55,7 +55,7 @@ static bool decode(const uint8_t *bytes, size_t len, struct fct_manifest *manife
         .covered = {fct_get_u64(bytes + 56), fct_get_u64(bytes + 64), fct_get_u64(bytes + 72)},
     };
     memcpy(manifest->store_id.bytes, bytes + 16, 16);
-    return manifest->run_count <= FCT_MANIFEST_RUNS_MAX &&
+    return manifest->run_count <= FCT_MANIFEST_RUNS_MAX && manifest->next_number > 0 &&
            manifest->next_number <= FCT_RUN_NUMBER_MAX &&
            len == HEAD_SIZE + 4 + (size_t)RUN_SIZE * manifest->run_count;
 }

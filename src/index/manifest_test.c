@@ -211,6 +211,7 @@ static void a_number_that_no_run_can_have_is_found(void **state)
         {80 + 32, FCT_RUN_NUMBER_MAX}, /* the next one */
         {40, FCT_RUN_NUMBER_MAX + 1},
         {40, 1},
+        {40, 0},
     };
     struct fct_manifest_run runs[2];
     struct fct_manifest manifest = sample(runs, 2);

@@ -15,7 +15,6 @@
 
 void fct_run_name(uint64_t number, char name[FCT_RUN_NAME_SIZE])
 {
-    FCT_ASSERT(number != 0);
     (void)snprintf(name, FCT_RUN_NAME_SIZE, "%016" PRIx64 ".run", number);
 }
 
