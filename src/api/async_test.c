@@ -6,8 +6,6 @@
 #include "os/os.h"
 #include "os/thread.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
 #define OPS 100
 
 /* The loop of async.h's example: a queue that other threads fill, and a word that wakes it. */
@@ -51,7 +49,7 @@ static int set_up_local(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     int status = test_store_close(f->store, f->dir, &f->err);
     fct_mutex_finish(&f->loop.lock);
     return status;
@@ -162,7 +160,7 @@ static factum_status submit(struct fixture *f, const factum_completer *completer
 
 TEST(every_submitted_append_ends_once_and_wakes_its_loop)
 {
-    F;
+    struct fixture *f = *state;
     static struct work works[OPS];
     const factum_completer completer = {&f->loop, appended};
     for (size_t i = 0; i < OPS; i++) {
@@ -185,7 +183,7 @@ TEST(every_submitted_append_ends_once_and_wakes_its_loop)
 
 TEST(a_refused_append_ends_with_the_reason)
 {
-    F;
+    struct fixture *f = *state;
     struct work works[2];
     const factum_completer completer = {&f->loop, appended};
     append(f, "s-1");
@@ -202,7 +200,7 @@ TEST(a_refused_append_ends_with_the_reason)
 
 TEST(what_cannot_be_submitted_is_not_completed)
 {
-    F;
+    struct fixture *f = *state;
     struct work work;
     const factum_completer completer = {&f->loop, appended};
     assert_status(submit(f, &completer, &work, "$s", factum_any()), FACTUM_INVALID);
@@ -218,7 +216,7 @@ TEST(what_cannot_be_submitted_is_not_completed)
 
 TEST(a_cancelled_append_ends_in_any_case)
 {
-    F;
+    struct fixture *f = *state;
     struct work work;
     const factum_completer completer = {&f->loop, appended};
     assert_ok(submit(f, &completer, &work, "s-1", factum_any()), f->err);
@@ -232,7 +230,7 @@ TEST(a_cancelled_append_ends_in_any_case)
 
 TEST(streams_are_deleted_by_completion)
 {
-    F;
+    struct fixture *f = *state;
     append(f, "s-1");
     const factum_expectation expectation = {FCT_SLICE("s-1"), factum_at(0)};
     const factum_append_request request = {
@@ -285,7 +283,7 @@ static void call_from_inside(void *data, factum_append_op *const *ops, size_t co
 
 TEST(a_completer_may_submit_and_must_not_wait)
 {
-    F;
+    struct fixture *f = *state;
     static struct inside inside;
     struct work work;
     inside = (struct inside){.f = f, .then = {&f->loop, appended}};
@@ -308,7 +306,7 @@ TEST(a_completer_may_submit_and_must_not_wait)
 
 TEST(a_listener_is_told_that_more_is_visible)
 {
-    F;
+    struct fixture *f = *state;
     listen(f);
     append(f, "s-1");
     assert_int_equal(run_until(&f->loop, 0), FACTUM_NEWS_END);
@@ -324,7 +322,7 @@ TEST(a_listener_is_told_that_more_is_visible)
 
 TEST(a_listener_must_be_whole)
 {
-    F;
+    struct fixture *f = *state;
     factum_listener listener = {.size = sizeof listener};
     const char *text = "listen: a listener is needed, with size = sizeof(factum_listener) and a "
                        "notify function";
@@ -363,7 +361,7 @@ TEST(a_store_without_threads_calls_back_inside_the_call_that_changes_it)
 
 TEST(a_loop_follows_a_stream_without_waiting)
 {
-    F;
+    struct fixture *f = *state;
     factum_cursor *cursor;
     factum_event event;
     const factum_read_request request = {
@@ -395,7 +393,7 @@ TEST(a_loop_follows_a_stream_without_waiting)
 
 TEST(a_cursor_that_was_started_reads_like_another)
 {
-    F;
+    struct fixture *f = *state;
     factum_cursor *cursor;
     factum_event event;
     factum_read_request request = {.size = sizeof request};
@@ -423,7 +421,7 @@ TEST(a_cursor_that_was_started_reads_like_another)
 
 TEST(a_start_of_a_read_needs_what_a_read_needs)
 {
-    F;
+    struct fixture *f = *state;
     factum_cursor *cursor = (factum_cursor *)(void *)f;
     factum_event event;
     factum_read_request request = {.size = sizeof request, .count_max = 1};
@@ -448,7 +446,7 @@ static void answered(factum_question *question)
 
 TEST(questions_are_answered_at_once)
 {
-    F;
+    struct fixture *f = *state;
     factum_stream_info info = {.size = sizeof info};
     uint64_t place = 0;
     append(f, "s-1");
@@ -469,7 +467,7 @@ TEST(questions_are_answered_at_once)
 
 TEST(a_question_must_be_whole)
 {
-    F;
+    struct fixture *f = *state;
     factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_PLACE};
     assert_invalid(f, factum_ask(NULL, &question, &f->err), "ask: a store is needed");
     assert_invalid(f, factum_ask(f->store, NULL, &f->err),
@@ -486,7 +484,7 @@ TEST(a_question_must_be_whole)
 
 TEST(the_terms_of_a_store_are_its_limits_and_its_history)
 {
-    F;
+    struct fixture *f = *state;
     factum_terms terms = {.size = sizeof terms};
     char text[FACTUM_TOKEN_SIZE];
     char expected[FACTUM_TOKEN_SIZE];
@@ -523,7 +521,7 @@ int main(void)
         BOTH(a_completer_may_submit_and_must_not_wait),
         BOTH(a_listener_is_told_that_more_is_visible),
         BOTH(a_listener_must_be_whole),
-        cmocka_unit_test(a_store_without_threads_calls_back_inside_the_call_that_changes_it),
+        CASE(a_store_without_threads_calls_back_inside_the_call_that_changes_it),
         BOTH(a_loop_follows_a_stream_without_waiting),
         BOTH(a_cursor_that_was_started_reads_like_another),
         BOTH(a_start_of_a_read_needs_what_a_read_needs),

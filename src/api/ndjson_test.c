@@ -8,9 +8,6 @@
 #include "core/slice.h"
 #include "engine/rules.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 struct fixture {
     factum_ndjson *ndjson;
     factum_new_event event;
@@ -27,7 +24,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_ndjson_destroy(f->ndjson);
     return 0;
 }
@@ -47,7 +44,7 @@ static void assert_slice(factum_slice slice, const char *text)
 
 TEST(a_full_line_is_read_byte_for_byte)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(parse(f, "{\"stream\":\"s-1\",\"type\":\"T\",\"data\":{ \"n\" : 1.50 },"
                        "\"metadata\":{\"a\":[ ]},\"tags\":[\"t\",\"u\"],"
                        "\"id\":\"00112233-4455-6677-8899-aabbccddeeff\","
@@ -68,7 +65,7 @@ TEST(a_full_line_is_read_byte_for_byte)
 
 TEST(a_line_needs_a_stream_and_a_type_alone)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(parse(f, " { \"type\" : \"T\" , \"stream\" : \"s\" } \r\n"), f->err);
     assert_slice(f->event.stream, "s");
     assert_int_equal(f->event.data.len, 0);
@@ -79,7 +76,7 @@ TEST(a_line_needs_a_stream_and_a_type_alone)
 
 TEST(escapes_are_decoded_in_names_and_left_in_data)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(parse(f, "{\"stream\":\"s\\u002d1\",\"type\":\"\\ud83d\\ude00\","
                        "\"data\":\"a\\u0062\",\"tags\":[\"\\\"\",\"\\n\"]}"),
               f->err);
@@ -92,7 +89,7 @@ TEST(escapes_are_decoded_in_names_and_left_in_data)
 
 TEST(names_of_members_may_have_escapes)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(parse(f, "{\"str\\u0065am\":\"s\",\"type\":\"T\",\"d\\u0061ta\":7}"), f->err);
     assert_slice(f->event.stream, "s");
     assert_slice(f->event.data, "7");
@@ -100,7 +97,7 @@ TEST(names_of_members_may_have_escapes)
 
 TEST(bytes_come_as_base64)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *text, *bytes;
     } good[] = {{"", ""}, {"YQ==", "a"}, {"YQ", "a"}, {"YWI=", "ab"}, {"YWJj", "abc"}};
@@ -119,7 +116,7 @@ TEST(bytes_come_as_base64)
 
 TEST(a_bad_line_is_refused_with_its_byte)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *line, *text;
     } bad[] = {
@@ -174,7 +171,7 @@ TEST(a_bad_line_is_refused_with_its_byte)
 
 TEST(a_bad_member_is_refused_with_its_byte)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *line, *text;
     } bad[] = {
@@ -212,7 +209,7 @@ TEST(a_bad_member_is_refused_with_its_byte)
 
 TEST(a_line_may_have_32_tags_and_not_one_more)
 {
-    F;
+    struct fixture *f = *state;
     for (size_t count = FACTUM_TAGS_MAX; count <= FACTUM_TAGS_MAX + 1; count++) {
         char line[512];
         size_t used =
@@ -232,7 +229,7 @@ TEST(a_line_may_have_32_tags_and_not_one_more)
 
 TEST(nesting_without_end_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     enum { DEPTH = 100000 };
     static char line[DEPTH + 64];
     size_t used = (size_t)snprintf(line, sizeof line, "{\"stream\":\"s\",\"type\":\"T\",\"data\":");
@@ -243,7 +240,7 @@ TEST(nesting_without_end_is_refused)
 
 TEST(a_line_over_64_mebibytes_is_refused_unread)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice line = fct_slice("{", ((size_t)64 << 20) + 1);
     assert_status(factum_ndjson_parse(f->ndjson, line, &f->event, &f->err), FACTUM_TOO_BIG);
     assert_string_equal(f->err.text, "a line of 67108865 bytes: at most 67108864");
@@ -251,7 +248,7 @@ TEST(a_line_over_64_mebibytes_is_refused_unread)
 
 TEST(data_and_metadata_may_each_be_64_deep)
 {
-    F;
+    struct fixture *f = *state;
     char line[1024];
     char deep[2 * 64 * 5];
     size_t used = 0;
@@ -269,7 +266,7 @@ TEST(data_and_metadata_may_each_be_64_deep)
 
 TEST(lenient_is_what_was_asked_for)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice text =
         FCT_SLICE("{\"stream\":\"s\",\"type\":\"T\",\"tags\":[\"t\",\"u\"],\"tags\":[\"v\"],"
                   "\"data\":1,\"data\":2,\"stream\":\"r\",\"metadata\":{},\"metadata\":null,"
@@ -288,7 +285,7 @@ TEST(lenient_is_what_was_asked_for)
 
 TEST(a_line_may_say_its_commit_and_its_key)
 {
-    F;
+    struct fixture *f = *state;
     factum_ndjson_line line = {.size = sizeof line};
     assert_ok(
         factum_ndjson_parse_line(
@@ -310,7 +307,7 @@ TEST(a_line_may_say_its_commit_and_its_key)
 
 TEST(a_line_without_a_stream_takes_the_one_given_and_may_name_no_other)
 {
-    F;
+    struct fixture *f = *state;
     static const uint8_t name[] = "s-1";
     factum_ndjson_line line = {.size = sizeof line, .stream = {name, 3}};
     factum_slice text = factum_slice_from("{\"type\":\"T\",\"data\":1}");
@@ -327,7 +324,7 @@ TEST(a_line_without_a_stream_takes_the_one_given_and_may_name_no_other)
 
 TEST(a_content_type_says_whether_data_is_json)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *type, *data, *read;
         factum_content_type content;
@@ -399,7 +396,7 @@ static void assert_round_trip(struct fixture *f, const factum_event *event)
 
 TEST(an_event_is_one_line)
 {
-    F;
+    struct fixture *f = *state;
     factum_event event = stored();
     factum_slice line;
     assert_ok(factum_ndjson_format(f->ndjson, &event, &line, &f->err), f->err);
@@ -410,7 +407,7 @@ TEST(an_event_is_one_line)
 
 TEST(commit_and_key_are_written_if_they_are_known)
 {
-    F;
+    struct fixture *f = *state;
     factum_event event = stored();
     const factum_slice key = FCT_SLICE("pay/\"1\"");
     factum_slice line;
@@ -424,7 +421,7 @@ TEST(commit_and_key_are_written_if_they_are_known)
 
 TEST(what_is_written_reads_back_as_it_was)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice tags[] = {FCT_SLICE("a\"b\\c"), FCT_SLICE("\x01\x1f\t"),
                                  FCT_SLICE("\xc3\xa4")};
     factum_event event = stored();
@@ -445,7 +442,7 @@ TEST(what_is_written_reads_back_as_it_was)
 
 TEST(data_that_does_not_fit_a_line_becomes_base64)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice odd[] = {
         FCT_SLICE("no json"), FCT_SLICE("\0\xff\n\"\\"), FCT_SLICE("a"),
         FCT_SLICE("ab"),      FCT_SLICE("\xff"),
@@ -473,7 +470,7 @@ TEST(data_that_does_not_fit_a_line_becomes_base64)
 
 TEST(json_is_written_on_one_line)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice spread[][2] = {
         {FCT_SLICE("{\n\"n\":\r\n1}"), FCT_SLICE("{ \"n\":  1}")},
         {FCT_SLICE(" {}"), FCT_SLICE("{}")},
@@ -499,7 +496,7 @@ TEST(json_is_written_on_one_line)
 
 TEST(json_is_checked_with_a_reason)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(factum_json_check(FCT_SLICE(" {\"a\":[1]} "), &f->err), f->err);
     assert_status(factum_json_check(FCT_SLICE("{\"total\": 4200"), &f->err), FACTUM_INVALID);
     assert_string_equal(f->err.text,
@@ -563,7 +560,7 @@ TEST(a_number_is_whole_and_in_range)
 
 TEST(nothing_to_read_or_to_write_to_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     factum_event event = stored();
     factum_slice line;
     const factum_slice good = FCT_SLICE("{\"stream\":\"s\",\"type\":\"T\"}");
@@ -587,33 +584,32 @@ TEST(nothing_to_read_or_to_write_to_is_refused)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_full_line_is_read_byte_for_byte),
-        CASE(a_line_needs_a_stream_and_a_type_alone),
-        CASE(escapes_are_decoded_in_names_and_left_in_data),
-        CASE(names_of_members_may_have_escapes),
-        CASE(bytes_come_as_base64),
-        CASE(a_bad_line_is_refused_with_its_byte),
-        CASE(a_bad_member_is_refused_with_its_byte),
-        CASE(a_line_may_have_32_tags_and_not_one_more),
-        CASE(nesting_without_end_is_refused),
-        CASE(a_line_over_64_mebibytes_is_refused_unread),
-        CASE(data_and_metadata_may_each_be_64_deep),
-        CASE(lenient_is_what_was_asked_for),
-        CASE(a_line_may_say_its_commit_and_its_key),
-        CASE(a_line_without_a_stream_takes_the_one_given_and_may_name_no_other),
-        CASE(a_content_type_says_whether_data_is_json),
-        CASE(an_event_is_one_line),
-        CASE(commit_and_key_are_written_if_they_are_known),
-        CASE(what_is_written_reads_back_as_it_was),
-        CASE(json_is_written_on_one_line),
-        CASE(data_that_does_not_fit_a_line_becomes_base64),
-        CASE(json_is_checked_with_a_reason),
-        cmocka_unit_test(a_member_is_found_by_its_path),
-        cmocka_unit_test(a_text_needs_room_for_its_end),
-        cmocka_unit_test(a_number_is_whole_and_in_range),
-        CASE(nothing_to_read_or_to_write_to_is_refused),
+        FIXTURE_CASE(a_full_line_is_read_byte_for_byte),
+        FIXTURE_CASE(a_line_needs_a_stream_and_a_type_alone),
+        FIXTURE_CASE(escapes_are_decoded_in_names_and_left_in_data),
+        FIXTURE_CASE(names_of_members_may_have_escapes),
+        FIXTURE_CASE(bytes_come_as_base64),
+        FIXTURE_CASE(a_bad_line_is_refused_with_its_byte),
+        FIXTURE_CASE(a_bad_member_is_refused_with_its_byte),
+        FIXTURE_CASE(a_line_may_have_32_tags_and_not_one_more),
+        FIXTURE_CASE(nesting_without_end_is_refused),
+        FIXTURE_CASE(a_line_over_64_mebibytes_is_refused_unread),
+        FIXTURE_CASE(data_and_metadata_may_each_be_64_deep),
+        FIXTURE_CASE(lenient_is_what_was_asked_for),
+        FIXTURE_CASE(a_line_may_say_its_commit_and_its_key),
+        FIXTURE_CASE(a_line_without_a_stream_takes_the_one_given_and_may_name_no_other),
+        FIXTURE_CASE(a_content_type_says_whether_data_is_json),
+        FIXTURE_CASE(an_event_is_one_line),
+        FIXTURE_CASE(commit_and_key_are_written_if_they_are_known),
+        FIXTURE_CASE(what_is_written_reads_back_as_it_was),
+        FIXTURE_CASE(json_is_written_on_one_line),
+        FIXTURE_CASE(data_that_does_not_fit_a_line_becomes_base64),
+        FIXTURE_CASE(json_is_checked_with_a_reason),
+        CASE(a_member_is_found_by_its_path),
+        CASE(a_text_needs_room_for_its_end),
+        CASE(a_number_is_whole_and_in_range),
+        FIXTURE_CASE(nothing_to_read_or_to_write_to_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,6 @@
 
 #include "core/slice.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 struct fixture {
     factum_store *store;
     factum_event_copy copy;
@@ -32,7 +29,7 @@ static int set_up_local(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_event_copy_free(&f->copy);
     return test_store_close(f->store, f->dir, &f->err);
 }
@@ -65,7 +62,7 @@ static factum_new_event event_of(const char *stream, const char *type)
 
 TEST(an_event_is_only_where_one_begins)
 {
-    F;
+    struct fixture *f = *state;
     uint64_t place = 0;
     factum_append_result result = append(f, event_of("s-1", "A"));
     assert_ok(factum_read_event(f->store, result.position, &f->copy, &f->err), f->err);
@@ -84,7 +81,7 @@ TEST(an_event_is_only_where_one_begins)
 
 TEST(a_copy_holds_an_event_as_long_as_its_owner_wants)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice tags[] = {FCT_SLICE("one"), FCT_SLICE("two")};
     factum_new_event small = event_of("s-1", "A");
     factum_new_event big = event_of("s-2", "B");
@@ -110,7 +107,7 @@ TEST(a_copy_holds_an_event_as_long_as_its_owner_wants)
 
 TEST(an_event_is_found_by_its_id)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event one = event_of("s-1", "A");
     factum_new_event two = event_of("s-2", "B");
     one.id = (factum_uuid){{1}};
@@ -133,7 +130,7 @@ TEST(an_event_is_found_by_its_id)
 
 TEST(a_key_says_what_was_appended_under_it)
 {
-    F;
+    struct fixture *f = *state;
     const factum_new_event events[] = {event_of("s-1", "A"), event_of("s-2", "B"),
                                        event_of("s-1", "C")};
     const factum_expectation expectations[] = {{FCT_SLICE("s-1"), factum_any()},
@@ -168,7 +165,7 @@ TEST(a_key_says_what_was_appended_under_it)
 
 TEST(an_own_fingerprint_says_what_the_same_content_is)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event event = event_of("s-1", "A");
     const factum_expectation expectation = {event.stream, factum_no_stream()};
     factum_append_request request = {
@@ -203,7 +200,7 @@ static uint64_t count(struct fixture *f, factum_source source, const char *name,
 
 TEST(events_are_counted_without_being_read)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice tag = FCT_SLICE("red");
     factum_new_event tagged = event_of("s-1", "A");
     tagged.tags = &tag;
@@ -230,7 +227,7 @@ TEST(events_are_counted_without_being_read)
 
 TEST(a_token_leads_back_to_its_place)
 {
-    F;
+    struct fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     uint64_t place = append(f, event_of("s-1", "A")).position;
     const uint64_t places[] = {0, place, place + 1};
@@ -246,7 +243,7 @@ TEST(a_token_leads_back_to_its_place)
 
 TEST(a_token_of_another_store_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     factum_store *other;
     uint64_t place = 77;
@@ -286,7 +283,7 @@ static uint64_t read_query(struct fixture *f, const factum_query *query, size_t 
 
 TEST(the_place_of_a_cursor_is_where_a_condition_begins)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice tag = FCT_SLICE("seat-1");
     const factum_query_item item = {.tags = &tag, .tag_count = 1};
     const factum_query query = {&item, 1};
@@ -319,7 +316,7 @@ TEST(the_place_of_a_cursor_is_where_a_condition_begins)
 
 TEST(questions_want_a_store_and_a_place_for_the_answer)
 {
-    F;
+    struct fixture *f = *state;
     factum_store *const stores[] = {NULL, f->store};
     const factum_slice name = FCT_SLICE("s-1");
     const factum_uuid id = {{1}};

@@ -6,8 +6,6 @@
 #include "api/scheme.h"
 #include "core/error.h"
 
-#define TEST(name) static void name(void **state)
-
 static factum_error err;
 static char opened[64];
 
@@ -29,7 +27,6 @@ static factum_status open_second(struct fct_engine *engine,
 
 TEST(what_begins_with_a_scheme_is_an_address_and_nothing_else)
 {
-    (void)state;
     static const char *const addresses[] = {"factum://", "factum://h:1", "a+b.c-1://x", "s3://b"};
     static const char *const paths[] = {"",          "/",      "://x",   "dir",
                                         "./a://b",   "A://",   "/a://b", "factum:/host",
@@ -46,7 +43,6 @@ TEST(what_begins_with_a_scheme_is_an_address_and_nothing_else)
 
 TEST(without_the_library_the_text_says_what_to_link)
 {
-    (void)state;
     factum_store *store = NULL;
     assert_status(factum_open("factum://localhost", NULL, &store, &err), FACTUM_UNSUPPORTED);
     assert_string_equal(err.text,
@@ -57,7 +53,6 @@ TEST(without_the_library_the_text_says_what_to_link)
 
 TEST(a_scheme_is_opened_by_who_registered_it_first)
 {
-    (void)state;
     factum_store *store = NULL;
     fct_api_register_scheme("test", open_first);
     fct_api_register_scheme("test", open_second);
@@ -75,9 +70,9 @@ TEST(a_scheme_is_opened_by_who_registered_it_first)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_begins_with_a_scheme_is_an_address_and_nothing_else),
-        cmocka_unit_test(without_the_library_the_text_says_what_to_link),
-        cmocka_unit_test(a_scheme_is_opened_by_who_registered_it_first),
+        CASE(what_begins_with_a_scheme_is_an_address_and_nothing_else),
+        CASE(without_the_library_the_text_says_what_to_link),
+        CASE(a_scheme_is_opened_by_who_registered_it_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,6 @@
 #include "core/slice.h"
 #include "os/os.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 struct fixture {
     factum_store *store;
     char dir[SCRATCH_SIZE];
@@ -32,7 +29,7 @@ static int set_up_local(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     return test_store_close(f->store, f->dir, &f->err);
 }
 
@@ -207,7 +204,6 @@ TEST(care_without_what_it_needs_is_refused)
 
 TEST(what_is_closed_may_be_null)
 {
-    (void)state;
     factum_cursor_close(NULL);
     factum_list_close(NULL);
     factum_subscription_stop(NULL);
@@ -225,7 +221,7 @@ TEST(what_is_closed_may_be_null)
 
 TEST(a_place_for_the_answer_is_needed)
 {
-    F;
+    struct fixture *f = *state;
     factum_read_request request = {.size = sizeof request};
     factum_list_request names = {.size = sizeof names, .kind = FACTUM_LIST_TAGS};
     factum_verify_report report = {.size = 4};
@@ -266,7 +262,7 @@ TEST(a_place_for_the_answer_is_needed)
 
 TEST(a_refused_list_leaves_no_handle)
 {
-    F;
+    struct fixture *f = *state;
     factum_list *list = (factum_list *)(void *)f;
     const factum_list_request request = {.size = sizeof request, .kind = (factum_list_kind)4};
     assert_invalid(f, factum_list_open(f->store, &request, &list, &f->err),
@@ -276,7 +272,7 @@ TEST(a_refused_list_leaves_no_handle)
 
 TEST(a_refused_read_leaves_no_handle)
 {
-    F;
+    struct fixture *f = *state;
     factum_cursor *cursor = (factum_cursor *)(void *)f;
     factum_subscription *subscription = (factum_subscription *)(void *)f;
     factum_read_request request = {.size = 1};
@@ -294,7 +290,7 @@ TEST(a_refused_read_leaves_no_handle)
 
 TEST(an_append_to_a_stream_fills_in_its_name)
 {
-    F;
+    struct fixture *f = *state;
     factum_append_result result;
     factum_new_event events[] = {event_of(""), event_of("s-1"), event_of("s-2")};
     factum_slice s = FCT_SLICE("s-1");
@@ -319,7 +315,7 @@ TEST(an_append_to_a_stream_fills_in_its_name)
 
 TEST(a_wait_ends_with_its_time_or_with_news)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event one = event_of("s-1");
     uint64_t place = 0;
     assert_ok(factum_visible_place(f->store, &place, &f->err), f->err);
@@ -338,7 +334,7 @@ TEST(a_wait_ends_with_its_time_or_with_news)
 
 TEST(a_call_after_its_deadline_does_nothing)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event one = event_of("s-1");
     const factum_expectation expectation = {one.stream, factum_any()};
     const factum_call late = {.size = sizeof late, .deadline = factum_deadline(0)};
@@ -398,13 +394,11 @@ static void the_clock_of_the_options_drives_what_is_recorded(bool on_disk)
 
 TEST(a_clock_drives_what_a_store_in_memory_records)
 {
-    (void)state;
     the_clock_of_the_options_drives_what_is_recorded(false);
 }
 
 TEST(a_clock_drives_what_a_store_on_disk_records)
 {
-    (void)state;
     the_clock_of_the_options_drives_what_is_recorded(true);
 }
 
@@ -448,7 +442,7 @@ TEST(options_of_a_newer_program_may_not_ask_for_what_is_not_known)
 
 TEST(answers_are_filled_as_far_as_they_are_known)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event one = event_of("s-1");
     assert_ok(factum_append_stream(f->store, one.stream, factum_any(), &one, 1, NULL, &f->err),
               f->err);
@@ -475,7 +469,7 @@ TEST(answers_are_filled_as_far_as_they_are_known)
 
 TEST(given_and_expect_say_what_differs)
 {
-    F;
+    struct fixture *f = *state;
     static const char given[] = "{\"stream\":\"s-1\",\"type\":\"A\",\"data\":{\"n\":1}}\n\n"
                                 "{\"stream\":\"s-1\",\"type\":\"B\"}";
     assert_ok(factum_testing_given(f->store, given, &f->err), f->err);
@@ -506,7 +500,7 @@ TEST(given_and_expect_say_what_differs)
 
 TEST(a_store_says_what_it_can_do)
 {
-    F;
+    struct fixture *f = *state;
     uint32_t capabilities = factum_capabilities(f->store);
     uint32_t both = FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS | FACTUM_CAPABILITY_CONDITIONS |
                     FACTUM_CAPABILITY_TOTAL_ORDER | FACTUM_CAPABILITY_LIST;
@@ -527,23 +521,23 @@ int main(void)
         "local: " #name, name, set_up_local, tear_down, NULL                                       \
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opening_wants_a_path_and_a_place),
-        cmocka_unit_test(options_that_make_no_sense_are_refused_and_nothing_is_made),
-        cmocka_unit_test(a_memory_store_wants_the_same_of_its_options),
-        cmocka_unit_test(appends_without_a_store_are_refused),
-        cmocka_unit_test(looks_without_a_store_are_refused),
-        cmocka_unit_test(care_without_what_it_needs_is_refused),
-        cmocka_unit_test(what_is_closed_may_be_null),
+        CASE(opening_wants_a_path_and_a_place),
+        CASE(options_that_make_no_sense_are_refused_and_nothing_is_made),
+        CASE(a_memory_store_wants_the_same_of_its_options),
+        CASE(appends_without_a_store_are_refused),
+        CASE(looks_without_a_store_are_refused),
+        CASE(care_without_what_it_needs_is_refused),
+        CASE(what_is_closed_may_be_null),
         BOTH(a_place_for_the_answer_is_needed),
         BOTH(a_refused_list_leaves_no_handle),
         BOTH(a_refused_read_leaves_no_handle),
         BOTH(an_append_to_a_stream_fills_in_its_name),
         BOTH(a_wait_ends_with_its_time_or_with_news),
         BOTH(a_call_after_its_deadline_does_nothing),
-        cmocka_unit_test(a_clock_drives_what_a_store_in_memory_records),
-        cmocka_unit_test(a_clock_drives_what_a_store_on_disk_records),
-        cmocka_unit_test(options_of_an_older_program_are_whole),
-        cmocka_unit_test(options_of_a_newer_program_may_not_ask_for_what_is_not_known),
+        CASE(a_clock_drives_what_a_store_in_memory_records),
+        CASE(a_clock_drives_what_a_store_on_disk_records),
+        CASE(options_of_an_older_program_are_whole),
+        CASE(options_of_a_newer_program_may_not_ask_for_what_is_not_known),
         BOTH(answers_are_filled_as_far_as_they_are_known),
         BOTH(given_and_expect_say_what_differs),
         BOTH(a_store_says_what_it_can_do),

@@ -82,7 +82,7 @@ static factum_subscription *subscribe(struct fixture *f, factum_source source, c
 
 #define next(f, subscription, event) factum_subscription_next(subscription, 0, event, &(f)->err)
 
-static void a_stream_need_not_exist_nor_reach_its_place(void **state)
+TEST(a_stream_need_not_exist_nor_reach_its_place)
 {
     struct fixture *f = *state;
     factum_event event;
@@ -99,7 +99,7 @@ static void a_stream_need_not_exist_nor_reach_its_place(void **state)
     factum_subscription_close(s);
 }
 
-static void from_the_end_everything_later_is_given(void **state)
+TEST(from_the_end_everything_later_is_given)
 {
     struct fixture *f = *state;
     factum_event event;
@@ -113,7 +113,7 @@ static void from_the_end_everything_later_is_given(void **state)
     factum_subscription_close(s);
 }
 
-static void a_tombstone_ends_a_subscription_wherever_it_began(void **state)
+TEST(a_tombstone_ends_a_subscription_wherever_it_began)
 {
     struct fixture *f = *state;
     factum_event event;
@@ -136,7 +136,7 @@ static void a_tombstone_ends_a_subscription_wherever_it_began(void **state)
     factum_subscription_close(end);
 }
 
-static void a_stopped_subscription_says_so_for_good(void **state)
+TEST(a_stopped_subscription_says_so_for_good)
 {
     struct fixture *f = *state;
     factum_event event;
@@ -359,7 +359,7 @@ static void look_around(struct fixture *f)
     assert_ok(factum_verify(f->store, NULL, &report, &f->err), f->err);
 }
 
-static void every_event_is_given_once_and_in_order_while_many_write(void **state)
+TEST(every_event_is_given_once_and_in_order_while_many_write)
 {
     struct fixture *f = *state;
     enum { ALL = (WRITERS + 1) * APPENDS };
@@ -418,14 +418,11 @@ static void every_event_is_given_once_and_in_order_while_many_write(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_stream_need_not_exist_nor_reach_its_place, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(from_the_end_everything_later_is_given, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_tombstone_ends_a_subscription_wherever_it_began, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_stopped_subscription_says_so_for_good, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(every_event_is_given_once_and_in_order_while_many_write,
-                                        set_up, tear_down),
+        FIXTURE_CASE(a_stream_need_not_exist_nor_reach_its_place),
+        FIXTURE_CASE(from_the_end_everything_later_is_given),
+        FIXTURE_CASE(a_tombstone_ends_a_subscription_wherever_it_began),
+        FIXTURE_CASE(a_stopped_subscription_says_so_for_good),
+        FIXTURE_CASE(every_event_is_given_once_and_in_order_while_many_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,8 +7,6 @@
 #include "os/os.h"
 #include "os/thread.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
 #define MS UINT64_C(1000000)
 
 struct fixture {
@@ -37,7 +35,7 @@ static int set_up_local(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_subscription_close(f->subscription);
     return test_store_close(f->store, f->dir, &f->err);
 }
@@ -108,7 +106,7 @@ static void do_later(struct later *later, struct fixture *f, bool stop)
 
 TEST(caught_up_is_said_once_each_time)
 {
-    F;
+    struct fixture *f = *state;
     append(f, "s-1", "A");
     follow(f, NULL, FACTUM_FROM_START);
     assert_next(f, "A");
@@ -123,7 +121,7 @@ TEST(caught_up_is_said_once_each_time)
 
 TEST(a_wait_takes_the_time_it_was_given)
 {
-    F;
+    struct fixture *f = *state;
     follow(f, NULL, FACTUM_FROM_END);
     assert_status(next(f, 30), FACTUM_CAUGHT_UP);
     uint64_t before = fct_os_monotonic(fct_os_real());
@@ -133,7 +131,7 @@ TEST(a_wait_takes_the_time_it_was_given)
 
 TEST(appends_that_are_not_for_it_do_not_end_its_wait_early_or_late)
 {
-    F;
+    struct fixture *f = *state;
     struct later later;
     follow(f, "other", FACTUM_FROM_START);
     assert_status(next(f, 0), FACTUM_CAUGHT_UP);
@@ -148,7 +146,7 @@ TEST(appends_that_are_not_for_it_do_not_end_its_wait_early_or_late)
 
 TEST(an_append_by_another_thread_ends_a_wait)
 {
-    F;
+    struct fixture *f = *state;
     struct later later;
     follow(f, "s-1", FACTUM_FROM_START);
     assert_status(next(f, 0), FACTUM_CAUGHT_UP);
@@ -160,7 +158,7 @@ TEST(an_append_by_another_thread_ends_a_wait)
 
 TEST(a_time_too_long_to_count_is_for_ever)
 {
-    F;
+    struct fixture *f = *state;
     static const int64_t long_times[] = {INT64_MAX, INT64_C(1) << 58, INT64_MIN};
     for (size_t i = 0; i < sizeof long_times / sizeof long_times[0]; i++) {
         struct later later;
@@ -178,7 +176,7 @@ TEST(a_time_too_long_to_count_is_for_ever)
 
 TEST(another_thread_stops_a_wait_for_good)
 {
-    F;
+    struct fixture *f = *state;
     struct later later;
     append(f, "s-1", "A");
     follow(f, NULL, FACTUM_FROM_END);
@@ -193,7 +191,7 @@ TEST(another_thread_stops_a_wait_for_good)
 
 TEST(a_stop_before_the_first_event_counts)
 {
-    F;
+    struct fixture *f = *state;
     append(f, "s-1", "A");
     follow(f, NULL, FACTUM_FROM_START);
     factum_subscription_stop(f->subscription);
@@ -203,7 +201,7 @@ TEST(a_stop_before_the_first_event_counts)
 
 TEST(a_tombstone_is_given_and_then_it_is_over)
 {
-    F;
+    struct fixture *f = *state;
     follow(f, "s-1", FACTUM_FROM_START);
     append(f, "s-1", "A");
     assert_ok(factum_tombstone(f->store, FCT_SLICE("s-1"), factum_any(), NULL, &f->err), f->err);
@@ -221,7 +219,7 @@ TEST(a_tombstone_is_given_and_then_it_is_over)
 
 TEST(another_one_continues_after_its_checkpoint)
 {
-    F;
+    struct fixture *f = *state;
     append(f, "s-1", "A");
     append(f, "s-2", "B");
     follow(f, "s-1", FACTUM_FROM_START);
@@ -243,7 +241,7 @@ TEST(another_one_continues_after_its_checkpoint)
 
 TEST(the_checkpoint_passes_what_is_not_for_it)
 {
-    F;
+    struct fixture *f = *state;
     follow(f, "s-1", FACTUM_FROM_START);
     append(f, "s-2", "A");
     append(f, "s-2", "B");
@@ -256,7 +254,7 @@ TEST(the_checkpoint_passes_what_is_not_for_it)
 
 TEST(a_subscription_knows_no_checkpoint_from_a_revision_until_it_has_given_something)
 {
-    F;
+    struct fixture *f = *state;
     append(f, "s-1", "A");
     append(f, "s-1", "B");
     factum_read_request request = {.size = sizeof request,
@@ -272,7 +270,7 @@ TEST(a_subscription_knows_no_checkpoint_from_a_revision_until_it_has_given_somet
 
 TEST(a_tombstone_that_is_left_out_ends_it_too)
 {
-    F;
+    struct fixture *f = *state;
     factum_read_request request = {.size = sizeof request,
                                    .source = FACTUM_SOURCE_STREAM,
                                    .name = FCT_SLICE("s-1"),
@@ -288,7 +286,7 @@ TEST(a_tombstone_that_is_left_out_ends_it_too)
 
 TEST(a_deadline_ends_its_wait)
 {
-    F;
+    struct fixture *f = *state;
     const factum_call call = {.size = sizeof call, .deadline = factum_deadline(60)};
     factum_read_request request = {.size = sizeof request, .call = &call};
     assert_ok(factum_subscribe(f->store, &request, &f->subscription, &f->err), f->err);
@@ -302,7 +300,7 @@ TEST(a_deadline_ends_its_wait)
 
 TEST(from_the_end_only_what_comes_later_is_given)
 {
-    F;
+    struct fixture *f = *state;
     append(f, "s-1", "A");
     follow(f, "s-1", FACTUM_FROM_END);
     append(f, "s-1", "B"); /* after the subscription was opened, before its first call */

@@ -14,9 +14,8 @@ static void assert_bar(const struct progress_view *view, const char *expected)
     assert_string_equal(text, expected);
 }
 
-static void the_time_left_follows_from_the_rate_so_far(void **state)
+TEST(the_time_left_follows_from_the_rate_so_far)
 {
-    (void)state;
     struct progress_view view = {.seconds = 10, .done = 250, .total = 1000};
     assert_true(progress_seconds_left(&view) == 30);
     view.done = 1000;
@@ -24,16 +23,14 @@ static void the_time_left_follows_from_the_rate_so_far(void **state)
 }
 
 /* 20 % were done before, 10 % in 10 seconds: the other 70 % take 70 seconds, not 23. */
-static void what_an_earlier_run_did_does_not_count_for_the_time_left(void **state)
+TEST(what_an_earlier_run_did_does_not_count_for_the_time_left)
 {
-    (void)state;
     struct progress_view view = {.seconds = 10, .skipped = 200, .done = 300, .total = 1000};
     assert_true(progress_seconds_left(&view) == 70);
 }
 
-static void without_a_rate_or_a_total_no_time_left_is_known(void **state)
+TEST(without_a_rate_or_a_total_no_time_left_is_known)
 {
-    (void)state;
     const struct progress_view views[] = {
         {.seconds = 0, .done = 250, .total = 1000},                  /* just begun */
         {.seconds = 10, .done = 0, .total = 1000},                   /* nothing done */
@@ -47,9 +44,8 @@ static void without_a_rate_or_a_total_no_time_left_is_known(void **state)
     }
 }
 
-static void a_bar_has_part_amount_rate_and_time_left(void **state)
+TEST(a_bar_has_part_amount_rate_and_time_left)
 {
-    (void)state;
     struct progress_view view = {
         .what = "import", .seconds = 10, .done = 250, .total = 1000, .items = 12345, .columns = 80};
     assert_bar(&view, "import [######..................]  25 %  12,345 events, 1,234/s, 0:30 left");
@@ -62,9 +58,8 @@ static void a_bar_has_part_amount_rate_and_time_left(void **state)
     assert_bar(&view, "import [########################] 100 %  1 event, 0/s, 0:00 left");
 }
 
-static void a_bar_without_a_total_has_amount_and_rate(void **state)
+TEST(a_bar_without_a_total_has_amount_and_rate)
 {
-    (void)state;
     struct progress_view view = {
         .what = "import", .seconds = 10, .done = 250, .items = 20, .columns = 80};
     assert_bar(&view, "import  20 events, 2/s");
@@ -72,17 +67,15 @@ static void a_bar_without_a_total_has_amount_and_rate(void **state)
     assert_bar(&view, "import  20 events");
 }
 
-static void the_rate_is_of_this_run(void **state)
+TEST(the_rate_is_of_this_run)
 {
-    (void)state;
     struct progress_view view = {
         .what = "import", .seconds = 10, .skipped = 200, .done = 300, .total = 1000, .columns = 80};
     assert_bar(&view, "import [#######.................]  30 %  300 B, 10 B/s, 1:10 left");
 }
 
-static void a_narrow_terminal_gets_less(void **state)
+TEST(a_narrow_terminal_gets_less)
 {
-    (void)state;
     struct progress_view view = {.what = "import",
                                  .seconds = 10,
                                  .done = 250,
@@ -100,9 +93,8 @@ static void a_narrow_terminal_gets_less(void **state)
     assert_bar(&view, "import  2");
 }
 
-static void a_bar_is_never_as_wide_as_the_terminal(void **state)
+TEST(a_bar_is_never_as_wide_as_the_terminal)
 {
-    (void)state;
     char text[PROGRESS_TEXT_SIZE];
     struct progress_view view = {.what = "restore", .seconds = 1};
     for (view.columns = 0; view.columns < 300; view.columns++) {
@@ -120,14 +112,14 @@ static void a_bar_is_never_as_wide_as_the_terminal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_time_left_follows_from_the_rate_so_far),
-        cmocka_unit_test(what_an_earlier_run_did_does_not_count_for_the_time_left),
-        cmocka_unit_test(without_a_rate_or_a_total_no_time_left_is_known),
-        cmocka_unit_test(a_bar_has_part_amount_rate_and_time_left),
-        cmocka_unit_test(a_bar_without_a_total_has_amount_and_rate),
-        cmocka_unit_test(the_rate_is_of_this_run),
-        cmocka_unit_test(a_narrow_terminal_gets_less),
-        cmocka_unit_test(a_bar_is_never_as_wide_as_the_terminal),
+        CASE(the_time_left_follows_from_the_rate_so_far),
+        CASE(what_an_earlier_run_did_does_not_count_for_the_time_left),
+        CASE(without_a_rate_or_a_total_no_time_left_is_known),
+        CASE(a_bar_has_part_amount_rate_and_time_left),
+        CASE(a_bar_without_a_total_has_amount_and_rate),
+        CASE(the_rate_is_of_this_run),
+        CASE(a_narrow_terminal_gets_less),
+        CASE(a_bar_is_never_as_wide_as_the_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,9 +110,8 @@ static const char *with_rows(const char *rows)
     return text;
 }
 
-static void rows_of_each_kind_are_taken(void **state)
+TEST(rows_of_each_kind_are_taken)
 {
-    (void)state;
     struct table table;
     char *text = NULL;
     size_t size = 0;
@@ -134,9 +133,8 @@ static void rows_of_each_kind_are_taken(void **state)
     table_finish(&table);
 }
 
-static void what_is_asked_and_how_fresh_it_is(void **state)
+TEST(what_is_asked_and_how_fresh_it_is)
 {
-    (void)state;
     struct table table;
     answers(with_rows("[]"));
     assert_ok(query_into(&table), err);
@@ -157,7 +155,7 @@ static void what_is_asked_and_how_fresh_it_is(void **state)
     assert_int_equal(fresh.status.state, FACTUM_BUILD_PAUSED);
 }
 
-static void rows_that_make_no_sense_are_refused(void **state)
+TEST(rows_that_make_no_sense_are_refused)
 {
     static const char *const rows[] = {
         "{}",
@@ -190,9 +188,8 @@ static void rows_that_make_no_sense_are_refused(void **state)
 }
 
 /* An answer that is truncated, or changed in the middle, is not trusted. */
-static void an_answer_that_is_cut_or_changed_is_refused(void **state)
+TEST(an_answer_that_is_cut_or_changed_is_refused)
 {
-    (void)state;
     char whole[2048];
     struct table table;
     (void)snprintf(whole, sizeof whole, "%s", with_rows("[[1,{\"bytes\":\"AP8=\"}]]"));
@@ -213,7 +210,7 @@ static void an_answer_that_is_cut_or_changed_is_refused(void **state)
 
 #define NO_ROWS "{\"columns\":[\"x\"],\"rows\":[],"
 
-static void answers_without_what_they_must_have_are_refused(void **state)
+TEST(answers_without_what_they_must_have_are_refused)
 {
     static const char *const texts[] = {
         "{}",
@@ -265,9 +262,8 @@ static bool count_build(void *data, const factum_build_status *status)
     return true;
 }
 
-static void builds_are_delivered(void **state)
+TEST(builds_are_delivered)
 {
-    (void)state;
     static const char build[] = "{\"name\":\"orders\",\"version\":2,\"inUse\":true,\"state\":"
                                 "\"catching up\",\"reason\":\"why\",\"asOf\":"
                                 "{\"token\":\"t\",\"position\":1,\"created\":null},\"behind\":{"
@@ -299,9 +295,8 @@ static bool count_parked(void *data, const factum_parked *parked)
     return true;
 }
 
-static void parked_events_are_delivered(void **state)
+TEST(parked_events_are_delivered)
 {
-    (void)state;
     const factum_parked_each each = {NULL, count_parked};
     const factum_slice name = factum_slice_from("orders");
     delivered = 0;
@@ -321,9 +316,8 @@ static void parked_events_are_delivered(void **state)
     assert_status(served_parked(store, name, (factum_slice){NULL, 0}, &each, &err), FACTUM_IO);
 }
 
-static void an_act_is_sent_once(void **state)
+TEST(an_act_is_sent_once)
 {
-    (void)state;
     const factum_act_options options = {.size = sizeof options,
                                         .by = factum_slice_from("ann"),
                                         .why = factum_slice_from("a \"b\"")};
@@ -382,7 +376,7 @@ static void count_table(void *data, factum_slice table, uint64_t added, uint64_t
     counted += added + removed * 10 + changed * 100;
 }
 
-static void changes_are_told_and_counted(void **state)
+TEST(changes_are_told_and_counted)
 {
     static const char *const wrong[] = {
         "{}",
@@ -429,20 +423,18 @@ static void changes_are_told_and_counted(void **state)
     }
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(rows_of_each_kind_are_taken),
-        CASE(what_is_asked_and_how_fresh_it_is),
-        CASE(rows_that_make_no_sense_are_refused),
-        CASE(an_answer_that_is_cut_or_changed_is_refused),
-        CASE(answers_without_what_they_must_have_are_refused),
-        CASE(builds_are_delivered),
-        CASE(parked_events_are_delivered),
-        CASE(an_act_is_sent_once),
-        CASE(changes_are_told_and_counted),
+        FIXTURE_CASE(rows_of_each_kind_are_taken),
+        FIXTURE_CASE(what_is_asked_and_how_fresh_it_is),
+        FIXTURE_CASE(rows_that_make_no_sense_are_refused),
+        FIXTURE_CASE(an_answer_that_is_cut_or_changed_is_refused),
+        FIXTURE_CASE(answers_without_what_they_must_have_are_refused),
+        FIXTURE_CASE(builds_are_delivered),
+        FIXTURE_CASE(parked_events_are_delivered),
+        FIXTURE_CASE(an_act_is_sent_once),
+        FIXTURE_CASE(changes_are_told_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,9 +67,8 @@ static void add(struct table *table, factum_value first, factum_value second)
     assert_true(table_row(table, values, 2));
 }
 
-static void numbers_stand_to_the_right(void **state)
+TEST(numbers_stand_to_the_right)
 {
-    (void)state;
     struct table table;
     begin(&table, "id", "total");
     add(&table, text("o1"), integer(-7));
@@ -84,9 +83,8 @@ static void numbers_stand_to_the_right(void **state)
     table_finish(&table);
 }
 
-static void a_column_with_a_text_is_no_column_of_numbers(void **state)
+TEST(a_column_with_a_text_is_no_column_of_numbers)
 {
-    (void)state;
     struct table table;
     begin(&table, "mixed", "last");
     add(&table, integer(12345678), text("a"));
@@ -98,9 +96,8 @@ static void a_column_with_a_text_is_no_column_of_numbers(void **state)
     table_finish(&table);
 }
 
-static void widths_are_those_of_a_terminal(void **state)
+TEST(widths_are_those_of_a_terminal)
 {
-    (void)state;
     struct table table;
     begin(&table, "name", "n");
     add(&table, text("Zo\xc3\xab"), integer(1));         /* three characters, four bytes */
@@ -118,9 +115,8 @@ static void widths_are_those_of_a_terminal(void **state)
     table_finish(&table);
 }
 
-static void long_values_are_cut_on_a_terminal_only(void **state)
+TEST(long_values_are_cut_on_a_terminal_only)
 {
-    (void)state;
     struct table table;
     begin(&table, "a", "b");
     add(&table, text("123456789"), text("12345"));
@@ -133,9 +129,8 @@ static void long_values_are_cut_on_a_terminal_only(void **state)
     table_finish(&table);
 }
 
-static void csv_quotes_what_it_has_to(void **state)
+TEST(csv_quotes_what_it_has_to)
 {
-    (void)state;
     struct table table;
     begin(&table, "a,b", "c");
     add(&table, text("say \"hi\""), text("two\r\nlines"));
@@ -149,9 +144,8 @@ static void csv_quotes_what_it_has_to(void **state)
     table_finish(&table);
 }
 
-static void json_has_each_value_in_its_kind(void **state)
+TEST(json_has_each_value_in_its_kind)
 {
-    (void)state;
     struct table table;
     begin(&table, "a", "b\"");
     assert_printed(&table, JSON, 0, "\"columns\":[\"a\",\"b\\\"\"],\"rows\":[]");
@@ -163,9 +157,8 @@ static void json_has_each_value_in_its_kind(void **state)
     table_finish(&table);
 }
 
-static void reals_keep_their_value_and_their_kind(void **state)
+TEST(reals_keep_their_value_and_their_kind)
 {
-    (void)state;
     struct table table;
     begin(&table, "a", "b");
     add(&table, real(10), real(0.1));
@@ -177,9 +170,8 @@ static void reals_keep_their_value_and_their_kind(void **state)
     table_finish(&table);
 }
 
-static void columns_told_again_begin_anew(void **state)
+TEST(columns_told_again_begin_anew)
 {
-    (void)state;
     struct table table;
     begin(&table, "a", "b");
     add(&table, integer(1), integer(2));
@@ -190,9 +182,8 @@ static void columns_told_again_begin_anew(void **state)
     table_finish(&table);
 }
 
-static void more_than_it_may_hold_makes_it_fail(void **state)
+TEST(more_than_it_may_hold_makes_it_fail)
 {
-    (void)state;
     struct table table;
     begin(&table, "a", "b");
     size_t size = (size_t)64 << 20;
@@ -212,15 +203,15 @@ static void more_than_it_may_hold_makes_it_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_stand_to_the_right),
-        cmocka_unit_test(a_column_with_a_text_is_no_column_of_numbers),
-        cmocka_unit_test(widths_are_those_of_a_terminal),
-        cmocka_unit_test(long_values_are_cut_on_a_terminal_only),
-        cmocka_unit_test(csv_quotes_what_it_has_to),
-        cmocka_unit_test(json_has_each_value_in_its_kind),
-        cmocka_unit_test(reals_keep_their_value_and_their_kind),
-        cmocka_unit_test(columns_told_again_begin_anew),
-        cmocka_unit_test(more_than_it_may_hold_makes_it_fail),
+        CASE(numbers_stand_to_the_right),
+        CASE(a_column_with_a_text_is_no_column_of_numbers),
+        CASE(widths_are_those_of_a_terminal),
+        CASE(long_values_are_cut_on_a_terminal_only),
+        CASE(csv_quotes_what_it_has_to),
+        CASE(json_has_each_value_in_its_kind),
+        CASE(reals_keep_their_value_and_their_kind),
+        CASE(columns_told_again_begin_anew),
+        CASE(more_than_it_may_hold_makes_it_fail),
     };
     if (setenv("NO_COLOR", "1", 1) != 0) {
         return 1;

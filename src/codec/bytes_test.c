@@ -4,9 +4,8 @@
 #include "core/random.h"
 #include "support/test.h"
 
-static void integers_lie_with_their_low_byte_first(void **state)
+TEST(integers_lie_with_their_low_byte_first)
 {
-    (void)state;
     uint8_t bytes[8];
     fct_put_u16(bytes, 0x0102);
     assert_memory_equal(bytes, "\x02\x01", 2);
@@ -19,9 +18,8 @@ static void integers_lie_with_their_low_byte_first(void **state)
     assert_true(fct_get_u64(bytes) == UINT64_C(0x0102030405060708));
 }
 
-static void a_varint_takes_a_byte_for_each_seven_bits(void **state)
+TEST(a_varint_takes_a_byte_for_each_seven_bits)
 {
-    (void)state;
     for (size_t bits = 1; bits <= 64; bits++) {
         uint8_t bytes[FCT_VARINT_SIZE_MAX];
         uint64_t most = UINT64_MAX >> (64 - bits);
@@ -34,9 +32,8 @@ static void a_varint_takes_a_byte_for_each_seven_bits(void **state)
     assert_int_equal(zero[0], 0);
 }
 
-static void any_varint_comes_back_and_no_beginning_of_it_does(void **state)
+TEST(any_varint_comes_back_and_no_beginning_of_it_does)
 {
-    (void)state;
     const uint64_t seed = 128;
     struct fct_random random = {seed};
     print_message("# seed %llu\n", (unsigned long long)seed);
@@ -56,9 +53,8 @@ static void any_varint_comes_back_and_no_beginning_of_it_does(void **state)
     }
 }
 
-static void more_than_64_bits_are_refused(void **state)
+TEST(more_than_64_bits_are_refused)
 {
-    (void)state;
     uint8_t bytes[12];
     uint64_t value = 77;
     memset(bytes, 0xff, sizeof bytes);
@@ -76,10 +72,10 @@ static void more_than_64_bits_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers_lie_with_their_low_byte_first),
-        cmocka_unit_test(a_varint_takes_a_byte_for_each_seven_bits),
-        cmocka_unit_test(any_varint_comes_back_and_no_beginning_of_it_does),
-        cmocka_unit_test(more_than_64_bits_are_refused),
+        CASE(integers_lie_with_their_low_byte_first),
+        CASE(a_varint_takes_a_byte_for_each_seven_bits),
+        CASE(any_varint_comes_back_and_no_beginning_of_it_does),
+        CASE(more_than_64_bits_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,9 +33,8 @@ static void reseal(uint8_t bytes[FCT_SEGMENT_HEADER_SIZE])
                 fct_crc32c(0, bytes, FCT_SEGMENT_HEADER_SIZE - 4));
 }
 
-static void a_segment_header_comes_back(void **state)
+TEST(a_segment_header_comes_back)
 {
-    (void)state;
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     struct fct_segment_header header = sample_segment();
     struct fct_segment_header got;
@@ -53,9 +52,8 @@ static void a_segment_header_comes_back(void **state)
     assert_memory_equal(got.store_id.bytes, header.store_id.bytes, 16);
 }
 
-static void a_damaged_segment_header_is_noticed(void **state)
+TEST(a_damaged_segment_header_is_noticed)
 {
-    (void)state;
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     struct fct_segment_header header = sample_segment();
     struct fct_segment_header got;
@@ -67,9 +65,8 @@ static void a_damaged_segment_header_is_noticed(void **state)
     }
 }
 
-static void newer_formats_are_refused_by_name(void **state)
+TEST(newer_formats_are_refused_by_name)
 {
-    (void)state;
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     struct fct_segment_header header = sample_segment();
     struct fct_segment_header got;
@@ -93,9 +90,8 @@ static void newer_formats_are_refused_by_name(void **state)
 }
 
 /* The file may come from anyone: what it asks for has a bound. */
-static void a_header_that_asks_for_too_much_is_refused(void **state)
+TEST(a_header_that_asks_for_too_much_is_refused)
 {
-    (void)state;
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     struct fct_segment_header header = sample_segment();
     struct fct_segment_header got;
@@ -134,9 +130,8 @@ static struct fct_batch_header sample_batch(void)
     };
 }
 
-static void a_batch_header_comes_back(void **state)
+TEST(a_batch_header_comes_back)
 {
-    (void)state;
     uint8_t bytes[FCT_BATCH_HEADER_SIZE];
     struct fct_batch_header header = sample_batch();
     struct fct_batch_header got;
@@ -158,9 +153,8 @@ static void a_batch_header_comes_back(void **state)
     assert_memory_equal(again, bytes, sizeof again);
 }
 
-static void every_flipped_bit_of_a_batch_header_is_noticed(void **state)
+TEST(every_flipped_bit_of_a_batch_header_is_noticed)
 {
-    (void)state;
     uint8_t bytes[FCT_BATCH_HEADER_SIZE];
     struct fct_batch_header header = sample_batch();
     struct fct_batch_header got;
@@ -177,9 +171,8 @@ static void every_flipped_bit_of_a_batch_header_is_noticed(void **state)
 }
 
 /* Else it would prove that what comes after it was acknowledged. */
-static void a_batch_header_cannot_prove_what_lies_behind_it(void **state)
+TEST(a_batch_header_cannot_prove_what_lies_behind_it)
 {
-    (void)state;
     uint8_t bytes[FCT_BATCH_HEADER_SIZE];
     struct fct_batch_header header = sample_batch();
     struct fct_batch_header got;
@@ -191,9 +184,8 @@ static void a_batch_header_cannot_prove_what_lies_behind_it(void **state)
     assert_status(fct_batch_header_decode(bytes, 4096, SALT, &got), FACTUM_CORRUPT);
 }
 
-static void the_payload_crc_depends_on_every_byte_and_on_the_chain(void **state)
+TEST(the_payload_crc_depends_on_every_byte_and_on_the_chain)
 {
-    (void)state;
     static uint8_t payload[10000];
     for (size_t i = 0; i < sizeof payload; i++) {
         payload[i] = (uint8_t)(i * 31);
@@ -211,9 +203,8 @@ static void the_payload_crc_depends_on_every_byte_and_on_the_chain(void **state)
     }
 }
 
-static void a_footer_comes_back(void **state)
+TEST(a_footer_comes_back)
 {
-    (void)state;
     uint8_t bytes[FCT_FOOTER_SIZE];
     struct fct_segment_footer footer = {
         .batches = 3,
@@ -238,15 +229,15 @@ static void a_footer_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_segment_header_comes_back),
-        cmocka_unit_test(a_damaged_segment_header_is_noticed),
-        cmocka_unit_test(newer_formats_are_refused_by_name),
-        cmocka_unit_test(a_header_that_asks_for_too_much_is_refused),
-        cmocka_unit_test(a_batch_header_comes_back),
-        cmocka_unit_test(a_batch_header_cannot_prove_what_lies_behind_it),
-        cmocka_unit_test(every_flipped_bit_of_a_batch_header_is_noticed),
-        cmocka_unit_test(the_payload_crc_depends_on_every_byte_and_on_the_chain),
-        cmocka_unit_test(a_footer_comes_back),
+        CASE(a_segment_header_comes_back),
+        CASE(a_damaged_segment_header_is_noticed),
+        CASE(newer_formats_are_refused_by_name),
+        CASE(a_header_that_asks_for_too_much_is_refused),
+        CASE(a_batch_header_comes_back),
+        CASE(a_batch_header_cannot_prove_what_lies_behind_it),
+        CASE(every_flipped_bit_of_a_batch_header_is_noticed),
+        CASE(the_payload_crc_depends_on_every_byte_and_on_the_chain),
+        CASE(a_footer_comes_back),
     };
     return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
 }

@@ -37,9 +37,8 @@ static factum_slice array_of(size_t count)
     return fct_slice(text, 2 * count + 1);
 }
 
-static void its_memory_grows_with_the_texts_and_stays(void **state)
+TEST(its_memory_grows_with_the_texts_and_stays)
 {
-    (void)state;
     struct counter counter = {.calls_left = -1};
     const struct fct_mem mem = {&counter, count_resize};
     struct fct_json_doc doc;
@@ -58,9 +57,8 @@ static void its_memory_grows_with_the_texts_and_stays(void **state)
     fct_json_doc_finish(&doc);
 }
 
-static void without_memory_the_last_text_is_not_lost(void **state)
+TEST(without_memory_the_last_text_is_not_lost)
 {
-    (void)state;
     struct fct_json_fault fault;
     for (int calls = 0; calls < 3; calls++) {
         struct counter counter = {.calls_left = calls};
@@ -76,9 +74,8 @@ static void without_memory_the_last_text_is_not_lost(void **state)
     }
 }
 
-static void nodes_have_the_maximum_that_is_asked_for(void **state)
+TEST(nodes_have_the_maximum_that_is_asked_for)
 {
-    (void)state;
     struct fct_json_doc doc;
     struct fct_json_fault fault;
     fct_json_doc_init(&doc, fct_mem_heap());
@@ -98,9 +95,8 @@ static void nodes_have_the_maximum_that_is_asked_for(void **state)
     fct_json_doc_finish(&doc);
 }
 
-static void what_is_no_json_is_told_why_and_where(void **state)
+TEST(what_is_no_json_is_told_why_and_where)
 {
-    (void)state;
     struct fct_json_doc doc;
     struct fct_json_fault fault;
     fct_json_doc_init(&doc, fct_mem_heap());
@@ -116,9 +112,8 @@ static void what_is_no_json_is_told_why_and_where(void **state)
 }
 
 /* A line is one level deeper than what it holds, and a document with lines some more. */
-static void the_depth_is_that_of_the_extent(void **state)
+TEST(the_depth_is_that_of_the_extent)
 {
-    (void)state;
     static const unsigned limits[] = {FCT_JSON_DEPTH_MAX, FCT_JSON_LINE_DEPTH,
                                       FCT_JSON_DOCUMENT_DEPTH};
     struct fct_json_doc doc;
@@ -146,11 +141,11 @@ static void the_depth_is_that_of_the_extent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(its_memory_grows_with_the_texts_and_stays),
-        cmocka_unit_test(without_memory_the_last_text_is_not_lost),
-        cmocka_unit_test(nodes_have_the_maximum_that_is_asked_for),
-        cmocka_unit_test(what_is_no_json_is_told_why_and_where),
-        cmocka_unit_test(the_depth_is_that_of_the_extent),
+        CASE(its_memory_grows_with_the_texts_and_stays),
+        CASE(without_memory_the_last_text_is_not_lost),
+        CASE(nodes_have_the_maximum_that_is_asked_for),
+        CASE(what_is_no_json_is_told_why_and_where),
+        CASE(the_depth_is_that_of_the_extent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

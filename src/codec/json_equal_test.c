@@ -43,9 +43,8 @@ static void assert_equality(const char *a, const char *b, bool expected, bool du
     }
 }
 
-static void values_are_equal_that_mean_the_same(void **state)
+TEST(values_are_equal_that_mean_the_same)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"null", " null "},
         {"1", "1.0"},
@@ -67,9 +66,8 @@ static void values_are_equal_that_mean_the_same(void **state)
     }
 }
 
-static void values_differ_that_mean_something_else(void **state)
+TEST(values_differ_that_mean_something_else)
 {
-    (void)state;
     static const char *const cases[][2] = {
         {"null", "false"},
         {"true", "false"},
@@ -97,9 +95,8 @@ static void values_differ_that_mean_something_else(void **state)
     }
 }
 
-static void of_members_that_stand_twice_the_last_counts(void **state)
+TEST(of_members_that_stand_twice_the_last_counts)
 {
-    (void)state;
     assert_equality("{\"a\":1,\"a\":2}", "{\"a\":2}", true, true);
     assert_equality("{\"a\":1,\"a\":2}", "{\"a\":1}", false, true);
     assert_equality("{\"a\":1,\"a\":2,\"b\":3}", "{\"b\":9,\"a\":2,\"b\":3}", true, true);
@@ -108,9 +105,8 @@ static void of_members_that_stand_twice_the_last_counts(void **state)
                     true);
 }
 
-static void parts_of_one_tape_are_compared_too(void **state)
+TEST(parts_of_one_tape_are_compared_too)
 {
-    (void)state;
     factum_json_node nodes[64];
     factum_json json =
         parsed(FCT_SLICE("[{\"a\":[1,2]},{\"a\":[1,2.0]},{\"a\":[2,1]}]"), nodes, 64, false);
@@ -124,9 +120,8 @@ static void parts_of_one_tape_are_compared_too(void **state)
     assert_false(same);
 }
 
-static void what_is_as_deep_as_can_be_is_compared(void **state)
+TEST(what_is_as_deep_as_can_be_is_compared)
 {
-    (void)state;
     static factum_json_node nodes_a[FACTUM_JSON_DEPTH_LIMIT + 1];
     static factum_json_node nodes_b[FACTUM_JSON_DEPTH_LIMIT + 1];
     char text[2 * FACTUM_JSON_DEPTH_LIMIT];
@@ -171,9 +166,8 @@ static void free_object(struct object *object)
     fct_mem_free(fct_mem_heap(), object->text);
 }
 
-static void large_objects_in_the_same_order_are_compared_at_once(void **state)
+TEST(large_objects_in_the_same_order_are_compared_at_once)
 {
-    (void)state;
     struct object a = object_of(1000000, 1);
     struct object b = object_of(1000000, 1);
     assert_true(equal(&a.json, &b.json));
@@ -181,9 +175,8 @@ static void large_objects_in_the_same_order_are_compared_at_once(void **state)
     free_object(&b);
 }
 
-static void the_work_for_large_objects_in_another_order_has_its_limit(void **state)
+TEST(the_work_for_large_objects_in_another_order_has_its_limit)
 {
-    (void)state;
     struct object a = object_of(1000, 1);
     struct object b = object_of(1000, 7);
     assert_true(equal(&a.json, &b.json));
@@ -201,13 +194,13 @@ static void the_work_for_large_objects_in_another_order_has_its_limit(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_equal_that_mean_the_same),
-        cmocka_unit_test(values_differ_that_mean_something_else),
-        cmocka_unit_test(of_members_that_stand_twice_the_last_counts),
-        cmocka_unit_test(parts_of_one_tape_are_compared_too),
-        cmocka_unit_test(what_is_as_deep_as_can_be_is_compared),
-        cmocka_unit_test(large_objects_in_the_same_order_are_compared_at_once),
-        cmocka_unit_test(the_work_for_large_objects_in_another_order_has_its_limit),
+        CASE(values_are_equal_that_mean_the_same),
+        CASE(values_differ_that_mean_something_else),
+        CASE(of_members_that_stand_twice_the_last_counts),
+        CASE(parts_of_one_tape_are_compared_too),
+        CASE(what_is_as_deep_as_can_be_is_compared),
+        CASE(large_objects_in_the_same_order_are_compared_at_once),
+        CASE(the_work_for_large_objects_in_another_order_has_its_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,9 +14,8 @@
 
 /* ---- whole numbers --------------------------------------------------------------------------- */
 
-static void whole_numbers_within_64_bits_are_exact(void **state)
+TEST(whole_numbers_within_64_bits_are_exact)
 {
-    (void)state;
     static const struct {
         const char *text;
         bool is_signed, is_unsigned;
@@ -62,9 +61,8 @@ static void whole_numbers_within_64_bits_are_exact(void **state)
     }
 }
 
-static void a_number_of_any_size_is_whole_or_not(void **state)
+TEST(a_number_of_any_size_is_whole_or_not)
 {
-    (void)state;
     static const char *const whole[] = {"0",       "-0.000",
                                         "0e-9",    "1e400",
                                         "12.34e2", "-1e99999999999999999999",
@@ -94,9 +92,8 @@ static bool same_double(double a, double b)
     return memcmp(&a, &b, sizeof a) == 0;
 }
 
-static void doubles_are_rounded_to_the_nearest(void **state)
+TEST(doubles_are_rounded_to_the_nearest)
 {
-    (void)state;
     static const struct {
         const char *text;
         double number;
@@ -139,9 +136,8 @@ static void doubles_are_rounded_to_the_nearest(void **state)
     }
 }
 
-static void any_digit_of_a_long_number_decides_a_tie(void **state)
+TEST(any_digit_of_a_long_number_decides_a_tie)
 {
-    (void)state;
     static char text[5000];
     /* 2^53 + 1 and some 4,900 zeros: a tie, until a last digit decides it */
     memcpy(text, "9007199254740993.", 17);
@@ -159,9 +155,8 @@ static void any_digit_of_a_long_number_decides_a_tie(void **state)
     assert_true(same_double(double_of(text), 0.25));
 }
 
-static void any_double_comes_back(void **state)
+TEST(any_double_comes_back)
 {
-    (void)state;
     struct fct_random random = {754};
     for (int i = 0; i < 20000; i++) {
         uint64_t bits = fct_random_next(&random);
@@ -175,9 +170,8 @@ static void any_double_comes_back(void **state)
     }
 }
 
-static void the_locale_does_not_matter(void **state)
+TEST(the_locale_does_not_matter)
 {
-    (void)state;
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"};
     bool set = false;
     for (size_t i = 0; i < COUNT(names) && !set; i++) {
@@ -199,7 +193,7 @@ static int order(const char *a, const char *b)
     return (result > 0) - (result < 0);
 }
 
-static void numbers_are_in_their_exact_order(void **state)
+TEST(numbers_are_in_their_exact_order)
 {
     (void)state;
     /* Each line is larger than the one before; numbers of a line are equal. */
@@ -253,9 +247,8 @@ static void numbers_are_in_their_exact_order(void **state)
     }
 }
 
-static void the_order_is_that_of_integers(void **state)
+TEST(the_order_is_that_of_integers)
 {
-    (void)state;
     struct fct_random random = {1};
     for (int i = 0; i < 20000; i++) {
         int64_t a = (int64_t)fct_random_next(&random) >> fct_random_below(&random, 64);
@@ -271,14 +264,14 @@ static void the_order_is_that_of_integers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_numbers_within_64_bits_are_exact),
-        cmocka_unit_test(a_number_of_any_size_is_whole_or_not),
-        cmocka_unit_test(doubles_are_rounded_to_the_nearest),
-        cmocka_unit_test(any_digit_of_a_long_number_decides_a_tie),
-        cmocka_unit_test(any_double_comes_back),
-        cmocka_unit_test(the_locale_does_not_matter),
-        cmocka_unit_test(numbers_are_in_their_exact_order),
-        cmocka_unit_test(the_order_is_that_of_integers),
+        CASE(whole_numbers_within_64_bits_are_exact),
+        CASE(a_number_of_any_size_is_whole_or_not),
+        CASE(doubles_are_rounded_to_the_nearest),
+        CASE(any_digit_of_a_long_number_decides_a_tie),
+        CASE(any_double_comes_back),
+        CASE(the_locale_does_not_matter),
+        CASE(numbers_are_in_their_exact_order),
+        CASE(the_order_is_that_of_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,9 +34,8 @@ static void assert_finds(const char *path, const char *wanted)
     assert_int_equal(first == FACTUM_JSON_NONE, wanted[0] == '\0');
 }
 
-static void members_and_items_are_found(void **state)
+TEST(members_and_items_are_found)
 {
-    (void)state;
     assert_finds(".", document);
     assert_finds(".orderId", "\"o1\"");
     assert_finds(".address.city", "\"Bonn\"");
@@ -57,9 +56,8 @@ static void members_and_items_are_found(void **state)
     assert_finds(".null.x", "");
 }
 
-static void a_fan_gives_each_item_in_order(void **state)
+TEST(a_fan_gives_each_item_in_order)
 {
-    (void)state;
     assert_finds(".lines[].sku", "\"A\" \"B\"");
     assert_finds(".lines[].n[]", "1 2 3");
     assert_finds(".lines[].n[0]", "1 3");
@@ -79,9 +77,8 @@ static void assert_refused(const char *path, factum_status status, const char *w
     assert_text(err, why);
 }
 
-static void a_path_goes_on_with_another_one(void **state)
+TEST(a_path_goes_on_with_another_one)
 {
-    (void)state;
     static struct fct_path path;
     static struct fct_path more;
     factum_error err;
@@ -99,9 +96,8 @@ static void a_path_goes_on_with_another_one(void **state)
     assert_int_equal(path.count, FCT_PATH_STEPS_MAX);
 }
 
-static void what_is_no_path_is_refused_with_its_place(void **state)
+TEST(what_is_no_path_is_refused_with_its_place)
 {
-    (void)state;
     assert_refused("", FACTUM_INVALID, "a path begins with a dot at byte 0");
     assert_refused("orderId", FACTUM_INVALID, "a path begins with a dot at byte 0");
     assert_refused(".a..b", FACTUM_INVALID, "path .a..b: a name is missing at byte 3");
@@ -139,10 +135,10 @@ static void what_is_no_path_is_refused_with_its_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_and_items_are_found),
-        cmocka_unit_test(a_fan_gives_each_item_in_order),
-        cmocka_unit_test(a_path_goes_on_with_another_one),
-        cmocka_unit_test(what_is_no_path_is_refused_with_its_place),
+        CASE(members_and_items_are_found),
+        CASE(a_fan_gives_each_item_in_order),
+        CASE(a_path_goes_on_with_another_one),
+        CASE(what_is_no_path_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

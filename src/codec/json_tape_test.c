@@ -56,9 +56,8 @@ static void assert_refused(factum_slice text, const char *said)
 
 /* ---- the nodes ------------------------------------------------------------------------------- */
 
-static void a_tape_holds_the_values_in_their_order(void **state)
+TEST(a_tape_holds_the_values_in_their_order)
 {
-    (void)state;
     static const struct {
         uint32_t start, len, next;
         factum_json_kind kind;
@@ -97,9 +96,8 @@ static void a_tape_holds_the_values_in_their_order(void **state)
     assert_true(is(factum_json_raw(&json, 12), "null"));
 }
 
-static void a_scalar_is_a_tape_of_one_node(void **state)
+TEST(a_scalar_is_a_tape_of_one_node)
 {
-    (void)state;
     static const struct {
         const char *text;
         factum_json_kind kind;
@@ -301,9 +299,8 @@ static size_t put_random(char *to, struct fct_random *random, int depth)
     return used;
 }
 
-static void any_document_is_a_sound_tape(void **state)
+TEST(any_document_is_a_sound_tape)
 {
-    (void)state;
     static char text[1u << 16];
     struct fct_random random = {8259};
     for (int i = 0; i < 1000; i++) {
@@ -316,9 +313,8 @@ static void any_document_is_a_sound_tape(void **state)
     }
 }
 
-static void what_the_plain_reader_refuses_is_refused_and_nothing_else(void **state)
+TEST(what_the_plain_reader_refuses_is_refused_and_nothing_else)
 {
-    (void)state;
     static char text[1u << 16];
     static const char bytes[] =
         "{}[]:,\"\\ \n0123456789.eE+-tfnulas\x01\x7f\x80\xbf\xc3\xa4\xe2\xed\xf0\xff";
@@ -368,9 +364,8 @@ static factum_slice text_with(char *buffer, size_t len, size_t at, const char *b
     return fct_slice(buffer, len + 2);
 }
 
-static void each_byte_of_a_text_is_looked_at(void **state)
+TEST(each_byte_of_a_text_is_looked_at)
 {
-    (void)state;
     char buffer[64];
     char said[80];
     for (size_t len = 1; len < 40; len++) {
@@ -403,9 +398,8 @@ static void each_byte_of_a_text_is_looked_at(void **state)
     }
 }
 
-static void characters_and_escapes_may_stand_anywhere(void **state)
+TEST(characters_and_escapes_may_stand_anywhere)
 {
-    (void)state;
     static const char *const parts[] = {
         "\\n", "\\u00e4", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x7f", " ", "/"};
     char buffer[64];
@@ -421,9 +415,8 @@ static void characters_and_escapes_may_stand_anywhere(void **state)
     }
 }
 
-static void utf8_is_strict(void **state)
+TEST(utf8_is_strict)
 {
-    (void)state;
     static const char *const bad[] = {
         "\x80", /* a byte of a character without its first */
         "\xbf\xbf",
@@ -474,9 +467,8 @@ static void utf8_is_strict(void **state)
                    "byte 0");
 }
 
-static void a_text_means_what_its_escapes_say(void **state)
+TEST(a_text_means_what_its_escapes_say)
 {
-    (void)state;
     char plain[16];
     size_t len;
     factum_json json =
@@ -498,9 +490,8 @@ static void a_text_means_what_its_escapes_say(void **state)
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
-static void the_depth_has_a_limit_that_callers_set(void **state)
+TEST(the_depth_has_a_limit_that_callers_set)
 {
-    (void)state;
     static char text[1000000];
     factum_json json;
     factum_error err;
@@ -536,9 +527,8 @@ static void the_depth_has_a_limit_that_callers_set(void **state)
                    "not valid JSON: nesting deeper than 64 at byte 320");
 }
 
-static void too_few_nodes_are_too_big(void **state)
+TEST(too_few_nodes_are_too_big)
 {
-    (void)state;
     static const char *const texts[] = {"1", "[1,2,3]", "{\"\":1}", "{\"a\":{\"b\":[]}}", "[[]]"};
     for (size_t i = 0; i < COUNT(texts); i++) {
         uint32_t needed = parsed(texts[i]).count;
@@ -562,9 +552,8 @@ static void too_few_nodes_are_too_big(void **state)
     }
 }
 
-static void a_text_of_4_gib_is_too_big(void **state)
+TEST(a_text_of_4_gib_is_too_big)
 {
-    (void)state;
     factum_json json;
     factum_error err;
     /* It is not read. */
@@ -572,9 +561,8 @@ static void a_text_of_4_gib_is_too_big(void **state)
     assert_status(parse_slice(text, &json, &err), FACTUM_TOO_BIG);
 }
 
-static void a_document_of_10_mb_fits_the_most_nodes(void **state)
+TEST(a_document_of_10_mb_fits_the_most_nodes)
 {
-    (void)state;
     const size_t len = 10000001;
     char *text = fct_mem_alloc(fct_mem_heap(), len);
     factum_json_node *many =
@@ -601,9 +589,8 @@ static void a_document_of_10_mb_fits_the_most_nodes(void **state)
     fct_mem_free(fct_mem_heap(), text);
 }
 
-static void what_is_missing_is_said(void **state)
+TEST(what_is_missing_is_said)
 {
-    (void)state;
     factum_json json;
     factum_error err;
     factum_slice text = FCT_SLICE("1");
@@ -619,9 +606,8 @@ static void what_is_missing_is_said(void **state)
     assert_status(factum_json_parse(FCT_SLICE("x"), NULL, nodes, 9, &json, NULL), FACTUM_INVALID);
 }
 
-static void deep_containers_may_have_no_inside_on_a_tape(void **state)
+TEST(deep_containers_may_have_no_inside_on_a_tape)
 {
-    (void)state;
     factum_slice text = FCT_SLICE("{\"a\":[1,{\"b\":2}],\"c\":{\"d\":1,\"d\":2},\"e\":[[],3]}");
     for (unsigned levels = 1; levels <= 3; levels++) {
         struct fct_json_fault fault;
@@ -646,9 +632,8 @@ static void deep_containers_may_have_no_inside_on_a_tape(void **state)
 
 /* ---- members that stand twice ---------------------------------------------------------------- */
 
-static void a_member_that_stands_twice_is_refused_where_it_stands(void **state)
+TEST(a_member_that_stands_twice_is_refused_where_it_stands)
 {
-    (void)state;
     static const struct {
         const char *text, *said;
     } cases[] = {
@@ -671,9 +656,8 @@ static void a_member_that_stands_twice_is_refused_where_it_stands(void **state)
     }
 }
 
-static void names_that_differ_are_accepted(void **state)
+TEST(names_that_differ_are_accepted)
 {
-    (void)state;
     static const char *const texts[] = {
         "{\"a\":1,\"A\":2}",
         "{\"a\":1,\"b\":{\"a\":1}}",
@@ -691,9 +675,8 @@ static void names_that_differ_are_accepted(void **state)
     }
 }
 
-static void members_may_stand_twice_if_that_is_allowed(void **state)
+TEST(members_may_stand_twice_if_that_is_allowed)
 {
-    (void)state;
     factum_json json = parsed_twice("{\"a\":1,\"b\":2,\"\\u0061\":3,\"a\":4,\"b\":5}");
     assert_int_equal(json.nodes[0].flags & FACTUM_JSON_UNIQUE, 0);
     assert_true(is(factum_json_raw(&json, factum_json_find(&json, 0, FCT_SLICE("a"))), "4"));
@@ -727,9 +710,8 @@ static struct object object_of(uint32_t count, const char *prefix, uint32_t last
     return object;
 }
 
-static void many_members_are_compared_in_bounded_time(void **state)
+TEST(many_members_are_compared_in_bounded_time)
 {
-    (void)state;
     /* With the same bytes at both ends all names have the same hash. */
     static const char *const prefixes[] = {"", "abcdefgh_", "\\u0061bcdefgh_"};
     static const uint32_t counts[] = {1, 2, 63, 64, 65, 66, 1000, 100000};
@@ -763,9 +745,8 @@ static void many_members_are_compared_in_bounded_time(void **state)
     }
 }
 
-static void of_many_members_the_first_that_comes_again_is_named(void **state)
+TEST(of_many_members_the_first_that_comes_again_is_named)
 {
-    (void)state;
     static char text[4096];
     size_t used = 0;
     text[used++] = '{';
@@ -783,9 +764,8 @@ static void of_many_members_the_first_that_comes_again_is_named(void **state)
 
 /* ---- members and pointers -------------------------------------------------------------------- */
 
-static void a_member_is_found_by_what_its_name_means(void **state)
+TEST(a_member_is_found_by_what_its_name_means)
 {
-    (void)state;
     factum_json json = parsed(
         "{\"a\":1,\"aa\":2,\"\":4,\"\\u0024max\\u0043ount\":5,\"\\ud800\":6,\"o\":{\"x\":7}}");
     static const struct {
@@ -805,9 +785,8 @@ static void a_member_is_found_by_what_its_name_means(void **state)
     assert_int_equal(factum_json_find(&json, inner, FCT_SLICE("x")), inner + 2);
 }
 
-static void a_pointer_says_where_a_value_stands(void **state)
+TEST(a_pointer_says_where_a_value_stands)
 {
-    (void)state;
     static const char *const expected[] = {
         "",
         "/a~1b",
@@ -851,27 +830,27 @@ static void a_pointer_says_where_a_value_stands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_tape_holds_the_values_in_their_order),
-        cmocka_unit_test(a_scalar_is_a_tape_of_one_node),
-        cmocka_unit_test(any_document_is_a_sound_tape),
-        cmocka_unit_test(what_the_plain_reader_refuses_is_refused_and_nothing_else),
-        cmocka_unit_test(each_byte_of_a_text_is_looked_at),
-        cmocka_unit_test(characters_and_escapes_may_stand_anywhere),
-        cmocka_unit_test(utf8_is_strict),
-        cmocka_unit_test(a_text_means_what_its_escapes_say),
-        cmocka_unit_test(the_depth_has_a_limit_that_callers_set),
-        cmocka_unit_test(too_few_nodes_are_too_big),
-        cmocka_unit_test(a_text_of_4_gib_is_too_big),
-        cmocka_unit_test(a_document_of_10_mb_fits_the_most_nodes),
-        cmocka_unit_test(what_is_missing_is_said),
-        cmocka_unit_test(deep_containers_may_have_no_inside_on_a_tape),
-        cmocka_unit_test(a_member_that_stands_twice_is_refused_where_it_stands),
-        cmocka_unit_test(names_that_differ_are_accepted),
-        cmocka_unit_test(members_may_stand_twice_if_that_is_allowed),
-        cmocka_unit_test(many_members_are_compared_in_bounded_time),
-        cmocka_unit_test(of_many_members_the_first_that_comes_again_is_named),
-        cmocka_unit_test(a_member_is_found_by_what_its_name_means),
-        cmocka_unit_test(a_pointer_says_where_a_value_stands),
+        CASE(a_tape_holds_the_values_in_their_order),
+        CASE(a_scalar_is_a_tape_of_one_node),
+        CASE(any_document_is_a_sound_tape),
+        CASE(what_the_plain_reader_refuses_is_refused_and_nothing_else),
+        CASE(each_byte_of_a_text_is_looked_at),
+        CASE(characters_and_escapes_may_stand_anywhere),
+        CASE(utf8_is_strict),
+        CASE(a_text_means_what_its_escapes_say),
+        CASE(the_depth_has_a_limit_that_callers_set),
+        CASE(too_few_nodes_are_too_big),
+        CASE(a_text_of_4_gib_is_too_big),
+        CASE(a_document_of_10_mb_fits_the_most_nodes),
+        CASE(what_is_missing_is_said),
+        CASE(deep_containers_may_have_no_inside_on_a_tape),
+        CASE(a_member_that_stands_twice_is_refused_where_it_stands),
+        CASE(names_that_differ_are_accepted),
+        CASE(members_may_stand_twice_if_that_is_allowed),
+        CASE(many_members_are_compared_in_bounded_time),
+        CASE(of_many_members_the_first_that_comes_again_is_named),
+        CASE(a_member_is_found_by_what_its_name_means),
+        CASE(a_pointer_says_where_a_value_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,18 +62,16 @@ static void assert_refused(const struct refused *cases, size_t count)
 
 /* ---- accepted -------------------------------------------------------------------------------- */
 
-static void words_are_values(void **state)
+TEST(words_are_values)
 {
-    (void)state;
     static const char *const words[] = {"true", "false", "null"};
     assert_accepted(&words[0], 1, FACTUM_JSON_TRUE);
     assert_accepted(&words[1], 1, FACTUM_JSON_FALSE);
     assert_accepted(&words[2], 1, FACTUM_JSON_NULL);
 }
 
-static void numbers_are_kept_byte_for_byte(void **state)
+TEST(numbers_are_kept_byte_for_byte)
 {
-    (void)state;
     static const char *const texts[] = {
         "0",     "-0",       "1",       "-1",   "10",   "1234567890123456789012345678901234567890",
         "0.0",   "-0.0",     "1.5",     "0e0",  "0E+0", "1e-999999999999",
@@ -82,9 +80,8 @@ static void numbers_are_kept_byte_for_byte(void **state)
     assert_accepted(texts, COUNT(texts), FACTUM_JSON_NUMBER);
 }
 
-static void texts_may_hold_escapes_and_any_unicode(void **state)
+TEST(texts_may_hold_escapes_and_any_unicode)
 {
-    (void)state;
     static const char *const texts[] = {
         "\"\"",
         "\"a\"",
@@ -101,9 +98,8 @@ static void texts_may_hold_escapes_and_any_unicode(void **state)
     assert_accepted(texts, COUNT(texts), FACTUM_JSON_TEXT);
 }
 
-static void arrays_and_objects_nest(void **state)
+TEST(arrays_and_objects_nest)
 {
-    (void)state;
     static const char *const arrays[] = {
         "[]",           "[ ]",         "[1]",     "[1,2]", "[[]]",      "[{}]",
         "[\t1\n,\r2 ]", "[null,true]", "[\"]\"]", "[1e1]", "[[[[1]]]]", "[{\"a\":[{}]}]",
@@ -123,9 +119,8 @@ static void arrays_and_objects_nest(void **state)
     assert_accepted(objects, COUNT(objects), FACTUM_JSON_OBJECT);
 }
 
-static void white_space_around_a_value_is_left_out(void **state)
+TEST(white_space_around_a_value_is_left_out)
 {
-    (void)state;
     struct fct_json value = parsed(" \t\r\n{ \"a\" : 1 }\n ");
     assert_true(is(value.raw, "{ \"a\" : 1 }"));
     value = parsed(" 12 ");
@@ -134,18 +129,16 @@ static void white_space_around_a_value_is_left_out(void **state)
 
 /* ---- refused --------------------------------------------------------------------------------- */
 
-static void nothing_is_no_value(void **state)
+TEST(nothing_is_no_value)
 {
-    (void)state;
     static const struct refused cases[] = {{"", 0}, {" ", 1}, {"\n\t ", 3}};
     struct fct_json value;
     assert_refused(cases, COUNT(cases));
     assert_status(fct_json_parse((factum_slice){0}, &value, NULL), FACTUM_INVALID);
 }
 
-static void what_stands_behind_a_value_is_refused(void **state)
+TEST(what_stands_behind_a_value_is_refused)
 {
-    (void)state;
     static const struct refused cases[] = {
         {"1 2", 2},   {"{}}", 2},    {"[]]", 2},     {"{} x", 3}, {"nullx", 4},
         {"true,", 4}, {"\"a\"b", 3}, {"[1] [2]", 4}, {"1\v", 1},  {"1\xc2\xa0", 1},
@@ -157,9 +150,8 @@ static void what_stands_behind_a_value_is_refused(void **state)
     assert_int_equal(fault.at, 1);
 }
 
-static void words_that_are_not_quite_right_are_refused(void **state)
+TEST(words_that_are_not_quite_right_are_refused)
 {
-    (void)state;
     static const struct refused cases[] = {
         {"True", 0}, {"tru", 0}, {"trux", 0}, {"nul", 0}, {"nil", 0}, {"fals", 0},
         {"NaN", 0},  {"Inf", 0}, {"-Inf", 1}, {"x", 0},   {"'a'", 0}, {"/**/1", 0},
@@ -167,9 +159,8 @@ static void words_that_are_not_quite_right_are_refused(void **state)
     assert_refused(cases, COUNT(cases));
 }
 
-static void numbers_that_are_not_quite_right_are_refused(void **state)
+TEST(numbers_that_are_not_quite_right_are_refused)
 {
-    (void)state;
     static const struct refused cases[] = {
         {"01", 1},    {"-01", 2},   {"00", 1},    {"+1", 0},    {".5", 0},  {"1.", 2},
         {"1.e1", 2},  {"1e", 2},    {"1e+", 3},   {"-", 1},     {"--1", 1}, {"0x10", 1},
@@ -178,9 +169,8 @@ static void numbers_that_are_not_quite_right_are_refused(void **state)
     assert_refused(cases, COUNT(cases));
 }
 
-static void texts_that_are_not_quite_right_are_refused(void **state)
+TEST(texts_that_are_not_quite_right_are_refused)
 {
-    (void)state;
     static const struct refused cases[] = {
         {"\"", 1},          {"\"a", 2},      {"\"a\nb\"", 2},    {"\"\t\"", 1},  {"\"\x1f\"", 1},
         {"\"\\x41\"", 2},   {"\"\\\"", 3},   {"\"\\", 2},        {"\"\\u\"", 3}, {"\"\\u12\"", 5},
@@ -189,9 +179,8 @@ static void texts_that_are_not_quite_right_are_refused(void **state)
     assert_refused(cases, COUNT(cases));
 }
 
-static void bytes_that_are_not_utf8_are_refused_where_they_stand(void **state)
+TEST(bytes_that_are_not_utf8_are_refused_where_they_stand)
 {
-    (void)state;
     static const struct refused cases[] = {
         {"\"\x80\"", 1},
         {"\"ab\xff\"", 3},
@@ -208,9 +197,8 @@ static void bytes_that_are_not_utf8_are_refused_where_they_stand(void **state)
     assert_refused(cases, COUNT(cases));
 }
 
-static void brackets_and_commas_out_of_place_are_refused(void **state)
+TEST(brackets_and_commas_out_of_place_are_refused)
 {
-    (void)state;
     static const struct refused cases[] = {
         {"[", 1},         {"]", 0},         {"{", 1},
         {"}", 0},         {"[1", 2},        {"[1,", 3},
@@ -226,9 +214,8 @@ static void brackets_and_commas_out_of_place_are_refused(void **state)
     assert_refused(cases, COUNT(cases));
 }
 
-static void every_beginning_of_a_document_is_refused_at_its_end(void **state)
+TEST(every_beginning_of_a_document_is_refused_at_its_end)
 {
-    (void)state;
     static const char whole[] = "{\"id\": \"\\u00e4\\n\xe2\x82\xac\", \"list\": [1.5e+3, true, "
                                 "null, {\"a\": []}], \"b\": false}";
     for (size_t len = 0; len < sizeof whole - 1; len++) {
@@ -243,9 +230,8 @@ static void every_beginning_of_a_document_is_refused_at_its_end(void **state)
     (void)parsed(whole);
 }
 
-static void the_depth_has_its_maximum(void **state)
+TEST(the_depth_has_its_maximum)
 {
-    (void)state;
     static char text[4 * FCT_JSON_DEPTH_MAX * 2];
     for (int depth = FCT_JSON_DEPTH_MAX - 1; depth <= FCT_JSON_DEPTH_MAX + 1; depth++) {
         struct fct_json value;
@@ -269,9 +255,8 @@ static void the_depth_has_its_maximum(void **state)
     }
 }
 
-static void what_is_not_json_is_told_why_and_where(void **state)
+TEST(what_is_not_json_is_told_why_and_where)
 {
-    (void)state;
     static const struct {
         const char *text, *said;
     } cases[] = {
@@ -320,9 +305,8 @@ static void what_is_not_json_is_told_why_and_where(void **state)
     assert_string_equal(err.text, "not valid JSON: nesting deeper than 64 at byte 64");
 }
 
-static void depth_is_given_back_by_what_is_closed(void **state)
+TEST(depth_is_given_back_by_what_is_closed)
 {
-    (void)state;
     static char text[8 * 10000];
     size_t used = 0;
     text[used++] = '[';
@@ -335,9 +319,8 @@ static void depth_is_given_back_by_what_is_closed(void **state)
     assert_status(fct_json_parse(fct_slice(text, used), &value, NULL), FACTUM_OK);
 }
 
-static void a_million_brackets_are_refused_at_once(void **state)
+TEST(a_million_brackets_are_refused_at_once)
 {
-    (void)state;
     static char text[1000000];
     struct fct_json value;
     struct fct_json_fault fault = {.at = 0};
@@ -363,9 +346,8 @@ static factum_json taped(const char *text)
     return json;
 }
 
-static void members_come_in_their_order_with_raw_values(void **state)
+TEST(members_come_in_their_order_with_raw_values)
 {
-    (void)state;
     factum_json json = taped("{ \"a\" : 1 ,\"b\":\"x,}\\\"\", \"c\":[1,{}] ,\"d\":{\"e\":[]},"
                              "\"\":null,\"f\":true}");
     static const char *const names[] = {"a", "b", "c", "d", "", "f"};
@@ -385,9 +367,8 @@ static void members_come_in_their_order_with_raw_values(void **state)
     assert_int_equal(at, FACTUM_JSON_NONE);
 }
 
-static void items_come_in_their_order(void **state)
+TEST(items_come_in_their_order)
 {
-    (void)state;
     factum_json json = taped("[1, \"]\" ,[ ],{\"a\":[2]}\n,-3.5e1 ]");
     static const char *const values[] = {"1", "\"]\"", "[ ]", "{\"a\":[2]}", "-3.5e1"};
     uint32_t at = factum_json_first(&json, FACTUM_JSON_ROOT);
@@ -399,9 +380,8 @@ static void items_come_in_their_order(void **state)
     assert_int_equal(at, FACTUM_JSON_NONE);
 }
 
-static void what_is_empty_or_of_another_kind_has_no_parts(void **state)
+TEST(what_is_empty_or_of_another_kind_has_no_parts)
 {
-    (void)state;
     static const char *const texts[] = {"{}", "{ }", "[]", "[ \n]", "1", "\"\"", "null"};
     for (size_t i = 0; i < COUNT(texts); i++) {
         struct fct_json value;
@@ -429,9 +409,8 @@ static void assert_picked(const char *text, const char *name, const char *expect
     assert_true(expected == NULL || is(member.value.raw, expected));
 }
 
-static void a_member_is_found_by_its_name_and_the_last_one_counts(void **state)
+TEST(a_member_is_found_by_its_name_and_the_last_one_counts)
 {
-    (void)state;
     static const char text[] = "{\"a\":1,\"aa\":2,\"a\":3,\"\":4,\"A\":{\"aaa\":5}}";
     assert_picked(text, "a", "3");
     assert_picked(text, "aa", "2");
@@ -442,9 +421,8 @@ static void a_member_is_found_by_its_name_and_the_last_one_counts(void **state)
     assert_picked("\"a\"", "a", NULL);
 }
 
-static void a_name_with_escapes_is_the_name_that_it_means(void **state)
+TEST(a_name_with_escapes_is_the_name_that_it_means)
 {
-    (void)state;
     static const char text[] = "{\"\\u0024max\\u0043ount\":1,\"b\\\"c\":2,\"\\ud800\":3}";
     assert_picked(text, "$maxCount", "1");
     assert_picked(text, "b\"c", "2");
@@ -452,9 +430,8 @@ static void a_name_with_escapes_is_the_name_that_it_means(void **state)
     assert_picked("{\"a\":1,\"\\u0061\":2}", "a", "2");
 }
 
-static void several_members_are_found_among_any_number(void **state)
+TEST(several_members_are_found_among_any_number)
 {
-    (void)state;
     static char text[1 << 16];
     for (int count = 0; count < 100; count++) {
         int len = snprintf(text, sizeof text, " {");
@@ -491,9 +468,8 @@ static void several_members_are_found_among_any_number(void **state)
 }
 
 /* The nodes are used over and over: a container may be the first that there is no room for. */
-static void an_array_of_any_length_has_no_members(void **state)
+TEST(an_array_of_any_length_has_no_members)
 {
-    (void)state;
     char text[1024];
     for (int count = 0; count < 100; count++) {
         size_t len = (size_t)snprintf(text, sizeof text, "[");
@@ -559,9 +535,8 @@ static int count_values(const factum_json *json, uint32_t value)
     return count;
 }
 
-static void any_document_gives_all_of_its_values(void **state)
+TEST(any_document_gives_all_of_its_values)
 {
-    (void)state;
     static char text[1u << 16];
     static factum_json_node nodes[1u << 15];
     const uint64_t seed = 8259;
@@ -589,9 +564,8 @@ static void assert_means(const char *raw, const char *meaning, size_t meaning_le
     assert_memory_equal(plain, meaning, len);
 }
 
-static void escapes_mean_what_the_standard_says(void **state)
+TEST(escapes_mean_what_the_standard_says)
 {
-    (void)state;
     assert_means("\"\"", "", 0);
     assert_means("\"abc\"", "abc", 3);
     assert_means("abc", "abc", 3);
@@ -606,9 +580,8 @@ static void escapes_mean_what_the_standard_says(void **state)
     assert_means("\"\xf0\x9f\x98\x80\"", "\xf0\x9f\x98\x80", 4);
 }
 
-static void lone_surrogates_have_no_meaning(void **state)
+TEST(lone_surrogates_have_no_meaning)
 {
-    (void)state;
     static const char *const raws[] = {
         "\"\\ud800\"",        "\"\\udc00\"",        "\"\\udfff\"",
         "\"\\ud800a\"",       "\"\\ud800\\n\"",     "\"\\ud800\\ud800\"",
@@ -623,9 +596,8 @@ static void lone_surrogates_have_no_meaning(void **state)
     }
 }
 
-static void a_meaning_that_does_not_fit_is_too_big(void **state)
+TEST(a_meaning_that_does_not_fit_is_too_big)
 {
-    (void)state;
     factum_slice raw = FCT_SLICE("\"a\\u20acb\""); /* 5 bytes */
     for (size_t size = 0; size <= 6; size++) {
         char plain[8];
@@ -640,9 +612,8 @@ static void a_meaning_that_does_not_fit_is_too_big(void **state)
 
 /* ---- whole numbers --------------------------------------------------------------------------- */
 
-static void whole_numbers_are_exact(void **state)
+TEST(whole_numbers_are_exact)
 {
-    (void)state;
     static const struct {
         const char *text;
         int64_t number;
@@ -684,9 +655,8 @@ static void whole_numbers_are_exact(void **state)
     }
 }
 
-static void other_numbers_are_not_whole_or_too_big(void **state)
+TEST(other_numbers_are_not_whole_or_too_big)
 {
-    (void)state;
     static const char *const texts[] = {
         "9223372036854775808",
         "-9223372036854775809",
@@ -719,9 +689,8 @@ static void other_numbers_are_not_whole_or_too_big(void **state)
 }
 
 /* Thousands of zeros on one side of the point and the exponent that undoes them, or almost. */
-static void long_numbers_are_exact_too(void **state)
+TEST(long_numbers_are_exact_too)
 {
-    (void)state;
     static char text[31000];
     for (size_t zeros = 10; zeros <= 30000; zeros *= zeros < 1000 ? 10 : 30) {
         for (int off = -1; off <= 1; off++) {
@@ -745,9 +714,8 @@ static void long_numbers_are_exact_too(void **state)
     }
 }
 
-static void any_whole_number_comes_back(void **state)
+TEST(any_whole_number_comes_back)
 {
-    (void)state;
     const uint64_t seed = 64;
     struct fct_random random = {seed};
     print_message("# seed %llu\n", (unsigned long long)seed);
@@ -766,38 +734,38 @@ static void any_whole_number_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_values),
-        cmocka_unit_test(numbers_are_kept_byte_for_byte),
-        cmocka_unit_test(texts_may_hold_escapes_and_any_unicode),
-        cmocka_unit_test(arrays_and_objects_nest),
-        cmocka_unit_test(white_space_around_a_value_is_left_out),
-        cmocka_unit_test(nothing_is_no_value),
-        cmocka_unit_test(what_stands_behind_a_value_is_refused),
-        cmocka_unit_test(words_that_are_not_quite_right_are_refused),
-        cmocka_unit_test(numbers_that_are_not_quite_right_are_refused),
-        cmocka_unit_test(texts_that_are_not_quite_right_are_refused),
-        cmocka_unit_test(bytes_that_are_not_utf8_are_refused_where_they_stand),
-        cmocka_unit_test(brackets_and_commas_out_of_place_are_refused),
-        cmocka_unit_test(every_beginning_of_a_document_is_refused_at_its_end),
-        cmocka_unit_test(the_depth_has_its_maximum),
-        cmocka_unit_test(what_is_not_json_is_told_why_and_where),
-        cmocka_unit_test(depth_is_given_back_by_what_is_closed),
-        cmocka_unit_test(a_million_brackets_are_refused_at_once),
-        cmocka_unit_test(members_come_in_their_order_with_raw_values),
-        cmocka_unit_test(items_come_in_their_order),
-        cmocka_unit_test(what_is_empty_or_of_another_kind_has_no_parts),
-        cmocka_unit_test(a_member_is_found_by_its_name_and_the_last_one_counts),
-        cmocka_unit_test(a_name_with_escapes_is_the_name_that_it_means),
-        cmocka_unit_test(an_array_of_any_length_has_no_members),
-        cmocka_unit_test(several_members_are_found_among_any_number),
-        cmocka_unit_test(any_document_gives_all_of_its_values),
-        cmocka_unit_test(escapes_mean_what_the_standard_says),
-        cmocka_unit_test(lone_surrogates_have_no_meaning),
-        cmocka_unit_test(a_meaning_that_does_not_fit_is_too_big),
-        cmocka_unit_test(whole_numbers_are_exact),
-        cmocka_unit_test(other_numbers_are_not_whole_or_too_big),
-        cmocka_unit_test(long_numbers_are_exact_too),
-        cmocka_unit_test(any_whole_number_comes_back),
+        CASE(words_are_values),
+        CASE(numbers_are_kept_byte_for_byte),
+        CASE(texts_may_hold_escapes_and_any_unicode),
+        CASE(arrays_and_objects_nest),
+        CASE(white_space_around_a_value_is_left_out),
+        CASE(nothing_is_no_value),
+        CASE(what_stands_behind_a_value_is_refused),
+        CASE(words_that_are_not_quite_right_are_refused),
+        CASE(numbers_that_are_not_quite_right_are_refused),
+        CASE(texts_that_are_not_quite_right_are_refused),
+        CASE(bytes_that_are_not_utf8_are_refused_where_they_stand),
+        CASE(brackets_and_commas_out_of_place_are_refused),
+        CASE(every_beginning_of_a_document_is_refused_at_its_end),
+        CASE(the_depth_has_its_maximum),
+        CASE(what_is_not_json_is_told_why_and_where),
+        CASE(depth_is_given_back_by_what_is_closed),
+        CASE(a_million_brackets_are_refused_at_once),
+        CASE(members_come_in_their_order_with_raw_values),
+        CASE(items_come_in_their_order),
+        CASE(what_is_empty_or_of_another_kind_has_no_parts),
+        CASE(a_member_is_found_by_its_name_and_the_last_one_counts),
+        CASE(a_name_with_escapes_is_the_name_that_it_means),
+        CASE(an_array_of_any_length_has_no_members),
+        CASE(several_members_are_found_among_any_number),
+        CASE(any_document_gives_all_of_its_values),
+        CASE(escapes_mean_what_the_standard_says),
+        CASE(lone_surrogates_have_no_meaning),
+        CASE(a_meaning_that_does_not_fit_is_too_big),
+        CASE(whole_numbers_are_exact),
+        CASE(other_numbers_are_not_whole_or_too_big),
+        CASE(long_numbers_are_exact_too),
+        CASE(any_whole_number_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,17 +52,15 @@ static void put_some(void)
 
 #define SOME "{\"a\":[-9223372036854775808,18446744073709551615,0],\"b\":{},\"c\":true,\"d\":null}"
 
-static void values_names_and_commas_stand_where_they_belong(void **state)
+TEST(values_names_and_commas_stand_where_they_belong)
 {
-    (void)state;
     begin(sizeof buffer);
     put_some();
     assert_printed(SOME);
 }
 
-static void texts_are_escaped_where_json_demands_it(void **state)
+TEST(texts_are_escaped_where_json_demands_it)
 {
-    (void)state;
     begin(sizeof buffer);
     factum_json_put_text(&to, FCT_SLICE("\"\\/\b\f\n\r\t\x01\x1f\x7f\xc3\xa9"));
     assert_printed("\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa9\"");
@@ -74,9 +72,8 @@ static void texts_are_escaped_where_json_demands_it(void **state)
     assert_printed("\"\"");
 }
 
-static void each_byte_is_treated_alike_at_each_place(void **state)
+TEST(each_byte_is_treated_alike_at_each_place)
 {
-    (void)state;
     factum_error err;
     for (unsigned c = 0; c < 0x100; c++) {
         for (size_t at = 0; at < 20; at++) {
@@ -94,18 +91,16 @@ static void each_byte_is_treated_alike_at_each_place(void **state)
     }
 }
 
-static void a_text_that_is_not_utf8_is_refused(void **state)
+TEST(a_text_that_is_not_utf8_is_refused)
 {
-    (void)state;
     begin(sizeof buffer);
     factum_json_put_text(&to, FCT_SLICE("a\xff"));
     factum_json_put_null(&to);
     assert_refused(FACTUM_INVALID, "not UTF-8");
 }
 
-static void numbers_are_printed_as_they_stand_if_they_are_numbers(void **state)
+TEST(numbers_are_printed_as_they_stand_if_they_are_numbers)
 {
-    (void)state;
     static const char *const good[] = {"0", "-0", "10", "1.50", "1e400", "-2.5E-7", "1E+2"};
     static const char *const bad[] = {"-",  "01",  "1.",  ".5",  "1e",  "1e+",  "+1",
                                       "1 ", "NaN", "0x1", "1,2", "--1", "1.5.5"};
@@ -127,9 +122,8 @@ static void numbers_are_printed_as_they_stand_if_they_are_numbers(void **state)
     assert_printed("null");
 }
 
-static void a_buffer_that_is_too_small_tells_what_is_needed(void **state)
+TEST(a_buffer_that_is_too_small_tells_what_is_needed)
 {
-    (void)state;
     for (size_t size = 0; size < sizeof SOME - 1; size++) {
         memset(buffer, 'z', sizeof buffer);
         begin(size);
@@ -159,9 +153,8 @@ static factum_status sink_write(void *data, factum_slice bytes)
     return FACTUM_OK;
 }
 
-static void a_callback_gets_all_bytes_in_order_whatever_the_buffer(void **state)
+TEST(a_callback_gets_all_bytes_in_order_whatever_the_buffer)
 {
-    (void)state;
     factum_error err;
     for (size_t size = 1; size < 100; size++) {
         struct sink sink = {.room = sizeof sink.text};
@@ -173,9 +166,8 @@ static void a_callback_gets_all_bytes_in_order_whatever_the_buffer(void **state)
     }
 }
 
-static void a_callback_that_fails_stops_the_writer(void **state)
+TEST(a_callback_that_fails_stops_the_writer)
 {
-    (void)state;
     for (size_t room = 0; room < sizeof SOME - 1; room++) {
         struct sink sink = {.room = room};
         factum_json_writer_to(&to, buffer, 5, sink_write, &sink);
@@ -184,9 +176,8 @@ static void a_callback_that_fails_stops_the_writer(void **state)
     }
 }
 
-static void an_arena_takes_whatever_is_printed(void **state)
+TEST(an_arena_takes_whatever_is_printed)
 {
-    (void)state;
     static const char first[] = "[{\"n\":0,\"t\":\"a text\",\"b\":true},{\"n\":1,";
     static const char last[] = ",{\"n\":999,\"t\":\"a text\",\"b\":false}]";
     static factum_json_node nodes[8192];
@@ -219,9 +210,8 @@ static void an_arena_takes_whatever_is_printed(void **state)
     factum_arena_finish(&arena);
 }
 
-static void depth_and_balance_are_kept(void **state)
+TEST(depth_and_balance_are_kept)
 {
-    (void)state;
     begin(sizeof buffer);
     for (int i = 0; i < FACTUM_JSON_WRITE_DEPTH_MAX; i++) {
         factum_json_put_array(&to);
@@ -252,16 +242,16 @@ static void depth_and_balance_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_names_and_commas_stand_where_they_belong),
-        cmocka_unit_test(texts_are_escaped_where_json_demands_it),
-        cmocka_unit_test(each_byte_is_treated_alike_at_each_place),
-        cmocka_unit_test(a_text_that_is_not_utf8_is_refused),
-        cmocka_unit_test(numbers_are_printed_as_they_stand_if_they_are_numbers),
-        cmocka_unit_test(a_buffer_that_is_too_small_tells_what_is_needed),
-        cmocka_unit_test(a_callback_gets_all_bytes_in_order_whatever_the_buffer),
-        cmocka_unit_test(a_callback_that_fails_stops_the_writer),
-        cmocka_unit_test(an_arena_takes_whatever_is_printed),
-        cmocka_unit_test(depth_and_balance_are_kept),
+        CASE(values_names_and_commas_stand_where_they_belong),
+        CASE(texts_are_escaped_where_json_demands_it),
+        CASE(each_byte_is_treated_alike_at_each_place),
+        CASE(a_text_that_is_not_utf8_is_refused),
+        CASE(numbers_are_printed_as_they_stand_if_they_are_numbers),
+        CASE(a_buffer_that_is_too_small_tells_what_is_needed),
+        CASE(a_callback_gets_all_bytes_in_order_whatever_the_buffer),
+        CASE(a_callback_that_fails_stops_the_writer),
+        CASE(an_arena_takes_whatever_is_printed),
+        CASE(depth_and_balance_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

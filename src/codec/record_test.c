@@ -48,9 +48,8 @@ static void assert_slices(factum_slice a, factum_slice b)
     assert_true(fct_slice_equal(a, b));
 }
 
-static void what_is_encoded_is_decoded(void **state)
+TEST(what_is_encoded_is_decoded)
 {
-    (void)state;
     struct fct_record record = sample();
     record.content_type = FCT_SLICE("text/plain");
     factum_slice tags[] = {FCT_SLICE("customer:1"), FCT_SLICE(""), FCT_SLICE("region:eu")};
@@ -80,9 +79,8 @@ static void what_is_encoded_is_decoded(void **state)
     assert_false(fct_record_tag_next(&got, &offset, &tag));
 }
 
-static void the_bytes_are_as_the_format_says(void **state)
+TEST(the_bytes_are_as_the_format_says)
 {
-    (void)state;
     struct fct_record record = sample();
     record.flags = FCT_RECORD_JSON;
     size_t size = encode(&record, NULL, 0);
@@ -102,9 +100,8 @@ static void the_bytes_are_as_the_format_says(void **state)
                      fct_crc32c(fct_record_seed(SALT, POSITION), bytes + 8, size - 8));
 }
 
-static void a_record_without_a_time_happened_when_it_was_created(void **state)
+TEST(a_record_without_a_time_happened_when_it_was_created)
 {
-    (void)state;
     struct fct_record record = sample();
     struct fct_record got;
     record.flags = 0;
@@ -114,9 +111,8 @@ static void a_record_without_a_time_happened_when_it_was_created(void **state)
     assert_int_equal(got.content_type.len, 0);
 }
 
-static void an_empty_record_is_the_smallest(void **state)
+TEST(an_empty_record_is_the_smallest)
 {
-    (void)state;
     struct fct_record record = {.position = POSITION, .kind = FCT_RECORD_COMMIT};
     struct fct_record got;
     assert_int_equal(encode(&record, NULL, 0), FCT_RECORD_HEADER_SIZE + FCT_RECORD_TRAILER_SIZE);
@@ -126,9 +122,8 @@ static void an_empty_record_is_the_smallest(void **state)
     assert_int_equal(fct_record_peek_size(bytes, 55), 0);
 }
 
-static void every_flipped_bit_is_noticed(void **state)
+TEST(every_flipped_bit_is_noticed)
 {
-    (void)state;
     struct fct_record record = sample();
     struct fct_record got;
     size_t size = encode(&record, NULL, 0);
@@ -140,9 +135,8 @@ static void every_flipped_bit_is_noticed(void **state)
     assert_status(fct_record_decode(bytes, size, POSITION, SALT, true, &got), FACTUM_OK);
 }
 
-static void another_position_or_salt_is_noticed(void **state)
+TEST(another_position_or_salt_is_noticed)
 {
-    (void)state;
     struct fct_record record = sample();
     struct fct_record got;
     size_t size = encode(&record, NULL, 0);
@@ -151,9 +145,8 @@ static void another_position_or_salt_is_noticed(void **state)
     assert_status(fct_record_decode(bytes, size - 1, POSITION, SALT, true, &got), FACTUM_CORRUPT);
 }
 
-static void parts_over_their_limits_have_no_size(void **state)
+TEST(parts_over_their_limits_have_no_size)
 {
-    (void)state;
     struct fct_record record = sample();
     static const uint8_t any[1] = {0};
     record.stream = fct_slice(any, UINT16_MAX);
@@ -180,9 +173,8 @@ static void parts_over_their_limits_have_no_size(void **state)
 }
 
 /* Sizes that lie are caught also where the CRC is not looked at. */
-static void no_bytes_lead_outside(void **state)
+TEST(no_bytes_lead_outside)
 {
-    (void)state;
     struct fct_random random = {.state = 5};
     struct fct_record record = sample();
     factum_slice tags[] = {FCT_SLICE("tag")};
@@ -208,9 +200,8 @@ static void no_bytes_lead_outside(void **state)
     }
 }
 
-static void unknown_items_are_skipped(void **state)
+TEST(unknown_items_are_skipped)
 {
-    (void)state;
     struct fct_record record = sample();
     struct fct_record got;
     record.flags = 0;
@@ -226,9 +217,8 @@ static void unknown_items_are_skipped(void **state)
     assert_false(fct_record_tag_next(&got, &offset, &tag));
 }
 
-static void varints_of_all_lengths_come_back(void **state)
+TEST(varints_of_all_lengths_come_back)
 {
-    (void)state;
     uint8_t buffer[FCT_VARINT_SIZE_MAX + 1];
     for (unsigned shift = 0; shift < 64; shift++) {
         for (int delta = -1; delta <= 1; delta++) {
@@ -248,16 +238,16 @@ static void varints_of_all_lengths_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_encoded_is_decoded),
-        cmocka_unit_test(the_bytes_are_as_the_format_says),
-        cmocka_unit_test(a_record_without_a_time_happened_when_it_was_created),
-        cmocka_unit_test(an_empty_record_is_the_smallest),
-        cmocka_unit_test(every_flipped_bit_is_noticed),
-        cmocka_unit_test(another_position_or_salt_is_noticed),
-        cmocka_unit_test(parts_over_their_limits_have_no_size),
-        cmocka_unit_test(no_bytes_lead_outside),
-        cmocka_unit_test(unknown_items_are_skipped),
-        cmocka_unit_test(varints_of_all_lengths_come_back),
+        CASE(what_is_encoded_is_decoded),
+        CASE(the_bytes_are_as_the_format_says),
+        CASE(a_record_without_a_time_happened_when_it_was_created),
+        CASE(an_empty_record_is_the_smallest),
+        CASE(every_flipped_bit_is_noticed),
+        CASE(another_position_or_salt_is_noticed),
+        CASE(parts_over_their_limits_have_no_size),
+        CASE(no_bytes_lead_outside),
+        CASE(unknown_items_are_skipped),
+        CASE(varints_of_all_lengths_come_back),
     };
     return cmocka_run_group_tests_name("record", tests, NULL, NULL);
 }

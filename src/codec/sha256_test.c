@@ -43,9 +43,8 @@ static factum_status hash(const char *bytes, char text[FCT_SHA256_TEXT_SIZE], fa
     return status == FACTUM_OK ? finished : status;
 }
 
-static void the_known_hashes_come_out(void **state)
+TEST(the_known_hashes_come_out)
 {
-    (void)state;
     char text[FCT_SHA256_TEXT_SIZE];
     factum_error err;
     assert_ok(hash("", text, &err), err);
@@ -54,9 +53,8 @@ static void the_known_hashes_come_out(void **state)
     assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-static void without_memory_it_says_so_at_each_allocation(void **state)
+TEST(without_memory_it_says_so_at_each_allocation)
 {
-    (void)state;
     char text[FCT_SHA256_TEXT_SIZE];
     factum_error err;
     assert_ok(hash("abc", text, &err), err); /* libcrypto creates its one-time state */
@@ -84,8 +82,8 @@ static void without_memory_it_says_so_at_each_allocation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_known_hashes_come_out),
-        cmocka_unit_test(without_memory_it_says_so_at_each_allocation),
+        CASE(the_known_hashes_come_out),
+        CASE(without_memory_it_says_so_at_each_allocation),
     };
     if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) != 1) {
         return 1;

@@ -37,9 +37,8 @@ static int arena_end(void **state)
     return 0;
 }
 
-static void members_are_found_in_any_order_and_with_escapes(void **state)
+TEST(members_are_found_in_any_order_and_with_escapes)
 {
-    (void)state;
     factum_typed_reader in = reader_of("{\"x\":0,\"a\\\"b\":1,\"\\u0071ty\":2,\"id\":3,\"y\":4}");
     static const int wanted[] = {FACTUM_TYPED_OTHER, 2, 1, 0, FACTUM_TYPED_OTHER};
     factum_typed_object object = factum_typed_members(&in, FACTUM_JSON_ROOT, names, 3);
@@ -53,9 +52,8 @@ static void members_are_found_in_any_order_and_with_escapes(void **state)
     assert_int_equal(factum_typed_finish(&in), FACTUM_OK);
 }
 
-static void a_required_member_that_is_missing_is_named(void **state)
+TEST(a_required_member_that_is_missing_is_named)
 {
-    (void)state;
     factum_typed_reader in = reader_of("{\"qty\":1}");
     factum_typed_object object = factum_typed_members(&in, FACTUM_JSON_ROOT, names, 3);
     assert_int_equal(factum_typed_next(&object), 1);
@@ -64,9 +62,8 @@ static void a_required_member_that_is_missing_is_named(void **state)
     assert_text(err, "the data: \"id\" is missing");
 }
 
-static void other_members_are_kept_as_they_stand(void **state)
+TEST(other_members_are_kept_as_they_stand)
 {
-    (void)state;
     factum_members kept;
     uint8_t buffer[64];
     factum_json_writer to;
@@ -84,9 +81,8 @@ static void other_members_are_kept_as_they_stand(void **state)
                                 FCT_SLICE("{\"x\\n\":[1, 2],\"y\":\"\\u0061\"}")));
 }
 
-static void the_first_failure_stays(void **state)
+TEST(the_first_failure_stays)
 {
-    (void)state;
     factum_slice text = {NULL, 0};
     int64_t number = 7;
     bool truth = true;
@@ -103,9 +99,8 @@ static void the_first_failure_stays(void **state)
     assert_null(text.ptr);
 }
 
-static void texts_without_escapes_are_slices_of_the_event(void **state)
+TEST(texts_without_escapes_are_slices_of_the_event)
 {
-    (void)state;
     factum_slice plain = {NULL, 0};
     factum_slice escaped = {NULL, 0};
     factum_typed_reader in = reader_of("{\"a\":\"xyz\",\"b\":\"\\u00e9\"}");
@@ -116,9 +111,8 @@ static void texts_without_escapes_are_slices_of_the_event(void **state)
     assert_true(fct_slice_equal(escaped, FCT_SLICE("\xc3\xa9")));
 }
 
-static void the_arena_bounds_what_one_event_takes(void **state)
+TEST(the_arena_bounds_what_one_event_takes)
 {
-    (void)state;
     size_t count;
     factum_typed_reader in = reader_of("[[],[],[],[],[],[],[],[],[],[]]");
     assert_null(factum_typed_items(&in, FACTUM_JSON_ROOT, 8192, &count));
@@ -130,9 +124,8 @@ static void the_arena_bounds_what_one_event_takes(void **state)
     assert_int_equal(factum_typed_finish(&in), FACTUM_TOO_BIG);
 }
 
-static void choices_variants_and_constants_are_told_by_value(void **state)
+TEST(choices_variants_and_constants_are_told_by_value)
 {
-    (void)state;
     factum_typed_reader in = reader_of("{\"k\":\"qt\\u0079\",\"n\":1.0,\"z\":null,\"o\":{}}");
     assert_int_equal(factum_typed_choice(&in, value_of("k"), names, 3), 1);
     assert_int_equal(factum_typed_variant(&in, FACTUM_JSON_ROOT, "k", names, 3), 1);
@@ -149,9 +142,8 @@ static void choices_variants_and_constants_are_told_by_value(void **state)
     assert_int_equal(factum_typed_name_at(names, 3, 4).len, 0);
 }
 
-static void a_long_pointer_is_cut_between_characters(void **state)
+TEST(a_long_pointer_is_cut_between_characters)
 {
-    (void)state;
     char text[1024] = "{\"";
     int64_t number;
     for (int i = 0; i < 200; i++) {
@@ -168,14 +160,14 @@ static void a_long_pointer_is_cut_between_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_are_found_in_any_order_and_with_escapes),
-        cmocka_unit_test(a_required_member_that_is_missing_is_named),
-        cmocka_unit_test(other_members_are_kept_as_they_stand),
-        cmocka_unit_test(the_first_failure_stays),
-        cmocka_unit_test(texts_without_escapes_are_slices_of_the_event),
-        cmocka_unit_test(the_arena_bounds_what_one_event_takes),
-        cmocka_unit_test(choices_variants_and_constants_are_told_by_value),
-        cmocka_unit_test(a_long_pointer_is_cut_between_characters),
+        CASE(members_are_found_in_any_order_and_with_escapes),
+        CASE(a_required_member_that_is_missing_is_named),
+        CASE(other_members_are_kept_as_they_stand),
+        CASE(the_first_failure_stays),
+        CASE(texts_without_escapes_are_slices_of_the_event),
+        CASE(the_arena_bounds_what_one_event_takes),
+        CASE(choices_variants_and_constants_are_told_by_value),
+        CASE(a_long_pointer_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, arena_begin, arena_end);
 }

@@ -30,9 +30,8 @@ static void counted_init(struct counted *counted, size_t limit)
     counted->mem = (struct fct_mem){counted, counted_resize};
 }
 
-static void pieces_are_aligned_and_do_not_overlap(void **state)
+TEST(pieces_are_aligned_and_do_not_overlap)
 {
-    (void)state;
     factum_arena arena;
     uint8_t *pieces[600];
     factum_arena_init(&arena, 0);
@@ -50,9 +49,8 @@ static void pieces_are_aligned_and_do_not_overlap(void **state)
     factum_arena_finish(&arena);
 }
 
-static void a_piece_over_the_maximum_is_refused_and_what_fits_is_still_given(void **state)
+TEST(a_piece_over_the_maximum_is_refused_and_what_fits_is_still_given)
 {
-    (void)state;
     factum_arena arena;
     factum_arena_init(&arena, 8192);
     assert_non_null(factum_arena_take(&arena, 4000));
@@ -66,9 +64,8 @@ static void a_piece_over_the_maximum_is_refused_and_what_fits_is_still_given(voi
     factum_arena_finish(&arena);
 }
 
-static void an_arena_that_is_reset_takes_nothing_more_from_the_heap(void **state)
+TEST(an_arena_that_is_reset_takes_nothing_more_from_the_heap)
 {
-    (void)state;
     struct counted counted;
     factum_arena arena;
     counted_init(&counted, 100);
@@ -85,9 +82,8 @@ static void an_arena_that_is_reset_takes_nothing_more_from_the_heap(void **state
     assert_int_equal(counted.live, 0);
 }
 
-static void a_heap_without_memory_is_told_from_the_maximum(void **state)
+TEST(a_heap_without_memory_is_told_from_the_maximum)
 {
-    (void)state;
     struct counted counted;
     factum_arena arena;
     counted_init(&counted, 1);
@@ -99,9 +95,8 @@ static void a_heap_without_memory_is_told_from_the_maximum(void **state)
     assert_int_equal(counted.live, 0);
 }
 
-static void zeroed_and_finished_arenas_can_be_finished(void **state)
+TEST(zeroed_and_finished_arenas_can_be_finished)
 {
-    (void)state;
     factum_arena arena = {.at = NULL};
     factum_arena_finish(&arena);
     factum_arena_init(&arena, 0);
@@ -116,11 +111,11 @@ static void zeroed_and_finished_arenas_can_be_finished(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_are_aligned_and_do_not_overlap),
-        cmocka_unit_test(a_piece_over_the_maximum_is_refused_and_what_fits_is_still_given),
-        cmocka_unit_test(an_arena_that_is_reset_takes_nothing_more_from_the_heap),
-        cmocka_unit_test(a_heap_without_memory_is_told_from_the_maximum),
-        cmocka_unit_test(zeroed_and_finished_arenas_can_be_finished),
+        CASE(pieces_are_aligned_and_do_not_overlap),
+        CASE(a_piece_over_the_maximum_is_refused_and_what_fits_is_still_given),
+        CASE(an_arena_that_is_reset_takes_nothing_more_from_the_heap),
+        CASE(a_heap_without_memory_is_told_from_the_maximum),
+        CASE(zeroed_and_finished_arenas_can_be_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,9 +26,8 @@ static void heap_init(struct heap *heap)
     *heap = (struct heap){.mem = {heap, heap_resize}};
 }
 
-static void a_new_buffer_holds_nothing_and_has_allocated_nothing(void **state)
+TEST(a_new_buffer_holds_nothing_and_has_allocated_nothing)
 {
-    (void)state;
     struct heap heap;
     struct fct_buf buf;
     heap_init(&heap);
@@ -39,9 +38,8 @@ static void a_new_buffer_holds_nothing_and_has_allocated_nothing(void **state)
     fct_buf_finish(&buf);
 }
 
-static void what_is_added_stands_behind_what_was_there(void **state)
+TEST(what_is_added_stands_behind_what_was_there)
 {
-    (void)state;
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), 64);
     assert_status(fct_buf_add_text(&buf, "ab"), FACTUM_OK);
@@ -51,9 +49,8 @@ static void what_is_added_stands_behind_what_was_there(void **state)
     fct_buf_finish(&buf);
 }
 
-static void nothing_can_be_added_everywhere(void **state)
+TEST(nothing_can_be_added_everywhere)
 {
-    (void)state;
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), 0);
     assert_status(fct_buf_add(&buf, NULL, 0), FACTUM_OK);
@@ -63,9 +60,8 @@ static void nothing_can_be_added_everywhere(void **state)
     fct_buf_finish(&buf);
 }
 
-static void a_buffer_fills_to_its_maximum_and_not_beyond(void **state)
+TEST(a_buffer_fills_to_its_maximum_and_not_beyond)
 {
-    (void)state;
     static const size_t maxima[] = {1, 2, 63, 64, 65, 127, 128, 129, 1000};
     for (size_t i = 0; i < sizeof maxima / sizeof maxima[0]; i++) {
         struct fct_buf buf;
@@ -84,9 +80,8 @@ static void a_buffer_fills_to_its_maximum_and_not_beyond(void **state)
     }
 }
 
-static void one_addition_may_take_the_whole_maximum(void **state)
+TEST(one_addition_may_take_the_whole_maximum)
 {
-    (void)state;
     static const uint8_t bytes[1001];
     for (size_t len = 999; len <= 1001; len++) {
         struct fct_buf buf;
@@ -97,9 +92,8 @@ static void one_addition_may_take_the_whole_maximum(void **state)
     }
 }
 
-static void what_is_over_the_maximum_is_refused_and_changes_nothing(void **state)
+TEST(what_is_over_the_maximum_is_refused_and_changes_nothing)
 {
-    (void)state;
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), 4);
     assert_status(fct_buf_add(&buf, "abc", 3), FACTUM_OK);
@@ -109,9 +103,8 @@ static void what_is_over_the_maximum_is_refused_and_changes_nothing(void **state
     fct_buf_finish(&buf);
 }
 
-static void sizes_near_the_end_of_size_t_do_not_wrap(void **state)
+TEST(sizes_near_the_end_of_size_t_do_not_wrap)
 {
-    (void)state;
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), SIZE_MAX / 4);
     assert_status(fct_buf_add(&buf, "abc", 3), FACTUM_OK);
@@ -122,9 +115,8 @@ static void sizes_near_the_end_of_size_t_do_not_wrap(void **state)
     fct_buf_finish(&buf);
 }
 
-static void without_memory_the_contents_stay(void **state)
+TEST(without_memory_the_contents_stay)
 {
-    (void)state;
     static const uint8_t bytes[100];
     struct heap heap;
     struct fct_buf buf;
@@ -142,9 +134,8 @@ static void without_memory_the_contents_stay(void **state)
     assert_int_equal(heap.held, 0);
 }
 
-static void after_a_reservation_additions_do_not_move_the_bytes(void **state)
+TEST(after_a_reservation_additions_do_not_move_the_bytes)
 {
-    (void)state;
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), 4096);
     assert_status(fct_buf_reserve(&buf, 4096), FACTUM_OK);
@@ -156,9 +147,8 @@ static void after_a_reservation_additions_do_not_move_the_bytes(void **state)
     fct_buf_finish(&buf);
 }
 
-static void clearing_forgets_the_contents_and_keeps_the_memory(void **state)
+TEST(clearing_forgets_the_contents_and_keeps_the_memory)
 {
-    (void)state;
     struct heap heap;
     struct fct_buf buf;
     heap_init(&heap);
@@ -172,9 +162,8 @@ static void clearing_forgets_the_contents_and_keeps_the_memory(void **state)
     fct_buf_finish(&buf);
 }
 
-static void a_format_needs_room_for_its_zero_byte(void **state)
+TEST(a_format_needs_room_for_its_zero_byte)
 {
-    (void)state;
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), 4);
     assert_status(fct_buf_printf(&buf, "%s", "abcd"), FACTUM_TOO_BIG);
@@ -186,9 +175,8 @@ static void a_format_needs_room_for_its_zero_byte(void **state)
     fct_buf_finish(&buf);
 }
 
-static void finishing_accepts_what_is_zeroed_and_what_is_finished(void **state)
+TEST(finishing_accepts_what_is_zeroed_and_what_is_finished)
 {
-    (void)state;
     struct heap heap;
     struct fct_buf buf = {0};
     fct_buf_finish(&buf);
@@ -207,18 +195,18 @@ static void finishing_accepts_what_is_zeroed_and_what_is_finished(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_new_buffer_holds_nothing_and_has_allocated_nothing),
-        cmocka_unit_test(what_is_added_stands_behind_what_was_there),
-        cmocka_unit_test(nothing_can_be_added_everywhere),
-        cmocka_unit_test(a_buffer_fills_to_its_maximum_and_not_beyond),
-        cmocka_unit_test(one_addition_may_take_the_whole_maximum),
-        cmocka_unit_test(what_is_over_the_maximum_is_refused_and_changes_nothing),
-        cmocka_unit_test(sizes_near_the_end_of_size_t_do_not_wrap),
-        cmocka_unit_test(without_memory_the_contents_stay),
-        cmocka_unit_test(after_a_reservation_additions_do_not_move_the_bytes),
-        cmocka_unit_test(clearing_forgets_the_contents_and_keeps_the_memory),
-        cmocka_unit_test(a_format_needs_room_for_its_zero_byte),
-        cmocka_unit_test(finishing_accepts_what_is_zeroed_and_what_is_finished),
+        CASE(a_new_buffer_holds_nothing_and_has_allocated_nothing),
+        CASE(what_is_added_stands_behind_what_was_there),
+        CASE(nothing_can_be_added_everywhere),
+        CASE(a_buffer_fills_to_its_maximum_and_not_beyond),
+        CASE(one_addition_may_take_the_whole_maximum),
+        CASE(what_is_over_the_maximum_is_refused_and_changes_nothing),
+        CASE(sizes_near_the_end_of_size_t_do_not_wrap),
+        CASE(without_memory_the_contents_stay),
+        CASE(after_a_reservation_additions_do_not_move_the_bytes),
+        CASE(clearing_forgets_the_contents_and_keeps_the_memory),
+        CASE(a_format_needs_room_for_its_zero_byte),
+        CASE(finishing_accepts_what_is_zeroed_and_what_is_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

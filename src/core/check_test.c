@@ -34,18 +34,16 @@ static int asserting(bool condition, char *text, size_t size)
     return how;
 }
 
-static void what_holds_goes_on_silently(void **state)
+TEST(what_holds_goes_on_silently)
 {
-    (void)state;
     char text[256];
     int how = asserting(true, text, sizeof text);
     assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
     assert_string_equal(text, "");
 }
 
-static void what_does_not_hold_aborts_and_names_the_place(void **state)
+TEST(what_does_not_hold_aborts_and_names_the_place)
 {
-    (void)state;
     char text[256];
     int how = asserting(false, text, sizeof text);
     assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGABRT);
@@ -53,9 +51,8 @@ static void what_does_not_hold_aborts_and_names_the_place(void **state)
     assert_non_null(strstr(text, "check_test.c:"));
 }
 
-static void a_condition_is_taken_as_a_whole(void **state)
+TEST(a_condition_is_taken_as_a_whole)
 {
-    (void)state;
     int one = 1;
     int two = 2;
     FCT_ASSERT(one == 1 || two == 3);
@@ -69,9 +66,9 @@ static void a_condition_is_taken_as_a_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_holds_goes_on_silently),
-        cmocka_unit_test(what_does_not_hold_aborts_and_names_the_place),
-        cmocka_unit_test(a_condition_is_taken_as_a_whole),
+        CASE(what_holds_goes_on_silently),
+        CASE(what_does_not_hold_aborts_and_names_the_place),
+        CASE(a_condition_is_taken_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,9 +33,8 @@ static void fill(uint64_t seed)
     }
 }
 
-static void the_published_values_hold(void **state)
+TEST(the_published_values_hold)
 {
-    (void)state;
     uint8_t block[32];
     assert_int_equal(fct_crc32c(0, "123456789", 9), 0xe3069283u);
     memset(block, 0, sizeof block); /* RFC 3720, B.4 */
@@ -52,27 +51,24 @@ static void the_published_values_hold(void **state)
     assert_int_equal(fct_crc32c(0, block, sizeof block), 0x113fdb5cu);
 }
 
-static void no_bytes_leave_the_crc_as_it_was(void **state)
+TEST(no_bytes_leave_the_crc_as_it_was)
 {
-    (void)state;
     assert_int_equal(fct_crc32c(0, "", 0), 0);
     assert_int_equal(fct_crc32c(0, NULL, 0), 0);
     assert_int_equal(fct_crc32c(0xdeadbeefu, "", 0), 0xdeadbeefu);
     assert_int_equal(fct_crc32c(UINT32_MAX, "", 0), UINT32_MAX);
 }
 
-static void every_length_to_1200_is_as_bit_by_bit(void **state)
+TEST(every_length_to_1200_is_as_bit_by_bit)
 {
-    (void)state;
     fill(1);
     for (size_t len = 0; len <= 1200; len++) {
         assert_int_equal(fct_crc32c(0, bytes, len), bitwise(0, bytes, len));
     }
 }
 
-static void lengths_around_the_borders_of_the_chains_are_as_bit_by_bit(void **state)
+TEST(lengths_around_the_borders_of_the_chains_are_as_bit_by_bit)
 {
-    (void)state;
     static const size_t borders[] = {384,  768,        3072, 3072 + 384,
                                      6144, 6144 + 768, 9216, 9216 + 384};
     fill(2);
@@ -83,9 +79,8 @@ static void lengths_around_the_borders_of_the_chains_are_as_bit_by_bit(void **st
     }
 }
 
-static void every_alignment_gives_the_same(void **state)
+TEST(every_alignment_gives_the_same)
 {
-    (void)state;
     static uint8_t moved[3600 + 16];
     fill(3);
     uint32_t expected = bitwise(0, bytes, 3600);
@@ -96,9 +91,8 @@ static void every_alignment_gives_the_same(void **state)
 }
 
 /* Short pieces take one chain, long ones three: both have to meet. */
-static void three_chains_are_equal_to_one(void **state)
+TEST(three_chains_are_equal_to_one)
 {
-    (void)state;
     static const size_t sizes[] = {1, 7, 8, 9, 127, 128, 383};
     fill(4);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -111,9 +105,8 @@ static void three_chains_are_equal_to_one(void **state)
     }
 }
 
-static void a_crc_goes_on_from_any_cut(void **state)
+TEST(a_crc_goes_on_from_any_cut)
 {
-    (void)state;
     fill(5);
     uint32_t whole = bitwise(0, bytes, 7000);
     for (size_t cut = 0; cut <= 7000; cut += cut < 4000 ? 37 : 1) {
@@ -122,9 +115,8 @@ static void a_crc_goes_on_from_any_cut(void **state)
     }
 }
 
-static void any_start_value_and_length_is_as_bit_by_bit(void **state)
+TEST(any_start_value_and_length_is_as_bit_by_bit)
 {
-    (void)state;
     const uint64_t seed = 20250101;
     struct fct_random random = {seed};
     print_message("# seed %llu\n", (unsigned long long)seed);
@@ -137,9 +129,8 @@ static void any_start_value_and_length_is_as_bit_by_bit(void **state)
     }
 }
 
-static void every_single_flipped_bit_shows(void **state)
+TEST(every_single_flipped_bit_shows)
 {
-    (void)state;
     fill(6);
     uint32_t whole = fct_crc32c(0, bytes, 4092);
     for (size_t bit = 0; bit < (size_t)4092 * 8; bit++) {
@@ -153,15 +144,15 @@ static void every_single_flipped_bit_shows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_published_values_hold),
-        cmocka_unit_test(no_bytes_leave_the_crc_as_it_was),
-        cmocka_unit_test(every_length_to_1200_is_as_bit_by_bit),
-        cmocka_unit_test(lengths_around_the_borders_of_the_chains_are_as_bit_by_bit),
-        cmocka_unit_test(every_alignment_gives_the_same),
-        cmocka_unit_test(three_chains_are_equal_to_one),
-        cmocka_unit_test(a_crc_goes_on_from_any_cut),
-        cmocka_unit_test(any_start_value_and_length_is_as_bit_by_bit),
-        cmocka_unit_test(every_single_flipped_bit_shows),
+        CASE(the_published_values_hold),
+        CASE(no_bytes_leave_the_crc_as_it_was),
+        CASE(every_length_to_1200_is_as_bit_by_bit),
+        CASE(lengths_around_the_borders_of_the_chains_are_as_bit_by_bit),
+        CASE(every_alignment_gives_the_same),
+        CASE(three_chains_are_equal_to_one),
+        CASE(a_crc_goes_on_from_any_cut),
+        CASE(any_start_value_and_length_is_as_bit_by_bit),
+        CASE(every_single_flipped_bit_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

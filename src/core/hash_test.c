@@ -4,9 +4,8 @@
 #include "core/slice.h"
 #include "support/test.h"
 
-static void the_published_values_hold(void **state)
+TEST(the_published_values_hold)
 {
-    (void)state;
     /* XXH3 of nothing, seed 0, as its specification gives them. */
     assert_true(fct_hash64((factum_slice){0}, 0) == UINT64_C(0x2d06800538d394c2));
     struct fct_hash128 hash = fct_hash128((factum_slice){0}, 0);
@@ -14,9 +13,8 @@ static void the_published_values_hold(void **state)
     assert_true(hash.high == UINT64_C(0x99aa06d3014798d8));
 }
 
-static void another_seed_gives_another_hash(void **state)
+TEST(another_seed_gives_another_hash)
 {
-    (void)state;
     factum_slice name = FCT_SLICE("order-1");
     assert_true(fct_hash64(name, 0) != fct_hash64(name, 1));
     assert_false(fct_hash128_equal(fct_hash128(name, 0), fct_hash128(name, 1)));
@@ -24,9 +22,8 @@ static void another_seed_gives_another_hash(void **state)
     assert_true(fct_hash128_equal(fct_hash128(name, 7), fct_hash128(name, 7)));
 }
 
-static void names_of_every_length_differ(void **state)
+TEST(names_of_every_length_differ)
 {
-    (void)state;
     static uint8_t text[600];
     struct fct_hash128 before = fct_hash128(fct_slice(text, 0), 5);
     for (size_t len = 1; len <= sizeof text; len++) {
@@ -36,9 +33,8 @@ static void names_of_every_length_differ(void **state)
     }
 }
 
-static void equality_looks_at_both_halves(void **state)
+TEST(equality_looks_at_both_halves)
 {
-    (void)state;
     struct fct_hash128 a = {.low = 1, .high = 2};
     struct fct_hash128 low = {.low = 3, .high = 2};
     struct fct_hash128 high = {.low = 1, .high = 3};
@@ -47,9 +43,8 @@ static void equality_looks_at_both_halves(void **state)
     assert_false(fct_hash128_equal(a, high));
 }
 
-static void the_order_is_that_of_the_high_half_then_of_the_low(void **state)
+TEST(the_order_is_that_of_the_high_half_then_of_the_low)
 {
-    (void)state;
     static const struct fct_hash128 sorted[] = {
         {.high = 0, .low = 0},          {.high = 0, .low = 1},
         {.high = 0, .low = UINT64_MAX}, {.high = 1, .low = 0},
@@ -66,11 +61,11 @@ static void the_order_is_that_of_the_high_half_then_of_the_low(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_published_values_hold),
-        cmocka_unit_test(another_seed_gives_another_hash),
-        cmocka_unit_test(names_of_every_length_differ),
-        cmocka_unit_test(equality_looks_at_both_halves),
-        cmocka_unit_test(the_order_is_that_of_the_high_half_then_of_the_low),
+        CASE(the_published_values_hold),
+        CASE(another_seed_gives_another_hash),
+        CASE(names_of_every_length_differ),
+        CASE(equality_looks_at_both_halves),
+        CASE(the_order_is_that_of_the_high_half_then_of_the_low),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

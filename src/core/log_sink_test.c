@@ -19,9 +19,8 @@ static void note(void *data, factum_log_level level, const char *id, const char 
     (void)snprintf(seen->text, sizeof seen->text, "%s", text);
 }
 
-static void without_a_sink_nothing_happens(void **state)
+TEST(without_a_sink_nothing_happens)
 {
-    (void)state;
     struct seen seen = {0};
     factum_log_sink silent = {.data = &seen};
     fct_log_message(NULL, FACTUM_LOG_ERROR, "a.b", "text");
@@ -29,9 +28,8 @@ static void without_a_sink_nothing_happens(void **state)
     assert_int_equal(seen.count, 0);
 }
 
-static void a_message_arrives_formatted_with_its_level_and_id(void **state)
+TEST(a_message_arrives_formatted_with_its_level_and_id)
 {
-    (void)state;
     struct seen seen = {0};
     factum_log_sink sink = {&seen, note};
     fct_log_message(&sink, FACTUM_LOG_WARN, "segment.rolled", "%s %d", "segment", 7);
@@ -41,9 +39,8 @@ static void a_message_arrives_formatted_with_its_level_and_id(void **state)
     assert_string_equal(seen.text, "segment 7");
 }
 
-static void a_message_is_cut_at_511_bytes(void **state)
+TEST(a_message_is_cut_at_511_bytes)
 {
-    (void)state;
     struct seen seen = {0};
     factum_log_sink sink = {&seen, note};
     for (int len = 510; len <= 513; len++) {
@@ -52,9 +49,8 @@ static void a_message_is_cut_at_511_bytes(void **state)
     }
 }
 
-static void a_name_with_a_line_end_stays_in_one_line(void **state)
+TEST(a_name_with_a_line_end_stays_in_one_line)
 {
-    (void)state;
     struct seen seen = {0};
     factum_log_sink sink = {&seen, note};
     fct_log_message(&sink, FACTUM_LOG_INFO, "a.b", "open %s", "a\nfactum: all is well\x1b[2J\x7f");
@@ -64,10 +60,10 @@ static void a_name_with_a_line_end_stays_in_one_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_sink_nothing_happens),
-        cmocka_unit_test(a_message_arrives_formatted_with_its_level_and_id),
-        cmocka_unit_test(a_message_is_cut_at_511_bytes),
-        cmocka_unit_test(a_name_with_a_line_end_stays_in_one_line),
+        CASE(without_a_sink_nothing_happens),
+        CASE(a_message_arrives_formatted_with_its_level_and_id),
+        CASE(a_message_is_cut_at_511_bytes),
+        CASE(a_name_with_a_line_end_stays_in_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,9 +25,8 @@ static void spy_init(struct spy *spy)
     *spy = (struct spy){.mem = {spy, spy_resize}};
 }
 
-static void a_block_keeps_its_bytes_when_it_grows(void **state)
+TEST(a_block_keeps_its_bytes_when_it_grows)
 {
-    (void)state;
     uint8_t *block = fct_mem_alloc(fct_mem_heap(), 3);
     assert_non_null(block);
     memcpy(block, "abc", 3);
@@ -37,9 +36,8 @@ static void a_block_keeps_its_bytes_when_it_grows(void **state)
     fct_mem_free(fct_mem_heap(), grown);
 }
 
-static void zalloc_clears_every_byte(void **state)
+TEST(zalloc_clears_every_byte)
 {
-    (void)state;
     struct spy spy;
     spy_init(&spy);
     uint8_t *block = fct_mem_zalloc(&spy.mem, 333, 3);
@@ -51,9 +49,8 @@ static void zalloc_clears_every_byte(void **state)
     fct_mem_free(&spy.mem, block);
 }
 
-static void a_product_that_overflows_is_refused_unasked(void **state)
+TEST(a_product_that_overflows_is_refused_unasked)
 {
-    (void)state;
     struct spy spy;
     spy_init(&spy);
     assert_null(fct_mem_zalloc(&spy.mem, SIZE_MAX, 2));
@@ -65,9 +62,8 @@ static void a_product_that_overflows_is_refused_unasked(void **state)
     assert_int_equal(spy.size, SIZE_MAX / 8 * 8);
 }
 
-static void a_refusal_is_passed_on(void **state)
+TEST(a_refusal_is_passed_on)
 {
-    (void)state;
     struct spy spy;
     spy_init(&spy);
     spy.refuse = true;
@@ -77,9 +73,8 @@ static void a_refusal_is_passed_on(void **state)
     assert_int_equal(spy.calls, 3);
 }
 
-static void freeing_nothing_asks_nobody(void **state)
+TEST(freeing_nothing_asks_nobody)
 {
-    (void)state;
     struct spy spy;
     spy_init(&spy);
     fct_mem_free(&spy.mem, NULL);
@@ -94,11 +89,11 @@ static void freeing_nothing_asks_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_block_keeps_its_bytes_when_it_grows),
-        cmocka_unit_test(zalloc_clears_every_byte),
-        cmocka_unit_test(a_product_that_overflows_is_refused_unasked),
-        cmocka_unit_test(a_refusal_is_passed_on),
-        cmocka_unit_test(freeing_nothing_asks_nobody),
+        CASE(a_block_keeps_its_bytes_when_it_grows),
+        CASE(zalloc_clears_every_byte),
+        CASE(a_product_that_overflows_is_refused_unasked),
+        CASE(a_refusal_is_passed_on),
+        CASE(freeing_nothing_asks_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,8 @@
 
 #include "support/test.h"
 
-static void the_published_values_hold(void **state)
+TEST(the_published_values_hold)
 {
-    (void)state;
     struct fct_random random = {1234567};
     assert_true(fct_random_next(&random) == UINT64_C(6457827717110365317));
     assert_true(fct_random_next(&random) == UINT64_C(3203168211198807973));
@@ -14,9 +13,8 @@ static void the_published_values_hold(void **state)
     assert_true(fct_random_next(&random) == UINT64_C(16408922859458223821));
 }
 
-static void the_same_seed_gives_the_same_values(void **state)
+TEST(the_same_seed_gives_the_same_values)
 {
-    (void)state;
     struct fct_random a = {42};
     struct fct_random b = {42};
     for (int i = 0; i < 100; i++) {
@@ -24,18 +22,16 @@ static void the_same_seed_gives_the_same_values(void **state)
     }
 }
 
-static void below_one_there_is_only_zero(void **state)
+TEST(below_one_there_is_only_zero)
 {
-    (void)state;
     struct fct_random random = {7};
     for (int i = 0; i < 1000; i++) {
         assert_int_equal(fct_random_below(&random, 1), 0);
     }
 }
 
-static void values_stay_below_any_bound(void **state)
+TEST(values_stay_below_any_bound)
 {
-    (void)state;
     static const uint64_t bounds[] = {2,
                                       3,
                                       10,
@@ -56,9 +52,8 @@ static void values_stay_below_any_bound(void **state)
 }
 
 /* 100,000 draws of 10: each some 10,000 times, within 5 standard deviations. */
-static void small_values_are_even(void **state)
+TEST(small_values_are_even)
 {
-    (void)state;
     int counts[10] = {0};
     struct fct_random random = {9};
     for (int i = 0; i < 100000; i++) {
@@ -70,9 +65,8 @@ static void small_values_are_even(void **state)
 }
 
 /* A plain remainder would put twice as many into the lower third. */
-static void large_bounds_have_no_bias(void **state)
+TEST(large_bounds_have_no_bias)
 {
-    (void)state;
     const uint64_t bound = UINT64_C(3) << 62;
     struct fct_random random = {10};
     int low = 0;
@@ -85,12 +79,9 @@ static void large_bounds_have_no_bias(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_published_values_hold),
-        cmocka_unit_test(the_same_seed_gives_the_same_values),
-        cmocka_unit_test(below_one_there_is_only_zero),
-        cmocka_unit_test(values_stay_below_any_bound),
-        cmocka_unit_test(small_values_are_even),
-        cmocka_unit_test(large_bounds_have_no_bias),
+        CASE(the_published_values_hold),    CASE(the_same_seed_gives_the_same_values),
+        CASE(below_one_there_is_only_zero), CASE(values_stay_below_any_bound),
+        CASE(small_values_are_even),        CASE(large_bounds_have_no_bias),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,9 +14,8 @@ struct newer {
     uint64_t c;
 };
 
-static void an_older_struct_is_extended_with_zeros(void **state)
+TEST(an_older_struct_is_extended_with_zeros)
 {
-    (void)state;
     factum_error err;
     struct now full;
     struct now given = {.size = 16, .a = 7, .b = 9};
@@ -26,9 +25,8 @@ static void an_older_struct_is_extended_with_zeros(void **state)
     assert_int_equal(full.b, 0);
 }
 
-static void a_newer_struct_is_accepted_while_its_tail_is_zero(void **state)
+TEST(a_newer_struct_is_accepted_while_its_tail_is_zero)
 {
-    (void)state;
     factum_error err;
     struct now full;
     struct newer given = {.now = {.size = sizeof given, .a = 1, .b = 2}};
@@ -42,9 +40,8 @@ static void a_newer_struct_is_accepted_while_its_tail_is_zero(void **state)
                         "know (byte 29 of 32, it knows 24): update the library or leave it out");
 }
 
-static void a_size_that_was_not_set_is_refused(void **state)
+TEST(a_size_that_was_not_set_is_refused)
 {
-    (void)state;
     factum_error err;
     struct now full;
     struct now given = {.size = 0};
@@ -56,9 +53,8 @@ static void a_size_that_was_not_set_is_refused(void **state)
     assert_string_equal(err.text, "it is NULL");
 }
 
-static void an_answer_fills_what_there_is_room_for(void **state)
+TEST(an_answer_fills_what_there_is_room_for)
 {
-    (void)state;
     struct now answer = {.size = sizeof answer, .a = 3, .b = 4};
     struct now older = {.size = 16, .b = 99};
     fct_sized_write(&older, &answer, sizeof answer);
@@ -71,9 +67,8 @@ static void an_answer_fills_what_there_is_room_for(void **state)
     assert_int_equal(newer.c, 0);
 }
 
-static void the_smallest_struct_is_a_size_and_the_largest_65536_bytes(void **state)
+TEST(the_smallest_struct_is_a_size_and_the_largest_65536_bytes)
 {
-    (void)state;
     factum_error err;
     struct now full = {.a = 5, .b = 5};
     struct now given = {.size = sizeof given.size, .a = 7, .b = 9};
@@ -92,9 +87,8 @@ static void the_smallest_struct_is_a_size_and_the_largest_65536_bytes(void **sta
     assert_string_equal(err.text, "it has size 65537: set it to sizeof the struct");
 }
 
-static void a_copy_has_what_both_know(void **state)
+TEST(a_copy_has_what_both_know)
 {
-    (void)state;
     struct now full = {.a = 5, .b = 5};
     struct now older = {.size = 16, .a = 7, .b = 9};
     fct_sized_copy(&full, sizeof full, &older);
@@ -106,9 +100,8 @@ static void a_copy_has_what_both_know(void **state)
     assert_int_equal(full.b, 2);
 }
 
-static void a_struct_that_is_refused_leaves_the_full_one(void **state)
+TEST(a_struct_that_is_refused_leaves_the_full_one)
 {
-    (void)state;
     struct now full = {.size = 1, .a = 2, .b = 3};
     struct newer given = {.now = {.size = sizeof given, .a = 7, .b = 9}, .c = 1};
     assert_int_equal(fct_sized_read(&full, sizeof full, &given, "it", NULL), FACTUM_INVALID);
@@ -120,13 +113,13 @@ static void a_struct_that_is_refused_leaves_the_full_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_older_struct_is_extended_with_zeros),
-        cmocka_unit_test(a_newer_struct_is_accepted_while_its_tail_is_zero),
-        cmocka_unit_test(a_size_that_was_not_set_is_refused),
-        cmocka_unit_test(an_answer_fills_what_there_is_room_for),
-        cmocka_unit_test(the_smallest_struct_is_a_size_and_the_largest_65536_bytes),
-        cmocka_unit_test(a_copy_has_what_both_know),
-        cmocka_unit_test(a_struct_that_is_refused_leaves_the_full_one),
+        CASE(an_older_struct_is_extended_with_zeros),
+        CASE(a_newer_struct_is_accepted_while_its_tail_is_zero),
+        CASE(a_size_that_was_not_set_is_refused),
+        CASE(an_answer_fills_what_there_is_room_for),
+        CASE(the_smallest_struct_is_a_size_and_the_largest_65536_bytes),
+        CASE(a_copy_has_what_both_know),
+        CASE(a_struct_that_is_refused_leaves_the_full_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,9 +3,8 @@
 
 #include "support/test.h"
 
-static void a_slice_of_a_text_leaves_out_the_zero_byte(void **state)
+TEST(a_slice_of_a_text_leaves_out_the_zero_byte)
 {
-    (void)state;
     assert_int_equal(factum_slice_from("abc").len, 3);
     assert_int_equal(factum_slice_from("").len, 0);
     assert_int_equal(factum_slice_from(NULL).len, 0);
@@ -14,9 +13,8 @@ static void a_slice_of_a_text_leaves_out_the_zero_byte(void **state)
     assert_true(fct_slice_equal(fct_slice_from(FCT_SLICE("abc"), 1), FCT_SLICE("bc")));
 }
 
-static void equal_slices_have_the_same_bytes_and_length(void **state)
+TEST(equal_slices_have_the_same_bytes_and_length)
 {
-    (void)state;
     assert_true(fct_slice_equal(FCT_SLICE("abc"), FCT_SLICE("abc")));
     assert_false(fct_slice_equal(FCT_SLICE("abc"), FCT_SLICE("abd")));
     assert_false(fct_slice_equal(FCT_SLICE("abc"), FCT_SLICE("ab")));
@@ -24,9 +22,8 @@ static void equal_slices_have_the_same_bytes_and_length(void **state)
     assert_true(fct_slice_equal((factum_slice){0}, FCT_SLICE("")));
 }
 
-static void a_slice_starts_with_itself_and_with_nothing(void **state)
+TEST(a_slice_starts_with_itself_and_with_nothing)
 {
-    (void)state;
     assert_true(fct_slice_starts(FCT_SLICE("order-1"), FCT_SLICE("order-")));
     assert_true(fct_slice_starts(FCT_SLICE("order"), FCT_SLICE("order")));
     assert_false(fct_slice_starts(FCT_SLICE("order"), FCT_SLICE("order-")));
@@ -67,16 +64,14 @@ static bool valid(const char *bytes, size_t len)
     return fct_utf8_valid(fct_slice(bytes, len));
 }
 
-static void nothing_is_valid_text(void **state)
+TEST(nothing_is_valid_text)
 {
-    (void)state;
     assert_true(fct_utf8_valid((factum_slice){0}));
     assert_true(valid("\0", 1));
 }
 
-static void the_first_and_last_of_each_length_are_valid(void **state)
+TEST(the_first_and_last_of_each_length_are_valid)
 {
-    (void)state;
     assert_true(valid("\x7f", 1));
     assert_true(valid("\xc2\x80", 2));
     assert_true(valid("\xdf\xbf", 2));
@@ -88,9 +83,8 @@ static void the_first_and_last_of_each_length_are_valid(void **state)
     assert_true(valid("\xf4\x8f\xbf\xbf", 4));
 }
 
-static void overlong_forms_are_refused(void **state)
+TEST(overlong_forms_are_refused)
 {
-    (void)state;
     assert_false(valid("\xc0\x80", 2));
     assert_false(valid("\xc1\xbf", 2));
     assert_false(valid("\xe0\x80\x80", 3));
@@ -99,9 +93,8 @@ static void overlong_forms_are_refused(void **state)
     assert_false(valid("\xf0\x8f\xbf\xbf", 4));
 }
 
-static void surrogates_and_what_is_above_unicode_are_refused(void **state)
+TEST(surrogates_and_what_is_above_unicode_are_refused)
 {
-    (void)state;
     assert_false(valid("\xed\xa0\x80", 3));
     assert_false(valid("\xed\xbf\xbf", 3));
     assert_false(valid("\xed\xa0\x80\xed\xb0\x80", 6));
@@ -111,9 +104,8 @@ static void surrogates_and_what_is_above_unicode_are_refused(void **state)
     assert_false(valid("\xfe", 1));
 }
 
-static void a_sequence_that_is_cut_short_is_refused(void **state)
+TEST(a_sequence_that_is_cut_short_is_refused)
 {
-    (void)state;
     assert_false(valid("\xc2", 1));
     assert_false(valid("\xe2\x82", 2));
     assert_false(valid("\xf0\x9f\x98", 3));
@@ -121,9 +113,8 @@ static void a_sequence_that_is_cut_short_is_refused(void **state)
     assert_false(valid("\xe2\x82\x41", 3));
 }
 
-static void one_bad_byte_shows_at_every_place_of_a_long_text(void **state)
+TEST(one_bad_byte_shows_at_every_place_of_a_long_text)
 {
-    (void)state;
     char text[40];
     for (size_t len = 1; len <= sizeof text; len++) {
         for (size_t bad = 0; bad < len; bad++) {
@@ -136,9 +127,8 @@ static void one_bad_byte_shows_at_every_place_of_a_long_text(void **state)
     }
 }
 
-static void a_sequence_may_lie_across_the_borders_of_words(void **state)
+TEST(a_sequence_may_lie_across_the_borders_of_words)
 {
-    (void)state;
     char text[32];
     for (size_t at = 0; at + 4 <= sizeof text; at++) {
         memset(text, 'a', sizeof text);
@@ -149,9 +139,8 @@ static void a_sequence_may_lie_across_the_borders_of_words(void **state)
     }
 }
 
-static void all_pairs_of_bytes_are_as_the_definition_says(void **state)
+TEST(all_pairs_of_bytes_are_as_the_definition_says)
 {
-    (void)state;
     for (uint32_t pair = 0; pair < 0x10000; pair++) {
         const uint8_t bytes[] = {(uint8_t)(pair >> 8), (uint8_t)pair};
         assert_int_equal(fct_utf8_valid(fct_slice(bytes, 2)), valid_by_definition(bytes, 2));
@@ -159,9 +148,8 @@ static void all_pairs_of_bytes_are_as_the_definition_says(void **state)
 }
 
 /* All lead bytes with all second bytes, and the rest at its limits. */
-static void three_and_four_bytes_are_as_the_definition_says(void **state)
+TEST(three_and_four_bytes_are_as_the_definition_says)
 {
-    (void)state;
     static const uint8_t rest[] = {0x00, 0x7f, 0x80, 0xbf, 0xc0, 0xff};
     for (uint32_t pair = 0xc000; pair < 0x10000; pair++) {
         for (size_t i = 0; i < 36; i++) {
@@ -175,18 +163,18 @@ static void three_and_four_bytes_are_as_the_definition_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_slice_of_a_text_leaves_out_the_zero_byte),
-        cmocka_unit_test(equal_slices_have_the_same_bytes_and_length),
-        cmocka_unit_test(a_slice_starts_with_itself_and_with_nothing),
-        cmocka_unit_test(nothing_is_valid_text),
-        cmocka_unit_test(the_first_and_last_of_each_length_are_valid),
-        cmocka_unit_test(overlong_forms_are_refused),
-        cmocka_unit_test(surrogates_and_what_is_above_unicode_are_refused),
-        cmocka_unit_test(a_sequence_that_is_cut_short_is_refused),
-        cmocka_unit_test(one_bad_byte_shows_at_every_place_of_a_long_text),
-        cmocka_unit_test(a_sequence_may_lie_across_the_borders_of_words),
-        cmocka_unit_test(all_pairs_of_bytes_are_as_the_definition_says),
-        cmocka_unit_test(three_and_four_bytes_are_as_the_definition_says),
+        CASE(a_slice_of_a_text_leaves_out_the_zero_byte),
+        CASE(equal_slices_have_the_same_bytes_and_length),
+        CASE(a_slice_starts_with_itself_and_with_nothing),
+        CASE(nothing_is_valid_text),
+        CASE(the_first_and_last_of_each_length_are_valid),
+        CASE(overlong_forms_are_refused),
+        CASE(surrogates_and_what_is_above_unicode_are_refused),
+        CASE(a_sequence_that_is_cut_short_is_refused),
+        CASE(one_bad_byte_shows_at_every_place_of_a_long_text),
+        CASE(a_sequence_may_lie_across_the_borders_of_words),
+        CASE(all_pairs_of_bytes_are_as_the_definition_says),
+        CASE(three_and_four_bytes_are_as_the_definition_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,8 @@
 #include "core/slice.h"
 #include "support/test.h"
 
-static void every_status_has_its_own_text_and_name(void **state)
+TEST(every_status_has_its_own_text_and_name)
 {
-    (void)state;
     static const factum_status all[] = {
 #define VALUE(name, value, text) FACTUM_##name,
         FACTUM_STATUS_LIST(VALUE)
@@ -25,16 +24,14 @@ static void every_status_has_its_own_text_and_name(void **state)
     }
 }
 
-static void a_status_that_is_none_is_named_unknown(void **state)
+TEST(a_status_that_is_none_is_named_unknown)
 {
-    (void)state;
     assert_string_equal(factum_status_text((factum_status)-999), "unknown status");
     assert_string_equal(factum_status_name((factum_status)999), "UNKNOWN");
 }
 
-static void released_values_do_not_change(void **state)
+TEST(released_values_do_not_change)
 {
-    (void)state;
     assert_int_equal(FACTUM_OK, 0);
     assert_int_equal(FACTUM_TIMEOUT, 3);
     assert_int_equal(FACTUM_INVALID, -1);
@@ -43,9 +40,8 @@ static void released_values_do_not_change(void **state)
     assert_int_equal(FACTUM_EXISTS, -21);
 }
 
-static void three_statuses_may_go_away_by_themselves(void **state)
+TEST(three_statuses_may_go_away_by_themselves)
 {
-    (void)state;
     int retryable = 0;
     int fatal = 0;
     for (int value = -100; value <= 100; value++) {
@@ -61,9 +57,8 @@ static void three_statuses_may_go_away_by_themselves(void **state)
     assert_true(factum_status_is_fatal(FACTUM_UNKNOWN_OUTCOME));
 }
 
-static void the_version_in_numbers_is_that_in_words(void **state)
+TEST(the_version_in_numbers_is_that_in_words)
 {
-    (void)state;
     char text[32];
     uint32_t number = factum_version_number();
     assert_int_equal(number, FACTUM_VERSION_NUMBER);
@@ -73,9 +68,8 @@ static void the_version_in_numbers_is_that_in_words(void **state)
 
 /* ---- error records --------------------------------------------------------------------------- */
 
-static void a_failure_fills_the_record_and_returns_its_status(void **state)
+TEST(a_failure_fills_the_record_and_returns_its_status)
 {
-    (void)state;
     factum_error err = {.os_error = 99};
     assert_status(fct_fail(&err, FACTUM_TOO_BIG, "event %d is too big", 3), FACTUM_TOO_BIG);
     assert_int_equal(err.status, FACTUM_TOO_BIG);
@@ -83,17 +77,15 @@ static void a_failure_fills_the_record_and_returns_its_status(void **state)
     assert_string_equal(err.text, "event 3 is too big");
 }
 
-static void without_a_record_the_status_is_returned_all_the_same(void **state)
+TEST(without_a_record_the_status_is_returned_all_the_same)
 {
-    (void)state;
     assert_status(fct_fail(NULL, FACTUM_CORRUPT, "x"), FACTUM_CORRUPT);
     assert_status(fct_fail_os(NULL, ENOSPC, "x"), FACTUM_NO_SPACE);
     assert_status(fct_wrap(NULL, FACTUM_BUSY, "x"), FACTUM_BUSY);
 }
 
-static void a_text_is_cut_where_the_record_ends(void **state)
+TEST(a_text_is_cut_where_the_record_ends)
 {
-    (void)state;
     factum_error err;
     for (int len = 254; len <= 258; len++) {
         (void)fct_fail(&err, FACTUM_IO, "%*d", len, 1);
@@ -101,9 +93,8 @@ static void a_text_is_cut_where_the_record_ends(void **state)
     }
 }
 
-static void a_text_is_cut_between_characters(void **state)
+TEST(a_text_is_cut_between_characters)
 {
-    (void)state;
     static const char *const characters[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
     for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
         int size = (int)strlen(characters[i]);
@@ -121,9 +112,8 @@ static void a_text_is_cut_between_characters(void **state)
     }
 }
 
-static void control_bytes_of_names_become_question_marks(void **state)
+TEST(control_bytes_of_names_become_question_marks)
 {
-    (void)state;
     factum_error err;
     (void)fct_fail(&err, FACTUM_IO, "a\nb\tc\x1b[31md\x7f\x01%s", "\xc3\xa4");
     assert_string_equal(err.text, "a?b?c?[31md??\xc3\xa4");
@@ -133,9 +123,8 @@ static void control_bytes_of_names_become_question_marks(void **state)
     assert_string_equal(err.text, "x?y: open a?b: Input/output error");
 }
 
-static void a_slice_is_printed_by_its_length(void **state)
+TEST(a_slice_is_printed_by_its_length)
 {
-    (void)state;
     factum_error err;
     (void)fct_fail(&err, FACTUM_IO, "stream %.*s", FCT_FMT(fct_slice("order-17", 5)));
     assert_string_equal(err.text, "stream order");
@@ -143,9 +132,8 @@ static void a_slice_is_printed_by_its_length(void **state)
     assert_string_equal(err.text, "[]");
 }
 
-static void a_failed_call_says_what_the_system_says(void **state)
+TEST(a_failed_call_says_what_the_system_says)
 {
-    (void)state;
     static const struct {
         int os_error;
         factum_status status;
@@ -170,9 +158,8 @@ static void a_failed_call_says_what_the_system_says(void **state)
     }
 }
 
-static void a_long_name_leaves_out_the_reason_and_not_the_end(void **state)
+TEST(a_long_name_leaves_out_the_reason_and_not_the_end)
 {
-    (void)state;
     factum_error err;
     for (int len = 230; len <= 300; len++) {
         memset(err.text, 'x', sizeof err.text);
@@ -181,9 +168,8 @@ static void a_long_name_leaves_out_the_reason_and_not_the_end(void **state)
     }
 }
 
-static void wrapping_puts_the_context_before_the_cause(void **state)
+TEST(wrapping_puts_the_context_before_the_cause)
 {
-    (void)state;
     factum_error err;
     (void)fct_fail_os(&err, ENOSPC, "write b");
     assert_status(fct_wrap(&err, FACTUM_NO_SPACE, "append to %s", "a"), FACTUM_NO_SPACE);
@@ -192,9 +178,8 @@ static void wrapping_puts_the_context_before_the_cause(void **state)
     assert_int_equal(err.os_error, ENOSPC);
 }
 
-static void wrapping_gives_a_failure_the_status_that_it_means_to_the_caller(void **state)
+TEST(wrapping_gives_a_failure_the_status_that_it_means_to_the_caller)
 {
-    (void)state;
     factum_error err;
     (void)fct_fail_os(&err, ENOSPC, "sync b");
     assert_status(fct_wrap(&err, FACTUM_IO, "after a was renamed"), FACTUM_IO);
@@ -203,9 +188,8 @@ static void wrapping_gives_a_failure_the_status_that_it_means_to_the_caller(void
     assert_int_equal(err.os_error, ENOSPC);
 }
 
-static void wrapping_cuts_at_the_end(void **state)
+TEST(wrapping_cuts_at_the_end)
 {
-    (void)state;
     factum_error err;
     for (int len = 245; len <= 300; len++) {
         (void)fct_fail(&err, FACTUM_IO, "0123456789");
@@ -226,22 +210,22 @@ static void wrapping_cuts_at_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_status_has_its_own_text_and_name),
-        cmocka_unit_test(a_status_that_is_none_is_named_unknown),
-        cmocka_unit_test(released_values_do_not_change),
-        cmocka_unit_test(three_statuses_may_go_away_by_themselves),
-        cmocka_unit_test(the_version_in_numbers_is_that_in_words),
-        cmocka_unit_test(a_failure_fills_the_record_and_returns_its_status),
-        cmocka_unit_test(without_a_record_the_status_is_returned_all_the_same),
-        cmocka_unit_test(a_text_is_cut_where_the_record_ends),
-        cmocka_unit_test(a_text_is_cut_between_characters),
-        cmocka_unit_test(control_bytes_of_names_become_question_marks),
-        cmocka_unit_test(a_slice_is_printed_by_its_length),
-        cmocka_unit_test(a_failed_call_says_what_the_system_says),
-        cmocka_unit_test(a_long_name_leaves_out_the_reason_and_not_the_end),
-        cmocka_unit_test(wrapping_puts_the_context_before_the_cause),
-        cmocka_unit_test(wrapping_gives_a_failure_the_status_that_it_means_to_the_caller),
-        cmocka_unit_test(wrapping_cuts_at_the_end),
+        CASE(every_status_has_its_own_text_and_name),
+        CASE(a_status_that_is_none_is_named_unknown),
+        CASE(released_values_do_not_change),
+        CASE(three_statuses_may_go_away_by_themselves),
+        CASE(the_version_in_numbers_is_that_in_words),
+        CASE(a_failure_fills_the_record_and_returns_its_status),
+        CASE(without_a_record_the_status_is_returned_all_the_same),
+        CASE(a_text_is_cut_where_the_record_ends),
+        CASE(a_text_is_cut_between_characters),
+        CASE(control_bytes_of_names_become_question_marks),
+        CASE(a_slice_is_printed_by_its_length),
+        CASE(a_failed_call_says_what_the_system_says),
+        CASE(a_long_name_leaves_out_the_reason_and_not_the_end),
+        CASE(wrapping_puts_the_context_before_the_cause),
+        CASE(wrapping_gives_a_failure_the_status_that_it_means_to_the_caller),
+        CASE(wrapping_cuts_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

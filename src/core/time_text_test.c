@@ -39,9 +39,8 @@ static void assert_round_trip(int64_t time)
     assert_parse(text, time);
 }
 
-static void the_beginning_is_1970(void **state)
+TEST(the_beginning_is_1970)
 {
-    (void)state;
     assert_format(0, "1970-01-01T00:00:00Z");
     assert_format(1, "1970-01-01T00:00:00.000000001Z");
     assert_format(-1, "1969-12-31T23:59:59.999999999Z");
@@ -49,9 +48,8 @@ static void the_beginning_is_1970(void **state)
     assert_parse("1970-01-01", 0);
 }
 
-static void as_many_decimals_as_the_time_needs(void **state)
+TEST(as_many_decimals_as_the_time_needs)
 {
-    (void)state;
     assert_format(SECOND, "1970-01-01T00:00:01Z");
     assert_format(SECOND + 1000000, "1970-01-01T00:00:01.001Z");
     assert_format(SECOND + 1000, "1970-01-01T00:00:01.000001Z");
@@ -59,9 +57,8 @@ static void as_many_decimals_as_the_time_needs(void **state)
     assert_format(SECOND + 120000000, "1970-01-01T00:00:01.120Z");
 }
 
-static void times_before_1970_are_negative(void **state)
+TEST(times_before_1970_are_negative)
 {
-    (void)state;
     assert_format(-SECOND, "1969-12-31T23:59:59Z");
     assert_format(-DAY, "1969-12-31T00:00:00Z");
     assert_format(-DAY - 1, "1969-12-30T23:59:59.999999999Z");
@@ -71,9 +68,8 @@ static void times_before_1970_are_negative(void **state)
     assert_round_trip(INT64_C(-682675200) * SECOND - 123456789);
 }
 
-static void the_first_and_the_last_time_there_is(void **state)
+TEST(the_first_and_the_last_time_there_is)
 {
-    (void)state;
     assert_format(INT64_MIN, "1677-09-21T00:12:43.145224192Z");
     assert_format(INT64_MAX, "2262-04-11T23:47:16.854775807Z");
     assert_round_trip(INT64_MIN);
@@ -92,18 +88,16 @@ static void the_first_and_the_last_time_there_is(void **state)
     assert_refused("9999-12-31");
 }
 
-static void an_offset_can_bring_a_time_back_into_range(void **state)
+TEST(an_offset_can_bring_a_time_back_into_range)
 {
-    (void)state;
     assert_parse("1677-09-20T23:12:43.145224192-01:00", INT64_MIN);
     assert_parse("2262-04-12T00:47:16.854775807+01:00", INT64_MAX);
     assert_refused("1677-09-21T00:12:43.145224192+00:01");
     assert_refused("2262-04-11T23:47:16.854775807-00:01");
 }
 
-static void leap_years_have_a_29th_of_february(void **state)
+TEST(leap_years_have_a_29th_of_february)
 {
-    (void)state;
     assert_parse("2000-02-29", INT64_C(951782400) * SECOND);
     assert_parse("2000-03-01", INT64_C(951868800) * SECOND);
     assert_parse("2024-02-29T12:00:00Z", INT64_C(1709208000) * SECOND);
@@ -115,9 +109,8 @@ static void leap_years_have_a_29th_of_february(void **state)
     assert_refused("2024-02-30");
 }
 
-static void every_month_has_its_last_day_and_no_other(void **state)
+TEST(every_month_has_its_last_day_and_no_other)
 {
-    (void)state;
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     for (int month = 1; month <= 12; month++) {
         char text[32];
@@ -134,9 +127,8 @@ static void every_month_has_its_last_day_and_no_other(void **state)
 }
 
 /* A calendar that only counts: every day of the range, one after the other. */
-static void every_day_of_the_range_comes_after_the_one_before(void **state)
+TEST(every_day_of_the_range_comes_after_the_one_before)
 {
-    (void)state;
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year = 1678;
     int month = 1;
@@ -159,9 +151,8 @@ static void every_day_of_the_range_comes_after_the_one_before(void **state)
     }
 }
 
-static void any_time_comes_back_from_its_text(void **state)
+TEST(any_time_comes_back_from_its_text)
 {
-    (void)state;
     const uint64_t seed = 19480514;
     struct fct_random random = {seed};
     print_message("# seed %llu\n", (unsigned long long)seed);
@@ -174,9 +165,8 @@ static void any_time_comes_back_from_its_text(void **state)
     }
 }
 
-static void texts_are_in_the_order_of_their_times(void **state)
+TEST(texts_are_in_the_order_of_their_times)
 {
-    (void)state;
     const uint64_t seed = 3;
     struct fct_random random = {seed};
     print_message("# seed %llu\n", (unsigned long long)seed);
@@ -193,9 +183,8 @@ static void texts_are_in_the_order_of_their_times(void **state)
     }
 }
 
-static void an_offset_is_taken_off(void **state)
+TEST(an_offset_is_taken_off)
 {
-    (void)state;
     assert_parse("1970-01-01T02:00:00+02:00", 0);
     assert_parse("1969-12-31T16:30:00-07:30", 0);
     assert_parse("1970-01-01T23:59:00+23:59", 0);
@@ -208,17 +197,15 @@ static void an_offset_is_taken_off(void **state)
     assert_refused("1970-01-01T00:00:00");
 }
 
-static void letters_may_be_small_and_the_t_a_space(void **state)
+TEST(letters_may_be_small_and_the_t_a_space)
 {
-    (void)state;
     assert_parse("1970-01-01t00:00:01z", SECOND);
     assert_parse("1970-01-01 00:00:01Z", SECOND);
     assert_parse("1970-01-01T00:00:01,5Z", SECOND + SECOND / 2);
 }
 
-static void up_to_nine_decimals_are_read(void **state)
+TEST(up_to_nine_decimals_are_read)
 {
-    (void)state;
     assert_parse("1970-01-01T00:00:00.1Z", 100000000);
     assert_parse("1970-01-01T00:00:00.12Z", 120000000);
     assert_parse("1970-01-01T00:00:00.000000001Z", 1);
@@ -228,9 +215,8 @@ static void up_to_nine_decimals_are_read(void **state)
     assert_refused("1970-01-01T00:00:00.");
 }
 
-static void a_leap_second_is_the_last_moment_before_midnight(void **state)
+TEST(a_leap_second_is_the_last_moment_before_midnight)
 {
-    (void)state;
     int64_t midnight;
     assert_status(factum_time_parse(FCT_SLICE("2017-01-01"), &midnight), FACTUM_OK);
     assert_parse("2016-12-31T23:59:60Z", midnight - 1);
@@ -240,9 +226,8 @@ static void a_leap_second_is_the_last_moment_before_midnight(void **state)
     assert_parse("1948-06-30T23:59:60Z", midnight - 1);
 }
 
-static void second_60_anywhere_else_is_refused(void **state)
+TEST(second_60_anywhere_else_is_refused)
 {
-    (void)state;
     static const char *const texts[] = {
         "2025-03-10T12:34:60Z",      "2016-12-31T23:59:61Z", "2016-12-31T23:58:60Z",
         "2016-12-31T23:59:60+01:00", "2016-12-30T23:59:60Z", "2016-06-29T23:59:60Z",
@@ -253,9 +238,8 @@ static void second_60_anywhere_else_is_refused(void **state)
     }
 }
 
-static void what_is_out_of_its_range_is_refused(void **state)
+TEST(what_is_out_of_its_range_is_refused)
 {
-    (void)state;
     static const char *const texts[] = {
         "2024-00-01",
         "2024-13-01",
@@ -278,9 +262,8 @@ static void what_is_out_of_its_range_is_refused(void **state)
     }
 }
 
-static void every_beginning_of_a_time_but_the_date_is_refused(void **state)
+TEST(every_beginning_of_a_time_but_the_date_is_refused)
 {
-    (void)state;
     static const char whole[] = "2024-02-29T12:34:56.789012345+01:30";
     int64_t time = 0;
     for (size_t len = 0; len < sizeof whole; len++) {
@@ -290,9 +273,8 @@ static void every_beginning_of_a_time_but_the_date_is_refused(void **state)
     }
 }
 
-static void every_strange_byte_in_a_time_is_refused(void **state)
+TEST(every_strange_byte_in_a_time_is_refused)
 {
-    (void)state;
     char text[] = "2024-02-29T12:34:56Z";
     for (size_t i = 0; i < sizeof text - 1; i++) {
         static const char strange[] = {'\0', '/', ';', 'x', '\x80', '\xff', '\n'};
@@ -314,24 +296,24 @@ static void every_strange_byte_in_a_time_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_beginning_is_1970),
-        cmocka_unit_test(as_many_decimals_as_the_time_needs),
-        cmocka_unit_test(times_before_1970_are_negative),
-        cmocka_unit_test(the_first_and_the_last_time_there_is),
-        cmocka_unit_test(an_offset_can_bring_a_time_back_into_range),
-        cmocka_unit_test(leap_years_have_a_29th_of_february),
-        cmocka_unit_test(every_month_has_its_last_day_and_no_other),
-        cmocka_unit_test(every_day_of_the_range_comes_after_the_one_before),
-        cmocka_unit_test(any_time_comes_back_from_its_text),
-        cmocka_unit_test(texts_are_in_the_order_of_their_times),
-        cmocka_unit_test(an_offset_is_taken_off),
-        cmocka_unit_test(letters_may_be_small_and_the_t_a_space),
-        cmocka_unit_test(up_to_nine_decimals_are_read),
-        cmocka_unit_test(a_leap_second_is_the_last_moment_before_midnight),
-        cmocka_unit_test(second_60_anywhere_else_is_refused),
-        cmocka_unit_test(what_is_out_of_its_range_is_refused),
-        cmocka_unit_test(every_beginning_of_a_time_but_the_date_is_refused),
-        cmocka_unit_test(every_strange_byte_in_a_time_is_refused),
+        CASE(the_beginning_is_1970),
+        CASE(as_many_decimals_as_the_time_needs),
+        CASE(times_before_1970_are_negative),
+        CASE(the_first_and_the_last_time_there_is),
+        CASE(an_offset_can_bring_a_time_back_into_range),
+        CASE(leap_years_have_a_29th_of_february),
+        CASE(every_month_has_its_last_day_and_no_other),
+        CASE(every_day_of_the_range_comes_after_the_one_before),
+        CASE(any_time_comes_back_from_its_text),
+        CASE(texts_are_in_the_order_of_their_times),
+        CASE(an_offset_is_taken_off),
+        CASE(letters_may_be_small_and_the_t_a_space),
+        CASE(up_to_nine_decimals_are_read),
+        CASE(a_leap_second_is_the_last_moment_before_midnight),
+        CASE(second_60_anywhere_else_is_refused),
+        CASE(what_is_out_of_its_range_is_refused),
+        CASE(every_beginning_of_a_time_but_the_date_is_refused),
+        CASE(every_strange_byte_in_a_time_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,8 @@
 
 static const char sample[] = "01234567-89ab-cdef-fedc-ba9876543210";
 
-static void an_id_is_printed_in_small_letters_with_four_dashes(void **state)
+TEST(an_id_is_printed_in_small_letters_with_four_dashes)
 {
-    (void)state;
     factum_uuid id = {{0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xfe, 0xdc, 0xba, 0x98, 0x76,
                        0x54, 0x32, 0x10}};
     char text[FACTUM_UUID_TEXT_SIZE];
@@ -16,9 +15,8 @@ static void an_id_is_printed_in_small_letters_with_four_dashes(void **state)
     assert_string_equal(text, sample);
 }
 
-static void both_cases_are_read(void **state)
+TEST(both_cases_are_read)
 {
-    (void)state;
     factum_uuid small;
     factum_uuid capital;
     assert_status(factum_uuid_parse(FCT_SLICE("aabbccdd-eeff-0011-2233-445566778899"), &small),
@@ -30,9 +28,8 @@ static void both_cases_are_read(void **state)
     assert_int_equal(small.bytes[15], 0x99);
 }
 
-static void any_id_comes_back_from_its_text(void **state)
+TEST(any_id_comes_back_from_its_text)
 {
-    (void)state;
     const uint64_t seed = 11;
     struct fct_random random = {seed};
     print_message("# seed %llu\n", (unsigned long long)seed);
@@ -49,9 +46,8 @@ static void any_id_comes_back_from_its_text(void **state)
     }
 }
 
-static void every_other_length_is_refused(void **state)
+TEST(every_other_length_is_refused)
 {
-    (void)state;
     char text[80];
     memset(text, 'a', sizeof text);
     memcpy(text, sample, 36);
@@ -65,9 +61,8 @@ static void every_other_length_is_refused(void **state)
 }
 
 /* At every place all 256 bytes: digits where digits belong, dashes where dashes do. */
-static void every_byte_at_every_place_is_judged(void **state)
+TEST(every_byte_at_every_place_is_judged)
 {
-    (void)state;
     for (size_t at = 0; at < 36; at++) {
         char text[FACTUM_UUID_TEXT_SIZE];
         memcpy(text, sample, sizeof text);
@@ -89,11 +84,11 @@ static void every_byte_at_every_place_is_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_id_is_printed_in_small_letters_with_four_dashes),
-        cmocka_unit_test(both_cases_are_read),
-        cmocka_unit_test(any_id_comes_back_from_its_text),
-        cmocka_unit_test(every_other_length_is_refused),
-        cmocka_unit_test(every_byte_at_every_place_is_judged),
+        CASE(an_id_is_printed_in_small_letters_with_four_dashes),
+        CASE(both_cases_are_read),
+        CASE(any_id_comes_back_from_its_text),
+        CASE(every_other_length_is_refused),
+        CASE(every_byte_at_every_place_is_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,6 @@
 
 #include "core/slice.h"
 
-#define TEST(name) static void name(void **state)
-
 /* A lamp: on or off, with a label. Its faults are switched on by the command. */
 typedef struct lamp_event {
     enum { LAMP_ON, LAMP_LABELLED } type;
@@ -108,7 +106,6 @@ FACTUM_TEST(good)
 }
 TEST(what_is_right_passes)
 {
-    (void)state;
     assert_string_equal(says(good), "");
 }
 
@@ -145,7 +142,6 @@ FACTUM_TEST(other_number)
 }
 TEST(a_difference_is_told_in_words)
 {
-    (void)state;
     assert_string_equal(says(other_code), "expected the rejection lamp.burnt\n"
                                           "got the rejection lamp.broken: it does not glow");
     assert_string_equal(says(event_for_noop), "expected a no-op\ngot 1 event:\n  On \"\"");
@@ -187,7 +183,6 @@ FACTUM_TEST(keeps)
 }
 TEST(a_decider_that_is_not_pure_is_found)
 {
-    (void)state;
     assert_non_null(strstr(says(changes), "decider lamp changes the state when it decides"));
     assert_non_null(strstr(says(dices), "in two ways: is it pure?"));
     assert_non_null(strstr(says(shouts), "emits into else"));
@@ -223,7 +218,6 @@ FACTUM_TEST(first_failure)
 }
 TEST(a_test_that_makes_no_sense_fails)
 {
-    (void)state;
     assert_string_equal(says(nothing_decided), "a WHEN comes before a THEN");
     assert_non_null(strstr(says(no_such_event), "expected an event 2"));
     assert_non_null(strstr(says(other_stream), "event 1 goes into stream the-stream, not x"));
@@ -234,10 +228,10 @@ TEST(a_test_that_makes_no_sense_fails)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_right_passes),
-        cmocka_unit_test(a_difference_is_told_in_words),
-        cmocka_unit_test(a_decider_that_is_not_pure_is_found),
-        cmocka_unit_test(a_test_that_makes_no_sense_fails),
+        CASE(what_is_right_passes),
+        CASE(a_difference_is_told_in_words),
+        CASE(a_decider_that_is_not_pure_is_found),
+        CASE(a_test_that_makes_no_sense_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

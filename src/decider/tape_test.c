@@ -6,9 +6,6 @@
 #include "core/arena.h"
 #include "core/slice.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 TEST(a_tape_takes_memory_only_if_the_nodes_are_too_few)
 {
     static const char text[] = "[1,2,3,4,5,6,7,8,9]";

@@ -10,8 +10,6 @@
 #include "decider/cache.h"
 #include "decider/transact.h"
 
-#define TEST(name) static void name(void **state)
-
 typedef struct sum_event {
     factum_slice text;
 } sum_event;
@@ -156,13 +154,11 @@ static void fail_each(const char *tag)
 
 TEST(without_memory_it_says_so_and_writes_all_or_nothing)
 {
-    (void)state;
     fail_each(NULL);
 }
 
 TEST(so_it_does_over_a_query)
 {
-    (void)state;
     fail_each("tag:1");
 }
 
@@ -192,9 +188,9 @@ TEST(without_random_numbers_a_lost_race_is_an_error)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_memory_it_says_so_and_writes_all_or_nothing),
-        cmocka_unit_test(so_it_does_over_a_query),
-        cmocka_unit_test(without_random_numbers_a_lost_race_is_an_error),
+        CASE(without_memory_it_says_so_and_writes_all_or_nothing),
+        CASE(so_it_does_over_a_query),
+        CASE(without_random_numbers_a_lost_race_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

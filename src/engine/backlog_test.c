@@ -26,7 +26,7 @@ static void make(struct waiting *waiting, size_t size)
            sizeof request); /* as the checks */
 }
 
-static void an_op_gets_its_own_completer_back(void **state)
+TEST(an_op_gets_its_own_completer_back)
 {
     struct fct_backlog backlog = {.count = 0};
     struct waiting one;
@@ -44,7 +44,7 @@ static void an_op_gets_its_own_completer_back(void **state)
     assert_int_equal(backlog.size, 0);
 }
 
-static void beyond_a_limit_an_op_is_refused_and_stays_as_it_was(void **state)
+TEST(beyond_a_limit_an_op_is_refused_and_stays_as_it_was)
 {
     struct fct_backlog backlog = {.count = 0};
     struct waiting all[4];
@@ -64,7 +64,7 @@ static void beyond_a_limit_an_op_is_refused_and_stays_as_it_was(void **state)
     assert_false(fct_backlog_remove(&backlog, &ops[2], 1)); /* reported once */
 }
 
-static void bytes_are_limited_but_one_append_is_always_taken(void **state)
+TEST(bytes_are_limited_but_one_append_is_always_taken)
 {
     struct fct_backlog backlog = {.count = 0};
     struct waiting big, small;
@@ -84,9 +84,9 @@ static void bytes_are_limited_but_one_append_is_always_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_op_gets_its_own_completer_back),
-        cmocka_unit_test(beyond_a_limit_an_op_is_refused_and_stays_as_it_was),
-        cmocka_unit_test(bytes_are_limited_but_one_append_is_always_taken),
+        CASE(an_op_gets_its_own_completer_back),
+        CASE(beyond_a_limit_an_op_is_refused_and_stays_as_it_was),
+        CASE(bytes_are_limited_but_one_append_is_always_taken),
     };
     return cmocka_run_group_tests_name("backlog", tests, NULL, NULL);
 }

@@ -307,7 +307,7 @@ static int tear_down(void **state)
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-static void an_engine_that_cannot_listen_is_closed(void **state)
+TEST(an_engine_that_cannot_listen_is_closed)
 {
     struct fixture *f = *state;
     f->listen_status = FACTUM_NO_MEMORY;
@@ -316,7 +316,7 @@ static void an_engine_that_cannot_listen_is_closed(void **state)
     assert_int_equal(f->closes, 1);
 }
 
-static void closing_ends_the_hub_and_then_the_engine(void **state)
+TEST(closing_ends_the_hub_and_then_the_engine)
 {
     struct fixture *f = *state;
     assert_ptr_equal(f->listener, &f->engine.hub.listener);
@@ -341,7 +341,7 @@ static factum_status append(struct fixture *f, factum_append_result *result, uin
     return fct_engine_append(&f->engine, &request, result, revisions, &f->err);
 }
 
-static void an_append_waits_for_its_completer(void **state)
+TEST(an_append_waits_for_its_completer)
 {
     struct fixture *f = *state;
     factum_append_result result;
@@ -354,7 +354,7 @@ static void an_append_waits_for_its_completer(void **state)
     assert_ok(append(f, NULL, NULL), f->err);
 }
 
-static void an_append_is_done_by_the_callers_thread_where_it_can(void **state)
+TEST(an_append_is_done_by_the_callers_thread_where_it_can)
 {
     struct fixture *f = *state;
     factum_append_result result;
@@ -367,7 +367,7 @@ static void an_append_is_done_by_the_callers_thread_where_it_can(void **state)
     assert_string_equal(f->err.text, "the fake append failed");
 }
 
-static void an_append_that_fails_says_why(void **state)
+TEST(an_append_that_fails_says_why)
 {
     struct fixture *f = *state;
     factum_append_result result;
@@ -378,7 +378,7 @@ static void an_append_that_fails_says_why(void **state)
     assert_int_equal(result.position, 77);
 }
 
-static void an_append_that_the_engine_does_not_take_is_not_waited_for(void **state)
+TEST(an_append_that_the_engine_does_not_take_is_not_waited_for)
 {
     struct fixture *f = *state;
     factum_append_result result = {.position = 9};
@@ -388,7 +388,7 @@ static void an_append_that_the_engine_does_not_take_is_not_waited_for(void **sta
     assert_int_equal(result.position, 0); /* overwritten in any case */
 }
 
-static void removals_are_appends_with_an_action(void **state)
+TEST(removals_are_appends_with_an_action)
 {
     struct fixture *f = *state;
     factum_append_result result;
@@ -408,7 +408,7 @@ static void removals_are_appends_with_an_action(void **state)
     assert_int_equal(f->action, FACTUM_ACTION_TOMBSTONE);
 }
 
-static void metadata_is_an_event_of_the_metastream(void **state)
+TEST(metadata_is_an_event_of_the_metastream)
 {
     struct fixture *f = *state;
     factum_append_result result;
@@ -431,7 +431,7 @@ static factum_status open_reader(struct fixture *f, struct fct_reader **reader)
     return fct_engine_read(&f->engine, &request, true, reader, &f->err);
 }
 
-static void a_read_waits_for_its_beginning_its_events_and_its_extension(void **state)
+TEST(a_read_waits_for_its_beginning_its_events_and_its_extension)
 {
     struct fixture *f = *state;
     struct fct_reader *reader;
@@ -459,7 +459,7 @@ static void a_read_waits_for_its_beginning_its_events_and_its_extension(void **s
     assert_int_equal(f->readers, 0);
 }
 
-static void a_read_that_does_not_begin_leaves_no_reader(void **state)
+TEST(a_read_that_does_not_begin_leaves_no_reader)
 {
     struct fixture *f = *state;
     struct fct_reader *reader = (struct fct_reader *)(void *)f;
@@ -470,7 +470,7 @@ static void a_read_that_does_not_begin_leaves_no_reader(void **state)
     assert_int_equal(f->readers, 0);
 }
 
-static void a_list_waits_for_its_entries(void **state)
+TEST(a_list_waits_for_its_entries)
 {
     struct fixture *f = *state;
     struct fct_lister *lister;
@@ -496,7 +496,7 @@ static void question_done(factum_question *question)
     fail();
 }
 
-static void a_question_is_waited_for_and_is_the_users_again(void **state)
+TEST(a_question_is_waited_for_and_is_the_users_again)
 {
     struct fixture *f = *state;
     factum_question question = {
@@ -515,7 +515,7 @@ static void a_question_is_waited_for_and_is_the_users_again(void **state)
     assert_int_equal(f->asks, 3);
 }
 
-static void a_question_that_is_answered_at_once_is_not_waited_for(void **state)
+TEST(a_question_that_is_answered_at_once_is_not_waited_for)
 {
     struct fixture *f = *state;
     uint64_t place = 1;
@@ -539,7 +539,7 @@ static void a_question_that_is_answered_at_once_is_not_waited_for(void **state)
         assert_text((f)->err, what ": a function that the store has called must not wait");        \
     } while (0)
 
-static void what_waits_is_refused_inside_a_users_function(void **state)
+TEST(what_waits_is_refused_inside_a_users_function)
 {
     struct fixture *f = *state;
     struct fct_reader *reader;
@@ -564,7 +564,7 @@ static void what_waits_is_refused_inside_a_users_function(void **state)
     assert_null(reader);
 }
 
-static void a_reader_may_be_used_inside_as_long_as_it_need_not_wait(void **state)
+TEST(a_reader_may_be_used_inside_as_long_as_it_need_not_wait)
 {
     struct fixture *f = *state;
     struct fct_reader *reader;
@@ -595,7 +595,7 @@ static void post(struct fixture *f, uint32_t news)
     f->listener->notify(f->listener->data, news);
 }
 
-static void what_is_visible_is_not_waited_for(void **state)
+TEST(what_is_visible_is_not_waited_for)
 {
     struct fixture *f = *state;
     f->place = 10;
@@ -604,7 +604,7 @@ static void what_is_visible_is_not_waited_for(void **state)
     assert_int_equal(f->engine.hub.sleepers, 0);
 }
 
-static void a_wait_ends_when_its_time_is_over(void **state)
+TEST(a_wait_ends_when_its_time_is_over)
 {
     struct fixture *f = *state;
     assert_status(fct_engine_wait(&f->engine, 1, 0, NULL, &f->err), FACTUM_TIMEOUT);
@@ -618,7 +618,7 @@ static void a_wait_ends_when_its_time_is_over(void **state)
     assert_int_equal(f->engine.hub.sleepers, 0);
 }
 
-static void a_wait_fails_with_the_question_it_asks(void **state)
+TEST(a_wait_fails_with_the_question_it_asks)
 {
     struct fixture *f = *state;
     f->outcome = FACTUM_CORRUPT;
@@ -666,7 +666,7 @@ static void assert_waiters_end(struct waiter *waiters, uint32_t count, factum_st
 
 #define WAITERS 5
 
-static void any_number_of_threads_wait_for_news(void **state)
+TEST(any_number_of_threads_wait_for_news)
 {
     struct fixture *f = *state;
     struct waiter waiters[WAITERS];
@@ -680,7 +680,7 @@ static void any_number_of_threads_wait_for_news(void **state)
     assert_int_equal(f->engine.hub.sleepers, 0);
 }
 
-static void those_who_wait_hear_of_a_failure(void **state)
+TEST(those_who_wait_hear_of_a_failure)
 {
     struct fixture *f = *state;
     struct waiter waiters[WAITERS];
@@ -693,7 +693,7 @@ static void those_who_wait_hear_of_a_failure(void **state)
     assert_ok(fct_engine_wait(&f->engine, 10, -1, NULL, &f->err), f->err);
 }
 
-static void those_who_wait_can_be_stopped(void **state)
+TEST(those_who_wait_can_be_stopped)
 {
     struct fixture *f = *state;
     struct waiter stopped[WAITERS];
@@ -713,29 +713,28 @@ static void those_who_wait_can_be_stopped(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(an_engine_that_cannot_listen_is_closed),
-        CASE(closing_ends_the_hub_and_then_the_engine),
-        CASE(an_append_waits_for_its_completer),
-        CASE(an_append_is_done_by_the_callers_thread_where_it_can),
-        CASE(an_append_that_fails_says_why),
-        CASE(an_append_that_the_engine_does_not_take_is_not_waited_for),
-        CASE(removals_are_appends_with_an_action),
-        CASE(metadata_is_an_event_of_the_metastream),
-        CASE(a_read_waits_for_its_beginning_its_events_and_its_extension),
-        CASE(a_read_that_does_not_begin_leaves_no_reader),
-        CASE(a_list_waits_for_its_entries),
-        CASE(a_question_is_waited_for_and_is_the_users_again),
-        CASE(a_question_that_is_answered_at_once_is_not_waited_for),
-        CASE(what_waits_is_refused_inside_a_users_function),
-        CASE(a_reader_may_be_used_inside_as_long_as_it_need_not_wait),
-        CASE(what_is_visible_is_not_waited_for),
-        CASE(a_wait_ends_when_its_time_is_over),
-        CASE(a_wait_fails_with_the_question_it_asks),
-        CASE(any_number_of_threads_wait_for_news),
-        CASE(those_who_wait_hear_of_a_failure),
-        CASE(those_who_wait_can_be_stopped),
+        FIXTURE_CASE(an_engine_that_cannot_listen_is_closed),
+        FIXTURE_CASE(closing_ends_the_hub_and_then_the_engine),
+        FIXTURE_CASE(an_append_waits_for_its_completer),
+        FIXTURE_CASE(an_append_is_done_by_the_callers_thread_where_it_can),
+        FIXTURE_CASE(an_append_that_fails_says_why),
+        FIXTURE_CASE(an_append_that_the_engine_does_not_take_is_not_waited_for),
+        FIXTURE_CASE(removals_are_appends_with_an_action),
+        FIXTURE_CASE(metadata_is_an_event_of_the_metastream),
+        FIXTURE_CASE(a_read_waits_for_its_beginning_its_events_and_its_extension),
+        FIXTURE_CASE(a_read_that_does_not_begin_leaves_no_reader),
+        FIXTURE_CASE(a_list_waits_for_its_entries),
+        FIXTURE_CASE(a_question_is_waited_for_and_is_the_users_again),
+        FIXTURE_CASE(a_question_that_is_answered_at_once_is_not_waited_for),
+        FIXTURE_CASE(what_waits_is_refused_inside_a_users_function),
+        FIXTURE_CASE(a_reader_may_be_used_inside_as_long_as_it_need_not_wait),
+        FIXTURE_CASE(what_is_visible_is_not_waited_for),
+        FIXTURE_CASE(a_wait_ends_when_its_time_is_over),
+        FIXTURE_CASE(a_wait_fails_with_the_question_it_asks),
+        FIXTURE_CASE(any_number_of_threads_wait_for_news),
+        FIXTURE_CASE(those_who_wait_hear_of_a_failure),
+        FIXTURE_CASE(those_who_wait_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

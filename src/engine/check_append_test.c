@@ -6,7 +6,7 @@
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static void a_name_may_have_1024_bytes_and_not_one_more(void **state)
+TEST(a_name_may_have_1024_bytes_and_not_one_more)
 {
     struct fixture *f = *state;
     const size_t most = FACTUM_NAME_SIZE_MAX;
@@ -39,7 +39,7 @@ static void a_name_may_have_1024_bytes_and_not_one_more(void **state)
                    FACTUM_TOO_BIG, text);
 }
 
-static void a_name_is_utf8_text_without_a_zero_byte(void **state)
+TEST(a_name_is_utf8_text_without_a_zero_byte)
 {
     struct fixture *f = *state;
     const factum_slice bad[] = {
@@ -77,7 +77,7 @@ static void a_name_is_utf8_text_without_a_zero_byte(void **state)
     assert_passes(f, append_one(f, &good));
 }
 
-static void an_empty_name_and_one_at_null_are_refused(void **state)
+TEST(an_empty_name_and_one_at_null_are_refused)
 {
     struct fixture *f = *state;
     const factum_slice bad[] = {{NULL, 0}, {NULL, 5}, FCT_SLICE("")};
@@ -105,7 +105,7 @@ static void an_empty_name_and_one_at_null_are_refused(void **state)
     }
 }
 
-static void names_that_the_store_makes_cannot_be_written(void **state)
+TEST(names_that_the_store_makes_cannot_be_written)
 {
     struct fixture *f = *state;
     const char *const made[] = {"$ce-a", "$et-T", "$bc-x", "$all"};
@@ -123,7 +123,7 @@ static void names_that_the_store_makes_cannot_be_written(void **state)
     assert_false(fct_engine_is_virtual(FCT_SLICE("$ce-")));
 }
 
-static void the_stores_own_event_types_cannot_be_written(void **state)
+TEST(the_stores_own_event_types_cannot_be_written)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -138,7 +138,7 @@ static void the_stores_own_event_types_cannot_be_written(void **state)
                    "stream $$s-1 is a metastream: it holds events of type $metadata only");
 }
 
-static void each_stream_has_a_metastream_and_metastreams_have_none(void **state)
+TEST(each_stream_has_a_metastream_and_metastreams_have_none)
 {
     struct fixture *f = *state;
     factum_slice json = FCT_SLICE("{}");
@@ -161,7 +161,7 @@ static void each_stream_has_a_metastream_and_metastreams_have_none(void **state)
                    FACTUM_INVALID, "a metastream cannot be tombstoned");
 }
 
-static void stream_metadata_is_an_object_with_whole_numbers(void **state)
+TEST(stream_metadata_is_an_object_with_whole_numbers)
 {
     struct fixture *f = *state;
     static const struct {
@@ -191,7 +191,7 @@ static void stream_metadata_is_an_object_with_whole_numbers(void **state)
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
-static void an_event_may_have_one_mebibyte_and_not_one_byte_more(void **state)
+TEST(an_event_may_have_one_mebibyte_and_not_one_byte_more)
 {
     struct fixture *f = *state;
     uint8_t *bytes = fct_mem_zalloc(fct_mem_heap(), 1, MIB + 1);
@@ -213,7 +213,7 @@ static void an_event_may_have_one_mebibyte_and_not_one_byte_more(void **state)
     fct_mem_free(fct_mem_heap(), bytes);
 }
 
-static void an_append_may_have_1000_events_and_not_one_more(void **state)
+TEST(an_append_may_have_1000_events_and_not_one_more)
 {
     struct fixture *f = *state;
     static factum_new_event events[1001];
@@ -229,7 +229,7 @@ static void an_append_may_have_1000_events_and_not_one_more(void **state)
     assert_int_equal(f->result.revision, 999);
 }
 
-static void an_append_may_have_16_mebibytes_and_not_one_byte_more(void **state)
+TEST(an_append_may_have_16_mebibytes_and_not_one_byte_more)
 {
     struct fixture *f = *state;
     uint8_t *bytes = fct_mem_zalloc(fct_mem_heap(), 1, MIB);
@@ -252,7 +252,7 @@ static void an_append_may_have_16_mebibytes_and_not_one_byte_more(void **state)
     fct_mem_free(fct_mem_heap(), bytes);
 }
 
-static void an_event_may_have_32_tags_and_not_one_more(void **state)
+TEST(an_event_may_have_32_tags_and_not_one_more)
 {
     struct fixture *f = *state;
     factum_slice tags[33];
@@ -267,7 +267,7 @@ static void an_event_may_have_32_tags_and_not_one_more(void **state)
     assert_refused(f, append_one(f, &event), FACTUM_TOO_BIG, "an event has 33 tags: at most 32");
 }
 
-static void limits_have_defaults_and_maxima(void **state)
+TEST(limits_have_defaults_and_maxima)
 {
     struct fct_limits limits = {.event_size_max = 0};
     factum_error err;
@@ -303,7 +303,7 @@ static void limits_have_defaults_and_maxima(void **state)
 
 /* ---- append requests ------------------------------------------------------------------------- */
 
-static void an_append_request_that_makes_no_sense_is_refused(void **state)
+TEST(an_append_request_that_makes_no_sense_is_refused)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -342,7 +342,7 @@ struct newer_request {
     uint64_t more;
 };
 
-static void requests_of_older_and_newer_programs_are_made_whole(void **state)
+TEST(requests_of_older_and_newer_programs_are_made_whole)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -364,7 +364,7 @@ static void requests_of_older_and_newer_programs_are_made_whole(void **state)
                    "know");
 }
 
-static void an_event_that_makes_no_sense_is_refused(void **state)
+TEST(an_event_that_makes_no_sense_is_refused)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -389,7 +389,7 @@ static void an_event_that_makes_no_sense_is_refused(void **state)
     }
 }
 
-static void a_content_type_is_a_media_type(void **state)
+TEST(a_content_type_is_a_media_type)
 {
     struct fixture *f = *state;
     static const char *const good[] = {
@@ -437,7 +437,7 @@ static void a_content_type_is_a_media_type(void **state)
     assert_refused(f, append_one(f, &event), FACTUM_INVALID, "has content type \"xxx/");
 }
 
-static void missing_ids_are_left_to_the_engine(void **state)
+TEST(missing_ids_are_left_to_the_engine)
 {
     struct fixture *f = *state;
     factum_new_event events[] = {event_of(FCT_SLICE("s-1")), event_of(FCT_SLICE("s-1")),
@@ -450,7 +450,7 @@ static void missing_ids_are_left_to_the_engine(void **state)
     assert_ptr_equal(f->append.events, events); /* the caller's own: nothing is copied */
 }
 
-static void the_systems_streams_are_written_by_who_says_so(void **state)
+TEST(the_systems_streams_are_written_by_who_says_so)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("$jobs"));
@@ -469,7 +469,7 @@ static void the_systems_streams_are_written_by_who_says_so(void **state)
     assert_passes(f, append_one(f, &event));
 }
 
-static void what_an_engine_cannot_do_is_refused(void **state)
+TEST(what_an_engine_cannot_do_is_refused)
 {
     struct fixture *f = *state;
     factum_new_event events[] = {event_of(FCT_SLICE("s-1")), event_of(FCT_SLICE("s-2"))};
@@ -518,7 +518,7 @@ static factum_status read_query(struct fixture *f, const factum_query *query)
         assert_refused(f, read_query(f, query), status, text);                                     \
     } while (0)
 
-static void a_query_may_have_64_items_and_1024_names_and_not_one_more(void **state)
+TEST(a_query_may_have_64_items_and_1024_names_and_not_one_more)
 {
     struct fixture *f = *state;
     static factum_slice names[1025];
@@ -548,7 +548,7 @@ static void a_query_may_have_64_items_and_1024_names_and_not_one_more(void **sta
     assert_query_refused(f, &query, FACTUM_TOO_BIG, "names more than 1024 types and tags");
 }
 
-static void a_query_that_makes_no_sense_is_refused(void **state)
+TEST(a_query_that_makes_no_sense_is_refused)
 {
     struct fixture *f = *state;
     factum_slice name = FCT_SLICE("x");
@@ -580,7 +580,7 @@ static void a_query_that_makes_no_sense_is_refused(void **state)
 
 /* ---- removals -------------------------------------------------------------------------------- */
 
-static void a_removal_has_one_expectation_and_nothing_else(void **state)
+TEST(a_removal_has_one_expectation_and_nothing_else)
 {
     struct fixture *f = *state;
     const char *text =
@@ -619,7 +619,7 @@ static void a_removal_has_one_expectation_and_nothing_else(void **state)
 
 /* ---- ops ------------------------------------------------------------------------------------- */
 
-static void an_op_that_makes_no_sense_is_refused(void **state)
+TEST(an_op_that_makes_no_sense_is_refused)
 {
     struct fixture *f = *state;
     const factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -648,7 +648,7 @@ static void an_op_that_makes_no_sense_is_refused(void **state)
                    "append: the request is NULL");
 }
 
-static void an_op_keeps_its_request(void **state)
+TEST(an_op_keeps_its_request)
 {
     struct fixture *f = *state;
     const factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -668,32 +668,31 @@ static void an_op_keeps_its_request(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_name_may_have_1024_bytes_and_not_one_more),
-        CASE(a_name_is_utf8_text_without_a_zero_byte),
-        CASE(an_empty_name_and_one_at_null_are_refused),
-        CASE(names_that_the_store_makes_cannot_be_written),
-        CASE(the_stores_own_event_types_cannot_be_written),
-        CASE(each_stream_has_a_metastream_and_metastreams_have_none),
-        CASE(stream_metadata_is_an_object_with_whole_numbers),
-        CASE(an_event_may_have_one_mebibyte_and_not_one_byte_more),
-        CASE(an_append_may_have_1000_events_and_not_one_more),
-        CASE(an_append_may_have_16_mebibytes_and_not_one_byte_more),
-        CASE(an_event_may_have_32_tags_and_not_one_more),
-        cmocka_unit_test(limits_have_defaults_and_maxima),
-        CASE(an_append_request_that_makes_no_sense_is_refused),
-        CASE(requests_of_older_and_newer_programs_are_made_whole),
-        CASE(an_event_that_makes_no_sense_is_refused),
-        CASE(a_content_type_is_a_media_type),
-        CASE(missing_ids_are_left_to_the_engine),
-        CASE(the_systems_streams_are_written_by_who_says_so),
-        CASE(what_an_engine_cannot_do_is_refused),
-        CASE(a_query_may_have_64_items_and_1024_names_and_not_one_more),
-        CASE(a_query_that_makes_no_sense_is_refused),
-        CASE(a_removal_has_one_expectation_and_nothing_else),
-        CASE(an_op_that_makes_no_sense_is_refused),
-        CASE(an_op_keeps_its_request),
+        FIXTURE_CASE(a_name_may_have_1024_bytes_and_not_one_more),
+        FIXTURE_CASE(a_name_is_utf8_text_without_a_zero_byte),
+        FIXTURE_CASE(an_empty_name_and_one_at_null_are_refused),
+        FIXTURE_CASE(names_that_the_store_makes_cannot_be_written),
+        FIXTURE_CASE(the_stores_own_event_types_cannot_be_written),
+        FIXTURE_CASE(each_stream_has_a_metastream_and_metastreams_have_none),
+        FIXTURE_CASE(stream_metadata_is_an_object_with_whole_numbers),
+        FIXTURE_CASE(an_event_may_have_one_mebibyte_and_not_one_byte_more),
+        FIXTURE_CASE(an_append_may_have_1000_events_and_not_one_more),
+        FIXTURE_CASE(an_append_may_have_16_mebibytes_and_not_one_byte_more),
+        FIXTURE_CASE(an_event_may_have_32_tags_and_not_one_more),
+        CASE(limits_have_defaults_and_maxima),
+        FIXTURE_CASE(an_append_request_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(requests_of_older_and_newer_programs_are_made_whole),
+        FIXTURE_CASE(an_event_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(a_content_type_is_a_media_type),
+        FIXTURE_CASE(missing_ids_are_left_to_the_engine),
+        FIXTURE_CASE(the_systems_streams_are_written_by_who_says_so),
+        FIXTURE_CASE(what_an_engine_cannot_do_is_refused),
+        FIXTURE_CASE(a_query_may_have_64_items_and_1024_names_and_not_one_more),
+        FIXTURE_CASE(a_query_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(a_removal_has_one_expectation_and_nothing_else),
+        FIXTURE_CASE(an_op_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(an_op_keeps_its_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

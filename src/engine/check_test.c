@@ -47,7 +47,7 @@ static const struct {
     {call_ask, "ask: the deadline has passed"},
 };
 
-static void after_its_deadline_nothing_is_begun(void **state)
+TEST(after_its_deadline_nothing_is_begun)
 {
     struct fixture *f = *state;
     fct_sim_disk_set_time(f->disk, 1000);
@@ -69,7 +69,7 @@ struct newer_call {
     uint64_t more;
 };
 
-static void calls_of_older_and_newer_programs_are_read_as_far_as_they_go(void **state)
+TEST(calls_of_older_and_newer_programs_are_read_as_far_as_they_go)
 {
     struct fixture *f = *state;
     factum_call older = {.size = offsetof(factum_call, principal), .deadline = UINT64_MAX};
@@ -107,7 +107,7 @@ static factum_status read_it(struct fixture *f, const factum_read_request *reque
     return status;
 }
 
-static void a_read_request_that_makes_no_sense_is_refused(void **state)
+TEST(a_read_request_that_makes_no_sense_is_refused)
 {
     struct fixture *f = *state;
     factum_read_request request = plain_read;
@@ -137,7 +137,7 @@ static void a_read_request_that_makes_no_sense_is_refused(void **state)
 #undef REFUSED
 }
 
-static void a_subscription_has_no_end(void **state)
+TEST(a_subscription_has_no_end)
 {
     struct fixture *f = *state;
     factum_read_request request = plain_read;
@@ -164,7 +164,7 @@ static void a_subscription_has_no_end(void **state)
 #undef REFUSED
 }
 
-static void virtual_streams_become_their_source(void **state)
+TEST(virtual_streams_become_their_source)
 {
     static const struct {
         const char *name;
@@ -193,7 +193,7 @@ static void virtual_streams_become_their_source(void **state)
     assert_int_equal(f->read.name.len, 5);
 }
 
-static void without_one_order_there_are_streams_and_lists_only(void **state)
+TEST(without_one_order_there_are_streams_and_lists_only)
 {
     struct fixture *f = *state;
     factum_slice type = FCT_SLICE("T");
@@ -219,7 +219,7 @@ static factum_status read_filtered(struct fixture *f, const factum_filter *filte
     return read_it(f, &request, false);
 }
 
-static void a_filter_may_have_64_of_each_and_not_one_more(void **state)
+TEST(a_filter_may_have_64_of_each_and_not_one_more)
 {
     struct fixture *f = *state;
     factum_slice names[65];
@@ -245,7 +245,7 @@ static void a_filter_may_have_64_of_each_and_not_one_more(void **state)
     assert_refused(f, read_filtered(f, &filter), FACTUM_TOO_BIG, "stream prefixes: at most 64");
 }
 
-static void a_filter_that_makes_no_sense_is_refused(void **state)
+TEST(a_filter_that_makes_no_sense_is_refused)
 {
     struct fixture *f = *state;
     factum_slice name = FCT_SLICE("");
@@ -275,7 +275,7 @@ static factum_status list_it(struct fixture *f, const factum_list_request *reque
     return status;
 }
 
-static void a_list_that_makes_no_sense_is_refused(void **state)
+TEST(a_list_that_makes_no_sense_is_refused)
 {
     struct fixture *f = *state;
     factum_list_request request = {.size = sizeof request, .category = FCT_SLICE("order")};
@@ -302,7 +302,7 @@ static void a_list_that_makes_no_sense_is_refused(void **state)
                    "this store keeps no lists of names");
 }
 
-static void an_older_list_request_is_made_whole(void **state)
+TEST(an_older_list_request_is_made_whole)
 {
     struct fixture *f = *state;
     factum_list_request request = {
@@ -341,7 +341,7 @@ static factum_status ask(struct fixture *f, factum_question *question)
     return fct_engine_ask(&f->engine, question, &f->err);
 }
 
-static void a_question_has_a_kind_and_somebody_who_hears_the_answer(void **state)
+TEST(a_question_has_a_kind_and_somebody_who_hears_the_answer)
 {
     struct fixture *f = *state;
     for (int kind = FACTUM_ASK_PLACE; kind <= FACTUM_ASK_INFO; kind++) {
@@ -361,7 +361,7 @@ static void a_question_has_a_kind_and_somebody_who_hears_the_answer(void **state
     }
 }
 
-static void a_question_has_room_for_its_answer(void **state)
+TEST(a_question_has_room_for_its_answer)
 {
     struct fixture *f = *state;
     factum_question question = question_of(FACTUM_ASK_STREAM);
@@ -385,7 +385,7 @@ static void a_question_has_room_for_its_answer(void **state)
     assert_refused(f, ask(f, &question), FACTUM_INVALID, "info: the answer is NULL");
 }
 
-static void a_question_names_something(void **state)
+TEST(a_question_names_something)
 {
     static const struct {
         factum_question_kind kind;
@@ -408,7 +408,7 @@ static void a_question_names_something(void **state)
     assert_refused(f, ask(f, &question), FACTUM_INVALID, "the stream has a name that is not UTF-8");
 }
 
-static void events_are_counted_in_lists_only(void **state)
+TEST(events_are_counted_in_lists_only)
 {
     struct fixture *f = *state;
     const factum_source none[] = {FACTUM_SOURCE_ALL, FACTUM_SOURCE_QUERY, (factum_source)7};
@@ -434,7 +434,7 @@ static void notify(void *data, uint32_t news)
     (void)news;
 }
 
-static void a_listener_that_makes_no_sense_is_refused(void **state)
+TEST(a_listener_that_makes_no_sense_is_refused)
 {
     struct fixture *f = *state;
     const char *text = "listen: a listener is needed, with size = sizeof(factum_listener) and a "
@@ -457,23 +457,22 @@ static void a_listener_that_makes_no_sense_is_refused(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(after_its_deadline_nothing_is_begun),
-        CASE(calls_of_older_and_newer_programs_are_read_as_far_as_they_go),
-        CASE(a_read_request_that_makes_no_sense_is_refused),
-        CASE(a_subscription_has_no_end),
-        CASE(virtual_streams_become_their_source),
-        CASE(without_one_order_there_are_streams_and_lists_only),
-        CASE(a_filter_may_have_64_of_each_and_not_one_more),
-        CASE(a_filter_that_makes_no_sense_is_refused),
-        CASE(a_list_that_makes_no_sense_is_refused),
-        CASE(an_older_list_request_is_made_whole),
-        CASE(a_question_has_a_kind_and_somebody_who_hears_the_answer),
-        CASE(a_question_has_room_for_its_answer),
-        CASE(a_question_names_something),
-        CASE(events_are_counted_in_lists_only),
-        CASE(a_listener_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(after_its_deadline_nothing_is_begun),
+        FIXTURE_CASE(calls_of_older_and_newer_programs_are_read_as_far_as_they_go),
+        FIXTURE_CASE(a_read_request_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(a_subscription_has_no_end),
+        FIXTURE_CASE(virtual_streams_become_their_source),
+        FIXTURE_CASE(without_one_order_there_are_streams_and_lists_only),
+        FIXTURE_CASE(a_filter_may_have_64_of_each_and_not_one_more),
+        FIXTURE_CASE(a_filter_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(a_list_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(an_older_list_request_is_made_whole),
+        FIXTURE_CASE(a_question_has_a_kind_and_somebody_who_hears_the_answer),
+        FIXTURE_CASE(a_question_has_room_for_its_answer),
+        FIXTURE_CASE(a_question_names_something),
+        FIXTURE_CASE(events_are_counted_in_lists_only),
+        FIXTURE_CASE(a_listener_that_makes_no_sense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

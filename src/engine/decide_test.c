@@ -285,9 +285,8 @@ static struct table *with_key(const char *written)
     return t;
 }
 
-static void a_known_key_with_the_same_content_gives_the_first_result(void **state)
+TEST(a_known_key_with_the_same_content_gives_the_first_result)
 {
-    (void)state;
     struct table *t = with_key("--");
     assert_string_equal(outcome(t), "recognised");
     assert_int_equal(t->op.result.first_position, 1200);
@@ -300,9 +299,8 @@ static void a_known_key_with_the_same_content_gives_the_first_result(void **stat
     assert_int_equal(t->asked[STREAM], 0);
 }
 
-static void a_known_key_with_other_content_is_a_conflict(void **state)
+TEST(a_known_key_with_other_content_is_a_conflict)
 {
-    (void)state;
     struct table *t = with_key("--");
     t->fingerprint.bytes[15] = 1;
     assert_string_equal(outcome(t), "KEY_CONFLICT");
@@ -314,9 +312,8 @@ static void a_known_key_with_other_content_is_a_conflict(void **state)
     assert_int_equal(t->asked[KEY_EVENT], 0);
 }
 
-static void with_a_fingerprint_of_its_own_the_number_of_events_may_differ(void **state)
+TEST(with_a_fingerprint_of_its_own_the_number_of_events_may_differ)
 {
-    (void)state;
     struct table *t = with_key("-");
     t->request.fingerprint = t->fingerprint;
     t->key.event_count = 3;
@@ -330,9 +327,8 @@ static void with_a_fingerprint_of_its_own_the_number_of_events_may_differ(void *
     assert_int_equal(t->already_end, 0);
 }
 
-static void an_unknown_key_changes_nothing(void **state)
+TEST(an_unknown_key_changes_nothing)
 {
-    (void)state;
     struct table *t = with_key("--");
     t->key_used = false;
     assert_string_equal(outcome(t), "WRONG_REVISION 0");
@@ -341,9 +337,8 @@ static void an_unknown_key_changes_nothing(void **state)
     assert_int_equal(t->asked[KEY], 1);
 }
 
-static void an_event_of_a_known_key_may_be_pending_missing_or_damaged(void **state)
+TEST(an_event_of_a_known_key_may_be_pending_missing_or_damaged)
 {
-    (void)state;
     for (uint64_t at = 0; at < 2; at++) {
         struct table *t = with_key("--");
         t->answers[KEY_EVENT] = FACTUM_PENDING;
@@ -363,9 +358,8 @@ static void an_event_of_a_known_key_may_be_pending_missing_or_damaged(void **sta
 
 /* ---- rule 2: ids ----------------------------------------------------------------------------- */
 
-static void a_repetition_is_where_the_expectation_says(void **state)
+TEST(a_repetition_is_where_the_expectation_says)
 {
-    (void)state;
     assert_string_equal(outcome_of("abc", factum_at(0), "bc"), "recognised");
     assert_string_equal(outcome_of("abc", factum_at(0), "b"), "recognised");
     assert_string_equal(outcome_of("abc", factum_at(1), "bc"), "WRONG_REVISION 0");
@@ -380,9 +374,8 @@ static void a_repetition_is_where_the_expectation_says(void **state)
     assert_string_equal(outcome_of(NOTHING, factum_stream_exists(), "a"), "WRONG_REVISION 0");
 }
 
-static void with_any_a_repetition_is_where_the_newest_first_id_is(void **state)
+TEST(with_any_a_repetition_is_where_the_newest_first_id_is)
 {
-    (void)state;
     factum_expected both[] = {factum_any(), factum_stream_exists()};
     for (size_t i = 0; i < 2; i++) {
         assert_string_equal(outcome_of("abc", both[i], "bc"), "recognised");
@@ -400,18 +393,16 @@ static void with_any_a_repetition_is_where_the_newest_first_id_is(void **state)
     assert_string_equal(outcome(t), "new"); /* "b" has left the window */
 }
 
-static void an_append_that_is_partly_there_is_refused(void **state)
+TEST(an_append_that_is_partly_there_is_refused)
 {
-    (void)state;
     assert_string_equal(outcome_of("abc", factum_at(0), "bcd"), "WRONG_REVISION 0");
     assert_string_equal(outcome_of("abc", factum_at(0), "bd"), "WRONG_REVISION 0");
     assert_string_equal(outcome_of("ab", factum_no_stream(), "abc"), "WRONG_REVISION 0");
     assert_string_equal(outcome_of("abc", factum_any(), "bcd"), "WRONG_REVISION 0");
 }
 
-static void events_without_ids_are_never_recognised(void **state)
+TEST(events_without_ids_are_never_recognised)
 {
-    (void)state;
     assert_string_equal(outcome_of("---", factum_at(0), "--"), "WRONG_REVISION 0");
     assert_string_equal(outcome_of("---", factum_any(), "--"), "new");
     assert_string_equal(outcome_of("a-", factum_no_stream(), "a-"), "WRONG_REVISION 0");
@@ -420,9 +411,8 @@ static void events_without_ids_are_never_recognised(void **state)
     assert_string_equal(outcome_of("-b", factum_any(), "-c"), "new");
 }
 
-static void a_deleted_stream_still_knows_its_ids(void **state)
+TEST(a_deleted_stream_still_knows_its_ids)
 {
-    (void)state;
     struct table *t = table();
     stored(t, 0, "abc");
     t->states[0] = FACTUM_STREAM_SOFT_DELETED;
@@ -453,9 +443,8 @@ static struct table *two(factum_expected first, const char *to_first, factum_exp
     return t;
 }
 
-static void an_append_is_recognised_if_it_repeats_in_all_streams(void **state)
+TEST(an_append_is_recognised_if_it_repeats_in_all_streams)
 {
-    (void)state;
     struct table *t = two(factum_at(0), "b", factum_no_stream(), "cd");
     assert_string_equal(outcome(t), "recognised");
     assert_int_equal(t->op.result.first_position, 2000);
@@ -467,9 +456,8 @@ static void an_append_is_recognised_if_it_repeats_in_all_streams(void **state)
     assert_int_equal(t->already_end, 2019);
 }
 
-static void an_append_is_new_if_all_streams_hold(void **state)
+TEST(an_append_is_new_if_all_streams_hold)
 {
-    (void)state;
     assert_string_equal(outcome(two(factum_at(1), "e", factum_any(), "f")), "new");
     assert_string_equal(outcome(two(factum_at(1), "", factum_stream_exists(), "f")), "new");
     struct table *t = table(); /* checks only */
@@ -479,9 +467,8 @@ static void an_append_is_new_if_all_streams_hold(void **state)
     assert_string_equal(outcome(t), "new");
 }
 
-static void a_mixture_is_refused_by_the_stream_that_repeats(void **state)
+TEST(a_mixture_is_refused_by_the_stream_that_repeats)
 {
-    (void)state;
     struct table *t = two(factum_at(1), "e", factum_no_stream(), "cd");
     assert_string_equal(outcome(t), "WRONG_REVISION 1");
     assert_int_equal(t->op.result.actual_revision, 1);
@@ -492,9 +479,8 @@ static void a_mixture_is_refused_by_the_stream_that_repeats(void **state)
                         "WRONG_REVISION 1");
 }
 
-static void what_is_not_written_is_checked_but_not_for_a_repetition(void **state)
+TEST(what_is_not_written_is_checked_but_not_for_a_repetition)
 {
-    (void)state;
     assert_string_equal(outcome(two(factum_at(0), "", factum_at(1), "e")), "WRONG_REVISION 0");
     assert_string_equal(outcome(two(factum_at(0), "", factum_at(0), "d")), "recognised");
     assert_string_equal(outcome(two(factum_at(0), "", factum_no_stream(), "")), "WRONG_REVISION 0");
@@ -503,9 +489,8 @@ static void what_is_not_written_is_checked_but_not_for_a_repetition(void **state
 
 /* ---- rules 5 and 6: tombstones and removals -------------------------------------------------- */
 
-static void a_tombstoned_stream_takes_nothing_and_expects_nothing(void **state)
+TEST(a_tombstoned_stream_takes_nothing_and_expects_nothing)
 {
-    (void)state;
     struct table *t = two(factum_any(), "e", factum_any(), "f");
     t->states[1] = FACTUM_STREAM_TOMBSTONED;
     assert_string_equal(outcome(t), "STREAM_DELETED 1");
@@ -538,9 +523,8 @@ static struct table *deletion(const char *ids, factum_expected expected)
     return t;
 }
 
-static void a_stream_that_has_something_is_deleted(void **state)
+TEST(a_stream_that_has_something_is_deleted)
 {
-    (void)state;
     assert_string_equal(outcome(deletion("ab", factum_any())), "new");
     assert_string_equal(outcome(deletion("ab", factum_at(1))), "new");
     assert_string_equal(outcome(deletion("ab", factum_at(0))), "WRONG_REVISION 0");
@@ -558,9 +542,8 @@ static void a_stream_that_has_something_is_deleted(void **state)
     assert_string_equal(outcome(t), "new");
 }
 
-static void a_stream_that_never_was_or_is_no_more_is_not_deleted(void **state)
+TEST(a_stream_that_never_was_or_is_no_more_is_not_deleted)
 {
-    (void)state;
     struct table *t = deletion(NOTHING, factum_any());
     assert_string_equal(outcome(t), "WRONG_REVISION 0");
     assert_string_equal(t->op.err.text, "stream s0 does not exist, but it should exist");
@@ -576,9 +559,8 @@ static void a_stream_that_never_was_or_is_no_more_is_not_deleted(void **state)
     assert_string_equal(t->op.err.text, "stream s0 is deleted for ever: use another name");
 }
 
-static void a_tombstone_is_an_event_of_the_stream(void **state)
+TEST(a_tombstone_is_an_event_of_the_stream)
 {
-    (void)state;
     static const struct {
         const char *ids;
         factum_stream_state state;
@@ -604,9 +586,8 @@ static void a_tombstone_is_an_event_of_the_stream(void **state)
 
 /* ---- rule 7: conditions ---------------------------------------------------------------------- */
 
-static void a_condition_is_refused_by_the_event_that_fits(void **state)
+TEST(a_condition_is_refused_by_the_event_that_fits)
 {
-    (void)state;
     struct table *t = two(factum_any(), "e", factum_any(), "f");
     t->request.condition = &t->condition;
     assert_string_equal(outcome(t), "new");
@@ -618,9 +599,8 @@ static void a_condition_is_refused_by_the_event_that_fits(void **state)
                                         "again what was decided on and retry");
 }
 
-static void a_repetition_is_recognised_whatever_its_condition(void **state)
+TEST(a_repetition_is_recognised_whatever_its_condition)
 {
-    (void)state;
     struct table *t = two(factum_at(0), "b", factum_at(0), "d");
     t->request.condition = &t->condition;
     t->match = 99;
@@ -630,9 +610,8 @@ static void a_repetition_is_recognised_whatever_its_condition(void **state)
 
 /* ---- which facts are asked for --------------------------------------------------------------- */
 
-static void facts_that_are_not_needed_are_not_asked_for(void **state)
+TEST(facts_that_are_not_needed_are_not_asked_for)
 {
-    (void)state;
     struct table *t = two(factum_at(1), "e", factum_at(1), "f");
     assert_string_equal(outcome(t), "new");
     assert_int_equal(t->asked[KEY], 0);
@@ -667,9 +646,8 @@ static struct table *curious(void)
     return t;
 }
 
-static void a_pending_fact_puts_the_append_off(void **state)
+TEST(a_pending_fact_puts_the_append_off)
 {
-    (void)state;
     const enum fact asked[] = {KEY, MAP, AT, KNOWN};
     for (size_t i = 0; i < 4; i++) {
         struct table *t = curious();
@@ -683,9 +661,8 @@ static void a_pending_fact_puts_the_append_off(void **state)
     assert_string_equal(outcome(t), "later");
 }
 
-static void a_fact_that_fails_is_the_answer(void **state)
+TEST(a_fact_that_fails_is_the_answer)
 {
-    (void)state;
     const enum fact asked[] = {KEY, MAP, AT, KNOWN};
     for (size_t i = 0; i < 4; i++) {
         struct table *t = curious();
@@ -706,9 +683,8 @@ static void a_fact_that_fails_is_the_answer(void **state)
 }
 
 /* Recognising asks again for the facts that were compared: that may fail, or find nothing. */
-static void a_fact_may_fail_when_it_is_asked_for_again(void **state)
+TEST(a_fact_may_fail_when_it_is_asked_for_again)
 {
-    (void)state;
     for (uint64_t from = 2; from < 4; from++) { /* two comparisons, then two values */
         struct table *t = table();
         stored(t, 0, "abc");
@@ -728,9 +704,8 @@ static void a_fact_may_fail_when_it_is_asked_for_again(void **state)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-static void refusals_by_a_stream_have_a_text_and_others_keep_theirs(void **state)
+TEST(refusals_by_a_stream_have_a_text_and_others_keep_theirs)
 {
-    (void)state;
     struct table *t = two(factum_at(7), "e", factum_any(), "f");
     assert_string_equal(outcome(t), "WRONG_REVISION 0");
     assert_string_equal(t->op.err.text,
@@ -930,9 +905,8 @@ static void assert_later_or(struct table *t, const char *expected)
 
 #define ROUNDS 100000
 
-static void random_appends_are_judged_as_a_second_telling_of_the_rules_does(void **state)
+TEST(random_appends_are_judged_as_a_second_telling_of_the_rules_does)
 {
-    (void)state;
     struct fct_random random = {1};
     unsigned recognised = 0;
     unsigned mixtures = 0;
@@ -965,32 +939,32 @@ static void random_appends_are_judged_as_a_second_telling_of_the_rules_does(void
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_known_key_with_the_same_content_gives_the_first_result),
-        cmocka_unit_test(a_known_key_with_other_content_is_a_conflict),
-        cmocka_unit_test(with_a_fingerprint_of_its_own_the_number_of_events_may_differ),
-        cmocka_unit_test(an_unknown_key_changes_nothing),
-        cmocka_unit_test(an_event_of_a_known_key_may_be_pending_missing_or_damaged),
-        cmocka_unit_test(a_repetition_is_where_the_expectation_says),
-        cmocka_unit_test(with_any_a_repetition_is_where_the_newest_first_id_is),
-        cmocka_unit_test(an_append_that_is_partly_there_is_refused),
-        cmocka_unit_test(events_without_ids_are_never_recognised),
-        cmocka_unit_test(a_deleted_stream_still_knows_its_ids),
-        cmocka_unit_test(an_append_is_recognised_if_it_repeats_in_all_streams),
-        cmocka_unit_test(an_append_is_new_if_all_streams_hold),
-        cmocka_unit_test(a_mixture_is_refused_by_the_stream_that_repeats),
-        cmocka_unit_test(what_is_not_written_is_checked_but_not_for_a_repetition),
-        cmocka_unit_test(a_tombstoned_stream_takes_nothing_and_expects_nothing),
-        cmocka_unit_test(a_stream_that_has_something_is_deleted),
-        cmocka_unit_test(a_stream_that_never_was_or_is_no_more_is_not_deleted),
-        cmocka_unit_test(a_tombstone_is_an_event_of_the_stream),
-        cmocka_unit_test(a_condition_is_refused_by_the_event_that_fits),
-        cmocka_unit_test(a_repetition_is_recognised_whatever_its_condition),
-        cmocka_unit_test(facts_that_are_not_needed_are_not_asked_for),
-        cmocka_unit_test(a_pending_fact_puts_the_append_off),
-        cmocka_unit_test(a_fact_that_fails_is_the_answer),
-        cmocka_unit_test(a_fact_may_fail_when_it_is_asked_for_again),
-        cmocka_unit_test(refusals_by_a_stream_have_a_text_and_others_keep_theirs),
-        cmocka_unit_test(random_appends_are_judged_as_a_second_telling_of_the_rules_does),
+        CASE(a_known_key_with_the_same_content_gives_the_first_result),
+        CASE(a_known_key_with_other_content_is_a_conflict),
+        CASE(with_a_fingerprint_of_its_own_the_number_of_events_may_differ),
+        CASE(an_unknown_key_changes_nothing),
+        CASE(an_event_of_a_known_key_may_be_pending_missing_or_damaged),
+        CASE(a_repetition_is_where_the_expectation_says),
+        CASE(with_any_a_repetition_is_where_the_newest_first_id_is),
+        CASE(an_append_that_is_partly_there_is_refused),
+        CASE(events_without_ids_are_never_recognised),
+        CASE(a_deleted_stream_still_knows_its_ids),
+        CASE(an_append_is_recognised_if_it_repeats_in_all_streams),
+        CASE(an_append_is_new_if_all_streams_hold),
+        CASE(a_mixture_is_refused_by_the_stream_that_repeats),
+        CASE(what_is_not_written_is_checked_but_not_for_a_repetition),
+        CASE(a_tombstoned_stream_takes_nothing_and_expects_nothing),
+        CASE(a_stream_that_has_something_is_deleted),
+        CASE(a_stream_that_never_was_or_is_no_more_is_not_deleted),
+        CASE(a_tombstone_is_an_event_of_the_stream),
+        CASE(a_condition_is_refused_by_the_event_that_fits),
+        CASE(a_repetition_is_recognised_whatever_its_condition),
+        CASE(facts_that_are_not_needed_are_not_asked_for),
+        CASE(a_pending_fact_puts_the_append_off),
+        CASE(a_fact_that_fails_is_the_answer),
+        CASE(a_fact_may_fail_when_it_is_asked_for_again),
+        CASE(refusals_by_a_stream_have_a_text_and_others_keep_theirs),
+        CASE(random_appends_are_judged_as_a_second_telling_of_the_rules_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,7 +72,7 @@ static void count_end(struct fct_op_tail *tail, factum_append_op *op)
     counted->before_completer = counted->record->used == 0 && op->status == FACTUM_EXISTS;
 }
 
-static void a_tail_is_ended_once_before_the_completer(void **state)
+TEST(a_tail_is_ended_once_before_the_completer)
 {
     struct record record = {.used = 0};
     struct target target = {.record = &record, .name = 'a'};
@@ -93,9 +93,8 @@ static void a_tail_is_ended_once_before_the_completer(void **state)
     assert_int_equal(counted.ends, 2);
 }
 
-static void a_completer_is_called_once_with_all_of_its_ops_in_order(void **state)
+TEST(a_completer_is_called_once_with_all_of_its_ops_in_order)
 {
-    (void)state;
     assert_string_equal(delivered(""), "");
     assert_string_equal(delivered("a"), "a:0");
     assert_string_equal(delivered("aaa"), "a:0 1 2");
@@ -110,7 +109,7 @@ static void count_ops(void *data, factum_append_op *const *ops, size_t count)
     *(size_t *)data += count;
 }
 
-static void as_many_as_allowed_are_delivered(void **state)
+TEST(as_many_as_allowed_are_delivered)
 {
     static size_t counts[FCT_DELIVER_MAX];
     static factum_completer completers[FCT_DELIVER_MAX];
@@ -131,9 +130,8 @@ static void as_many_as_allowed_are_delivered(void **state)
     }
 }
 
-static void what_waits_is_refused_inside_and_only_there(void **state)
+TEST(what_waits_is_refused_inside_and_only_there)
 {
-    (void)state;
     factum_error err;
     assert_ok(fct_callback_refuse("append", &err), err);
     struct record record = {.used = 0};
@@ -146,9 +144,8 @@ static void what_waits_is_refused_inside_and_only_there(void **state)
     assert_ok(fct_callback_refuse("append", &err), err);
 }
 
-static void calls_of_users_functions_nest(void **state)
+TEST(calls_of_users_functions_nest)
 {
-    (void)state;
     factum_error err;
     fct_callback_enter();
     fct_callback_enter();
@@ -165,11 +162,11 @@ static void calls_of_users_functions_nest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_tail_is_ended_once_before_the_completer),
-        cmocka_unit_test(a_completer_is_called_once_with_all_of_its_ops_in_order),
-        cmocka_unit_test(as_many_as_allowed_are_delivered),
-        cmocka_unit_test(what_waits_is_refused_inside_and_only_there),
-        cmocka_unit_test(calls_of_users_functions_nest),
+        CASE(a_tail_is_ended_once_before_the_completer),
+        CASE(a_completer_is_called_once_with_all_of_its_ops_in_order),
+        CASE(as_many_as_allowed_are_delivered),
+        CASE(what_waits_is_refused_inside_and_only_there),
+        CASE(calls_of_users_functions_nest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

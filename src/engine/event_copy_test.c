@@ -23,9 +23,8 @@ static factum_event event_of(char bytes[16], factum_slice tags[2], size_t tag_co
     };
 }
 
-static void a_copy_outlives_its_original(void **state)
+TEST(a_copy_outlives_its_original)
 {
-    (void)state;
     char bytes[16];
     factum_slice tags[2];
     factum_error err;
@@ -57,9 +56,8 @@ static void a_copy_outlives_its_original(void **state)
     fct_event_copy_finish(NULL);
 }
 
-static void a_smaller_event_uses_the_memory_of_a_larger_one(void **state)
+TEST(a_smaller_event_uses_the_memory_of_a_larger_one)
 {
-    (void)state;
     char bytes[16];
     factum_slice tags[2];
     factum_error err;
@@ -80,8 +78,8 @@ static void a_smaller_event_uses_the_memory_of_a_larger_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_copy_outlives_its_original),
-        cmocka_unit_test(a_smaller_event_uses_the_memory_of_a_larger_one),
+        CASE(a_copy_outlives_its_original),
+        CASE(a_smaller_event_uses_the_memory_of_a_larger_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,7 @@ static factum_stream_info info_of(factum_stream_state state, uint64_t truncate_b
                                 .truncate_before = truncate_before};
 }
 
-static void what_hides_nothing_is_written_as_it_is(void **state)
+TEST(what_hides_nothing_is_written_as_it_is)
 {
     struct fixture *f = *state;
     f->infos[0] = info_of(FACTUM_STREAM_PRESENT, 0);
@@ -92,7 +92,7 @@ static void what_hides_nothing_is_written_as_it_is(void **state)
     assert_int_equal(f->result.position, 77);
 }
 
-static void what_is_hidden_stays_hidden(void **state)
+TEST(what_is_hidden_stays_hidden)
 {
     static const struct {
         factum_stream_state state;
@@ -120,7 +120,7 @@ static void what_is_hidden_stays_hidden(void **state)
     }
 }
 
-static void metadata_that_was_replaced_meanwhile_is_looked_at_again(void **state)
+TEST(metadata_that_was_replaced_meanwhile_is_looked_at_again)
 {
     struct fixture *f = *state;
     f->infos[0] = info_of(FACTUM_STREAM_PRESENT, 0);
@@ -133,7 +133,7 @@ static void metadata_that_was_replaced_meanwhile_is_looked_at_again(void **state
     assert_string_equal(f->data, "{\"$tb\":5,\"a\":1}");
 }
 
-static void an_expectation_of_the_callers_is_refused_once(void **state)
+TEST(an_expectation_of_the_callers_is_refused_once)
 {
     struct fixture *f = *state;
     f->infos[0] = info_of(FACTUM_STREAM_PRESENT, 3);
@@ -156,7 +156,7 @@ static void an_expectation_of_the_callers_is_refused_once(void **state)
     assert_int_equal(f->appends, 1);
 }
 
-static void a_tombstoned_stream_takes_no_metadata(void **state)
+TEST(a_tombstoned_stream_takes_no_metadata)
 {
     struct fixture *f = *state;
     f->infos[0] = info_of(FACTUM_STREAM_TOMBSTONED, 0);
@@ -166,16 +166,16 @@ static void a_tombstoned_stream_takes_no_metadata(void **state)
     assert_int_equal(f->appends, 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup(name, set_up)
+#define PREPARED_CASE(name) cmocka_unit_test_setup(name, set_up)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_hides_nothing_is_written_as_it_is),
-        CASE(what_is_hidden_stays_hidden),
-        CASE(metadata_that_was_replaced_meanwhile_is_looked_at_again),
-        CASE(an_expectation_of_the_callers_is_refused_once),
-        CASE(a_tombstoned_stream_takes_no_metadata),
+        PREPARED_CASE(what_hides_nothing_is_written_as_it_is),
+        PREPARED_CASE(what_is_hidden_stays_hidden),
+        PREPARED_CASE(metadata_that_was_replaced_meanwhile_is_looked_at_again),
+        PREPARED_CASE(an_expectation_of_the_callers_is_refused_once),
+        PREPARED_CASE(a_tombstoned_stream_takes_no_metadata),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,8 @@
 #include "core/slice.h"
 #include "engine/name.h"
 
-static void a_name_is_text_of_1_to_1024_bytes(void **state)
+TEST(a_name_is_text_of_1_to_1024_bytes)
 {
-    (void)state;
     static char text[FACTUM_NAME_SIZE_MAX + 1];
     factum_error err;
     memset(text, 'n', sizeof text);
@@ -23,9 +22,8 @@ static void a_name_is_text_of_1_to_1024_bytes(void **state)
     assert_status(fct_name_check(fct_slice(NULL, 9), "a tag", NULL), FACTUM_INVALID);
 }
 
-static void names_with_a_prefix_are_longer_by_it(void **state)
+TEST(names_with_a_prefix_are_longer_by_it)
 {
-    (void)state;
     static const char *const prefixes[] = {"$$", "$ce-", "$et-", "$bc-", "$al-", "nn"};
     char text[FACTUM_NAME_SIZE_MAX + 8];
     factum_error err;
@@ -52,9 +50,8 @@ static void names_with_a_prefix_are_longer_by_it(void **state)
     assert_status(fct_name_check_readable(fct_slice(NULL, 9), "a stream", &err), FACTUM_INVALID);
 }
 
-static void what_may_be_empty_is_checked_if_it_is_not(void **state)
+TEST(what_may_be_empty_is_checked_if_it_is_not)
 {
-    (void)state;
     factum_error err;
     assert_ok(fct_name_check_optional(fct_slice(NULL, 0), "a key", &err), err);
     assert_ok(fct_name_check_optional(FCT_SLICE("k"), "a key", &err), err);
@@ -62,9 +59,8 @@ static void what_may_be_empty_is_checked_if_it_is_not(void **state)
     assert_string_equal(err.text, "a key has a name that is not UTF-8 text: \"\\x80\"");
 }
 
-static void the_name_that_is_shown_is_plain_text(void **state)
+TEST(the_name_that_is_shown_is_plain_text)
 {
-    (void)state;
     factum_error err;
     static char many[FACTUM_NAME_SIZE_MAX];
     memset(many, 0xff, sizeof many);
@@ -77,9 +73,8 @@ static void the_name_that_is_shown_is_plain_text(void **state)
     assert_string_equal(err.text, "a tag has a name with a NUL byte in it: \"a\\x00b\"");
 }
 
-static void streams_that_can_be_and_streams_that_cannot(void **state)
+TEST(streams_that_can_be_and_streams_that_cannot)
 {
-    (void)state;
     static const struct {
         const char *name;
         const char *refusal; /* NULL: it can be */
@@ -118,9 +113,8 @@ static void streams_that_can_be_and_streams_that_cannot(void **state)
     }
 }
 
-static void a_virtual_stream_stands_for_a_source(void **state)
+TEST(a_virtual_stream_stands_for_a_source)
 {
-    (void)state;
     factum_source source = FACTUM_SOURCE_ALL;
     factum_slice rest = FCT_SLICE("as it was");
     assert_false(fct_name_resolve_virtual(FCT_SLICE("$ce-"), &source, &rest));
@@ -141,12 +135,12 @@ static void a_virtual_stream_stands_for_a_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_name_is_text_of_1_to_1024_bytes),
-        cmocka_unit_test(names_with_a_prefix_are_longer_by_it),
-        cmocka_unit_test(what_may_be_empty_is_checked_if_it_is_not),
-        cmocka_unit_test(the_name_that_is_shown_is_plain_text),
-        cmocka_unit_test(streams_that_can_be_and_streams_that_cannot),
-        cmocka_unit_test(a_virtual_stream_stands_for_a_source),
+        CASE(a_name_is_text_of_1_to_1024_bytes),
+        CASE(names_with_a_prefix_are_longer_by_it),
+        CASE(what_may_be_empty_is_checked_if_it_is_not),
+        CASE(the_name_that_is_shown_is_plain_text),
+        CASE(streams_that_can_be_and_streams_that_cannot),
+        CASE(a_virtual_stream_stands_for_a_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -373,9 +373,8 @@ static void finish_delivers_what_is_posted(void **state)
     assert_int_equal(ear.calls, 1);
 }
 
-static void a_zeroed_one_may_be_finished(void **state)
+TEST(a_zeroed_one_may_be_finished)
 {
-    (void)state;
     struct fct_notifier notifier = {.mem = NULL};
     fct_notifier_finish(&notifier);
 }
@@ -751,7 +750,7 @@ int main(void)
         PLAIN(there_are_65536_listeners_and_not_one_more),
         PLAIN(the_direct_listener_is_called_by_who_posts),
         PLAIN(finish_delivers_what_is_posted),
-        cmocka_unit_test(a_zeroed_one_may_be_finished),
+        CASE(a_zeroed_one_may_be_finished),
         THREADS(unlisten_waits_for_its_own_listener_and_for_no_other),
         PLAIN(a_listener_may_end_and_free_itself_inside),
         THREADS(a_listener_may_end_and_free_itself_inside),

@@ -19,9 +19,8 @@ static bool fits(const factum_query_item *items, size_t count, const char *type,
     return fct_query_fits(&query, factum_slice_from(type), tags, tag_count);
 }
 
-static void an_event_fits_with_one_of_the_types_and_all_of_the_tags(void **state)
+TEST(an_event_fits_with_one_of_the_types_and_all_of_the_tags)
 {
-    (void)state;
     const factum_slice types[] = {S("A"), S("B")};
     const factum_slice tags[] = {S("t"), S("u")};
     const factum_slice more[] = {S("u"), S("x"), S("t")};
@@ -40,9 +39,8 @@ static void an_event_fits_with_one_of_the_types_and_all_of_the_tags(void **state
     assert_false(fits(&any_tags, 1, "AB", NULL, 0)); /* a type is no prefix */
 }
 
-static void an_event_fits_if_it_fits_one_item(void **state)
+TEST(an_event_fits_if_it_fits_one_item)
 {
-    (void)state;
     const factum_slice types[] = {S("A"), S("B")};
     const factum_slice tag = S("t");
     const factum_query_item items[] = {{types, 1, &tag, 1}, {types + 1, 1, NULL, 0}};
@@ -59,17 +57,15 @@ static bool passes(const factum_filter *filter, const char *stream, const char *
     return fct_filter_passes(filter, factum_slice_from(stream), factum_slice_from(type));
 }
 
-static void without_a_filter_and_with_an_empty_one_everything_passes(void **state)
+TEST(without_a_filter_and_with_an_empty_one_everything_passes)
 {
-    (void)state;
     const factum_filter empty = {.size = sizeof empty};
     assert_true(passes(NULL, "s", "T"));
     assert_true(passes(&empty, "s", "T"));
 }
 
-static void a_stream_passes_by_one_of_its_prefixes(void **state)
+TEST(a_stream_passes_by_one_of_its_prefixes)
 {
-    (void)state;
     const factum_slice prefixes[] = {S("order-"), S("cart")};
     const factum_filter filter = {.stream_prefixes = prefixes, .stream_prefix_count = 2};
     assert_true(passes(&filter, "order-1", "T"));
@@ -80,9 +76,8 @@ static void a_stream_passes_by_one_of_its_prefixes(void **state)
     assert_false(passes(&filter, "car", "T"));
 }
 
-static void a_type_passes_by_name_or_by_prefix(void **state)
+TEST(a_type_passes_by_name_or_by_prefix)
 {
-    (void)state;
     const factum_slice types[] = {S("Paid"), S("Sent")};
     const factum_slice prefixes[] = {S("Order")};
     const factum_filter by_name = {.types = types, .type_count = 2};
@@ -99,9 +94,8 @@ static void a_type_passes_by_name_or_by_prefix(void **state)
     assert_false(passes(&either, "s", "Pai"));
 }
 
-static void stream_and_type_must_both_pass(void **state)
+TEST(stream_and_type_must_both_pass)
 {
-    (void)state;
     const factum_slice prefix = S("order-");
     const factum_slice type = S("Paid");
     const factum_filter filter = {
@@ -180,9 +174,8 @@ static void assert_same_filter(const factum_filter *copy, const factum_filter *f
                  filter->type_prefix_count);
 }
 
-static void a_copy_is_equal_and_outlives_its_original(void **state)
+TEST(a_copy_is_equal_and_outlives_its_original)
 {
-    (void)state;
     struct original original;
     struct original again;
     struct fct_mem_fault mem;
@@ -202,9 +195,8 @@ static void a_copy_is_equal_and_outlives_its_original(void **state)
     fct_query_copy_finish(&copy); /* a finished one */
 }
 
-static void a_copy_has_what_its_request_has(void **state)
+TEST(a_copy_has_what_its_request_has)
 {
-    (void)state;
     struct original original;
     struct fct_mem_fault mem;
     struct fct_query_copy copy;
@@ -235,16 +227,14 @@ static void a_copy_has_what_its_request_has(void **state)
     assert_int_equal(mem.held, 0);
 }
 
-static void a_zeroed_copy_may_be_finished(void **state)
+TEST(a_zeroed_copy_may_be_finished)
 {
-    (void)state;
     struct fct_query_copy copy = {.mem = NULL};
     fct_query_copy_finish(&copy);
 }
 
-static void without_memory_there_is_no_copy(void **state)
+TEST(without_memory_there_is_no_copy)
 {
-    (void)state;
     unsigned failed = 0;
     for (unsigned long at = 0;; at++) {
         struct original original;
@@ -271,9 +261,8 @@ static void without_memory_there_is_no_copy(void **state)
     assert_int_equal(failed, 1);
 }
 
-static void a_copy_of_the_largest_request_fits(void **state)
+TEST(a_copy_of_the_largest_request_fits)
 {
-    (void)state;
     static char name[FACTUM_NAME_SIZE_MAX];
     static factum_slice names[FACTUM_QUERY_NAMES_MAX];
     factum_query_item items[FACTUM_QUERY_ITEMS_MAX] = {{.type_count = 0}};
@@ -298,17 +287,17 @@ static void a_copy_of_the_largest_request_fits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_event_fits_with_one_of_the_types_and_all_of_the_tags),
-        cmocka_unit_test(an_event_fits_if_it_fits_one_item),
-        cmocka_unit_test(without_a_filter_and_with_an_empty_one_everything_passes),
-        cmocka_unit_test(a_stream_passes_by_one_of_its_prefixes),
-        cmocka_unit_test(a_type_passes_by_name_or_by_prefix),
-        cmocka_unit_test(stream_and_type_must_both_pass),
-        cmocka_unit_test(a_copy_is_equal_and_outlives_its_original),
-        cmocka_unit_test(a_copy_has_what_its_request_has),
-        cmocka_unit_test(a_zeroed_copy_may_be_finished),
-        cmocka_unit_test(without_memory_there_is_no_copy),
-        cmocka_unit_test(a_copy_of_the_largest_request_fits),
+        CASE(an_event_fits_with_one_of_the_types_and_all_of_the_tags),
+        CASE(an_event_fits_if_it_fits_one_item),
+        CASE(without_a_filter_and_with_an_empty_one_everything_passes),
+        CASE(a_stream_passes_by_one_of_its_prefixes),
+        CASE(a_type_passes_by_name_or_by_prefix),
+        CASE(stream_and_type_must_both_pass),
+        CASE(a_copy_is_equal_and_outlives_its_original),
+        CASE(a_copy_has_what_its_request_has),
+        CASE(a_zeroed_copy_may_be_finished),
+        CASE(without_memory_there_is_no_copy),
+        CASE(a_copy_of_the_largest_request_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

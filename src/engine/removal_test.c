@@ -20,9 +20,8 @@ static void op_init(factum_append_op *op, factum_append_action action,
     memcpy(&op->internal[FCT_OP_REQUEST_WORD], &request, sizeof request);
 }
 
-static void a_tombstone_is_the_last_event_of_its_stream(void **state)
+TEST(a_tombstone_is_the_last_event_of_its_stream)
 {
-    (void)state;
     const factum_expectation expectation = {FCT_SLICE("s-1"), factum_at(4)};
     factum_append_op op;
     struct fct_removal removal;
@@ -39,9 +38,8 @@ static void a_tombstone_is_the_last_event_of_its_stream(void **state)
     assert_true(fct_uuid_is_zero(event->id));
 }
 
-static void a_deletion_is_metadata_and_expects_something_of_its_stream(void **state)
+TEST(a_deletion_is_metadata_and_expects_something_of_its_stream)
 {
-    (void)state;
     static char name[FACTUM_NAME_SIZE_MAX - 2];
     memset(name, 'n', sizeof name);
     const factum_expectation expectation = {fct_slice(name, sizeof name), factum_stream_exists()};
@@ -67,8 +65,8 @@ static void a_deletion_is_metadata_and_expects_something_of_its_stream(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_tombstone_is_the_last_event_of_its_stream),
-        cmocka_unit_test(a_deletion_is_metadata_and_expects_something_of_its_stream),
+        CASE(a_tombstone_is_the_last_event_of_its_stream),
+        CASE(a_deletion_is_metadata_and_expects_something_of_its_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

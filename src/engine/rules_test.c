@@ -12,9 +12,8 @@ static void assert_slice(factum_slice slice, const char *text)
     assert_true(fct_slice_equal(slice, factum_slice_from(text)));
 }
 
-static void a_category_is_what_stands_before_the_first_dash(void **state)
+TEST(a_category_is_what_stands_before_the_first_dash)
 {
-    (void)state;
     assert_slice(fct_category(FCT_SLICE("order-42")), "order");
     assert_slice(fct_category(FCT_SLICE("order-42-7")), "order");
     assert_slice(fct_category(FCT_SLICE("order-")), "order");
@@ -25,7 +24,7 @@ static void a_category_is_what_stands_before_the_first_dash(void **state)
     assert_slice(fct_category(FCT_SLICE("")), "");
 }
 
-static void a_correlation_id_is_a_text_in_the_metadata(void **state)
+TEST(a_correlation_id_is_a_text_in_the_metadata)
 {
     char buffer[FACTUM_NAME_SIZE_MAX];
     (void)state;
@@ -41,7 +40,7 @@ static void a_correlation_id_is_a_text_in_the_metadata(void **state)
     assert_slice(fct_correlation_id(fct_slice(NULL, 0), buffer), "");
 }
 
-static void a_correlation_id_over_the_limit_is_none(void **state)
+TEST(a_correlation_id_over_the_limit_is_none)
 {
     static char json[FACTUM_NAME_SIZE_MAX + 64];
     static char buffer[FACTUM_NAME_SIZE_MAX];
@@ -75,9 +74,8 @@ static void assert_says_nothing(const char *json)
     assert_false(metadata.soft_deleted);
 }
 
-static void metadata_says_what_it_says(void **state)
+TEST(metadata_says_what_it_says)
 {
-    (void)state;
     struct fct_stream_metadata metadata =
         parsed("{\"$maxCount\":3,\"own\":[{}],\"$maxAge\":60,\"$tb\":7}");
     assert_int_equal(metadata.max_count, 3);
@@ -86,9 +84,8 @@ static void metadata_says_what_it_says(void **state)
     assert_false(metadata.soft_deleted);
 }
 
-static void metadata_that_makes_no_sense_says_nothing(void **state)
+TEST(metadata_that_makes_no_sense_says_nothing)
 {
-    (void)state;
     assert_says_nothing("");
     assert_says_nothing("no json");
     assert_says_nothing("[{\"$maxCount\":3}]");
@@ -99,9 +96,8 @@ static void metadata_that_makes_no_sense_says_nothing(void **state)
     assert_says_nothing("{\"own\":{\"$tb\":7}}");
 }
 
-static void the_highest_revision_means_deleted(void **state)
+TEST(the_highest_revision_means_deleted)
 {
-    (void)state;
     assert_true(parsed("{\"$tb\":9223372036854775807}").soft_deleted);
     assert_false(parsed("{\"$tb\":9223372036854775806}").soft_deleted);
 }
@@ -147,7 +143,7 @@ static factum_fingerprint plain_fingerprint(void)
     assert_int_equal(                                                                              \
         same_fingerprint(fct_append_fingerprint(&(content).request), plain_fingerprint()), same)
 
-static void the_content_is_what_store_h_says(void **state)
+TEST(the_content_is_what_store_h_says)
 {
     struct content c;
     (void)state;
@@ -186,7 +182,7 @@ static void the_content_is_what_store_h_says(void **state)
     assert_same(c, false);
 }
 
-static void ids_and_a_time_that_is_not_said_are_no_content(void **state)
+TEST(ids_and_a_time_that_is_not_said_are_no_content)
 {
     struct content c;
     (void)state;
@@ -197,7 +193,7 @@ static void ids_and_a_time_that_is_not_said_are_no_content(void **state)
     assert_same(c, true);
 }
 
-static void bytes_that_move_from_one_part_to_the_next_are_other_content(void **state)
+TEST(bytes_that_move_from_one_part_to_the_next_are_other_content)
 {
     struct content c;
     (void)state;
@@ -219,7 +215,7 @@ static factum_fingerprint fingerprint_with(const char *metadata)
     return fct_append_fingerprint(&c.request);
 }
 
-static void a_trace_is_no_content(void **state)
+TEST(a_trace_is_no_content)
 {
     static const struct {
         const char *a;
@@ -243,7 +239,7 @@ static void a_trace_is_no_content(void **state)
     }
 }
 
-static void many_members_between_traces_are_content(void **state)
+TEST(many_members_between_traces_are_content)
 {
     char a[512] = "{";
     char b[512] = "{";
@@ -257,7 +253,7 @@ static void many_members_between_traces_are_content(void **state)
     assert_false(same_fingerprint(fingerprint_with(a), fingerprint_with(b)));
 }
 
-static void a_fingerprint_of_its_own_takes_the_place_of_the_contents(void **state)
+TEST(a_fingerprint_of_its_own_takes_the_place_of_the_contents)
 {
     struct content c;
     (void)state;
@@ -271,18 +267,16 @@ static void a_fingerprint_of_its_own_takes_the_place_of_the_contents(void **stat
     assert_true(same_fingerprint(own, fct_append_fingerprint(&c.request)));
 }
 
-static void an_append_without_events_has_a_fingerprint(void **state)
+TEST(an_append_without_events_has_a_fingerprint)
 {
-    (void)state;
     const factum_append_request request = {.size = sizeof request};
     assert_true(
         same_fingerprint(fct_append_fingerprint(&request), fct_append_fingerprint(&request)));
     assert_false(same_fingerprint(fct_append_fingerprint(&request), plain_fingerprint()));
 }
 
-static void without_events_the_content_is_what_is_checked(void **state)
+TEST(without_events_the_content_is_what_is_checked)
 {
-    (void)state;
     factum_slice names[] = {FCT_SLICE("T"), FCT_SLICE("U")};
     factum_query_item items[2] = {{.types = names, .type_count = 1}, {.tags = names}};
     factum_append_condition condition = {.query = {items, 1}, .after = 7};
@@ -312,9 +306,8 @@ static void without_events_the_content_is_what_is_checked(void **state)
 
 /* ---- names and ids --------------------------------------------------------------------------- */
 
-static void a_metastream_names_its_stream(void **state)
+TEST(a_metastream_names_its_stream)
 {
-    (void)state;
     assert_slice(fct_metastream_target(FCT_SLICE("$$order-1")), "order-1");
     assert_slice(fct_metastream_target(FCT_SLICE("$$$jobs")), "$jobs");
     assert_slice(fct_metastream_target(FCT_SLICE("$$")), "");
@@ -322,9 +315,8 @@ static void a_metastream_names_its_stream(void **state)
     assert_slice(fct_metastream_target(FCT_SLICE("")), "");
 }
 
-static void ids_are_compared_by_all_of_their_bytes(void **state)
+TEST(ids_are_compared_by_all_of_their_bytes)
 {
-    (void)state;
     factum_uuid zero = {{0}};
     assert_true(fct_uuid_is_zero(zero));
     for (size_t i = 0; i < 16; i++) {
@@ -336,9 +328,8 @@ static void ids_are_compared_by_all_of_their_bytes(void **state)
     }
 }
 
-static void metadata_leaves_the_newest_events_visible(void **state)
+TEST(metadata_leaves_the_newest_events_visible)
 {
-    (void)state;
     const uint64_t most = FACTUM_REVISION_TOMBSTONE;
     struct fct_stream_metadata metadata = {.max_count = 0};
     assert_int_equal(fct_first_visible(&metadata, 9), 0);
@@ -363,7 +354,7 @@ static bool holds(factum_expected_kind kind, uint64_t wanted, factum_stream_stat
                               metastream);
 }
 
-static void expectations_hold_as_the_table_says(void **state)
+TEST(expectations_hold_as_the_table_says)
 {
     static const struct {
         factum_expected_kind kind;
@@ -406,9 +397,8 @@ static void assert_refusal(factum_expected_kind kind, factum_stream_state actual
     fct_refusal_say(&expectation, &result, NULL);
 }
 
-static void a_refusal_says_what_is_and_what_was_expected(void **state)
+TEST(a_refusal_says_what_is_and_what_was_expected)
 {
-    (void)state;
     const factum_status wrong = FACTUM_WRONG_REVISION;
     assert_refusal(FACTUM_EXPECTED_REVISION, FACTUM_STREAM_PRESENT, wrong,
                    "stream s-1 is at revision 5, not 2: read it again and retry");
@@ -430,7 +420,7 @@ static void a_refusal_says_what_is_and_what_was_expected(void **state)
                    "stream s-1 is deleted for ever: use another name");
 }
 
-static void a_long_name_leaves_room_for_what_is_said_of_it(void **state)
+TEST(a_long_name_leaves_room_for_what_is_said_of_it)
 {
     char name[FACTUM_NAME_SIZE_MAX];
     factum_error err;
@@ -448,9 +438,8 @@ static void a_long_name_leaves_room_for_what_is_said_of_it(void **state)
     assert_true(fct_utf8_valid(factum_slice_from(err.text)));
 }
 
-static void two_expectations_and_none_have_texts(void **state)
+TEST(two_expectations_and_none_have_texts)
 {
-    (void)state;
     factum_error err;
     assert_status(fct_refuse_two_expectations(FCT_SLICE("s-1"), &err), FACTUM_INVALID);
     assert_string_equal(err.text, "stream s-1 has two expectations: state one");
@@ -462,27 +451,27 @@ static void two_expectations_and_none_have_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_category_is_what_stands_before_the_first_dash),
-        cmocka_unit_test(a_correlation_id_is_a_text_in_the_metadata),
-        cmocka_unit_test(a_correlation_id_over_the_limit_is_none),
-        cmocka_unit_test(metadata_says_what_it_says),
-        cmocka_unit_test(metadata_that_makes_no_sense_says_nothing),
-        cmocka_unit_test(the_highest_revision_means_deleted),
-        cmocka_unit_test(the_content_is_what_store_h_says),
-        cmocka_unit_test(ids_and_a_time_that_is_not_said_are_no_content),
-        cmocka_unit_test(bytes_that_move_from_one_part_to_the_next_are_other_content),
-        cmocka_unit_test(a_trace_is_no_content),
-        cmocka_unit_test(many_members_between_traces_are_content),
-        cmocka_unit_test(a_fingerprint_of_its_own_takes_the_place_of_the_contents),
-        cmocka_unit_test(an_append_without_events_has_a_fingerprint),
-        cmocka_unit_test(without_events_the_content_is_what_is_checked),
-        cmocka_unit_test(a_metastream_names_its_stream),
-        cmocka_unit_test(ids_are_compared_by_all_of_their_bytes),
-        cmocka_unit_test(metadata_leaves_the_newest_events_visible),
-        cmocka_unit_test(expectations_hold_as_the_table_says),
-        cmocka_unit_test(a_refusal_says_what_is_and_what_was_expected),
-        cmocka_unit_test(a_long_name_leaves_room_for_what_is_said_of_it),
-        cmocka_unit_test(two_expectations_and_none_have_texts),
+        CASE(a_category_is_what_stands_before_the_first_dash),
+        CASE(a_correlation_id_is_a_text_in_the_metadata),
+        CASE(a_correlation_id_over_the_limit_is_none),
+        CASE(metadata_says_what_it_says),
+        CASE(metadata_that_makes_no_sense_says_nothing),
+        CASE(the_highest_revision_means_deleted),
+        CASE(the_content_is_what_store_h_says),
+        CASE(ids_and_a_time_that_is_not_said_are_no_content),
+        CASE(bytes_that_move_from_one_part_to_the_next_are_other_content),
+        CASE(a_trace_is_no_content),
+        CASE(many_members_between_traces_are_content),
+        CASE(a_fingerprint_of_its_own_takes_the_place_of_the_contents),
+        CASE(an_append_without_events_has_a_fingerprint),
+        CASE(without_events_the_content_is_what_is_checked),
+        CASE(a_metastream_names_its_stream),
+        CASE(ids_are_compared_by_all_of_their_bytes),
+        CASE(metadata_leaves_the_newest_events_visible),
+        CASE(expectations_hold_as_the_table_says),
+        CASE(a_refusal_says_what_is_and_what_was_expected),
+        CASE(a_long_name_leaves_room_for_what_is_said_of_it),
+        CASE(two_expectations_and_none_have_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

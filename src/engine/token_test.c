@@ -18,9 +18,8 @@ static factum_status parse(const struct fct_timelines *timelines, const char *te
     return fct_token_parse(timelines, factum_slice_from(text), place, err);
 }
 
-static void a_token_reads_back_as_its_place(void **state)
+TEST(a_token_reads_back_as_its_place)
 {
-    (void)state;
     static const struct {
         uint64_t place;
         const char *text;
@@ -41,9 +40,8 @@ static void a_token_reads_back_as_its_place(void **state)
     }
 }
 
-static void what_is_no_token_is_refused_and_leaves_the_place(void **state)
+TEST(what_is_no_token_is_refused_and_leaves_the_place)
 {
-    (void)state;
     static const char *const bad[] = {
         "",
         "f",
@@ -94,9 +92,8 @@ static void what_is_no_token_is_refused_and_leaves_the_place(void **state)
     }
 }
 
-static void bytes_that_are_no_text_are_no_token(void **state)
+TEST(bytes_that_are_no_text_are_no_token)
 {
-    (void)state;
     static uint8_t many[5000];
     const factum_slice bad[] = {
         fct_slice(NULL, 0),    fct_slice(NULL, 23),          FCT_SLICE("f1-00000000000000aa-0-1\0"),
@@ -116,9 +113,8 @@ static void bytes_that_are_no_text_are_no_token(void **state)
 /* A was current up to 100, B from there up to 250, then C. */
 static const struct fct_timelines three = {.count = 3, .items = {{A, 0}, {B, 100}, {C, 250}}};
 
-static void a_place_belongs_to_the_timeline_that_was_current_there(void **state)
+TEST(a_place_belongs_to_the_timeline_that_was_current_there)
 {
-    (void)state;
     static const struct {
         uint64_t place;
         const char *begin;
@@ -138,9 +134,8 @@ static void a_place_belongs_to_the_timeline_that_was_current_there(void **state)
     }
 }
 
-static void a_token_of_what_was_given_up_is_of_another_history(void **state)
+TEST(a_token_of_what_was_given_up_is_of_another_history)
 {
-    (void)state;
     static const struct {
         const char *text;
         factum_status status;
@@ -169,9 +164,8 @@ static void a_token_of_what_was_given_up_is_of_another_history(void **state)
 }
 
 /* C began before B did: of B nothing is left. */
-static void a_later_loss_may_begin_before_an_earlier_one(void **state)
+TEST(a_later_loss_may_begin_before_an_earlier_one)
 {
-    (void)state;
     const struct fct_timelines forked = {.count = 3, .items = {{A, 0}, {B, 100}, {C, 50}}};
     char text[FACTUM_TOKEN_SIZE];
     factum_error err;
@@ -187,9 +181,8 @@ static void a_later_loss_may_begin_before_an_earlier_one(void **state)
 }
 
 /* Tokens that a store gave out before a fork, against what the fork kept. */
-static void a_token_is_good_after_a_fork_as_long_as_its_place_was_kept(void **state)
+TEST(a_token_is_good_after_a_fork_as_long_as_its_place_was_kept)
 {
-    (void)state;
     struct fct_random random = {1};
     for (int round = 0; round < 2000; round++) {
         struct fct_timelines before = {.count = 1, .items = {{fct_random_next(&random), 0}}};
@@ -215,13 +208,13 @@ static void a_token_is_good_after_a_fork_as_long_as_its_place_was_kept(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_token_reads_back_as_its_place),
-        cmocka_unit_test(what_is_no_token_is_refused_and_leaves_the_place),
-        cmocka_unit_test(bytes_that_are_no_text_are_no_token),
-        cmocka_unit_test(a_place_belongs_to_the_timeline_that_was_current_there),
-        cmocka_unit_test(a_token_of_what_was_given_up_is_of_another_history),
-        cmocka_unit_test(a_later_loss_may_begin_before_an_earlier_one),
-        cmocka_unit_test(a_token_is_good_after_a_fork_as_long_as_its_place_was_kept),
+        CASE(a_token_reads_back_as_its_place),
+        CASE(what_is_no_token_is_refused_and_leaves_the_place),
+        CASE(bytes_that_are_no_text_are_no_token),
+        CASE(a_place_belongs_to_the_timeline_that_was_current_there),
+        CASE(a_token_of_what_was_given_up_is_of_another_history),
+        CASE(a_later_loss_may_begin_before_an_earlier_one),
+        CASE(a_token_is_good_after_a_fork_as_long_as_its_place_was_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,8 +44,6 @@ static void measure(struct fct_commit_op *commit)
         commit->fingerprint = fct_append_fingerprint(request);
     }
     commit->member.size = commit->payload_max;
-    FCT_ASSERT(commit->member.size > 0); /* 0 is a task's */
-    FCT_ASSERT(commit->entries_max > 0);
 }
 
 /* Errors: READ_ONLY, CORRUPT (the log is damaged), FAILED (a write failed). */

@@ -115,7 +115,7 @@ static uint64_t count_of(struct fixture *f, struct fct_engine *engine, int byte)
 }
 
 /* Both stores fill their segments alike, so that names and sizes are the same. */
-static void a_segment_of_another_history_is_copied_again(void **state)
+TEST(a_segment_of_another_history_is_copied_again)
 {
     struct fixture *f = *state;
     struct fct_engine first;
@@ -145,9 +145,8 @@ static void a_segment_of_another_history_is_copied_again(void **state)
     close_store(f, &restored);
 }
 
-static void a_backup_holds_nothing_that_the_store_could_lose(void **state)
+TEST(a_backup_holds_nothing_that_the_store_could_lose)
 {
-    (void)state;
     struct fct_engine engine;
     factum_backup_report report;
     struct fct_sim_disk *disk = fct_sim_disk_create(1, false);
@@ -192,7 +191,7 @@ static factum_status parse(struct fixture *f, const struct fct_engine *engine, c
     return fct_token_parse(&engine->timelines, factum_slice_from(token), &place, &f->err);
 }
 
-static void tokens_hold_in_all_stores_that_share_their_history(void **state)
+TEST(tokens_hold_in_all_stores_that_share_their_history)
 {
     struct fixture *f = *state;
     struct fct_engine first;
@@ -266,7 +265,7 @@ static void change_manifest(struct fixture *f, const char *old, const char *end,
               f->err);
 }
 
-static void a_backup_from_before_there_were_timelines_is_restored(void **state)
+TEST(a_backup_from_before_there_were_timelines_is_restored)
 {
     struct fixture *f = *state;
     struct fct_engine engine;
@@ -288,7 +287,7 @@ static void a_backup_from_before_there_were_timelines_is_restored(void **state)
     close_store(f, &engine);
 }
 
-static void a_backup_whose_timelines_do_not_verify_is_not_restored(void **state)
+TEST(a_backup_whose_timelines_do_not_verify_is_not_restored)
 {
     static char too_long[1200] = "\"timelines\":\"";
     const char *const wrong[] = {"\"timelines\":\"\",", "\"timelines\":\"46\",", "\"timelines\":7,",
@@ -314,16 +313,11 @@ static void a_backup_whose_timelines_do_not_verify_is_not_restored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_segment_of_another_history_is_copied_again, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_backup_holds_nothing_that_the_store_could_lose, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(tokens_hold_in_all_stores_that_share_their_history, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_backup_from_before_there_were_timelines_is_restored,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_backup_whose_timelines_do_not_verify_is_not_restored,
-                                        set_up, tear_down),
+        FIXTURE_CASE(a_segment_of_another_history_is_copied_again),
+        FIXTURE_CASE(a_backup_holds_nothing_that_the_store_could_lose),
+        FIXTURE_CASE(tokens_hold_in_all_stores_that_share_their_history),
+        FIXTURE_CASE(a_backup_from_before_there_were_timelines_is_restored),
+        FIXTURE_CASE(a_backup_whose_timelines_do_not_verify_is_not_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

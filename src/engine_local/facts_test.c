@@ -120,12 +120,9 @@ static const char *types_of(struct fixture *f, const char *stream)
     return text;
 }
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 TEST(of_two_appends_that_forbid_each_other_one_is_written)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice tag = FCT_SLICE("seat:1");
     factum_query_item item = {.tags = &tag, .tag_count = 1};
     factum_append_condition condition = {.query = {&item, 1}};
@@ -147,7 +144,7 @@ TEST(of_two_appends_that_forbid_each_other_one_is_written)
 
 TEST(a_condition_after_the_other_lets_both_through)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice type = FCT_SLICE("Taken");
     factum_query_item item = {.types = &type, .type_count = 1};
     factum_append_condition late = {.query = {&item, 1}, .after = UINT64_MAX};
@@ -160,7 +157,7 @@ TEST(a_condition_after_the_other_lets_both_through)
 
 TEST(a_key_is_known_to_the_next_of_the_group)
 {
-    F;
+    struct fixture *f = *state;
     for (uint8_t i = 0; i < 3; i++) {
         joins(f, "a-1", factum_any(), i < 2 ? "A" : "B", (uint8_t)(i + 1))->idempotency_key =
             FCT_SLICE("key");
@@ -180,7 +177,7 @@ TEST(a_key_is_known_to_the_next_of_the_group)
 
 TEST(an_id_is_known_to_the_next_of_the_group)
 {
-    F;
+    struct fixture *f = *state;
     joins(f, "a-1", factum_any(), "A", 1);
     joins(f, "a-1", factum_any(), "A", 1);
     joins(f, "a-1", factum_no_stream(), "A", 1);
@@ -199,7 +196,7 @@ TEST(an_id_is_known_to_the_next_of_the_group)
 
 TEST(revisions_follow_each_other_and_a_refusal_changes_nothing)
 {
-    F;
+    struct fixture *f = *state;
     joins(f, "a-1", factum_no_stream(), "A", 1);
     joins(f, "a-1", factum_no_stream(), "B", 2);
     joins(f, "a-1", factum_at(0), "C", 3);
@@ -222,7 +219,7 @@ TEST(revisions_follow_each_other_and_a_refusal_changes_nothing)
 
 TEST(a_deletion_holds_for_the_next_of_the_group)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice type = FCT_SLICE("$metadata");
     factum_query_item item = {.types = &type, .type_count = 1};
     joins(f, "a-1", factum_any(), "A", 1);
@@ -251,7 +248,7 @@ TEST(a_deletion_holds_for_the_next_of_the_group)
 
 TEST(a_tombstone_holds_for_the_next_of_the_group)
 {
-    F;
+    struct fixture *f = *state;
     joins(f, "a-1", factum_any(), "A", 1);
     joins(f, "a-1", factum_at(0), "$streamDeleted", 2);
     joins(f, "a-1", factum_any(), "B", 3);
@@ -268,7 +265,7 @@ TEST(a_tombstone_holds_for_the_next_of_the_group)
 /* A second sync proves nothing about bytes that the first one failed to write (rule R9). */
 TEST(a_retry_beside_a_failed_sync_is_not_acknowledged)
 {
-    F;
+    struct fixture *f = *state;
     f->os_only = true;
     joins(f, "a-1", factum_any(), "A", 1);
     work(f);

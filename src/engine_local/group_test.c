@@ -8,8 +8,6 @@
 
 #include "engine_local/group.h"
 
-#define TEST(name) static void name(void **state)
-
 enum {
     FEW = 8,
     MANY = 120,
@@ -260,7 +258,6 @@ TEST(those_who_wait_long_are_woken)
 
 TEST(callers_spin_where_the_work_is_short)
 {
-    (void)state;
     const uint64_t us = 1000;
     struct fct_group group = {.processors = 2};
     group.callers_peak = 1;
@@ -293,13 +290,11 @@ static void serve(size_t count)
 
 TEST(few_callers_are_all_served_one_group_at_a_time)
 {
-    (void)state;
     serve(FEW);
 }
 
 TEST(many_callers_are_all_served_one_group_at_a_time)
 {
-    (void)state;
     serve(MANY);
 }
 
@@ -381,7 +376,6 @@ static void serve_beside_completions(size_t count)
 
 TEST(callers_and_completions_are_served_beside_each_other)
 {
-    (void)state;
     serve_beside_completions(FEW);
     serve_beside_completions(MANY);
 }
@@ -555,23 +549,23 @@ TEST(beyond_the_limit_of_bytes_it_is_busy_and_says_so)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_caller_leads_itself),
-        cmocka_unit_test(who_comes_while_a_group_is_at_work_is_in_the_next_one),
-        cmocka_unit_test(those_who_wait_long_are_woken),
-        cmocka_unit_test(callers_spin_where_the_work_is_short),
-        cmocka_unit_test(what_a_caller_led_to_its_end_is_delivered),
-        cmocka_unit_test(the_recent_peak_of_callers_decays),
-        cmocka_unit_test(completions_do_not_count_as_waiting_callers),
-        cmocka_unit_test(few_callers_are_all_served_one_group_at_a_time),
-        cmocka_unit_test(callers_and_completions_are_served_beside_each_other),
-        cmocka_unit_test(a_leader_that_is_late_undoes_nothing),
-        cmocka_unit_test(many_callers_are_all_served_one_group_at_a_time),
-        cmocka_unit_test(each_submitted_request_is_delivered_once),
-        cmocka_unit_test(finishing_completes_what_was_submitted),
-        cmocka_unit_test(beyond_the_limit_it_is_busy_and_says_so),
-        cmocka_unit_test(what_has_no_size_is_never_refused),
-        cmocka_unit_test(what_has_no_size_takes_no_room),
-        cmocka_unit_test(beyond_the_limit_of_bytes_it_is_busy_and_says_so),
+        CASE(one_caller_leads_itself),
+        CASE(who_comes_while_a_group_is_at_work_is_in_the_next_one),
+        CASE(those_who_wait_long_are_woken),
+        CASE(callers_spin_where_the_work_is_short),
+        CASE(what_a_caller_led_to_its_end_is_delivered),
+        CASE(the_recent_peak_of_callers_decays),
+        CASE(completions_do_not_count_as_waiting_callers),
+        CASE(few_callers_are_all_served_one_group_at_a_time),
+        CASE(callers_and_completions_are_served_beside_each_other),
+        CASE(a_leader_that_is_late_undoes_nothing),
+        CASE(many_callers_are_all_served_one_group_at_a_time),
+        CASE(each_submitted_request_is_delivered_once),
+        CASE(finishing_completes_what_was_submitted),
+        CASE(beyond_the_limit_it_is_busy_and_says_so),
+        CASE(what_has_no_size_is_never_refused),
+        CASE(what_has_no_size_takes_no_room),
+        CASE(beyond_the_limit_of_bytes_it_is_busy_and_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,6 @@
 #include "engine_local/heads.h"
 #include "support/mem_fault.h"
 
-#define TEST(name) static void name(void **state)
-
 static struct fct_head head_of(uint64_t low, uint64_t high, uint64_t revision)
 {
     return (struct fct_head){
@@ -124,12 +122,12 @@ TEST(without_memory_there_is_no_cache_and_nothing_to_free)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_put_is_found_and_nothing_else),
-        cmocka_unit_test(a_head_that_is_put_again_takes_its_own_place),
-        cmocka_unit_test(a_full_set_gives_up_what_was_put_longest_ago),
-        cmocka_unit_test(the_clock_may_wrap_around),
-        cmocka_unit_test(as_many_as_were_asked_for_fit),
-        cmocka_unit_test(without_memory_there_is_no_cache_and_nothing_to_free),
+        CASE(what_was_put_is_found_and_nothing_else),
+        CASE(a_head_that_is_put_again_takes_its_own_place),
+        CASE(a_full_set_gives_up_what_was_put_longest_ago),
+        CASE(the_clock_may_wrap_around),
+        CASE(as_many_as_were_asked_for_fit),
+        CASE(without_memory_there_is_no_cache_and_nothing_to_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

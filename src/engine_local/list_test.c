@@ -116,7 +116,7 @@ static void append_over_damage(struct fixture *f)
     assert_true(stats.doubtful_births > 0);
 }
 
-static void a_name_that_the_index_took_for_a_new_one_is_listed_once(void **state)
+TEST(a_name_that_the_index_took_for_a_new_one_is_listed_once)
 {
     struct fixture *f = *state;
     open_store(f);
@@ -130,7 +130,7 @@ static void a_name_that_the_index_took_for_a_new_one_is_listed_once(void **state
     close_store(f);
 }
 
-static void streams_are_counted_right_although_the_lists_are_not_exact(void **state)
+TEST(streams_are_counted_right_although_the_lists_are_not_exact)
 {
     struct fixture *f = *state;
     factum_info info = {.size = sizeof info};
@@ -143,7 +143,7 @@ static void streams_are_counted_right_although_the_lists_are_not_exact(void **st
     close_store(f);
 }
 
-static void a_list_heals_the_damage_that_it_meets(void **state)
+TEST(a_list_heals_the_damage_that_it_meets)
 {
     struct fixture *f = *state;
     open_store(f);
@@ -159,10 +159,9 @@ static void a_list_heals_the_damage_that_it_meets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(a_name_that_the_index_took_for_a_new_one_is_listed_once),
-        TEST(streams_are_counted_right_although_the_lists_are_not_exact),
-        TEST(a_list_heals_the_damage_that_it_meets),
+        FIXTURE_CASE(a_name_that_the_index_took_for_a_new_one_is_listed_once),
+        FIXTURE_CASE(streams_are_counted_right_although_the_lists_are_not_exact),
+        FIXTURE_CASE(a_list_heals_the_damage_that_it_meets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,7 @@ static void append(struct fixture *f, factum_durability durability)
     assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
 }
 
-static void close_says_that_appends_could_not_be_synced(void **state)
+TEST(close_says_that_appends_could_not_be_synced)
 {
     struct fixture *f = *state;
     append(f, FACTUM_DURABILITY_SYNC); /* the store had its first heartbeat then */
@@ -74,7 +74,7 @@ static void close_says_that_appends_could_not_be_synced(void **state)
     assert_text(f->err, "close: the last appends may be lost");
 }
 
-static void close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure(void **state)
+TEST(close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure)
 {
     struct fixture *f = *state;
     factum_verify_report report;
@@ -108,7 +108,7 @@ static bool record_step(void *data, uint64_t done, uint64_t total)
 }
 
 /* In a sound store nothing is searched for: the log is nearly all of the work, and is read once. */
-static void verify_reports_its_work_by_what_the_parts_of_it_cost(void **state)
+TEST(verify_reports_its_work_by_what_the_parts_of_it_cost)
 {
     struct fixture *f = *state;
     enum { APPENDS = 17, EVENTS = 1000 };
@@ -152,7 +152,7 @@ static uint64_t count_names(struct fixture *f, factum_list_kind kind)
 }
 
 /* The event is in the index before the sync: neither counts nor lists may show it. */
-static void an_append_whose_sync_failed_is_not_there(void **state)
+TEST(an_append_whose_sync_failed_is_not_there)
 {
     struct fixture *f = *state;
     factum_info before;
@@ -192,7 +192,7 @@ static void an_append_whose_sync_failed_is_not_there(void **state)
 }
 
 /* Here the index is often written out, and its manifest is evidence of what was durable. */
-static void the_index_never_names_what_a_crash_can_take_back(void **state)
+TEST(the_index_never_names_what_a_crash_can_take_back)
 {
     struct fixture *f = *state;
     for (int i = 0; i < 60; i++) {
@@ -217,7 +217,7 @@ static factum_status parse_token(struct fixture *f, const char *token)
     return fct_token_parse(&f->engine.timelines, factum_slice_from(token), &place, &f->err);
 }
 
-static void a_damaged_history_refuses_earlier_tokens_and_begins_a_new_one(void **state)
+TEST(a_damaged_history_refuses_earlier_tokens_and_begins_a_new_one)
 {
     struct fixture *f = *state;
     char first[FACTUM_TOKEN_SIZE];
@@ -241,9 +241,8 @@ static void a_damaged_history_refuses_earlier_tokens_and_begins_a_new_one(void *
     assert_ok(close_store(f), f->err);
 }
 
-static void a_store_is_open_once_at_a_time(void **state)
+TEST(a_store_is_open_once_at_a_time)
 {
-    (void)state;
     char dir[SCRATCH_SIZE];
     factum_error err;
     struct fct_engine first;
@@ -266,19 +265,13 @@ static void a_store_is_open_once_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(close_says_that_appends_could_not_be_synced, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(
-            close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(verify_reports_its_work_by_what_the_parts_of_it_cost,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_append_whose_sync_failed_is_not_there, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(the_index_never_names_what_a_crash_can_take_back, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(
-            a_damaged_history_refuses_earlier_tokens_and_begins_a_new_one, set_up, tear_down),
-        cmocka_unit_test(a_store_is_open_once_at_a_time),
+        FIXTURE_CASE(close_says_that_appends_could_not_be_synced),
+        FIXTURE_CASE(close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure),
+        FIXTURE_CASE(verify_reports_its_work_by_what_the_parts_of_it_cost),
+        FIXTURE_CASE(an_append_whose_sync_failed_is_not_there),
+        FIXTURE_CASE(the_index_never_names_what_a_crash_can_take_back),
+        FIXTURE_CASE(a_damaged_history_refuses_earlier_tokens_and_begins_a_new_one),
+        CASE(a_store_is_open_once_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,9 +21,6 @@ enum {
     NAMES_MAX = 4
 };
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 struct fixture {
     struct fct_sim_disk *disk;
     struct fct_engine engine;
@@ -96,7 +93,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(fct_engine_close(&f->engine, &f->err), f->err);
     fct_sim_disk_destroy(f->disk);
     return 0;
@@ -197,7 +194,7 @@ static void assert_reads(struct fixture *f, factum_read_request request)
 
 TEST(a_query_gives_what_a_walk_over_everything_finds)
 {
-    F;
+    struct fixture *f = *state;
     size_t found = 0;
     for (int i = 0; i < QUERIES; i++) {
         struct random_query made;
@@ -213,7 +210,7 @@ TEST(a_query_gives_what_a_walk_over_everything_finds)
 
 TEST(a_filter_gives_what_a_walk_over_everything_finds)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const prefixes[] = {"common-1", "common-", "rare-", "r", "none-", "rare-4"};
     for (int i = 0; i < QUERIES / 2; i++) {
         factum_slice types[2] = {type_name(fct_random_below(&f->random, TYPES)),
@@ -238,7 +235,7 @@ TEST(a_filter_gives_what_a_walk_over_everything_finds)
 
 TEST(the_first_after_a_place_is_found_or_is_not_there)
 {
-    F;
+    struct fixture *f = *state;
     for (int i = 0; i < QUERIES; i++) {
         struct random_query made;
         make_query(f, &made);
@@ -259,7 +256,7 @@ TEST(the_first_after_a_place_is_found_or_is_not_there)
 
 TEST(a_follower_of_a_query_is_given_what_comes_later)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice tag = tag_name(0);
     const factum_query_item item = {.tags = &tag, .tag_count = 1};
     const factum_query query = {&item, 1};
@@ -315,7 +312,7 @@ static void append_pairs(void *data)
 /* While it reads, the list of one type may have a commit that the other list does not have yet. */
 TEST(a_follower_of_two_types_loses_nothing_beside_a_writer)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice tag = FCT_SLICE("pair");
     const factum_slice types[2] = {FCT_SLICE("Left"), FCT_SLICE("Right")};
     const factum_query_item item = {.types = types, .type_count = 2, .tags = &tag, .tag_count = 1};

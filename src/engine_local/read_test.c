@@ -100,7 +100,7 @@ static void set_metadata(void *data)
     }
 }
 
-static void a_stream_that_keeps_its_last_event_always_has_one(void **state)
+TEST(a_stream_that_keeps_its_last_event_always_has_one)
 {
     struct fixture *f = *state;
     struct fct_thread thread = {.started = false};
@@ -144,7 +144,7 @@ static size_t damage_runs(struct fixture *f)
     return count;
 }
 
-static void a_read_gets_over_every_run_that_is_damaged(void **state)
+TEST(a_read_gets_over_every_run_that_is_damaged)
 {
     struct fixture *f = *state;
     factum_list_entry entry;
@@ -203,7 +203,7 @@ static void append_to_many(struct fixture *f, unsigned from)
     assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
 }
 
-static void an_old_manifest_whose_runs_are_gone_is_caught_up_with(void **state)
+TEST(an_old_manifest_whose_runs_are_gone_is_caught_up_with)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -236,12 +236,9 @@ static void an_old_manifest_whose_runs_are_gone_is_caught_up_with(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_stream_that_keeps_its_last_event_always_has_one, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_read_gets_over_every_run_that_is_damaged, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(an_old_manifest_whose_runs_are_gone_is_caught_up_with,
-                                        set_up, tear_down),
+        FIXTURE_CASE(a_stream_that_keeps_its_last_event_always_has_one),
+        FIXTURE_CASE(a_read_gets_over_every_run_that_is_damaged),
+        FIXTURE_CASE(an_old_manifest_whose_runs_are_gone_is_caught_up_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

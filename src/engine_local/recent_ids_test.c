@@ -7,8 +7,6 @@
 #include "engine_local/recent_ids.h"
 #include "support/mem_fault.h"
 
-#define TEST(name) static void name(void **state)
-
 static factum_uuid id_of(uint64_t number)
 {
     struct fct_random random = {.state = number};
@@ -134,11 +132,11 @@ TEST(without_memory_it_is_not_prepared_and_can_be_later)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_id_leads_to_its_position),
-        cmocka_unit_test(an_id_that_came_twice_leads_to_both_positions),
-        cmocka_unit_test(the_newest_are_found_and_the_older_are_not),
-        cmocka_unit_test(ids_that_come_again_and_again_leave_in_the_order_of_their_coming),
-        cmocka_unit_test(without_memory_it_is_not_prepared_and_can_be_later),
+        CASE(an_id_leads_to_its_position),
+        CASE(an_id_that_came_twice_leads_to_both_positions),
+        CASE(the_newest_are_found_and_the_older_are_not),
+        CASE(ids_that_come_again_and_again_leave_in_the_order_of_their_coming),
+        CASE(without_memory_it_is_not_prepared_and_can_be_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

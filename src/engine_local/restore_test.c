@@ -181,42 +181,42 @@ static void assert_found_and_copied_again(struct fixture *f, const char *why)
     assert_int_equal(f->backed_up.copied_files, 1);
 }
 
-static void a_copy_that_is_damaged_is_copied_again(void **state)
+TEST(a_copy_that_is_damaged_is_copied_again)
 {
     struct fixture *f = *state;
     flip(f, "backup/" SEGMENT_2, 9000);
     assert_found_and_copied_again(f, "at position ");
 }
 
-static void a_copy_whose_seal_is_damaged_is_copied_again(void **state)
+TEST(a_copy_whose_seal_is_damaged_is_copied_again)
 {
     struct fixture *f = *state;
     flip(f, "backup/" SEGMENT_2, -20);
     assert_found_and_copied_again(f, "at position ");
 }
 
-static void a_copy_whose_header_is_damaged_is_copied_again(void **state)
+TEST(a_copy_whose_header_is_damaged_is_copied_again)
 {
     struct fixture *f = *state;
     flip(f, "backup/" SEGMENT_2, 2000);
     assert_found_and_copied_again(f, "at position 16032: its header does not verify");
 }
 
-static void a_copy_that_is_too_short_is_copied_again(void **state)
+TEST(a_copy_that_is_too_short_is_copied_again)
 {
     struct fixture *f = *state;
     cut(f, "backup/" SEGMENT_2, 5000);
     assert_found_and_copied_again(f, "it has 5000 bytes, and should have ");
 }
 
-static void a_copy_that_is_missing_is_copied_again(void **state)
+TEST(a_copy_that_is_missing_is_copied_again)
 {
     struct fixture *f = *state;
     assert_int_equal(remove(in_dir(f, "backup/" SEGMENT_2)), 0);
     assert_found_and_copied_again(f, "it is missing");
 }
 
-static void a_copy_whose_hash_is_not_the_manifests_is_copied_again(void **state)
+TEST(a_copy_whose_hash_is_not_the_manifests_is_copied_again)
 {
     struct fixture *f = *state;
     char text[4096];
@@ -233,7 +233,7 @@ static void a_copy_whose_hash_is_not_the_manifests_is_copied_again(void **state)
     assert_found_and_copied_again(f, "its hash is not the manifest's");
 }
 
-static void every_problem_is_named(void **state)
+TEST(every_problem_is_named)
 {
     struct fixture *f = *state;
     flip(f, "backup/00000000000000000001.seg", 5000);
@@ -250,7 +250,7 @@ static void every_problem_is_named(void **state)
     assert_ok(verify(f, "backup"), f->err);
 }
 
-static void a_sound_backup_verifies_with_the_figures_of_its_store(void **state)
+TEST(a_sound_backup_verifies_with_the_figures_of_its_store)
 {
     struct fixture *f = *state;
     factum_verify_report report;
@@ -270,7 +270,7 @@ static void a_sound_backup_verifies_with_the_figures_of_its_store(void **state)
     assert_memory_equal(f->verified.store_id.bytes, info.store_id.bytes, 16);
 }
 
-static void damage_in_backup_and_store_is_no_success(void **state)
+TEST(damage_in_backup_and_store_is_no_success)
 {
     struct fixture *f = *state;
     flip(f, "backup/" SEGMENT_2, 9000);
@@ -284,7 +284,7 @@ static void damage_in_backup_and_store_is_no_success(void **state)
     assert_restores(f, EVENTS);
 }
 
-static void damage_of_the_store_is_not_copied(void **state)
+TEST(damage_of_the_store_is_not_copied)
 {
     struct fixture *f = *state;
     factum_backup_report report;
@@ -296,7 +296,7 @@ static void damage_of_the_store_is_not_copied(void **state)
 }
 
 /* A map of such a segment would raise a signal. */
-static void a_segment_that_another_program_cut_is_an_error(void **state)
+TEST(a_segment_that_another_program_cut_is_an_error)
 {
     struct fixture *f = *state;
     factum_backup_report report;
@@ -311,7 +311,7 @@ static void a_segment_that_another_program_cut_is_an_error(void **state)
 }
 
 /* The device fails from some call on: the result is an error or damage, never a signal. */
-static void a_store_that_cannot_be_read_is_not_copied(void **state)
+TEST(a_store_that_cannot_be_read_is_not_copied)
 {
     struct fixture *f = *state;
     factum_backup_report report;
@@ -333,7 +333,7 @@ static void a_store_that_cannot_be_read_is_not_copied(void **state)
     open_store(f, "store");
 }
 
-static void a_damaged_manifest_is_named_and_written_again(void **state)
+TEST(a_damaged_manifest_is_named_and_written_again)
 {
     static const char *const wrong[] = {"", "{", "[]", "{\"format\":1}"};
     struct fixture *f = *state;
@@ -354,7 +354,7 @@ static void a_damaged_manifest_is_named_and_written_again(void **state)
     assert_restores(f, EVENTS);
 }
 
-static void a_backup_of_another_store_is_kept_though_its_manifest_is_damaged(void **state)
+TEST(a_backup_of_another_store_is_kept_though_its_manifest_is_damaged)
 {
     struct fixture *f = *state;
     struct fixture other = *f;
@@ -370,7 +370,7 @@ static void a_backup_of_another_store_is_kept_though_its_manifest_is_damaged(voi
     assert_restores(f, EVENTS);
 }
 
-static void each_way_to_be_no_backup_has_its_own_message(void **state)
+TEST(each_way_to_be_no_backup_has_its_own_message)
 {
     struct fixture *f = *state;
     assert_status(verify(f, "none"), FACTUM_NOT_FOUND);
@@ -388,7 +388,7 @@ static void each_way_to_be_no_backup_has_its_own_message(void **state)
     assert_status(back_up(f), FACTUM_NEWER_FORMAT);
 }
 
-static void nothing_that_exists_is_replaced_by_a_restore(void **state)
+TEST(nothing_that_exists_is_replaced_by_a_restore)
 {
     struct fixture *f = *state;
     assert_status(restore_to(f, "store"), FACTUM_EXISTS);
@@ -404,27 +404,25 @@ static void nothing_that_exists_is_replaced_by_a_restore(void **state)
     assert_ok(verify(f, "backup"), f->err);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_copy_that_is_damaged_is_copied_again),
-        TEST(a_copy_whose_seal_is_damaged_is_copied_again),
-        TEST(a_copy_whose_header_is_damaged_is_copied_again),
-        TEST(a_copy_that_is_too_short_is_copied_again),
-        TEST(a_copy_that_is_missing_is_copied_again),
-        TEST(a_copy_whose_hash_is_not_the_manifests_is_copied_again),
-        TEST(every_problem_is_named),
-        TEST(a_sound_backup_verifies_with_the_figures_of_its_store),
-        TEST(damage_in_backup_and_store_is_no_success),
-        TEST(damage_of_the_store_is_not_copied),
-        TEST(a_segment_that_another_program_cut_is_an_error),
-        TEST(a_store_that_cannot_be_read_is_not_copied),
-        TEST(a_damaged_manifest_is_named_and_written_again),
-        TEST(a_backup_of_another_store_is_kept_though_its_manifest_is_damaged),
-        TEST(each_way_to_be_no_backup_has_its_own_message),
-        TEST(nothing_that_exists_is_replaced_by_a_restore),
+        FIXTURE_CASE(a_copy_that_is_damaged_is_copied_again),
+        FIXTURE_CASE(a_copy_whose_seal_is_damaged_is_copied_again),
+        FIXTURE_CASE(a_copy_whose_header_is_damaged_is_copied_again),
+        FIXTURE_CASE(a_copy_that_is_too_short_is_copied_again),
+        FIXTURE_CASE(a_copy_that_is_missing_is_copied_again),
+        FIXTURE_CASE(a_copy_whose_hash_is_not_the_manifests_is_copied_again),
+        FIXTURE_CASE(every_problem_is_named),
+        FIXTURE_CASE(a_sound_backup_verifies_with_the_figures_of_its_store),
+        FIXTURE_CASE(damage_in_backup_and_store_is_no_success),
+        FIXTURE_CASE(damage_of_the_store_is_not_copied),
+        FIXTURE_CASE(a_segment_that_another_program_cut_is_an_error),
+        FIXTURE_CASE(a_store_that_cannot_be_read_is_not_copied),
+        FIXTURE_CASE(a_damaged_manifest_is_named_and_written_again),
+        FIXTURE_CASE(a_backup_of_another_store_is_kept_though_its_manifest_is_damaged),
+        FIXTURE_CASE(each_way_to_be_no_backup_has_its_own_message),
+        FIXTURE_CASE(nothing_that_exists_is_replaced_by_a_restore),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

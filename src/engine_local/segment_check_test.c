@@ -87,7 +87,7 @@ static void restart(struct fixture *f)
     fct_segment_check_init(&f->check, fct_mem_heap(), f->store_id);
 }
 
-static void sound_segments_verify_in_pieces_of_any_size(void **state)
+TEST(sound_segments_verify_in_pieces_of_any_size)
 {
     struct fixture *f = *state;
     static const uint64_t pieces[] = {1, 7, 64, 4095, 4096, 4097, 1 << 20};
@@ -102,7 +102,7 @@ static void sound_segments_verify_in_pieces_of_any_size(void **state)
     }
 }
 
-static void each_changed_byte_is_found(void **state)
+TEST(each_changed_byte_is_found)
 {
     struct fixture *f = *state;
     for (uint64_t at = 0; at < f->sizes[1]; at++) {
@@ -122,7 +122,7 @@ static void each_changed_byte_is_found(void **state)
     }
 }
 
-static void a_segment_that_ends_too_early_is_found(void **state)
+TEST(a_segment_that_ends_too_early_is_found)
 {
     struct fixture *f = *state;
     for (uint64_t size = 0; size < f->sizes[0]; size++) {
@@ -132,7 +132,7 @@ static void a_segment_that_ends_too_early_is_found(void **state)
     }
 }
 
-static void a_segment_in_the_place_of_another_is_found(void **state)
+TEST(a_segment_in_the_place_of_another_is_found)
 {
     struct fixture *f = *state;
     assert_status(give(f, 1, 1, f->sizes[1], 4096), FACTUM_CORRUPT);
@@ -147,7 +147,7 @@ static void a_segment_in_the_place_of_another_is_found(void **state)
     assert_string_equal(f->check.bad_why, "it is of another store");
 }
 
-static void after_damage_the_next_segment_is_checked_by_itself(void **state)
+TEST(after_damage_the_next_segment_is_checked_by_itself)
 {
     struct fixture *f = *state;
     assert_status(give(f, 0, 1, 4000, 4096), FACTUM_CORRUPT);
@@ -160,14 +160,11 @@ static void after_damage_the_next_segment_is_checked_by_itself(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sound_segments_verify_in_pieces_of_any_size, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(each_changed_byte_is_found, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_segment_that_ends_too_early_is_found, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_segment_in_the_place_of_another_is_found, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(after_damage_the_next_segment_is_checked_by_itself, set_up,
-                                        tear_down),
+        FIXTURE_CASE(sound_segments_verify_in_pieces_of_any_size),
+        FIXTURE_CASE(each_changed_byte_is_found),
+        FIXTURE_CASE(a_segment_that_ends_too_early_is_found),
+        FIXTURE_CASE(a_segment_in_the_place_of_another_is_found),
+        FIXTURE_CASE(after_damage_the_next_segment_is_checked_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

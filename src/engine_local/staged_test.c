@@ -7,8 +7,6 @@
 #include "engine_local/staged.h"
 #include "support/mem_fault.h"
 
-#define TEST(name) static void name(void **state)
-
 enum { MANY = 5000 }; /* more than it begins with, twice */
 
 static struct fct_hash128 hash_of(uint64_t i)
@@ -125,11 +123,11 @@ TEST(any_allocation_may_fail_and_what_was_there_stays)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slots_keep_their_numbers_while_the_table_grows),
-        cmocka_unit_test(streams_at_one_place_of_the_table_are_kept_apart),
-        cmocka_unit_test(a_cleared_table_knows_nothing_and_begins_at_slot_0),
-        cmocka_unit_test(the_stamp_may_wrap_around),
-        cmocka_unit_test(any_allocation_may_fail_and_what_was_there_stays),
+        CASE(slots_keep_their_numbers_while_the_table_grows),
+        CASE(streams_at_one_place_of_the_table_are_kept_apart),
+        CASE(a_cleared_table_knows_nothing_and_begins_at_slot_0),
+        CASE(the_stamp_may_wrap_around),
+        CASE(any_allocation_may_fail_and_what_was_there_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,7 +71,7 @@ static void remove_lock(struct fixture *f)
     assert_ok(fct_os_unlink(fct_os_real(), lock, &f->err), f->err);
 }
 
-static void without_its_LOCK_a_store_is_still_in_use(void **state)
+TEST(without_its_LOCK_a_store_is_still_in_use)
 {
     struct fixture *f = *state;
     assert_ok(append(&f->engine, &f->err), f->err);
@@ -89,7 +89,7 @@ static void without_its_LOCK_a_store_is_still_in_use(void **state)
     assert_ok(fct_engine_close(&f->second, &f->err), f->err);
 }
 
-static void a_store_that_was_moved_stops_and_another_is_left_alone(void **state)
+TEST(a_store_that_was_moved_stops_and_another_is_left_alone)
 {
     struct fixture *f = *state;
     assert_ok(append(&f->engine, &f->err), f->err);
@@ -123,7 +123,7 @@ static void a_store_that_was_moved_stops_and_another_is_left_alone(void **state)
     assert_ok(fct_engine_close(&f->second, &f->err), f->err);
 }
 
-static void a_heartbeat_notices_as_well(void **state)
+TEST(a_heartbeat_notices_as_well)
 {
     struct fixture *f = *state;
     assert_ok(append(&f->engine, &f->err), f->err);
@@ -138,7 +138,7 @@ static void a_heartbeat_notices_as_well(void **state)
     assert_ok(fct_engine_close(&f->engine, &f->err), f->err);
 }
 
-static void a_segment_replaces_nothing(void **state)
+TEST(a_segment_replaces_nothing)
 {
     struct fixture *f = *state;
     char path[FCT_PATH_SIZE];
@@ -162,12 +162,11 @@ static void a_segment_replaces_nothing(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(without_its_LOCK_a_store_is_still_in_use),
-        CASE(a_store_that_was_moved_stops_and_another_is_left_alone),
-        CASE(a_heartbeat_notices_as_well),
-        CASE(a_segment_replaces_nothing),
+        FIXTURE_CASE(without_its_LOCK_a_store_is_still_in_use),
+        FIXTURE_CASE(a_store_that_was_moved_stops_and_another_is_left_alone),
+        FIXTURE_CASE(a_heartbeat_notices_as_well),
+        FIXTURE_CASE(a_segment_replaces_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

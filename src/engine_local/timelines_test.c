@@ -86,7 +86,7 @@ static void seal(uint8_t *bytes, size_t size)
 
 /* ---- loading and forking --------------------------------------------------------------------- */
 
-static void a_store_without_the_file_has_one_timeline_made_of_its_id(void **state)
+TEST(a_store_without_the_file_has_one_timeline_made_of_its_id)
 {
     struct fct_timelines timelines = load(*state, false);
     assert_int_equal(timelines.count, 1);
@@ -95,7 +95,7 @@ static void a_store_without_the_file_has_one_timeline_made_of_its_id(void **stat
                 fct_hash64(fct_slice(store_id.bytes, sizeof store_id.bytes), 0));
 }
 
-static void a_fork_is_read_back(void **state)
+TEST(a_fork_is_read_back)
 {
     struct fct_timelines timelines = load(*state, false);
     uint64_t first = timelines.items[0].id;
@@ -111,7 +111,7 @@ static void a_fork_is_read_back(void **state)
     assert_same(&again, &timelines);
 }
 
-static void a_fork_gives_up_what_began_at_or_after_it(void **state)
+TEST(a_fork_gives_up_what_began_at_or_after_it)
 {
     struct fct_timelines timelines = load(*state, false);
     struct fct_timeline first = timelines.items[0];
@@ -133,7 +133,7 @@ static void a_fork_gives_up_what_began_at_or_after_it(void **state)
     assert_same(&again, &timelines);
 }
 
-static void one_timeline_too_many_makes_the_oldest_forgotten(void **state)
+TEST(one_timeline_too_many_makes_the_oldest_forgotten)
 {
     struct fct_timelines timelines = load(*state, false);
     for (uint64_t i = 1; i < FCT_TIMELINES_MAX; i++) {
@@ -157,7 +157,7 @@ static void one_timeline_too_many_makes_the_oldest_forgotten(void **state)
     assert_same(&again, &timelines);
 }
 
-static void a_fork_that_fails_changes_nothing(void **state)
+TEST(a_fork_that_fails_changes_nothing)
 {
     struct fixture *f = *state;
     struct fct_timelines timelines = load(f, false);
@@ -184,7 +184,7 @@ static void a_fork_that_fails_changes_nothing(void **state)
     assert_int_equal(timelines.items[1].from, 50);
 }
 
-static void a_file_that_cannot_be_read_is_a_failure(void **state)
+TEST(a_file_that_cannot_be_read_is_a_failure)
 {
     struct fixture *f = *state;
     struct fct_timelines timelines = load(f, false);
@@ -221,7 +221,7 @@ static void assert_damaged(struct fixture *f, const uint8_t *bytes, size_t size)
 /* The timelines of a damaged file. Its checksum is right, unless that is the damage. */
 static const struct fct_timelines three = {.count = 3, .items = {{7, 0}, {8, 4096}, {9, 8192}}};
 
-static void any_flipped_bit_makes_the_file_damaged(void **state)
+TEST(any_flipped_bit_makes_the_file_damaged)
 {
     uint8_t bytes[FILE_MAX];
     size_t size = bytes_of(&three, bytes);
@@ -233,7 +233,7 @@ static void any_flipped_bit_makes_the_file_damaged(void **state)
     }
 }
 
-static void any_other_size_makes_the_file_damaged(void **state)
+TEST(any_other_size_makes_the_file_damaged)
 {
     uint8_t bytes[FILE_MAX + 64] = {0};
     size_t whole = bytes_of(&three, bytes);
@@ -258,7 +258,7 @@ static void assert_field_refused(void **state, size_t offset, uint64_t value, bo
     assert_damaged(*state, bytes, size);
 }
 
-static void fields_that_make_no_sense_are_damage_whatever_the_checksum_says(void **state)
+TEST(fields_that_make_no_sense_are_damage_whatever_the_checksum_says)
 {
     assert_field_refused(state, 0, 'X', false); /* magic */
     assert_field_refused(state, 8, 2, false);   /* format */
@@ -275,7 +275,7 @@ static void fields_that_make_no_sense_are_damage_whatever_the_checksum_says(void
     assert_field_refused(state, HEADER + 2 * ITEM + 8, 1, true); /* before the one before */
 }
 
-static void no_timelines_and_too_many_are_damage(void **state)
+TEST(no_timelines_and_too_many_are_damage)
 {
     uint8_t bytes[FILE_MAX + ITEM] = {0};
     (void)bytes_of(&three, bytes);
@@ -300,7 +300,7 @@ static void no_timelines_and_too_many_are_damage(void **state)
 
 /* ---- text ------------------------------------------------------------------------------------ */
 
-static void the_text_is_the_file_in_hexadecimal_digits(void **state)
+TEST(the_text_is_the_file_in_hexadecimal_digits)
 {
     struct fixture *f = *state;
     uint8_t bytes[FILE_MAX];
@@ -322,9 +322,8 @@ static void the_text_is_the_file_in_hexadecimal_digits(void **state)
     assert_same(&timelines, &three);
 }
 
-static void the_text_of_as_many_as_there_may_be_fits(void **state)
+TEST(the_text_of_as_many_as_there_may_be_fits)
 {
-    (void)state;
     struct fct_timelines most = {.count = FCT_TIMELINES_MAX};
     struct fct_timelines timelines;
     char text[FCT_TIMELINES_TEXT_SIZE];
@@ -336,9 +335,8 @@ static void the_text_of_as_many_as_there_may_be_fits(void **state)
     assert_same(&timelines, &most);
 }
 
-static void text_that_does_not_verify_is_refused_and_changes_nothing(void **state)
+TEST(text_that_does_not_verify_is_refused_and_changes_nothing)
 {
-    (void)state;
     char text[FCT_TIMELINES_TEXT_SIZE + 8];
     struct fct_timelines timelines = {.count = 1, .items = {{5, 0}}};
     const struct fct_timelines before = timelines;
@@ -367,24 +365,22 @@ static void text_that_does_not_verify_is_refused_and_changes_nothing(void **stat
     assert_true(fct_timelines_parse(&timelines, fct_slice(text, len), store_id));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_store_without_the_file_has_one_timeline_made_of_its_id),
-        CASE(a_fork_is_read_back),
-        CASE(a_fork_gives_up_what_began_at_or_after_it),
-        CASE(one_timeline_too_many_makes_the_oldest_forgotten),
-        CASE(a_fork_that_fails_changes_nothing),
-        CASE(a_file_that_cannot_be_read_is_a_failure),
-        CASE(any_flipped_bit_makes_the_file_damaged),
-        CASE(any_other_size_makes_the_file_damaged),
-        CASE(fields_that_make_no_sense_are_damage_whatever_the_checksum_says),
-        CASE(no_timelines_and_too_many_are_damage),
-        CASE(the_text_is_the_file_in_hexadecimal_digits),
-        CASE(the_text_of_as_many_as_there_may_be_fits),
-        CASE(text_that_does_not_verify_is_refused_and_changes_nothing),
+        FIXTURE_CASE(a_store_without_the_file_has_one_timeline_made_of_its_id),
+        FIXTURE_CASE(a_fork_is_read_back),
+        FIXTURE_CASE(a_fork_gives_up_what_began_at_or_after_it),
+        FIXTURE_CASE(one_timeline_too_many_makes_the_oldest_forgotten),
+        FIXTURE_CASE(a_fork_that_fails_changes_nothing),
+        FIXTURE_CASE(a_file_that_cannot_be_read_is_a_failure),
+        FIXTURE_CASE(any_flipped_bit_makes_the_file_damaged),
+        FIXTURE_CASE(any_other_size_makes_the_file_damaged),
+        FIXTURE_CASE(fields_that_make_no_sense_are_damage_whatever_the_checksum_says),
+        FIXTURE_CASE(no_timelines_and_too_many_are_damage),
+        FIXTURE_CASE(the_text_is_the_file_in_hexadecimal_digits),
+        FIXTURE_CASE(the_text_of_as_many_as_there_may_be_fits),
+        FIXTURE_CASE(text_that_does_not_verify_is_refused_and_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

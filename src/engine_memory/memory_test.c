@@ -8,9 +8,6 @@
 #include "support/mem_fault.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 struct fixture {
     struct fct_sim_disk *disk;
     struct fct_mem_fault mem;
@@ -51,7 +48,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_status status = fct_engine_close(&f->engine, &f->err);
     fct_sim_disk_destroy(f->disk);
     return status == FACTUM_OK && f->mem.held == 0 ? 0 : 1;
@@ -59,7 +56,7 @@ static int tear_down(void **state)
 
 TEST(an_engine_without_memory_is_not_opened)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_engine other = {.self = f};
     const struct fct_limits limits = {.event_size_max = 0};
     f->mem.fail_at = f->mem.calls;
@@ -79,7 +76,7 @@ static uint64_t place_of(struct fixture *f)
 
 TEST(any_allocation_may_fail_and_nothing_is_written)
 {
-    F;
+    struct fixture *f = *state;
     factum_append_result result;
     f->request.idempotency_key = FCT_SLICE("k");
     uint64_t before = place_of(f);
@@ -118,7 +115,7 @@ static factum_event event_at(struct fixture *f, uint64_t i)
 
 TEST(time_is_that_of_the_clock_and_never_goes_back)
 {
-    F;
+    struct fixture *f = *state;
     fct_sim_disk_set_time(f->disk, 1000);
     assert_ok(fct_engine_append(&f->engine, &f->request, NULL, NULL, &f->err), f->err);
     fct_sim_disk_set_time(f->disk, 500);
@@ -133,7 +130,7 @@ TEST(time_is_that_of_the_clock_and_never_goes_back)
 
 TEST(missing_ids_are_made_and_given_ones_kept)
 {
-    F;
+    struct fixture *f = *state;
     f->events[1].id.bytes[15] = 7;
     assert_ok(fct_engine_append(&f->engine, &f->request, NULL, NULL, &f->err), f->err);
     factum_uuid made = event_at(f, 0).id;
@@ -145,12 +142,11 @@ TEST(missing_ids_are_made_and_given_ones_kept)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(an_engine_without_memory_is_not_opened),
-        CASE(any_allocation_may_fail_and_nothing_is_written),
-        CASE(time_is_that_of_the_clock_and_never_goes_back),
-        CASE(missing_ids_are_made_and_given_ones_kept),
+        FIXTURE_CASE(an_engine_without_memory_is_not_opened),
+        FIXTURE_CASE(any_allocation_may_fail_and_nothing_is_written),
+        FIXTURE_CASE(time_is_that_of_the_clock_and_never_goes_back),
+        FIXTURE_CASE(missing_ids_are_made_and_given_ones_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,13 +5,11 @@
 #include "gate/passage.h"
 #include "os/thread.h"
 
-#define TEST(name) static void name(void **state)
 #define READERS 6
 #define TURNS 3000
 
 TEST(an_empty_passage_is_drained_at_once)
 {
-    (void)state;
     struct fct_passage passage;
     fct_passage_init(&passage);
     for (int i = 0; i < 5; i++) {
@@ -46,7 +44,6 @@ static void until_turned(struct fct_passage *passage, uint32_t age)
 
 TEST(who_enters_after_the_drain_began_is_not_waited_for)
 {
-    (void)state;
     struct fct_passage passage;
     struct fct_thread thread = {.started = false};
     struct drainer drainer = {.passage = &passage};
@@ -95,7 +92,6 @@ static void look(void *data)
 
 TEST(nobody_sees_what_was_replaced_before_a_drain)
 {
-    (void)state;
     static struct crowd crowd;
     struct fct_thread threads[READERS] = {{.started = false}};
     factum_error err;
@@ -127,9 +123,9 @@ TEST(nobody_sees_what_was_replaced_before_a_drain)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_passage_is_drained_at_once),
-        cmocka_unit_test(who_enters_after_the_drain_began_is_not_waited_for),
-        cmocka_unit_test(nobody_sees_what_was_replaced_before_a_drain),
+        CASE(an_empty_passage_is_drained_at_once),
+        CASE(who_enters_after_the_drain_began_is_not_waited_for),
+        CASE(nobody_sees_what_was_replaced_before_a_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

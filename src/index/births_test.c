@@ -69,7 +69,7 @@ static const char *births_in(struct fixture *f, unsigned category)
     return listed(f, fct_index_category_births_key(&key));
 }
 
-static void the_first_posting_of_each_name_is_a_birth(void **state)
+TEST(the_first_posting_of_each_name_is_a_birth)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -83,7 +83,7 @@ static void the_first_posting_of_each_name_is_a_birth(void **state)
     assert_string_equal(births(f, FCT_INDEX_TAG), "");
 }
 
-static void a_name_that_is_on_disk_or_on_its_way_there_is_not_born_again(void **state)
+TEST(a_name_that_is_on_disk_or_on_its_way_there_is_not_born_again)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -99,7 +99,7 @@ static void a_name_that_is_on_disk_or_on_its_way_there_is_not_born_again(void **
     assert_int_equal(stats_of(f).doubtful_births, 0);
 }
 
-static void what_the_adder_knows_is_not_looked_up(void **state)
+TEST(what_the_adder_knows_is_not_looked_up)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -109,7 +109,7 @@ static void what_the_adder_knows_is_not_looked_up(void **state)
     assert_string_equal(births(f, FCT_INDEX_STREAM), "8 24");
 }
 
-static void a_stream_is_also_in_the_list_of_its_category(void **state)
+TEST(a_stream_is_also_in_the_list_of_its_category)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -125,7 +125,7 @@ static void a_stream_is_also_in_the_list_of_its_category(void **state)
     assert_string_equal(births(f, FCT_INDEX_CATEGORY), "8 16");
 }
 
-static void tags_that_are_born_together_are_one_birth(void **state)
+TEST(tags_that_are_born_together_are_one_birth)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -134,7 +134,7 @@ static void tags_that_are_born_together_are_one_birth(void **state)
     assert_string_equal(births(f, FCT_INDEX_TAG), "8 16");
 }
 
-static void births_are_hidden_until_what_was_added_is_shown(void **state)
+TEST(births_are_hidden_until_what_was_added_is_shown)
 {
     struct fixture *f = *state;
     struct fct_index_entry entries[5];
@@ -150,7 +150,7 @@ static void births_are_hidden_until_what_was_added_is_shown(void **state)
     assert_string_equal(births_in(f, 1), "8");
 }
 
-static void what_was_reserved_is_enough_if_everything_is_born(void **state)
+TEST(what_was_reserved_is_enough_if_everything_is_born)
 {
     struct fixture *f = *state;
     enum { STREAMS = 3000 };
@@ -195,7 +195,7 @@ static uint64_t fingerprint(struct fixture *f)
     return sum;
 }
 
-static void a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt(void **state)
+TEST(a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -213,7 +213,7 @@ static void a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt(void *
     check(f);
 }
 
-static void ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log(void **state)
+TEST(ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -234,7 +234,7 @@ static void ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log(void **sta
     assert_int_equal(stats_of(f).doubtful_births, 0);
 }
 
-static void where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_said(void **state)
+TEST(where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_said)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -263,7 +263,7 @@ static void where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_sa
     assert_string_equal(births(f, FCT_INDEX_TYPE), "8 16");
 }
 
-static void births_survive_flushes_merges_openings_and_losses(void **state)
+TEST(births_survive_flushes_merges_openings_and_losses)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -282,7 +282,7 @@ static void births_survive_flushes_merges_openings_and_losses(void **state)
     assert_int_equal(stats_of(f).doubtful_births, 0);
 }
 
-static void postings_between_two_positions_are_counted_without_a_walk(void **state)
+TEST(postings_between_two_positions_are_counted_without_a_walk)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -327,19 +327,18 @@ static void postings_between_two_positions_are_counted_without_a_walk(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(the_first_posting_of_each_name_is_a_birth),
-        TEST(a_name_that_is_on_disk_or_on_its_way_there_is_not_born_again),
-        TEST(what_the_adder_knows_is_not_looked_up),
-        TEST(a_stream_is_also_in_the_list_of_its_category),
-        TEST(tags_that_are_born_together_are_one_birth),
-        TEST(births_are_hidden_until_what_was_added_is_shown),
-        TEST(what_was_reserved_is_enough_if_everything_is_born),
-        TEST(a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt),
-        TEST(ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log),
-        TEST(where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_said),
-        TEST(births_survive_flushes_merges_openings_and_losses),
-        TEST(postings_between_two_positions_are_counted_without_a_walk),
+        FIXTURE_CASE(the_first_posting_of_each_name_is_a_birth),
+        FIXTURE_CASE(a_name_that_is_on_disk_or_on_its_way_there_is_not_born_again),
+        FIXTURE_CASE(what_the_adder_knows_is_not_looked_up),
+        FIXTURE_CASE(a_stream_is_also_in_the_list_of_its_category),
+        FIXTURE_CASE(tags_that_are_born_together_are_one_birth),
+        FIXTURE_CASE(births_are_hidden_until_what_was_added_is_shown),
+        FIXTURE_CASE(what_was_reserved_is_enough_if_everything_is_born),
+        FIXTURE_CASE(a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt),
+        FIXTURE_CASE(ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log),
+        FIXTURE_CASE(where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_said),
+        FIXTURE_CASE(births_survive_flushes_merges_openings_and_losses),
+        FIXTURE_CASE(postings_between_two_positions_are_counted_without_a_walk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,9 +20,8 @@ static bool test_key(const uint8_t *filter, uint64_t size, const struct fct_inde
     return fct_filter_test(filter + fct_filter_block(mixed, size), mixed);
 }
 
-static void its_size_is_a_whole_number_of_pages(void **state)
+TEST(its_size_is_a_whole_number_of_pages)
 {
-    (void)state;
     assert_int_equal(fct_filter_size(0), 4096);
     assert_int_equal(fct_filter_size(1), 4096);
     assert_int_equal(fct_filter_size(2688), 4096); /* 63 blocks of 512 bits */
@@ -30,9 +29,8 @@ static void its_size_is_a_whole_number_of_pages(void **state)
     assert_int_equal(fct_filter_size(1000000), 373 * 4096);
 }
 
-static void every_block_lies_inside(void **state)
+TEST(every_block_lies_inside)
 {
-    (void)state;
     static const uint64_t sizes[] = {4096, 8192, 3 * 4096, 1000 * 4096};
     struct fct_random random = {1};
     for (size_t i = 0; i < 4; i++) {
@@ -46,9 +44,8 @@ static void every_block_lies_inside(void **state)
     }
 }
 
-static void every_block_is_used_as_often_as_others(void **state)
+TEST(every_block_is_used_as_often_as_others)
 {
-    (void)state;
     enum { PAGES = 3, KEYS = 63 * PAGES * 1000 };
     static uint32_t used[PAGES * 64];
     struct fct_random random = {4};
@@ -60,9 +57,8 @@ static void every_block_is_used_as_often_as_others(void **state)
     }
 }
 
-static void an_empty_filter_denies_everything(void **state)
+TEST(an_empty_filter_denies_everything)
 {
-    (void)state;
     static uint8_t filter[8192];
     struct fct_random random = {2};
     for (int i = 0; i < 10000; i++) {
@@ -71,9 +67,8 @@ static void an_empty_filter_denies_everything(void **state)
     }
 }
 
-static void what_was_added_is_never_denied(void **state)
+TEST(what_was_added_is_never_denied)
 {
-    (void)state;
     static const uint64_t counts[] = {1, 2, 2688, 2689, 20000};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         uint64_t size = fct_filter_size(counts[i]);
@@ -92,9 +87,8 @@ static void what_was_added_is_never_denied(void **state)
     }
 }
 
-static void below_one_in_a_hundred_other_keys_is_affirmed(void **state)
+TEST(below_one_in_a_hundred_other_keys_is_affirmed)
 {
-    (void)state;
     const uint64_t seed = 77;
     const uint64_t count = 50000;
     uint64_t size = fct_filter_size(count);
@@ -114,9 +108,8 @@ static void below_one_in_a_hundred_other_keys_is_affirmed(void **state)
     test_free(filter);
 }
 
-static void the_same_hash_of_another_kind_is_another_key(void **state)
+TEST(the_same_hash_of_another_kind_is_another_key)
 {
-    (void)state;
     uint64_t size = fct_filter_size(2688);
     uint8_t *filter = test_calloc(1, size);
     struct fct_random random = {3};
@@ -135,13 +128,13 @@ static void the_same_hash_of_another_kind_is_another_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(its_size_is_a_whole_number_of_pages),
-        cmocka_unit_test(every_block_is_used_as_often_as_others),
-        cmocka_unit_test(every_block_lies_inside),
-        cmocka_unit_test(an_empty_filter_denies_everything),
-        cmocka_unit_test(what_was_added_is_never_denied),
-        cmocka_unit_test(below_one_in_a_hundred_other_keys_is_affirmed),
-        cmocka_unit_test(the_same_hash_of_another_kind_is_another_key),
+        CASE(its_size_is_a_whole_number_of_pages),
+        CASE(every_block_is_used_as_often_as_others),
+        CASE(every_block_lies_inside),
+        CASE(an_empty_filter_denies_everything),
+        CASE(what_was_added_is_never_denied),
+        CASE(below_one_in_a_hundred_other_keys_is_affirmed),
+        CASE(the_same_hash_of_another_kind_is_another_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 #include "core/crc32c.h"
 #include "support/index_fixture.h"
 
-static void a_flush_changes_nothing_for_readers(void **state)
+TEST(a_flush_changes_nothing_for_readers)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -19,7 +19,7 @@ static void a_flush_changes_nothing_for_readers(void **state)
     check(f);
 }
 
-static void four_runs_of_a_level_become_one_of_the_next(void **state)
+TEST(four_runs_of_a_level_become_one_of_the_next)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -39,7 +39,7 @@ static void four_runs_of_a_level_become_one_of_the_next(void **state)
     check(f);
 }
 
-static void sixteen_runs_become_one_of_level_two(void **state)
+TEST(sixteen_runs_become_one_of_level_two)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -53,7 +53,7 @@ static void sixteen_runs_become_one_of_level_two(void **state)
     check(f);
 }
 
-static void a_merge_that_meets_damage_names_the_run_and_sets_it_aside(void **state)
+TEST(a_merge_that_meets_damage_names_the_run_and_sets_it_aside)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -94,7 +94,7 @@ static void a_merge_of_postings_out_of_order_is_damage(void **state)
 }
 
 /* Whatever fails in a flush, no run is left on disk that no manifest names. */
-static void a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again(void **state)
+TEST(a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again)
 {
     struct fixture *f = *state;
     factum_status status = FACTUM_IO;
@@ -120,7 +120,7 @@ static void a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again(void 
     check(f);
 }
 
-static void a_merge_that_fails_leaves_its_inputs_and_no_run_behind(void **state)
+TEST(a_merge_that_fails_leaves_its_inputs_and_no_run_behind)
 {
     struct fixture *f = *state;
     factum_status status = FACTUM_IO;
@@ -142,7 +142,7 @@ static void a_merge_that_fails_leaves_its_inputs_and_no_run_behind(void **state)
     check(f);
 }
 
-static void without_memory_a_flush_leaves_no_run_behind(void **state)
+TEST(without_memory_a_flush_leaves_no_run_behind)
 {
     struct fixture *f = *state;
     factum_status status = FACTUM_NO_MEMORY;
@@ -163,7 +163,7 @@ static void without_memory_a_flush_leaves_no_run_behind(void **state)
     check(f);
 }
 
-static void a_full_disk_leaves_the_postings_in_memory(void **state)
+TEST(a_full_disk_leaves_the_postings_in_memory)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -181,7 +181,7 @@ static void a_full_disk_leaves_the_postings_in_memory(void **state)
     check(f);
 }
 
-static void a_reserve_without_memory_says_so_and_adds_nothing(void **state)
+TEST(a_reserve_without_memory_says_so_and_adds_nothing)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -192,7 +192,7 @@ static void a_reserve_without_memory_says_so_and_adds_nothing(void **state)
     check(f);
 }
 
-static void memory_is_bounded_while_nothing_can_be_written(void **state)
+TEST(memory_is_bounded_while_nothing_can_be_written)
 {
     struct fixture *f = *state;
     factum_status status = FACTUM_OK;
@@ -213,7 +213,7 @@ static void memory_is_bounded_while_nothing_can_be_written(void **state)
     check(f);
 }
 
-static void the_background_flushes_and_merges(void **state)
+TEST(the_background_flushes_and_merges)
 {
     struct fixture *f = *state;
     use_threads(f);
@@ -231,7 +231,7 @@ static void the_background_flushes_and_merges(void **state)
     check(f);
 }
 
-static void what_the_background_cannot_write_is_told_to_who_settles(void **state)
+TEST(what_the_background_cannot_write_is_told_to_who_settles)
 {
     struct fixture *f = *state;
     use_threads(f);
@@ -248,24 +248,22 @@ static void what_the_background_cannot_write_is_told_to_who_settles(void **state
     check(f);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_flush_changes_nothing_for_readers),
-        TEST(four_runs_of_a_level_become_one_of_the_next),
-        TEST(sixteen_runs_become_one_of_level_two),
-        TEST(a_merge_that_meets_damage_names_the_run_and_sets_it_aside),
-        TEST(a_merge_of_postings_out_of_order_is_damage),
-        TEST(a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again),
-        TEST(a_merge_that_fails_leaves_its_inputs_and_no_run_behind),
-        TEST(without_memory_a_flush_leaves_no_run_behind),
-        TEST(a_full_disk_leaves_the_postings_in_memory),
-        TEST(a_reserve_without_memory_says_so_and_adds_nothing),
-        TEST(memory_is_bounded_while_nothing_can_be_written),
-        TEST(the_background_flushes_and_merges),
-        TEST(what_the_background_cannot_write_is_told_to_who_settles),
+        FIXTURE_CASE(a_flush_changes_nothing_for_readers),
+        FIXTURE_CASE(four_runs_of_a_level_become_one_of_the_next),
+        FIXTURE_CASE(sixteen_runs_become_one_of_level_two),
+        FIXTURE_CASE(a_merge_that_meets_damage_names_the_run_and_sets_it_aside),
+        FIXTURE_CASE(a_merge_of_postings_out_of_order_is_damage),
+        FIXTURE_CASE(a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again),
+        FIXTURE_CASE(a_merge_that_fails_leaves_its_inputs_and_no_run_behind),
+        FIXTURE_CASE(without_memory_a_flush_leaves_no_run_behind),
+        FIXTURE_CASE(a_full_disk_leaves_the_postings_in_memory),
+        FIXTURE_CASE(a_reserve_without_memory_says_so_and_adds_nothing),
+        FIXTURE_CASE(memory_is_bounded_while_nothing_can_be_written),
+        FIXTURE_CASE(the_background_flushes_and_merges),
+        FIXTURE_CASE(what_the_background_cannot_write_is_told_to_who_settles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

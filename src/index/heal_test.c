@@ -34,7 +34,7 @@ static void damage(struct fixture *f, uint64_t number)
     run_bytes(f, number, &size)[10] ^= 1;
 }
 
-static void every_reader_has_the_damage_that_it_meets_healed(void **state)
+TEST(every_reader_has_the_damage_that_it_meets_healed)
 {
     struct fixture *f = *state;
     struct healing healing;
@@ -45,7 +45,7 @@ static void every_reader_has_the_damage_that_it_meets_healed(void **state)
     assert_int_equal(stats_of(f).runs, 3);
 }
 
-static void several_damaged_runs_are_healed_within_one_call(void **state)
+TEST(several_damaged_runs_are_healed_within_one_call)
 {
     struct fixture *f = *state;
     struct healing healing;
@@ -60,7 +60,7 @@ static void several_damaged_runs_are_healed_within_one_call(void **state)
     check(f);
 }
 
-static void a_cursor_goes_on_at_its_ordinal_after_the_damage_is_healed(void **state)
+TEST(a_cursor_goes_on_at_its_ordinal_after_the_damage_is_healed)
 {
     struct fixture *f = *state;
     struct healing healing;
@@ -80,7 +80,7 @@ static void a_cursor_goes_on_at_its_ordinal_after_the_damage_is_healed(void **st
     assert_int_equal(healing.calls, 1);
 }
 
-static void a_walk_over_keys_goes_on_after_its_last_one_when_damage_is_healed(void **state)
+TEST(a_walk_over_keys_goes_on_after_its_last_one_when_damage_is_healed)
 {
     struct fixture *f = *state;
     struct healing healing;
@@ -109,7 +109,7 @@ static void a_walk_over_keys_goes_on_after_its_last_one_when_damage_is_healed(vo
     assert_int_equal(healing.calls, 1);
 }
 
-static void what_cannot_be_healed_is_corrupt_with_the_reason(void **state)
+TEST(what_cannot_be_healed_is_corrupt_with_the_reason)
 {
     struct fixture *f = *state;
     struct healing healing;
@@ -133,7 +133,7 @@ static factum_status heal_nothing(void *data, factum_error *err)
     return FACTUM_OK;
 }
 
-static void healing_that_does_not_help_is_given_up_after_some_tries(void **state)
+TEST(healing_that_does_not_help_is_given_up_after_some_tries)
 {
     struct fixture *f = *state;
     struct healing healing;
@@ -149,13 +149,12 @@ static void healing_that_does_not_help_is_given_up_after_some_tries(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(every_reader_has_the_damage_that_it_meets_healed),
-        TEST(several_damaged_runs_are_healed_within_one_call),
-        TEST(a_cursor_goes_on_at_its_ordinal_after_the_damage_is_healed),
-        TEST(a_walk_over_keys_goes_on_after_its_last_one_when_damage_is_healed),
-        TEST(what_cannot_be_healed_is_corrupt_with_the_reason),
-        TEST(healing_that_does_not_help_is_given_up_after_some_tries),
+        FIXTURE_CASE(every_reader_has_the_damage_that_it_meets_healed),
+        FIXTURE_CASE(several_damaged_runs_are_healed_within_one_call),
+        FIXTURE_CASE(a_cursor_goes_on_at_its_ordinal_after_the_damage_is_healed),
+        FIXTURE_CASE(a_walk_over_keys_goes_on_after_its_last_one_when_damage_is_healed),
+        FIXTURE_CASE(what_cannot_be_healed_is_corrupt_with_the_reason),
+        FIXTURE_CASE(healing_that_does_not_help_is_given_up_after_some_tries),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include "index/scan.h"
 
-static void a_new_index_is_empty(void **state)
+TEST(a_new_index_is_empty)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -20,14 +20,13 @@ static void a_new_index_is_empty(void **state)
     assert_int_equal(run_files(f), 0);
 }
 
-static void closing_accepts_nothing(void **state)
+TEST(closing_accepts_nothing)
 {
-    (void)state;
     fct_index_close(NULL);
     fct_index_keys_close(NULL);
 }
 
-static void what_was_flushed_is_there_after_opening(void **state)
+TEST(what_was_flushed_is_there_after_opening)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -50,7 +49,7 @@ static void lose(struct fixture *f, uint64_t number)
     assert_ok(fct_os_unlink(f->options.os, path, &f->err), f->err);
 }
 
-static void a_lost_run_is_reported_and_made_anew(void **state)
+TEST(a_lost_run_is_reported_and_made_anew)
 {
     struct fixture *f = *state;
     for (uint64_t lost = 1; lost <= 3; lost++) {
@@ -76,7 +75,7 @@ static void a_lost_run_is_reported_and_made_anew(void **state)
     check(f);
 }
 
-static void neighbours_that_are_lost_are_one_range(void **state)
+TEST(neighbours_that_are_lost_are_one_range)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -94,7 +93,7 @@ static void neighbours_that_are_lost_are_one_range(void **state)
     check(f);
 }
 
-static void a_range_too_big_for_memory_is_made_anew_in_pieces(void **state)
+TEST(a_range_too_big_for_memory_is_made_anew_in_pieces)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -111,7 +110,7 @@ static void a_range_too_big_for_memory_is_made_anew_in_pieces(void **state)
     check(f);
 }
 
-static void the_index_of_another_store_is_thrown_away(void **state)
+TEST(the_index_of_another_store_is_thrown_away)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -126,7 +125,7 @@ static void the_index_of_another_store_is_thrown_away(void **state)
 }
 
 /* The same number, range and seed, but the id of another store. */
-static void a_run_of_another_store_is_not_used(void **state)
+TEST(a_run_of_another_store_is_not_used)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -147,7 +146,7 @@ static void a_run_of_another_store_is_not_used(void **state)
     check(f);
 }
 
-static void runs_that_no_manifest_names_are_removed(void **state)
+TEST(runs_that_no_manifest_names_are_removed)
 {
     struct fixture *f = *state;
     struct fct_file *file;
@@ -171,7 +170,7 @@ static void runs_that_no_manifest_names_are_removed(void **state)
     check(f);
 }
 
-static void other_files_stay_when_the_index_is_removed(void **state)
+TEST(other_files_stay_when_the_index_is_removed)
 {
     struct fixture *f = *state;
     struct fct_file *file;
@@ -190,7 +189,7 @@ static void other_files_stay_when_the_index_is_removed(void **state)
     assert_ok(fct_index_remove(&f->fault.os, "/nowhere", &f->err), f->err);
 }
 
-static void peek_says_what_the_manifest_says(void **state)
+TEST(peek_says_what_the_manifest_says)
 {
     struct fixture *f = *state;
     factum_uuid id;
@@ -204,7 +203,7 @@ static void peek_says_what_the_manifest_says(void **state)
     assert_int_equal(end.batch_number, 10);
 }
 
-static void a_path_that_is_too_long_is_refused(void **state)
+TEST(a_path_that_is_too_long_is_refused)
 {
     struct fixture *f = *state;
     static char path[FCT_PATH_SIZE + 1];
@@ -215,7 +214,7 @@ static void a_path_that_is_too_long_is_refused(void **state)
     assert_null(f->index);
 }
 
-static void a_reader_that_meets_damage_sets_the_run_aside(void **state)
+TEST(a_reader_that_meets_damage_sets_the_run_aside)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -242,7 +241,7 @@ static void a_reader_that_meets_damage_sets_the_run_aside(void **state)
     check(f);
 }
 
-static void verify_passes_what_is_whole(void **state)
+TEST(verify_passes_what_is_whole)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -252,7 +251,7 @@ static void verify_passes_what_is_whole(void **state)
 }
 
 /* One flipped bit anywhere in a run that is open: blocks, block index, filter, footer. */
-static void verify_finds_a_flipped_bit_in_every_part_of_a_run(void **state)
+TEST(verify_finds_a_flipped_bit_in_every_part_of_a_run)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -336,7 +335,7 @@ static void rebuild_some(struct fixture *f, int count)
 }
 
 /* Of runs of the levels 2, 2, 1, 1 the second is lost, and comes back in pieces. */
-static void what_was_lost_in_the_middle_is_merged_by_its_own_level_first(void **state)
+TEST(what_was_lost_in_the_middle_is_merged_by_its_own_level_first)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -363,7 +362,7 @@ static void what_was_lost_in_the_middle_is_merged_by_its_own_level_first(void **
 
 /* A small run counts as of the level of its newer neighbour, so it does not stay for ever; and what
  * becomes of it with three bigger ones is of their level, not of a higher one. */
-static void a_small_run_before_bigger_ones_counts_as_one_of_them(void **state)
+TEST(a_small_run_before_bigger_ones_counts_as_one_of_them)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -382,19 +381,19 @@ static void a_small_run_before_bigger_ones_counts_as_one_of_them(void **state)
     check(f);
 }
 
-static void runs_made_anew_are_merged_on_the_way(void **state)
+TEST(runs_made_anew_are_merged_on_the_way)
 {
     rebuild_a_run_a_batch(*state);
 }
 
-static void runs_made_anew_are_merged_in_the_background(void **state)
+TEST(runs_made_anew_are_merged_in_the_background)
 {
     struct fixture *f = *state;
     use_threads(f);
     rebuild_a_run_a_batch(f);
 }
 
-static void what_is_made_anew_serves_although_it_cannot_be_merged(void **state)
+TEST(what_is_made_anew_serves_although_it_cannot_be_merged)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -421,7 +420,7 @@ static void what_is_made_anew_serves_although_it_cannot_be_merged(void **state)
 }
 
 /* Nothing merges here but the writer itself, when there are too many. */
-static void who_writes_faster_than_runs_are_merged_waits(void **state)
+TEST(who_writes_faster_than_runs_are_merged_waits)
 {
     struct fixture *f = *state;
     f->options.memtable_size_max = 1;
@@ -434,7 +433,7 @@ static void who_writes_faster_than_runs_are_merged_waits(void **state)
     check(f);
 }
 
-static void verify_names_the_first_damaged_run_and_sets_all_aside(void **state)
+TEST(verify_names_the_first_damaged_run_and_sets_all_aside)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -481,7 +480,7 @@ static void a_run_that_leaves_its_range_is_the_one_that_is_quarantined(void **st
     check(f);
 }
 
-static void read_only_nothing_is_written(void **state)
+TEST(read_only_nothing_is_written)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -504,7 +503,7 @@ static void read_only_nothing_is_written(void **state)
     assert_int_equal(fct_sim_disk_calls(f->disk), calls);
 }
 
-static void read_only_a_missing_directory_is_an_empty_index(void **state)
+TEST(read_only_a_missing_directory_is_an_empty_index)
 {
     struct fixture *f = *state;
     f->options.read_only = true;
@@ -513,7 +512,7 @@ static void read_only_a_missing_directory_is_an_empty_index(void **state)
     check(f);
 }
 
-static void read_only_a_cut_keeps_the_runs_before(void **state)
+TEST(read_only_a_cut_keeps_the_runs_before)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -530,7 +529,7 @@ static void read_only_a_cut_keeps_the_runs_before(void **state)
     check(f);
 }
 
-static void after_a_cut_readers_wait_until_it_is_complete(void **state)
+TEST(after_a_cut_readers_wait_until_it_is_complete)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -556,38 +555,36 @@ static void after_a_cut_readers_wait_until_it_is_complete(void **state)
     check(f);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_new_index_is_empty),
-        cmocka_unit_test(closing_accepts_nothing),
-        TEST(what_was_flushed_is_there_after_opening),
-        TEST(a_lost_run_is_reported_and_made_anew),
-        TEST(neighbours_that_are_lost_are_one_range),
-        TEST(a_range_too_big_for_memory_is_made_anew_in_pieces),
-        TEST(the_index_of_another_store_is_thrown_away),
-        TEST(a_run_of_another_store_is_not_used),
-        TEST(runs_that_no_manifest_names_are_removed),
-        TEST(other_files_stay_when_the_index_is_removed),
-        TEST(peek_says_what_the_manifest_says),
-        TEST(a_path_that_is_too_long_is_refused),
-        TEST(a_reader_that_meets_damage_sets_the_run_aside),
-        TEST(verify_passes_what_is_whole),
-        TEST(verify_finds_a_flipped_bit_in_every_part_of_a_run),
-        TEST(what_was_lost_in_the_middle_is_merged_by_its_own_level_first),
-        TEST(a_small_run_before_bigger_ones_counts_as_one_of_them),
-        TEST(runs_made_anew_are_merged_on_the_way),
-        TEST(runs_made_anew_are_merged_in_the_background),
-        TEST(what_is_made_anew_serves_although_it_cannot_be_merged),
-        TEST(who_writes_faster_than_runs_are_merged_waits),
-        TEST(verify_names_the_first_damaged_run_and_sets_all_aside),
-        TEST(a_run_that_leaves_its_range_is_the_one_that_is_quarantined),
-        TEST(read_only_nothing_is_written),
-        TEST(read_only_a_missing_directory_is_an_empty_index),
-        TEST(read_only_a_cut_keeps_the_runs_before),
-        TEST(after_a_cut_readers_wait_until_it_is_complete),
+        FIXTURE_CASE(a_new_index_is_empty),
+        CASE(closing_accepts_nothing),
+        FIXTURE_CASE(what_was_flushed_is_there_after_opening),
+        FIXTURE_CASE(a_lost_run_is_reported_and_made_anew),
+        FIXTURE_CASE(neighbours_that_are_lost_are_one_range),
+        FIXTURE_CASE(a_range_too_big_for_memory_is_made_anew_in_pieces),
+        FIXTURE_CASE(the_index_of_another_store_is_thrown_away),
+        FIXTURE_CASE(a_run_of_another_store_is_not_used),
+        FIXTURE_CASE(runs_that_no_manifest_names_are_removed),
+        FIXTURE_CASE(other_files_stay_when_the_index_is_removed),
+        FIXTURE_CASE(peek_says_what_the_manifest_says),
+        FIXTURE_CASE(a_path_that_is_too_long_is_refused),
+        FIXTURE_CASE(a_reader_that_meets_damage_sets_the_run_aside),
+        FIXTURE_CASE(verify_passes_what_is_whole),
+        FIXTURE_CASE(verify_finds_a_flipped_bit_in_every_part_of_a_run),
+        FIXTURE_CASE(what_was_lost_in_the_middle_is_merged_by_its_own_level_first),
+        FIXTURE_CASE(a_small_run_before_bigger_ones_counts_as_one_of_them),
+        FIXTURE_CASE(runs_made_anew_are_merged_on_the_way),
+        FIXTURE_CASE(runs_made_anew_are_merged_in_the_background),
+        FIXTURE_CASE(what_is_made_anew_serves_although_it_cannot_be_merged),
+        FIXTURE_CASE(who_writes_faster_than_runs_are_merged_waits),
+        FIXTURE_CASE(verify_names_the_first_damaged_run_and_sets_all_aside),
+        FIXTURE_CASE(a_run_that_leaves_its_range_is_the_one_that_is_quarantined),
+        FIXTURE_CASE(read_only_nothing_is_written),
+        FIXTURE_CASE(read_only_a_missing_directory_is_an_empty_index),
+        FIXTURE_CASE(read_only_a_cut_keeps_the_runs_before),
+        FIXTURE_CASE(after_a_cut_readers_wait_until_it_is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     f->disk = fct_sim_disk_create(1, false);
@@ -29,7 +29,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(atomic_load(&f->mem.held), 0);
@@ -68,7 +68,7 @@ static factum_status read(struct fixture *f, struct fct_manifest *manifest)
     return fct_manifest_read(manifest, f->os, &f->mem.mem, "/index", &f->err);
 }
 
-static void what_is_written_is_read_with_any_number_of_runs(void **state)
+TEST(what_is_written_is_read_with_any_number_of_runs)
 {
     struct fixture *f = *state;
     static struct fct_manifest_run runs[FCT_MANIFEST_RUNS_MAX];
@@ -94,7 +94,7 @@ static void what_is_written_is_read_with_any_number_of_runs(void **state)
     }
 }
 
-static void the_bytes_are_as_the_header_says(void **state)
+TEST(the_bytes_are_as_the_header_says)
 {
     struct fixture *f = *state;
     struct fct_manifest_run runs[2];
@@ -121,7 +121,7 @@ static void the_bytes_are_as_the_header_says(void **state)
     assert_int_equal(fct_get_u32(bytes + 144), fct_crc32c(0, bytes, 144));
 }
 
-static void a_missing_file_is_not_found(void **state)
+TEST(a_missing_file_is_not_found)
 {
     struct fixture *f = *state;
     struct fct_manifest got;
@@ -130,7 +130,7 @@ static void a_missing_file_is_not_found(void **state)
     assert_null(got.runs);
 }
 
-static void every_flipped_bit_is_found(void **state)
+TEST(every_flipped_bit_is_found)
 {
     struct fixture *f = *state;
     struct fct_manifest_run runs[3];
@@ -158,7 +158,7 @@ static void resize(struct fixture *f, uint64_t size)
     assert_ok(fct_file_close(&file, &f->err), f->err);
 }
 
-static void every_other_size_is_found(void **state)
+TEST(every_other_size_is_found)
 {
     struct fixture *f = *state;
     struct fct_manifest_run runs[3];
@@ -200,7 +200,7 @@ static void a_count_that_does_not_fit_the_size_is_found(void **state)
 }
 
 /* As above. A number that is out of range would be used twice, or name no run. */
-static void a_number_that_no_run_can_have_is_found(void **state)
+TEST(a_number_that_no_run_can_have_is_found)
 {
     struct fixture *f = *state;
     const struct {
@@ -228,7 +228,7 @@ static void a_number_that_no_run_can_have_is_found(void **state)
     }
 }
 
-static void another_format_is_not_read(void **state)
+TEST(another_format_is_not_read)
 {
     struct fixture *f = *state;
     struct fct_manifest manifest = sample(NULL, 0);
@@ -241,7 +241,7 @@ static void another_format_is_not_read(void **state)
     assert_status(read(f, &got), FACTUM_NOT_FOUND);
 }
 
-static void without_memory_reading_and_writing_say_so(void **state)
+TEST(without_memory_reading_and_writing_say_so)
 {
     struct fixture *f = *state;
     struct fct_manifest_run runs[3];
@@ -261,7 +261,7 @@ static void without_memory_reading_and_writing_say_so(void **state)
 }
 
 /* At each call that fails: the old manifest or the new one, never a mixture. */
-static void a_write_that_fails_leaves_the_old_or_the_new_one(void **state)
+TEST(a_write_that_fails_leaves_the_old_or_the_new_one)
 {
     struct fixture *f = *state;
     struct fct_manifest_run runs[3];
@@ -290,19 +290,16 @@ static void a_write_that_fails_leaves_the_old_or_the_new_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_written_is_read_with_any_number_of_runs, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(the_bytes_are_as_the_header_says, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_missing_file_is_not_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_flipped_bit_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_other_size_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_count_that_does_not_fit_the_size_is_found, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_number_that_no_run_can_have_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(another_format_is_not_read, setup, teardown),
-        cmocka_unit_test_setup_teardown(without_memory_reading_and_writing_say_so, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_the_old_or_the_new_one, setup,
-                                        teardown),
+        FIXTURE_CASE(what_is_written_is_read_with_any_number_of_runs),
+        FIXTURE_CASE(the_bytes_are_as_the_header_says),
+        FIXTURE_CASE(a_missing_file_is_not_found),
+        FIXTURE_CASE(every_flipped_bit_is_found),
+        FIXTURE_CASE(every_other_size_is_found),
+        FIXTURE_CASE(a_count_that_does_not_fit_the_size_is_found),
+        FIXTURE_CASE(a_number_that_no_run_can_have_is_found),
+        FIXTURE_CASE(another_format_is_not_read),
+        FIXTURE_CASE(without_memory_reading_and_writing_say_so),
+        FIXTURE_CASE(a_write_that_fails_leaves_the_old_or_the_new_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

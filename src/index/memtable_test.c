@@ -19,7 +19,7 @@ struct fixture {
     struct fct_memtable *table;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     fct_mem_fault_init(&f->mem);
@@ -29,7 +29,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     fct_memtable_release(f->table);
@@ -46,7 +46,7 @@ static void add(struct fixture *f, uint64_t number, uint64_t position)
     fct_memtable_show(f->table, f->table->end);
 }
 
-static void a_new_table_is_empty_and_begins_where_the_log_is(void **state)
+TEST(a_new_table_is_empty_and_begins_where_the_log_is)
 {
     struct fixture *f = *state;
     struct fct_index_key key = key_of(1);
@@ -59,7 +59,7 @@ static void a_new_table_is_empty_and_begins_where_the_log_is(void **state)
     fct_memtable_release(NULL);
 }
 
-static void one_posting_is_first_and_last(void **state)
+TEST(one_posting_is_first_and_last)
 {
     struct fixture *f = *state;
     struct fct_index_key key = key_of(1);
@@ -77,7 +77,7 @@ static void one_posting_is_first_and_last(void **state)
     assert_int_equal(fct_mem_entry_read(entry, 0, got, 0), 0);
 }
 
-static void what_is_added_is_hidden_until_it_is_shown(void **state)
+TEST(what_is_added_is_hidden_until_it_is_shown)
 {
     struct fixture *f = *state;
     struct fct_index_key old = key_of(1);
@@ -106,7 +106,7 @@ static void what_is_added_is_hidden_until_it_is_shown(void **state)
     assert_non_null(fct_memtable_find(f->table, &new));
 }
 
-static void the_position_zero_and_the_greatest_can_be_held(void **state)
+TEST(the_position_zero_and_the_greatest_can_be_held)
 {
     struct fixture *f = *state;
     struct fct_index_key key = key_of(1);
@@ -121,7 +121,7 @@ static void the_position_zero_and_the_greatest_can_be_held(void **state)
     assert_int_equal(fct_mem_entry_seek(entry, UINT64_MAX), 3);
 }
 
-static void keys_that_differ_in_one_part_are_different(void **state)
+TEST(keys_that_differ_in_one_part_are_different)
 {
     struct fixture *f = *state;
     struct fct_index_key a = {.hash = {1, 2}, .kind = FCT_INDEX_STREAM};
@@ -138,9 +138,8 @@ static void keys_that_differ_in_one_part_are_different(void **state)
     assert_null(fct_memtable_find(f->table, &kind));
 }
 
-static void the_order_is_kind_then_high_then_low(void **state)
+TEST(the_order_is_kind_then_high_then_low)
 {
-    (void)state;
     static const struct fct_index_key sorted[] = {
         {.kind = FCT_INDEX_STREAM, .hash = {.high = 0, .low = UINT64_MAX}},
         {.kind = FCT_INDEX_STREAM, .hash = {.high = 1, .low = 0}},
@@ -156,7 +155,7 @@ static void the_order_is_kind_then_high_then_low(void **state)
     }
 }
 
-static void sorted_gives_every_key_once_in_order(void **state)
+TEST(sorted_gives_every_key_once_in_order)
 {
     struct fixture *f = *state;
     for (uint64_t i = 0; i < 3000; i++) {
@@ -207,7 +206,7 @@ static void assert_list(const struct fct_memtable *table, const struct oracle *o
     assert_int_equal(fct_mem_entry_seek(entry, 0), 0);
 }
 
-static void any_lists_are_as_in_an_array(void **state)
+TEST(any_lists_are_as_in_an_array)
 {
     struct fixture *f = *state;
     const uint64_t seed = 4711;
@@ -233,7 +232,7 @@ static void any_lists_are_as_in_an_array(void **state)
 }
 
 /* All memory is taken by reserve: the heap then refuses everything, and the adds go on. */
-static void after_a_reservation_no_add_needs_memory(void **state)
+TEST(after_a_reservation_no_add_needs_memory)
 {
     struct fixture *f = *state;
     static const size_t counts[] = {1, 2, 767, 768, 769, 1170, 5000};
@@ -258,7 +257,7 @@ static void after_a_reservation_no_add_needs_memory(void **state)
     assert_int_equal(f->mem.failed, 0);
 }
 
-static void a_refused_reservation_leaves_the_table_whole(void **state)
+TEST(a_refused_reservation_leaves_the_table_whole)
 {
     struct fixture *f = *state;
     for (uint64_t i = 0; i < 100; i++) {
@@ -279,7 +278,7 @@ static void a_refused_reservation_leaves_the_table_whole(void **state)
     assert_true(fct_memtable_reserve(f->table, 20000, 0, 20000));
 }
 
-static void without_memory_there_is_no_table_and_no_leak(void **state)
+TEST(without_memory_there_is_no_table_and_no_leak)
 {
     struct fixture *f = *state;
     for (unsigned long at = 0; at < 2; at++) {
@@ -294,7 +293,7 @@ static void without_memory_there_is_no_table_and_no_leak(void **state)
     assert_null(fct_memtable_sorted(f->table));
 }
 
-static void its_memory_is_counted(void **state)
+TEST(its_memory_is_counted)
 {
     struct fixture *f = *state;
     size_t before = f->table->memory;
@@ -309,23 +308,18 @@ static void its_memory_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_new_table_is_empty_and_begins_where_the_log_is, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(one_posting_is_first_and_last, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_added_is_hidden_until_it_is_shown, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_position_zero_and_the_greatest_can_be_held, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(keys_that_differ_in_one_part_are_different, setup,
-                                        teardown),
-        cmocka_unit_test(the_order_is_kind_then_high_then_low),
-        cmocka_unit_test_setup_teardown(sorted_gives_every_key_once_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(any_lists_are_as_in_an_array, setup, teardown),
-        cmocka_unit_test_setup_teardown(after_a_reservation_no_add_needs_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_refused_reservation_leaves_the_table_whole, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(without_memory_there_is_no_table_and_no_leak, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(its_memory_is_counted, setup, teardown),
+        FIXTURE_CASE(a_new_table_is_empty_and_begins_where_the_log_is),
+        FIXTURE_CASE(one_posting_is_first_and_last),
+        FIXTURE_CASE(what_is_added_is_hidden_until_it_is_shown),
+        FIXTURE_CASE(the_position_zero_and_the_greatest_can_be_held),
+        FIXTURE_CASE(keys_that_differ_in_one_part_are_different),
+        CASE(the_order_is_kind_then_high_then_low),
+        FIXTURE_CASE(sorted_gives_every_key_once_in_order),
+        FIXTURE_CASE(any_lists_are_as_in_an_array),
+        FIXTURE_CASE(after_a_reservation_no_add_needs_memory),
+        FIXTURE_CASE(a_refused_reservation_leaves_the_table_whole),
+        FIXTURE_CASE(without_memory_there_is_no_table_and_no_leak),
+        FIXTURE_CASE(its_memory_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 #include "support/index_fixture.h"
 
-static void what_is_added_is_found_at_once(void **state)
+TEST(what_is_added_is_found_at_once)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -17,7 +17,7 @@ static void what_is_added_is_found_at_once(void **state)
 }
 
 /* Neither counts nor lists nor keys have it, and no run: the log might not keep it. */
-static void what_is_not_shown_is_not_there(void **state)
+TEST(what_is_not_shown_is_not_there)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -81,7 +81,7 @@ static void a_cursor_stays_valid_over_flushes_and_merges(void **state)
     assert_ok(fct_postings_next(&postings, &position, &f->err), f->err);
 }
 
-static void peek_shows_what_next_will_give(void **state)
+TEST(peek_shows_what_next_will_give)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -100,7 +100,7 @@ static void peek_shows_what_next_will_give(void **state)
     assert_false(fct_postings_peek(&postings, FCT_POSTINGS_BATCH - 1, &ahead));
 }
 
-static void from_past_the_end_the_last_posting_is_before(void **state)
+TEST(from_past_the_end_the_last_posting_is_before)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -126,7 +126,7 @@ static void from_past_the_end_the_last_posting_is_before(void **state)
     assert_status(fct_postings_previous(&postings, &position, &f->err), FACTUM_DONE);
 }
 
-static void any_mixture_of_work_gives_the_lists_of_an_array(void **state)
+TEST(any_mixture_of_work_gives_the_lists_of_an_array)
 {
     struct fixture *f = *state;
     const uint64_t seed = 20260727;
@@ -156,7 +156,7 @@ static void any_mixture_of_work_gives_the_lists_of_an_array(void **state)
 }
 
 /* A hash of 2 bits: names share their lists, which stay in order. */
-static void names_whose_hashes_collide_share_a_list(void **state)
+TEST(names_whose_hashes_collide_share_a_list)
 {
     struct fixture *f = *state;
     f->options.hash_mask = 1;
@@ -185,7 +185,7 @@ static void names_whose_hashes_collide_share_a_list(void **state)
     assert_true(count >= own);
 }
 
-static void a_missing_key_costs_a_probe_a_run_and_no_block(void **state)
+TEST(a_missing_key_costs_a_probe_a_run_and_no_block)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -207,7 +207,7 @@ static void a_missing_key_costs_a_probe_a_run_and_no_block(void **state)
 }
 
 /* The blocks of a real run are taken away: whoever touches one ends the program. */
-static void a_missing_key_touches_no_block_of_the_file(void **state)
+TEST(a_missing_key_touches_no_block_of_the_file)
 {
     struct fixture *f = *state;
     char dir[] = "/tmp/factum-index-XXXXXX";
@@ -240,20 +240,18 @@ static void a_missing_key_touches_no_block_of_the_file(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_added_is_found_at_once),
-        TEST(what_is_not_shown_is_not_there),
-        TEST(a_cursor_stays_valid_over_flushes_and_merges),
-        TEST(peek_shows_what_next_will_give),
-        TEST(from_past_the_end_the_last_posting_is_before),
-        TEST(any_mixture_of_work_gives_the_lists_of_an_array),
-        TEST(names_whose_hashes_collide_share_a_list),
-        TEST(a_missing_key_costs_a_probe_a_run_and_no_block),
-        TEST(a_missing_key_touches_no_block_of_the_file),
+        FIXTURE_CASE(what_is_added_is_found_at_once),
+        FIXTURE_CASE(what_is_not_shown_is_not_there),
+        FIXTURE_CASE(a_cursor_stays_valid_over_flushes_and_merges),
+        FIXTURE_CASE(peek_shows_what_next_will_give),
+        FIXTURE_CASE(from_past_the_end_the_last_posting_is_before),
+        FIXTURE_CASE(any_mixture_of_work_gives_the_lists_of_an_array),
+        FIXTURE_CASE(names_whose_hashes_collide_share_a_list),
+        FIXTURE_CASE(a_missing_key_costs_a_probe_a_run_and_no_block),
+        FIXTURE_CASE(a_missing_key_touches_no_block_of_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

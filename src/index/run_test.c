@@ -32,7 +32,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     f->disk = fct_sim_disk_create(1, false);
@@ -45,7 +45,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     fct_run_release(f->run);
@@ -219,9 +219,8 @@ static void assert_all(struct fixture *f)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static void a_name_gives_its_number_back(void **state)
+TEST(a_name_gives_its_number_back)
 {
-    (void)state;
     static const uint64_t numbers[] = {1, 2, 255, UINT32_MAX, UINT64_MAX - 1, UINT64_MAX};
     char name[FCT_RUN_NAME_SIZE];
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -232,9 +231,8 @@ static void a_name_gives_its_number_back(void **state)
     assert_string_equal(name, "000000000000000a.run");
 }
 
-static void other_names_are_no_runs(void **state)
+TEST(other_names_are_no_runs)
 {
-    (void)state;
     static const char *const names[] = {
         "",
         "MANIFEST",
@@ -256,7 +254,7 @@ static void other_names_are_no_runs(void **state)
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
-static void a_run_without_postings_can_be_written_and_read(void **state)
+TEST(a_run_without_postings_can_be_written_and_read)
 {
     struct fixture *f = *state;
     struct fct_index_key key = {.kind = FCT_INDEX_STREAM};
@@ -272,7 +270,7 @@ static void a_run_without_postings_can_be_written_and_read(void **state)
     assert_walk(f);
 }
 
-static void the_footer_says_what_the_run_is(void **state)
+TEST(the_footer_says_what_the_run_is)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3, 10);
@@ -294,7 +292,7 @@ static void the_footer_says_what_the_run_is(void **state)
     assert_string_equal(f->run->path, "/index/0000000000000001.run");
 }
 
-static void one_key_with_one_posting(void **state)
+TEST(one_key_with_one_posting)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 0, FCT_INDEX_STREAM), 1, 1);
@@ -303,7 +301,7 @@ static void one_key_with_one_posting(void **state)
     assert_all(f);
 }
 
-static void the_greatest_keys_and_positions_are_held(void **state)
+TEST(the_greatest_keys_and_positions_are_held)
 {
     struct fixture *f = *state;
     struct list *list = new_list(f, UINT64_MAX, FCT_INDEX_KEY);
@@ -315,7 +313,7 @@ static void the_greatest_keys_and_positions_are_held(void **state)
     assert_all(f);
 }
 
-static void a_list_goes_on_over_many_blocks(void **state)
+TEST(a_list_goes_on_over_many_blocks)
 {
     struct fixture *f = *state;
     static const size_t counts[] = {4000, 4001, 4030, 4040, 4096, 20000, LIST_MAX};
@@ -328,7 +326,7 @@ static void a_list_goes_on_over_many_blocks(void **state)
 }
 
 /* Each length that an entry may have when the block ends, with deltas of every size. */
-static void lists_of_any_size_meet_the_ends_of_blocks(void **state)
+TEST(lists_of_any_size_meet_the_ends_of_blocks)
 {
     struct fixture *f = *state;
     for (size_t i = 0; i < 300; i++) {
@@ -339,7 +337,7 @@ static void lists_of_any_size_meet_the_ends_of_blocks(void **state)
     assert_all(f);
 }
 
-static void many_keys_of_one_posting_fill_blocks_to_the_brim(void **state)
+TEST(many_keys_of_one_posting_fill_blocks_to_the_brim)
 {
     struct fixture *f = *state;
     for (size_t i = 0; i < KEYS_MAX; i++) {
@@ -355,7 +353,7 @@ static void many_keys_of_one_posting_fill_blocks_to_the_brim(void **state)
     assert_true(f->run->info.block_count <= KEYS_MAX / 150 + 1);
 }
 
-static void any_lists_are_found_as_they_were_written(void **state)
+TEST(any_lists_are_found_as_they_were_written)
 {
     struct fixture *f = *state;
     const uint64_t seed = 31337;
@@ -379,7 +377,7 @@ static void any_lists_are_found_as_they_were_written(void **state)
     }
 }
 
-static void what_was_not_written_is_not_found(void **state)
+TEST(what_was_not_written_is_not_found)
 {
     struct fixture *f = *state;
     for (size_t i = 0; i < 500; i++) {
@@ -397,7 +395,7 @@ static void what_was_not_written_is_not_found(void **state)
     }
 }
 
-static void a_walk_can_begin_at_any_kind(void **state)
+TEST(a_walk_can_begin_at_any_kind)
 {
     struct fixture *f = *state;
     static const enum fct_index_kind kinds[] = {FCT_INDEX_CATEGORY, FCT_INDEX_TYPE, FCT_INDEX_KEY};
@@ -428,7 +426,7 @@ static uint8_t *bytes_of(struct fixture *f, uint64_t *size)
     return fct_sim_disk_bytes(f->disk, "/index/0000000000000001.run", size);
 }
 
-static void a_file_of_any_other_size_is_refused(void **state)
+TEST(a_file_of_any_other_size_is_refused)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3000, 10);
@@ -456,7 +454,7 @@ static void a_file_of_any_other_size_is_refused(void **state)
     }
 }
 
-static void a_run_under_the_name_of_another_is_refused(void **state)
+TEST(a_run_under_the_name_of_another_is_refused)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3, 10);
@@ -470,7 +468,7 @@ static void a_run_under_the_name_of_another_is_refused(void **state)
     assert_string_equal(f->err.text, "open /index/0000000000000001.run: no such file");
 }
 
-static void a_damaged_block_is_found_when_it_is_used_and_others_are_served(void **state)
+TEST(a_damaged_block_is_found_when_it_is_used_and_others_are_served)
 {
     struct fixture *f = *state;
     struct fct_run_entry entry;
@@ -497,7 +495,7 @@ static void a_damaged_block_is_found_when_it_is_used_and_others_are_served(void 
     assert_status(status, FACTUM_CORRUPT);
 }
 
-static void a_block_in_the_place_of_another_is_found(void **state)
+TEST(a_block_in_the_place_of_another_is_found)
 {
     struct fixture *f = *state;
     struct fct_run_entry entry;
@@ -514,7 +512,7 @@ static void a_block_in_the_place_of_another_is_found(void **state)
     assert_status(fct_run_entry_at(f->run, 2, 0, &entry), FACTUM_OK);
 }
 
-static void the_block_of_another_run_is_found(void **state)
+TEST(the_block_of_another_run_is_found)
 {
     struct fixture *f = *state;
     struct fct_run_entry entry;
@@ -527,7 +525,7 @@ static void the_block_of_another_run_is_found(void **state)
     assert_status(fct_run_entry_at(f->run, 0, 0, &entry), FACTUM_CORRUPT);
 }
 
-static void a_damaged_page_of_the_filter_is_found_when_it_is_asked(void **state)
+TEST(a_damaged_page_of_the_filter_is_found_when_it_is_asked)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -552,7 +550,7 @@ static void a_damaged_page_of_the_filter_is_found_when_it_is_asked(void **state)
     assert_status(fct_run_verify(f->run), FACTUM_CORRUPT);
 }
 
-static void a_damaged_page_of_the_block_index_is_found_when_it_is_used(void **state)
+TEST(a_damaged_page_of_the_block_index_is_found_when_it_is_used)
 {
     struct fixture *f = *state;
     struct fct_run_entry entry;
@@ -568,7 +566,7 @@ static void a_damaged_page_of_the_block_index_is_found_when_it_is_used(void **st
 }
 
 /* One entry less than its first page holds, exactly as many, and one more. */
-static void the_block_index_takes_as_many_pages_as_it_needs(void **state)
+TEST(the_block_index_takes_as_many_pages_as_it_needs)
 {
     struct fixture *f = *state;
     uint64_t blocks = 0;
@@ -588,7 +586,7 @@ static void the_block_index_takes_as_many_pages_as_it_needs(void **state)
     assert_all(f);
 }
 
-static void verify_finds_postings_beside_the_range_of_the_run(void **state)
+TEST(verify_finds_postings_beside_the_range_of_the_run)
 {
     struct fixture *f = *state;
     struct list *list = new_list(f, 1, FCT_INDEX_STREAM);
@@ -606,7 +604,7 @@ static void verify_finds_postings_beside_the_range_of_the_run(void **state)
     }
 }
 
-static void a_run_of_an_earlier_format_is_not_read(void **state)
+TEST(a_run_of_an_earlier_format_is_not_read)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -618,7 +616,7 @@ static void a_run_of_an_earlier_format_is_not_read(void **state)
     assert_status(try_open(f, 1), FACTUM_CORRUPT);
 }
 
-static void a_zeroed_block_is_found(void **state)
+TEST(a_zeroed_block_is_found)
 {
     struct fixture *f = *state;
     struct fct_run_entry entry;
@@ -638,7 +636,7 @@ static void seal_block(uint8_t *block)
     fct_put_u32(block + 4092, fct_crc32c((uint32_t)(mixed >> 32), block, 4092));
 }
 
-static void a_count_that_the_bytes_cannot_hold_is_damage(void **state)
+TEST(a_count_that_the_bytes_cannot_hold_is_damage)
 {
     struct fixture *f = *state;
     struct fct_run_entry entry;
@@ -659,7 +657,7 @@ static void a_count_that_the_bytes_cannot_hold_is_damage(void **state)
     assert_true(atomic_load(&f->run->bad));
 }
 
-static void offsets_that_lead_outside_are_damage(void **state)
+TEST(offsets_that_lead_outside_are_damage)
 {
     struct fixture *f = *state;
     static const uint16_t offsets[] = {4088, 4090, 4096, UINT16_MAX, 4087};
@@ -677,7 +675,7 @@ static void offsets_that_lead_outside_are_damage(void **state)
     }
 }
 
-static void a_count_of_entries_that_does_not_fit_is_damage(void **state)
+TEST(a_count_of_entries_that_does_not_fit_is_damage)
 {
     struct fixture *f = *state;
     static const uint16_t counts[] = {0, 2046, UINT16_MAX, 2045};
@@ -695,7 +693,7 @@ static void a_count_of_entries_that_does_not_fit_is_damage(void **state)
     }
 }
 
-static void sizes_in_a_footer_that_do_not_add_up_are_damage(void **state)
+TEST(sizes_in_a_footer_that_do_not_add_up_are_damage)
 {
     struct fixture *f = *state;
     static const uint64_t values[] = {0,
@@ -734,7 +732,7 @@ static void sizes_in_a_footer_that_do_not_add_up_are_damage(void **state)
 }
 
 /* Fields of a footer that fit to each other and to the size of the file, but not to a run. */
-static void a_footer_of_pages_that_cannot_be_is_damage(void **state)
+TEST(a_footer_of_pages_that_cannot_be_is_damage)
 {
     struct fixture *f = *state;
     static const uint64_t footers[][4] = {
@@ -791,7 +789,7 @@ static struct fct_run_entry piece_of(const struct list *list, size_t at, size_t 
 }
 
 /* All lists in pieces of any length make the blocks that they make posting by posting. */
-static void pieces_of_lists_make_the_same_blocks(void **state)
+TEST(pieces_of_lists_make_the_same_blocks)
 {
     struct fixture *f = *state;
     static uint8_t deltas[LIST_MAX * FCT_VARINT_SIZE_MAX];
@@ -827,7 +825,7 @@ static void pieces_of_lists_make_the_same_blocks(void **state)
     }
 }
 
-static void positions_that_do_not_rise_are_refused(void **state)
+TEST(positions_that_do_not_rise_are_refused)
 {
     struct fixture *f = *state;
     static const uint8_t same[] = {1, 0, 1};
@@ -870,7 +868,7 @@ static size_t files(struct fixture *f)
     return count;
 }
 
-static void a_write_without_memory_leaves_nothing_behind(void **state)
+TEST(a_write_without_memory_leaves_nothing_behind)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), LIST_MAX, 10);
@@ -889,7 +887,7 @@ static void a_write_without_memory_leaves_nothing_behind(void **state)
     assert_in_range(at, 4, 40);
 }
 
-static void a_write_that_fails_leaves_nothing_behind(void **state)
+TEST(a_write_that_fails_leaves_nothing_behind)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), LIST_MAX, 10);
@@ -910,7 +908,7 @@ static void a_write_that_fails_leaves_nothing_behind(void **state)
     assert_all(f);
 }
 
-static void short_writes_make_the_same_run(void **state)
+TEST(short_writes_make_the_same_run)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), LIST_MAX, 10);
@@ -922,7 +920,7 @@ static void short_writes_make_the_same_run(void **state)
     assert_all(f);
 }
 
-static void opening_without_memory_or_disk_says_so(void **state)
+TEST(opening_without_memory_or_disk_says_so)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 10, 10);
@@ -944,7 +942,7 @@ static void opening_without_memory_or_disk_says_so(void **state)
     }
 }
 
-static void an_obsolete_run_takes_its_file_along(void **state)
+TEST(an_obsolete_run_takes_its_file_along)
 {
     struct fixture *f = *state;
     write_and_open(f);
@@ -955,46 +953,44 @@ static void an_obsolete_run_takes_its_file_along(void **state)
     assert_int_equal(files(f), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_name_gives_its_number_back),
-        cmocka_unit_test(other_names_are_no_runs),
-        TEST(a_run_without_postings_can_be_written_and_read),
-        TEST(the_footer_says_what_the_run_is),
-        TEST(one_key_with_one_posting),
-        TEST(the_greatest_keys_and_positions_are_held),
-        TEST(a_list_goes_on_over_many_blocks),
-        TEST(lists_of_any_size_meet_the_ends_of_blocks),
-        TEST(many_keys_of_one_posting_fill_blocks_to_the_brim),
-        TEST(any_lists_are_found_as_they_were_written),
-        TEST(what_was_not_written_is_not_found),
-        TEST(a_walk_can_begin_at_any_kind),
-        TEST(a_file_of_any_other_size_is_refused),
-        TEST(a_run_under_the_name_of_another_is_refused),
-        TEST(a_damaged_block_is_found_when_it_is_used_and_others_are_served),
-        TEST(a_block_in_the_place_of_another_is_found),
-        TEST(the_block_of_another_run_is_found),
-        TEST(a_damaged_page_of_the_filter_is_found_when_it_is_asked),
-        TEST(a_damaged_page_of_the_block_index_is_found_when_it_is_used),
-        TEST(the_block_index_takes_as_many_pages_as_it_needs),
-        TEST(verify_finds_postings_beside_the_range_of_the_run),
-        TEST(a_run_of_an_earlier_format_is_not_read),
-        TEST(a_zeroed_block_is_found),
-        TEST(a_count_that_the_bytes_cannot_hold_is_damage),
-        TEST(offsets_that_lead_outside_are_damage),
-        TEST(a_count_of_entries_that_does_not_fit_is_damage),
-        TEST(sizes_in_a_footer_that_do_not_add_up_are_damage),
-        TEST(a_footer_of_pages_that_cannot_be_is_damage),
-        TEST(pieces_of_lists_make_the_same_blocks),
-        TEST(positions_that_do_not_rise_are_refused),
-        TEST(a_write_without_memory_leaves_nothing_behind),
-        TEST(a_write_that_fails_leaves_nothing_behind),
-        TEST(short_writes_make_the_same_run),
-        TEST(opening_without_memory_or_disk_says_so),
-        TEST(an_obsolete_run_takes_its_file_along),
+        CASE(a_name_gives_its_number_back),
+        CASE(other_names_are_no_runs),
+        FIXTURE_CASE(a_run_without_postings_can_be_written_and_read),
+        FIXTURE_CASE(the_footer_says_what_the_run_is),
+        FIXTURE_CASE(one_key_with_one_posting),
+        FIXTURE_CASE(the_greatest_keys_and_positions_are_held),
+        FIXTURE_CASE(a_list_goes_on_over_many_blocks),
+        FIXTURE_CASE(lists_of_any_size_meet_the_ends_of_blocks),
+        FIXTURE_CASE(many_keys_of_one_posting_fill_blocks_to_the_brim),
+        FIXTURE_CASE(any_lists_are_found_as_they_were_written),
+        FIXTURE_CASE(what_was_not_written_is_not_found),
+        FIXTURE_CASE(a_walk_can_begin_at_any_kind),
+        FIXTURE_CASE(a_file_of_any_other_size_is_refused),
+        FIXTURE_CASE(a_run_under_the_name_of_another_is_refused),
+        FIXTURE_CASE(a_damaged_block_is_found_when_it_is_used_and_others_are_served),
+        FIXTURE_CASE(a_block_in_the_place_of_another_is_found),
+        FIXTURE_CASE(the_block_of_another_run_is_found),
+        FIXTURE_CASE(a_damaged_page_of_the_filter_is_found_when_it_is_asked),
+        FIXTURE_CASE(a_damaged_page_of_the_block_index_is_found_when_it_is_used),
+        FIXTURE_CASE(the_block_index_takes_as_many_pages_as_it_needs),
+        FIXTURE_CASE(verify_finds_postings_beside_the_range_of_the_run),
+        FIXTURE_CASE(a_run_of_an_earlier_format_is_not_read),
+        FIXTURE_CASE(a_zeroed_block_is_found),
+        FIXTURE_CASE(a_count_that_the_bytes_cannot_hold_is_damage),
+        FIXTURE_CASE(offsets_that_lead_outside_are_damage),
+        FIXTURE_CASE(a_count_of_entries_that_does_not_fit_is_damage),
+        FIXTURE_CASE(sizes_in_a_footer_that_do_not_add_up_are_damage),
+        FIXTURE_CASE(a_footer_of_pages_that_cannot_be_is_damage),
+        FIXTURE_CASE(pieces_of_lists_make_the_same_blocks),
+        FIXTURE_CASE(positions_that_do_not_rise_are_refused),
+        FIXTURE_CASE(a_write_without_memory_leaves_nothing_behind),
+        FIXTURE_CASE(a_write_that_fails_leaves_nothing_behind),
+        FIXTURE_CASE(short_writes_make_the_same_run),
+        FIXTURE_CASE(opening_without_memory_or_disk_says_so),
+        FIXTURE_CASE(an_obsolete_run_takes_its_file_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@ static void add_batches(struct fixture *f, int batches)
     assert_ok(model_replay(&f->model, f->index, from, &f->err), f->err);
 }
 
-static void a_scan_gives_every_posting_once_and_in_order(void **state)
+TEST(a_scan_gives_every_posting_once_and_in_order)
 {
     struct fixture *f = *state;
     struct seen seen = {.count = 0};
@@ -75,7 +75,7 @@ static void a_scan_gives_every_posting_once_and_in_order(void **state)
     }
 }
 
-static void a_scan_ends_with_the_failure_of_who_looks_on(void **state)
+TEST(a_scan_ends_with_the_failure_of_who_looks_on)
 {
     struct fixture *f = *state;
     struct seen seen = {.fail_at = 100};
@@ -88,7 +88,7 @@ static void a_scan_ends_with_the_failure_of_who_looks_on(void **state)
     assert_int_equal(seen.count, 100);
 }
 
-static void a_scan_without_memory_fails_cleanly(void **state)
+TEST(a_scan_without_memory_fails_cleanly)
 {
     struct fixture *f = *state;
     struct seen seen = {.count = 0};
@@ -115,7 +115,7 @@ static bool count_or_stop(void *data, uint64_t bytes)
     return --*left > 0;
 }
 
-static void verify_tells_of_each_run_and_can_be_stopped(void **state)
+TEST(verify_tells_of_each_run_and_can_be_stopped)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -173,7 +173,7 @@ static void do_wrong(struct fct_run *run, uint8_t *bytes, enum wrong wrong)
     }
 }
 
-static void what_a_run_says_wrongly_is_found(void **state)
+TEST(what_a_run_says_wrongly_is_found)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -209,16 +209,14 @@ static void what_a_run_says_wrongly_is_found(void **state)
     fct_fault_init(&f->fault, fct_sim_disk_os(f->disk));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_scan_gives_every_posting_once_and_in_order),
-        CASE(a_scan_ends_with_the_failure_of_who_looks_on),
-        CASE(a_scan_without_memory_fails_cleanly),
-        CASE(verify_tells_of_each_run_and_can_be_stopped),
-        CASE(what_a_run_says_wrongly_is_found),
+        FIXTURE_CASE(a_scan_gives_every_posting_once_and_in_order),
+        FIXTURE_CASE(a_scan_ends_with_the_failure_of_who_looks_on),
+        FIXTURE_CASE(a_scan_without_memory_fails_cleanly),
+        FIXTURE_CASE(verify_tells_of_each_run_and_can_be_stopped),
+        FIXTURE_CASE(what_a_run_says_wrongly_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

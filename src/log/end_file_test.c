@@ -55,7 +55,6 @@ static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *fi
  * durable: the log has FAILED, and the next append does not look for END. */
 static void without_space_the_first_append_is_refused_or_the_log_stops(void **state)
 {
-    (void)state;
     factum_status statuses[2];
     factum_error err;
     unsigned refused = 0;
@@ -83,7 +82,7 @@ static void without_space_the_first_append_is_refused_or_the_log_stops(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_space_the_first_append_is_refused_or_the_log_stops),
+        CASE(without_space_the_first_append_is_refused_or_the_log_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     assert_non_null(f);
@@ -48,7 +48,7 @@ static factum_status remove_one(void *data, const char *name)
     return FACTUM_OK;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     f->fault.at = UINT64_MAX;
@@ -127,7 +127,7 @@ static void assert_events(struct fixture *f, uint64_t count)
 
 /* ---- appending and reading ------------------------------------------------------------------- */
 
-static void a_new_log_is_empty_and_open(void **state)
+TEST(a_new_log_is_empty_and_open)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -145,7 +145,7 @@ static void a_new_log_is_empty_and_open(void **state)
     assert_int_equal(fct_log_end(f->log), end);
 }
 
-static void what_was_appended_is_read_after_opening_again(void **state)
+TEST(what_was_appended_is_read_after_opening_again)
 {
     struct fixture *f = *state;
     uint64_t positions[200];
@@ -182,7 +182,7 @@ static void what_was_appended_is_read_after_opening_again(void **state)
     assert_int_equal(report.bad_from, UINT64_MAX);
 }
 
-static void a_walk_goes_on_when_more_has_come(void **state)
+TEST(a_walk_goes_on_when_more_has_come)
 {
     struct fixture *f = *state;
     struct fct_log_walk walk;
@@ -198,7 +198,7 @@ static void a_walk_goes_on_when_more_has_come(void **state)
     assert_status(fct_log_walk_next(&walk, &record, &f->err), FACTUM_DONE);
 }
 
-static void a_walk_from_anywhere_starts_at_the_next_record(void **state)
+TEST(a_walk_from_anywhere_starts_at_the_next_record)
 {
     struct fixture *f = *state;
     uint64_t positions[41];
@@ -225,7 +225,7 @@ static void a_walk_from_anywhere_starts_at_the_next_record(void **state)
     }
 }
 
-static void a_batch_may_be_bigger_than_a_segment(void **state)
+TEST(a_batch_may_be_bigger_than_a_segment)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -265,7 +265,7 @@ static void what_is_sent_is_not_visible_before_it_is_committed(void **state)
     assert_events(f, 3);
 }
 
-static void an_empty_batch_is_dropped(void **state)
+TEST(an_empty_batch_is_dropped)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -276,7 +276,7 @@ static void an_empty_batch_is_dropped(void **state)
     assert_int_equal(fct_log_end(f->log), end);
 }
 
-static void a_batch_that_was_begun_can_be_dropped(void **state)
+TEST(a_batch_that_was_begun_can_be_dropped)
 {
     struct fixture *f = *state;
     f->options.ahead_size = 4096; /* a part of it is written already */
@@ -292,7 +292,7 @@ static void a_batch_that_was_begun_can_be_dropped(void **state)
     assert_events(f, 1);
 }
 
-static void os_commits_are_visible_but_not_durable(void **state)
+TEST(os_commits_are_visible_but_not_durable)
 {
     struct fixture *f = *state;
     uint64_t position;
@@ -363,7 +363,7 @@ static factum_status forget_nothing(void *data, factum_error *err)
     return FACTUM_OK;
 }
 
-static void a_missing_segment_is_named(void **state)
+TEST(a_missing_segment_is_named)
 {
     struct fixture *f = *state;
     char from[FCT_PATH_SIZE];
@@ -382,7 +382,7 @@ static void a_missing_segment_is_named(void **state)
     assert_text(f->err, "contains segment number 1: rename it to");
 }
 
-static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
+TEST(a_segment_with_the_name_of_a_later_one_is_named)
 {
     struct fixture *f = *state;
     char from[FCT_PATH_SIZE];
@@ -396,12 +396,12 @@ static void a_segment_with_the_name_of_a_later_one_is_named(void **state)
     assert_text(f->err, "segment 00000000000000000099.seg contains segment number 2: rename it to");
 }
 
-static void a_segment_of_another_store_is_named(void **state)
+TEST(a_segment_of_another_store_is_named)
 {
     struct fixture *f = *state;
     void *other_state;
     make_segments(f);
-    assert_int_equal(setup(&other_state), 0);
+    assert_int_equal(set_up(&other_state), 0);
     struct fixture *other = other_state;
     make_segments(other);
     char from[FCT_PATH_SIZE];
@@ -411,10 +411,10 @@ static void a_segment_of_another_store_is_named(void **state)
     assert_int_equal(fct_os_rename(fct_os_real(), from, to, NULL), FACTUM_OK);
     assert_status(fct_log_open(&f->log, &f->options, &f->err), FACTUM_CORRUPT);
     assert_text(f->err, "belongs to another store");
-    assert_int_equal(teardown(&other_state), 0);
+    assert_int_equal(tear_down(&other_state), 0);
 }
 
-static void a_segment_with_a_damaged_header_is_named_and_can_be_given_up(void **state)
+TEST(a_segment_with_a_damaged_header_is_named_and_can_be_given_up)
 {
     struct fixture *f = *state;
     make_segments(f);
@@ -454,7 +454,7 @@ static void a_log_without_its_segments_is_not_created_again(void **state)
     assert_text(f->err, "segments are missing");
 }
 
-static void a_read_only_log_changes_nothing(void **state)
+TEST(a_read_only_log_changes_nothing)
 {
     struct fixture *f = *state;
     f->options.read_only = true;
@@ -510,7 +510,7 @@ static void damage_in_the_tail_is_reported_and_not_truncated(void **state)
     assert_int_equal(record.revision, 1);
 }
 
-static void damage_in_a_sealed_segment_is_found_by_reading_and_verifying(void **state)
+TEST(damage_in_a_sealed_segment_is_found_by_reading_and_verifying)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -555,7 +555,7 @@ static bool stop_at_once(void *data, uint64_t done, uint64_t total)
     return false;
 }
 
-static void verifying_can_be_stopped(void **state)
+TEST(verifying_can_be_stopped)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -567,7 +567,7 @@ static void verifying_can_be_stopped(void **state)
 }
 
 /* The copy of a log that is in use: whole sealed files, the last one as far as it is used. */
-static void a_copy_of_what_is_used_opens(void **state)
+TEST(a_copy_of_what_is_used_opens)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -606,7 +606,7 @@ static void a_copy_of_what_is_used_opens(void **state)
 
 /* ---- refusing -------------------------------------------------------------------------------- */
 
-static void a_full_disk_refuses_and_later_goes_on(void **state)
+TEST(a_full_disk_refuses_and_later_goes_on)
 {
     struct fixture *f = *state;
     uint64_t position = 0;
@@ -633,7 +633,7 @@ static void a_full_disk_refuses_and_later_goes_on(void **state)
     assert_events(f, 40);
 }
 
-static void a_failed_sync_fails_the_log_for_good(void **state)
+TEST(a_failed_sync_fails_the_log_for_good)
 {
     struct fixture *f = *state;
     uint64_t position = 0;
@@ -659,7 +659,7 @@ static void a_failed_sync_fails_the_log_for_good(void **state)
     assert_events(f, 2); /* unknown outcome: here it was there, and is now on disk */
 }
 
-static void without_memory_nothing_changes(void **state)
+TEST(without_memory_nothing_changes)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -706,7 +706,7 @@ static void read_along(void *data)
     reader->good = reader->good && status >= 0;
 }
 
-static void readers_follow_the_writer(void **state)
+TEST(readers_follow_the_writer)
 {
     enum { READERS = 3, EVENTS = 3000 };
     struct fixture *f = *state;
@@ -736,8 +736,6 @@ static void readers_follow_the_writer(void **state)
         assert_int_equal(readers[i].seen, EVENTS);
     }
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -21,7 +21,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     assert_non_null(f);
@@ -56,7 +56,7 @@ static factum_status remove_one(void *data, const char *name)
     return FACTUM_OK;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     (void)fct_log_close(f->log, &f->err);
@@ -161,7 +161,7 @@ static factum_status forget_nothing(void *data, factum_error *err)
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
-static void a_copy_whose_completion_was_interrupted_opens(void **state)
+TEST(a_copy_whose_completion_was_interrupted_opens)
 {
     struct fixture *f = *state;
     open_log(f);
@@ -191,7 +191,7 @@ static void a_copy_whose_completion_was_interrupted_opens(void **state)
 
 /* ---- files of another log -------------------------------------------------------------------- */
 
-static void another_history_of_the_same_length_is_refused(void **state)
+TEST(another_history_of_the_same_length_is_refused)
 {
     struct fixture *f = *state;
     static uint8_t before[SEGMENT_SIZE];
@@ -249,7 +249,7 @@ static void a_damaged_END_still_proves_that_there_was_a_log(void **state)
     assert_text(f->err, "segments are missing");
 }
 
-static void a_proof_of_an_impossible_position_is_not_believed(void **state)
+TEST(a_proof_of_an_impossible_position_is_not_believed)
 {
     struct fixture *f = *state;
     uint8_t end[56];
@@ -278,7 +278,7 @@ static void tear(struct fixture *f)
     write_at(f, FIRST, end, garbage, sizeof garbage);
 }
 
-static void only_torn_files_of_its_own_are_removed(void **state)
+TEST(only_torn_files_of_its_own_are_removed)
 {
     struct fixture *f = *state;
     static const char *const others[] = {"torn-5", "torn-", "torn-00000000000000000001.mine",
@@ -329,7 +329,7 @@ static void a_sealed_file_that_is_truncated_is_not_read_past_its_end(void **stat
 }
 
 /* No run of this program leaves such a file. */
-static void a_segment_without_room_for_a_seal_is_not_written_to(void **state)
+TEST(a_segment_without_room_for_a_seal_is_not_written_to)
 {
     struct fixture *f = *state;
     static uint8_t bytes[SEGMENT_SIZE];
@@ -370,7 +370,7 @@ static void a_segment_without_room_for_a_seal_is_not_written_to(void **state)
 
 /* ---- losses ---------------------------------------------------------------------------------- */
 
-static void a_second_loss_keeps_what_the_first_one_quarantined(void **state)
+TEST(a_second_loss_keeps_what_the_first_one_quarantined)
 {
     struct fixture *f = *state;
     static uint8_t first[65536];
@@ -401,8 +401,6 @@ static void a_second_loss_keeps_what_the_first_one_quarantined(void **state)
     assert_int_equal(fct_log_state(f->log), FCT_LOG_OPEN);
     assert_events(f, 0);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {

@@ -13,8 +13,6 @@
 #include "support/scratch.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-
 struct fixture {
     struct fct_loop *loop;
     struct fct_acceptor *acceptor;
@@ -193,7 +191,6 @@ TEST(a_unix_socket_is_dialled_and_answers)
 
 TEST(a_name_and_an_address_are_dialled_and_answer)
 {
-    (void)state;
     const char *port = listen_here();
     const char *const hosts[] = {"localhost", "127.0.0.1"};
     for (unsigned i = 0; i < 2; i++) {
@@ -207,7 +204,6 @@ TEST(a_name_and_an_address_are_dialled_and_answer)
 
 TEST(nobody_there_is_said)
 {
-    (void)state;
     dial("127.0.0.1", "1", "127.0.0.1:1");
     fct_loop_run(f.loop);
     assert_int_equal(f.closed, 1);
@@ -224,7 +220,6 @@ TEST(nobody_there_is_said)
 
 TEST(a_name_that_does_not_exist_is_said)
 {
-    (void)state;
     dial("no-such-host.invalid", "1", "no-such-host.invalid:1");
     fct_loop_run(f.loop);
     assert_int_equal(f.closed, 1);
@@ -234,7 +229,6 @@ TEST(a_name_that_does_not_exist_is_said)
 
 TEST(a_connection_can_be_closed_at_any_time_before_it_is_open)
 {
-    (void)state;
     const char *port = listen_here();
     dial("localhost", port, "localhost:1");
     fct_dial_close(f.dial); /* before anything has begun */
@@ -255,7 +249,6 @@ static void hang_up(struct fct_timer *timer)
 
 TEST(a_connection_that_the_server_closes_is_reported_once)
 {
-    (void)state;
     struct fct_timer end = {.run = hang_up};
     f.keeps = true;
     assert_ok(fct_acceptor_listen_unix(f.acceptor, f.path, &f.err), f.err);
@@ -270,7 +263,6 @@ TEST(a_connection_that_the_server_closes_is_reported_once)
 
 TEST(a_unix_path_that_is_too_long_is_refused)
 {
-    (void)state;
     memset(f.path, 'x', sizeof f.path - 1);
     const struct fct_dial_options options = {
         .mem = fct_mem_heap(), .loop = f.loop, .unix_path = f.path};
@@ -321,7 +313,6 @@ static const char *listen_secure(const char *name, bool trusted)
 
 TEST(a_server_with_a_trusted_certificate_answers)
 {
-    (void)state;
     const char *port = listen_secure("localhost", true);
     dial("localhost", port, "localhost:1");
     fct_loop_run(f.loop);
@@ -331,7 +322,6 @@ TEST(a_server_with_a_trusted_certificate_answers)
 
 TEST(a_server_without_a_trusted_certificate_is_refused)
 {
-    (void)state;
     const char *port = listen_secure("localhost", false);
     dial("localhost", port, "localhost:1");
     fct_loop_run(f.loop);
@@ -344,7 +334,6 @@ TEST(a_server_without_a_trusted_certificate_is_refused)
 
 TEST(a_server_with_a_certificate_for_another_name_is_refused)
 {
-    (void)state;
     const char *port = listen_secure("example.com", true);
     const char *const hosts[] = {"localhost", "127.0.0.1"};
     for (int i = 0; i < 2; i++) {
@@ -358,7 +347,6 @@ TEST(a_server_with_a_certificate_for_another_name_is_refused)
 
 TEST(a_server_without_tls_is_refused)
 {
-    (void)state;
     write_certificate("localhost");
     assert_ok(fct_tls_client_context_create(f.cert, &f.client_tls, &f.err), f.err);
     dial("localhost", listen_here(), "localhost:1");
@@ -370,7 +358,6 @@ TEST(a_server_without_tls_is_refused)
 
 TEST(a_file_without_certificates_is_refused)
 {
-    (void)state;
     struct fct_tls_context *context = NULL;
     FILE *file = fopen(f.cert, "w");
     assert_non_null(file);
@@ -382,23 +369,21 @@ TEST(a_file_without_certificates_is_refused)
                      FACTUM_NOT_FOUND);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_unix_socket_is_dialled_and_answers),
-        CASE(a_name_and_an_address_are_dialled_and_answer),
-        CASE(nobody_there_is_said),
-        CASE(a_name_that_does_not_exist_is_said),
-        CASE(a_connection_can_be_closed_at_any_time_before_it_is_open),
-        CASE(a_connection_that_the_server_closes_is_reported_once),
-        CASE(a_unix_path_that_is_too_long_is_refused),
-        CASE(a_server_with_a_trusted_certificate_answers),
-        CASE(a_server_without_a_trusted_certificate_is_refused),
-        CASE(a_server_with_a_certificate_for_another_name_is_refused),
-        CASE(a_server_without_tls_is_refused),
-        CASE(a_file_without_certificates_is_refused),
+        FIXTURE_CASE(a_unix_socket_is_dialled_and_answers),
+        FIXTURE_CASE(a_name_and_an_address_are_dialled_and_answer),
+        FIXTURE_CASE(nobody_there_is_said),
+        FIXTURE_CASE(a_name_that_does_not_exist_is_said),
+        FIXTURE_CASE(a_connection_can_be_closed_at_any_time_before_it_is_open),
+        FIXTURE_CASE(a_connection_that_the_server_closes_is_reported_once),
+        FIXTURE_CASE(a_unix_path_that_is_too_long_is_refused),
+        FIXTURE_CASE(a_server_with_a_trusted_certificate_answers),
+        FIXTURE_CASE(a_server_without_a_trusted_certificate_is_refused),
+        FIXTURE_CASE(a_server_with_a_certificate_for_another_name_is_refused),
+        FIXTURE_CASE(a_server_without_tls_is_refused),
+        FIXTURE_CASE(a_file_without_certificates_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

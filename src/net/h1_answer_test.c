@@ -62,32 +62,28 @@ static void assert_answer(const char *request, unsigned status, const char *leng
     h1_peer_finish(&p);
 }
 
-static void a_body_without_a_length_is_sent_in_chunks(void **state)
+TEST(a_body_without_a_length_is_sent_in_chunks)
 {
-    (void)state;
     assert_answer(GET, 200, NULL, "abc||0123456789abcdef",
                   "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
                   "3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n");
 }
 
-static void an_answer_without_a_body_has_length_zero(void **state)
+TEST(an_answer_without_a_body_has_length_zero)
 {
-    (void)state;
     assert_answer(GET, 404, NULL, NULL, "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
     assert_answer(GET, 599, NULL, "", "HTTP/1.1 599 \r\ncontent-length: 0\r\n\r\n");
 }
 
-static void a_length_that_is_given_is_kept(void **state)
+TEST(a_length_that_is_given_is_kept)
 {
-    (void)state;
     assert_answer(GET, 201, "5", "ab|cde",
                   "HTTP/1.1 201 Created\r\ncontent-length: 5\r\n\r\nabcde");
     assert_answer(GET, 200, "0", NULL, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
 }
 
-static void head_204_and_304_have_no_body_whatever_is_written(void **state)
+TEST(head_204_and_304_have_no_body_whatever_is_written)
 {
-    (void)state;
     assert_answer(HEAD, 200, "5", "abcdefgh", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
     assert_answer(HEAD, 200, NULL, "abc", "HTTP/1.1 200 OK\r\n\r\n");
     assert_answer(HEAD, 404, NULL, NULL, "HTTP/1.1 404 Not Found\r\n\r\n");
@@ -95,9 +91,8 @@ static void head_204_and_304_have_no_body_whatever_is_written(void **state)
     assert_answer(GET, 304, "3", "abc", "HTTP/1.1 304 Not Modified\r\ncontent-length: 3\r\n\r\n");
 }
 
-static void http10_gets_no_chunks_and_its_connection_is_closed(void **state)
+TEST(http10_gets_no_chunks_and_its_connection_is_closed)
 {
-    (void)state;
     assert_answer(GET_10, 200, NULL, "ab|c", "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc");
     assert_answer(GET_10, 200, "2", "ab",
                   "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nab");
@@ -105,16 +100,14 @@ static void http10_gets_no_chunks_and_its_connection_is_closed(void **state)
                   "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
 }
 
-static void close_is_confirmed(void **state)
+TEST(close_is_confirmed)
 {
-    (void)state;
     assert_answer("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 200, NULL, NULL,
                   "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
 }
 
-static void fields_and_trailers_are_sent_in_their_order(void **state)
+TEST(fields_and_trailers_are_sent_in_their_order)
 {
-    (void)state;
     struct h1_peer p;
     open_and_ask(&p, GET);
     const struct fct_field fields[] = {FIELD("date", "today"), FIELD("x", ""), FIELD("x", "a\tb")};
@@ -140,9 +133,8 @@ static void fields_and_trailers_are_sent_in_their_order(void **state)
     h1_peer_finish(&p);
 }
 
-static void a_head_goes_out_with_the_next_send_and_the_body_in_chunks(void **state)
+TEST(a_head_goes_out_with_the_next_send_and_the_body_in_chunks)
 {
-    (void)state;
     struct h1_peer p;
     open_and_ask(&p, GET);
     respond(&p, 200, NULL);
@@ -156,9 +148,8 @@ static void a_head_goes_out_with_the_next_send_and_the_body_in_chunks(void **sta
     h1_peer_finish(&p);
 }
 
-static void fields_that_could_end_a_line_or_frame_a_body_are_refused(void **state)
+TEST(fields_that_could_end_a_line_or_frame_a_body_are_refused)
 {
-    (void)state;
     const struct fct_field bad[] = {
         FIELD("x", "a\r\nb"),    FIELD("x", "a\nb"),      FIELD("x", "a\rb"),
         FIELD("x", "a\0b"),      FIELD("x", "\x1b"),      FIELD("x", "\x7f"),
@@ -192,9 +183,8 @@ static void fields_that_could_end_a_line_or_frame_a_body_are_refused(void **stat
     h1_peer_finish(&p);
 }
 
-static void a_body_is_never_longer_than_its_length(void **state)
+TEST(a_body_is_never_longer_than_its_length)
 {
-    (void)state;
     struct h1_peer p;
     open_and_ask(&p, GET);
     respond(&p, 200, "3");
@@ -207,9 +197,8 @@ static void a_body_is_never_longer_than_its_length(void **state)
     h1_peer_finish(&p);
 }
 
-static void a_body_shorter_than_its_length_ends_the_connection(void **state)
+TEST(a_body_shorter_than_its_length_ends_the_connection)
 {
-    (void)state;
     struct h1_peer p;
     open_and_ask(&p, GET);
     respond(&p, 200, "3");
@@ -220,9 +209,8 @@ static void a_body_shorter_than_its_length_ends_the_connection(void **state)
     h1_peer_finish(&p);
 }
 
-static void room_shrinks_with_each_write_and_writable_says_when_it_is_back(void **state)
+TEST(room_shrinks_with_each_write_and_writable_says_when_it_is_back)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_init(&p, H1_HOLD);
     p.limits.write_buffer_max = 1000;
@@ -250,9 +238,8 @@ static void room_shrinks_with_each_write_and_writable_says_when_it_is_back(void 
     h1_peer_finish(&p);
 }
 
-static void what_send_returned_lasts_while_more_is_written(void **state)
+TEST(what_send_returned_lasts_while_more_is_written)
 {
-    (void)state;
     struct h1_peer p;
     open_and_ask(&p, GET);
     respond(&p, 200, NULL);
@@ -268,9 +255,8 @@ static void what_send_returned_lasts_while_more_is_written(void **state)
     h1_peer_finish(&p);
 }
 
-static void an_answer_beyond_32_mib_that_nobody_takes_is_refused(void **state)
+TEST(an_answer_beyond_32_mib_that_nobody_takes_is_refused)
 {
-    (void)state;
     struct h1_peer p;
     open_and_ask(&p, GET);
     respond(&p, 200, NULL);
@@ -317,9 +303,8 @@ static void answer_stubbornly(struct h1_peer *p)
     assert_int_equal(status, FACTUM_OK);
 }
 
-static void a_call_that_fails_for_want_of_memory_leaves_the_answer_as_it_was(void **state)
+TEST(a_call_that_fails_for_want_of_memory_leaves_the_answer_as_it_was)
 {
-    (void)state;
     struct fct_buf expected;
     fct_buf_init(&expected, fct_mem_heap(), (size_t)1 << 20);
     unsigned long count = 0;                     /* allocations of an answer */
@@ -345,9 +330,8 @@ static void a_call_that_fails_for_want_of_memory_leaves_the_answer_as_it_was(voi
     fct_buf_finish(&expected);
 }
 
-static void an_abort_before_the_answer_is_an_answer(void **state)
+TEST(an_abort_before_the_answer_is_an_answer)
 {
-    (void)state;
     const struct {
         enum fct_abort why;
         const char *outcome;
@@ -382,9 +366,8 @@ static void an_abort_before_the_answer_is_an_answer(void **state)
     }
 }
 
-static void an_abort_within_the_answer_leaves_it_without_its_end(void **state)
+TEST(an_abort_within_the_answer_leaves_it_without_its_end)
 {
-    (void)state;
     struct h1_peer p;
     open_and_ask(&p, GET);
     respond(&p, 200, NULL);
@@ -398,9 +381,8 @@ static void an_abort_within_the_answer_leaves_it_without_its_end(void **state)
     h1_peer_finish(&p);
 }
 
-static void the_refusal_of_a_head_request_has_no_body(void **state)
+TEST(the_refusal_of_a_head_request_has_no_body)
 {
-    (void)state;
     struct h1_peer p;
     open_and_ask(&p, HEAD);
     fct_exchange_abort(p.exchange, FCT_ABORT_INTERNAL);
@@ -412,9 +394,8 @@ static void the_refusal_of_a_head_request_has_no_body(void **state)
     h1_peer_finish(&p);
 }
 
-static void a_refusal_says_what_is_wrong(void **state)
+TEST(a_refusal_says_what_is_wrong)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     h1_peer_give(&p, FCT_SLICE("GET / HTTP/1.1\r\n\r\n"));
@@ -428,25 +409,25 @@ static void a_refusal_says_what_is_wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_body_without_a_length_is_sent_in_chunks),
-        cmocka_unit_test(an_answer_without_a_body_has_length_zero),
-        cmocka_unit_test(a_length_that_is_given_is_kept),
-        cmocka_unit_test(head_204_and_304_have_no_body_whatever_is_written),
-        cmocka_unit_test(http10_gets_no_chunks_and_its_connection_is_closed),
-        cmocka_unit_test(close_is_confirmed),
-        cmocka_unit_test(fields_and_trailers_are_sent_in_their_order),
-        cmocka_unit_test(a_head_goes_out_with_the_next_send_and_the_body_in_chunks),
-        cmocka_unit_test(fields_that_could_end_a_line_or_frame_a_body_are_refused),
-        cmocka_unit_test(a_body_is_never_longer_than_its_length),
-        cmocka_unit_test(a_body_shorter_than_its_length_ends_the_connection),
-        cmocka_unit_test(room_shrinks_with_each_write_and_writable_says_when_it_is_back),
-        cmocka_unit_test(what_send_returned_lasts_while_more_is_written),
-        cmocka_unit_test(an_answer_beyond_32_mib_that_nobody_takes_is_refused),
-        cmocka_unit_test(a_call_that_fails_for_want_of_memory_leaves_the_answer_as_it_was),
-        cmocka_unit_test(an_abort_before_the_answer_is_an_answer),
-        cmocka_unit_test(an_abort_within_the_answer_leaves_it_without_its_end),
-        cmocka_unit_test(the_refusal_of_a_head_request_has_no_body),
-        cmocka_unit_test(a_refusal_says_what_is_wrong),
+        CASE(a_body_without_a_length_is_sent_in_chunks),
+        CASE(an_answer_without_a_body_has_length_zero),
+        CASE(a_length_that_is_given_is_kept),
+        CASE(head_204_and_304_have_no_body_whatever_is_written),
+        CASE(http10_gets_no_chunks_and_its_connection_is_closed),
+        CASE(close_is_confirmed),
+        CASE(fields_and_trailers_are_sent_in_their_order),
+        CASE(a_head_goes_out_with_the_next_send_and_the_body_in_chunks),
+        CASE(fields_that_could_end_a_line_or_frame_a_body_are_refused),
+        CASE(a_body_is_never_longer_than_its_length),
+        CASE(a_body_shorter_than_its_length_ends_the_connection),
+        CASE(room_shrinks_with_each_write_and_writable_says_when_it_is_back),
+        CASE(what_send_returned_lasts_while_more_is_written),
+        CASE(an_answer_beyond_32_mib_that_nobody_takes_is_refused),
+        CASE(a_call_that_fails_for_want_of_memory_leaves_the_answer_as_it_was),
+        CASE(an_abort_before_the_answer_is_an_answer),
+        CASE(an_abort_within_the_answer_leaves_it_without_its_end),
+        CASE(the_refusal_of_a_head_request_has_no_body),
+        CASE(a_refusal_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,9 +40,8 @@ static bool is_value_byte(int byte)
     return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
 }
 
-static void every_byte_is_allowed_or_refused_at_its_place(void **state)
+TEST(every_byte_is_allowed_or_refused_at_its_place)
 {
-    (void)state;
     for (int byte = 0; byte < 256; byte++) {
         uint8_t b = (uint8_t)byte;
         const struct {
@@ -70,9 +69,8 @@ static void every_byte_is_allowed_or_refused_at_its_place(void **state)
     }
 }
 
-static void a_token_and_a_value_are_what_the_standard_says(void **state)
+TEST(a_token_and_a_value_are_what_the_standard_says)
 {
-    (void)state;
     for (int byte = 0; byte < 256; byte++) {
         uint8_t b = (uint8_t)byte;
         assert_int_equal(fct_h1_is_token(fct_slice(&b, 1)), is_token_byte(byte));
@@ -84,9 +82,8 @@ static void a_token_and_a_value_are_what_the_standard_says(void **state)
     assert_false(fct_h1_is_value(FCT_SLICE("a\nb")));
 }
 
-static void the_check_ends_where_the_head_ends(void **state)
+TEST(the_check_ends_where_the_head_ends)
 {
-    (void)state;
     struct fct_h1_check check;
     const factum_slice text = FCT_SLICE("\r\n" HEAD "GET");
     fct_h1_check_head(&check, sizeof HEAD - 1, 1);
@@ -103,9 +100,9 @@ static void the_check_ends_where_the_head_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_byte_is_allowed_or_refused_at_its_place),
-        cmocka_unit_test(a_token_and_a_value_are_what_the_standard_says),
-        cmocka_unit_test(the_check_ends_where_the_head_ends),
+        CASE(every_byte_is_allowed_or_refused_at_its_place),
+        CASE(a_token_and_a_value_are_what_the_standard_says),
+        CASE(the_check_ends_where_the_head_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -274,44 +274,39 @@ static void check_all(const struct request *requests, size_t count)
 
 #define CHECK_ALL(table) check_all(table, sizeof table / sizeof table[0])
 
-static void what_the_standard_allows_is_answered(void **state)
+TEST(what_the_standard_allows_is_answered)
 {
-    (void)state;
     CHECK_ALL(plain);
 }
 
-static void a_body_has_one_length_or_the_request_is_refused(void **state)
+TEST(a_body_has_one_length_or_the_request_is_refused)
 {
-    (void)state;
     CHECK_ALL(lengths);
 }
 
-static void lines_that_do_not_end_in_cr_lf_or_are_folded_are_refused(void **state)
+TEST(lines_that_do_not_end_in_cr_lf_or_are_folded_are_refused)
 {
-    (void)state;
     CHECK_ALL(lines);
 }
 
-static void chunks_are_framed_strictly(void **state)
+TEST(chunks_are_framed_strictly)
 {
-    (void)state;
     CHECK_ALL(chunks);
 }
 
-static void request_lines_targets_and_hosts_are_strict(void **state)
+TEST(request_lines_targets_and_hosts_are_strict)
 {
-    (void)state;
     CHECK_ALL(targets);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_the_standard_allows_is_answered),
-        cmocka_unit_test(a_body_has_one_length_or_the_request_is_refused),
-        cmocka_unit_test(lines_that_do_not_end_in_cr_lf_or_are_folded_are_refused),
-        cmocka_unit_test(chunks_are_framed_strictly),
-        cmocka_unit_test(request_lines_targets_and_hosts_are_strict),
+        CASE(what_the_standard_allows_is_answered),
+        CASE(a_body_has_one_length_or_the_request_is_refused),
+        CASE(lines_that_do_not_end_in_cr_lf_or_are_folded_are_refused),
+        CASE(chunks_are_framed_strictly),
+        CASE(request_lines_targets_and_hosts_are_strict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,9 +39,8 @@ static void assert_slice(factum_slice slice, const char *text)
 
 /* ---- what a handler sees --------------------------------------------------------------------- */
 
-static void a_handler_sees_names_in_lower_case_and_values_without_space(void **state)
+TEST(a_handler_sees_names_in_lower_case_and_values_without_space)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, "PUT /A?b HTTP/1.1\r\nHOST:  a:1 \t\r\nX-Y:\t a B\t c \r\nEmpty: \r\n\r\n");
@@ -60,9 +59,8 @@ static void a_handler_sees_names_in_lower_case_and_values_without_space(void **s
     h1_peer_finish(&p);
 }
 
-static void the_authority_of_an_absolute_target_replaces_host(void **state)
+TEST(the_authority_of_an_absolute_target_replaces_host)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, "GET http://b:2/c HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -75,9 +73,8 @@ static void the_authority_of_an_absolute_target_replaces_host(void **state)
     h1_peer_finish(&p);
 }
 
-static void after_finish_a_handler_gets_no_body_and_no_end(void **state)
+TEST(after_finish_a_handler_gets_no_body_and_no_end)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_EARLY);
     give(&p, POST "Content-Length: 3\r\n\r\nabc" GET);
@@ -91,9 +88,8 @@ static void after_finish_a_handler_gets_no_body_and_no_end(void **state)
 
 /* ---- a peer that has ended its side ---------------------------------------------------------- */
 
-static void who_has_ended_its_side_gets_the_answers_to_what_it_asked(void **state)
+TEST(who_has_ended_its_side_gets_the_answers_to_what_it_asked)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET GET);
@@ -110,9 +106,8 @@ static void who_has_ended_its_side_gets_the_answers_to_what_it_asked(void **stat
     h1_peer_finish(&p);
 }
 
-static void who_has_ended_its_side_without_a_whole_request_gets_nothing(void **state)
+TEST(who_has_ended_its_side_without_a_whole_request_gets_nothing)
 {
-    (void)state;
     static const char *const requests[] = {"", "GET / HT", POST "Content-Length: 3\r\n\r\nab"};
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         struct h1_peer p;
@@ -124,9 +119,8 @@ static void who_has_ended_its_side_without_a_whole_request_gets_nothing(void **s
     }
 }
 
-static void an_answer_without_end_ends_with_its_peer(void **state)
+TEST(an_answer_without_end_ends_with_its_peer)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET);
@@ -145,9 +139,8 @@ static void an_answer_without_end_ends_with_its_peer(void **state)
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-static void pipelined_requests_wait_for_the_answer_before_them(void **state)
+TEST(pipelined_requests_wait_for_the_answer_before_them)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET GET GET);
@@ -165,9 +158,8 @@ static void pipelined_requests_wait_for_the_answer_before_them(void **state)
     h1_peer_finish(&p);
 }
 
-static void the_next_request_begins_once_the_answer_is_handed_out(void **state)
+TEST(the_next_request_begins_once_the_answer_is_handed_out)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     assert_true(fct_session_receive(p.session, FCT_SLICE(GET GET GET), p.now));
@@ -182,9 +174,8 @@ static void the_next_request_begins_once_the_answer_is_handed_out(void **state)
     h1_peer_finish(&p);
 }
 
-static void more_bytes_join_those_that_wait(void **state)
+TEST(more_bytes_join_those_that_wait)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET "GE");
@@ -200,9 +191,8 @@ static void more_bytes_join_those_that_wait(void **state)
     h1_peer_finish(&p);
 }
 
-static void bytes_that_wait_have_a_maximum(void **state)
+TEST(bytes_that_wait_have_a_maximum)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET);
@@ -215,9 +205,8 @@ static void bytes_that_wait_have_a_maximum(void **state)
     h1_peer_finish(&p);
 }
 
-static void wants_send_is_called_once_until_send_has_nothing(void **state)
+TEST(wants_send_is_called_once_until_send_has_nothing)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET);
@@ -269,16 +258,14 @@ static void check_window(const char *head, const char *end)
     h1_peer_finish(&p);
 }
 
-static void a_handler_gets_no_more_than_the_window_until_it_releases(void **state)
+TEST(a_handler_gets_no_more_than_the_window_until_it_releases)
 {
-    (void)state;
     check_window(POST "Content-Length: 2000\r\n\r\n", "");
     check_window(POST TE "\r\n7d0\r\n", "\r\n0\r\n\r\n");
 }
 
-static void an_answer_that_streams_a_body_keeps_its_order(void **state)
+TEST(an_answer_that_streams_a_body_keeps_its_order)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_STREAM);
     give(&p, POST "Content-Length: 5\r\n\r\nab");
@@ -290,9 +277,8 @@ static void an_answer_that_streams_a_body_keeps_its_order(void **state)
     h1_peer_finish(&p);
 }
 
-static void damage_after_the_begin_of_an_answer_ends_it_without_its_end(void **state)
+TEST(damage_after_the_begin_of_an_answer_ends_it_without_its_end)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_STREAM);
     give(&p, POST TE "\r\n2\r\nab\r\n");
@@ -307,9 +293,8 @@ static void damage_after_the_begin_of_an_answer_ends_it_without_its_end(void **s
 
 /* ---- expectations, and answers before the end of the request --------------------------------- */
 
-static void continue_is_sent_once_if_the_handler_waits_for_the_body(void **state)
+TEST(continue_is_sent_once_if_the_handler_waits_for_the_body)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     give(&p, POST "Content-Length: 3\r\nExpect: 100-Continue\r\n\r\n");
@@ -319,9 +304,8 @@ static void continue_is_sent_once_if_the_handler_waits_for_the_body(void **state
     h1_peer_finish(&p);
 }
 
-static void continue_is_not_sent_to_http10_or_without_a_body(void **state)
+TEST(continue_is_not_sent_to_http10_or_without_a_body)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, POST "Content-Length: 0\r\nExpect: 100-continue\r\n\r\n");
@@ -336,9 +320,8 @@ static void continue_is_not_sent_to_http10_or_without_a_body(void **state)
     h1_peer_finish(&p);
 }
 
-static void an_answer_instead_of_continue_closes(void **state)
+TEST(an_answer_instead_of_continue_closes)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_EARLY);
     give(&p, POST "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
@@ -347,9 +330,8 @@ static void an_answer_instead_of_continue_closes(void **state)
     h1_peer_finish(&p);
 }
 
-static void a_small_rest_of_a_body_is_read_to_keep_the_connection(void **state)
+TEST(a_small_rest_of_a_body_is_read_to_keep_the_connection)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_EARLY);
     give(&p, POST "Content-Length: 65536\r\n\r\n");
@@ -363,9 +345,8 @@ static void a_small_rest_of_a_body_is_read_to_keep_the_connection(void **state)
     h1_peer_finish(&p);
 }
 
-static void a_big_rest_of_a_body_is_not_read(void **state)
+TEST(a_big_rest_of_a_body_is_not_read)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_EARLY);
     give(&p, POST "Content-Length: 65537\r\n\r\n");
@@ -376,9 +357,8 @@ static void a_big_rest_of_a_body_is_not_read(void **state)
     h1_peer_finish(&p);
 }
 
-static void an_endless_chunked_body_that_nobody_wants_is_given_up(void **state)
+TEST(an_endless_chunked_body_that_nobody_wants_is_given_up)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_EARLY);
     give(&p, POST TE "\r\nffffff\r\n");
@@ -394,9 +374,8 @@ static void an_endless_chunked_body_that_nobody_wants_is_given_up(void **state)
 
 /* ---- one request after another --------------------------------------------------------------- */
 
-static void each_request_has_a_window_and_a_rest_of_its_own(void **state)
+TEST(each_request_has_a_window_and_a_rest_of_its_own)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_init(&p, H1_HOLD);
     p.limits.body_window = 1000;
@@ -417,9 +396,8 @@ static void each_request_has_a_window_and_a_rest_of_its_own(void **state)
     h1_peer_finish(&p);
 }
 
-static void each_body_has_a_time_of_its_own(void **state)
+TEST(each_body_has_a_time_of_its_own)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     for (int i = 1; i <= 3; i++) {
@@ -434,9 +412,8 @@ static void each_body_has_a_time_of_its_own(void **state)
     h1_peer_finish(&p);
 }
 
-static void a_refusal_after_a_head_request_has_a_body(void **state)
+TEST(a_refusal_after_a_head_request_has_a_body)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     give(&p, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -463,17 +440,15 @@ static void check_head_size(size_t size, const char *outcome)
     h1_peer_finish(&p);
 }
 
-static void a_head_has_a_maximum_size(void **state)
+TEST(a_head_has_a_maximum_size)
 {
-    (void)state;
     check_head_size(999, "200 open");
     check_head_size(1000, "200 open");
     check_head_size(1001, "431 closed");
 }
 
-static void a_head_that_is_too_big_is_refused_before_its_end(void **state)
+TEST(a_head_that_is_too_big_is_refused_before_its_end)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     give(&p, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
@@ -505,18 +480,16 @@ static void check_field_count(size_t count, const char *head, const char *outcom
     h1_peer_finish(&p);
 }
 
-static void fields_and_trailers_have_a_maximum_count(void **state)
+TEST(fields_and_trailers_have_a_maximum_count)
 {
-    (void)state;
     check_field_count(100, "GET / HTTP/1.0\r\n", "200 closed");
     check_field_count(101, "GET / HTTP/1.0\r\n", "431 closed");
     check_field_count(100, POST TE "\r\n0\r\n", "200 open");
     check_field_count(101, POST TE "\r\n0\r\n", "431 closed");
 }
 
-static void the_size_line_of_a_chunk_has_a_maximum(void **state)
+TEST(the_size_line_of_a_chunk_has_a_maximum)
 {
-    (void)state;
     for (size_t size = 200; size < 400; size += 100) {
         struct h1_peer p;
         h1_peer_start(&p, H1_ECHO);
@@ -530,9 +503,8 @@ static void the_size_line_of_a_chunk_has_a_maximum(void **state)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-static void a_head_must_come_in_time_however_it_dribbles(void **state)
+TEST(a_head_must_come_in_time_however_it_dribbles)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     h1_peer_tick(&p, 100000); /* a connection without a byte waits longer */
@@ -551,9 +523,8 @@ static void a_head_must_come_in_time_however_it_dribbles(void **state)
     h1_peer_finish(&p);
 }
 
-static void an_idle_connection_ends_without_a_word(void **state)
+TEST(an_idle_connection_ends_without_a_word)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_init(&p, H1_HOLD);
     p.limits.idle_ms = 5000;
@@ -570,9 +541,8 @@ static void an_idle_connection_ends_without_a_word(void **state)
     h1_peer_finish(&p);
 }
 
-static void a_body_must_come_at_a_kilobyte_a_second_after_ten_seconds(void **state)
+TEST(a_body_must_come_at_a_kilobyte_a_second_after_ten_seconds)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     give(&p, POST "Content-Length: 100000\r\n\r\n");
@@ -589,9 +559,8 @@ static void a_body_must_come_at_a_kilobyte_a_second_after_ten_seconds(void **sta
     h1_peer_finish(&p);
 }
 
-static void a_slow_handler_is_not_the_fault_of_the_peer(void **state)
+TEST(a_slow_handler_is_not_the_fault_of_the_peer)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, POST "Content-Length: 100000\r\n\r\nx");
@@ -611,9 +580,8 @@ static void a_slow_handler_is_not_the_fault_of_the_peer(void **state)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void shutting_down_ends_an_idle_connection_at_once(void **state)
+TEST(shutting_down_ends_an_idle_connection_at_once)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     give(&p, GET);
@@ -624,9 +592,8 @@ static void shutting_down_ends_an_idle_connection_at_once(void **state)
     h1_peer_finish(&p);
 }
 
-static void shutting_down_lets_the_answer_under_way_end(void **state)
+TEST(shutting_down_lets_the_answer_under_way_end)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET GET);
@@ -641,9 +608,8 @@ static void shutting_down_lets_the_answer_under_way_end(void **state)
     h1_peer_finish(&p);
 }
 
-static void shutting_down_within_a_head_answers_that_request(void **state)
+TEST(shutting_down_within_a_head_answers_that_request)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     give(&p, "GET / HT");
@@ -654,9 +620,8 @@ static void shutting_down_within_a_head_answers_that_request(void **state)
     h1_peer_finish(&p);
 }
 
-static void destroying_a_session_closes_its_exchange(void **state)
+TEST(destroying_a_session_closes_its_exchange)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET);
@@ -669,9 +634,8 @@ static void destroying_a_session_closes_its_exchange(void **state)
     h1_peer_finish(&p);
 }
 
-static void nothing_is_read_after_the_end(void **state)
+TEST(nothing_is_read_after_the_end)
 {
-    (void)state;
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
     give(&p, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" GET);
@@ -704,9 +668,8 @@ static void converse(struct h1_peer *p)
     give(p, "GET / HTTP/1.1\r\n\r\n");
 }
 
-static void each_allocation_may_fail_and_every_exchange_is_closed(void **state)
+TEST(each_allocation_may_fail_and_every_exchange_is_closed)
 {
-    (void)state;
     struct h1_peer p;
     unsigned long k = 0;
     bool failed = true;
@@ -732,43 +695,43 @@ static void each_allocation_may_fail_and_every_exchange_is_closed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_handler_sees_names_in_lower_case_and_values_without_space),
-        cmocka_unit_test(the_authority_of_an_absolute_target_replaces_host),
-        cmocka_unit_test(after_finish_a_handler_gets_no_body_and_no_end),
-        cmocka_unit_test(who_has_ended_its_side_gets_the_answers_to_what_it_asked),
-        cmocka_unit_test(who_has_ended_its_side_without_a_whole_request_gets_nothing),
-        cmocka_unit_test(an_answer_without_end_ends_with_its_peer),
-        cmocka_unit_test(pipelined_requests_wait_for_the_answer_before_them),
-        cmocka_unit_test(the_next_request_begins_once_the_answer_is_handed_out),
-        cmocka_unit_test(more_bytes_join_those_that_wait),
-        cmocka_unit_test(bytes_that_wait_have_a_maximum),
-        cmocka_unit_test(wants_send_is_called_once_until_send_has_nothing),
-        cmocka_unit_test(a_handler_gets_no_more_than_the_window_until_it_releases),
-        cmocka_unit_test(an_answer_that_streams_a_body_keeps_its_order),
-        cmocka_unit_test(damage_after_the_begin_of_an_answer_ends_it_without_its_end),
-        cmocka_unit_test(continue_is_sent_once_if_the_handler_waits_for_the_body),
-        cmocka_unit_test(continue_is_not_sent_to_http10_or_without_a_body),
-        cmocka_unit_test(an_answer_instead_of_continue_closes),
-        cmocka_unit_test(a_small_rest_of_a_body_is_read_to_keep_the_connection),
-        cmocka_unit_test(a_big_rest_of_a_body_is_not_read),
-        cmocka_unit_test(an_endless_chunked_body_that_nobody_wants_is_given_up),
-        cmocka_unit_test(each_request_has_a_window_and_a_rest_of_its_own),
-        cmocka_unit_test(each_body_has_a_time_of_its_own),
-        cmocka_unit_test(a_refusal_after_a_head_request_has_a_body),
-        cmocka_unit_test(a_head_has_a_maximum_size),
-        cmocka_unit_test(a_head_that_is_too_big_is_refused_before_its_end),
-        cmocka_unit_test(fields_and_trailers_have_a_maximum_count),
-        cmocka_unit_test(the_size_line_of_a_chunk_has_a_maximum),
-        cmocka_unit_test(a_head_must_come_in_time_however_it_dribbles),
-        cmocka_unit_test(an_idle_connection_ends_without_a_word),
-        cmocka_unit_test(a_body_must_come_at_a_kilobyte_a_second_after_ten_seconds),
-        cmocka_unit_test(a_slow_handler_is_not_the_fault_of_the_peer),
-        cmocka_unit_test(shutting_down_ends_an_idle_connection_at_once),
-        cmocka_unit_test(shutting_down_lets_the_answer_under_way_end),
-        cmocka_unit_test(shutting_down_within_a_head_answers_that_request),
-        cmocka_unit_test(destroying_a_session_closes_its_exchange),
-        cmocka_unit_test(nothing_is_read_after_the_end),
-        cmocka_unit_test(each_allocation_may_fail_and_every_exchange_is_closed),
+        CASE(a_handler_sees_names_in_lower_case_and_values_without_space),
+        CASE(the_authority_of_an_absolute_target_replaces_host),
+        CASE(after_finish_a_handler_gets_no_body_and_no_end),
+        CASE(who_has_ended_its_side_gets_the_answers_to_what_it_asked),
+        CASE(who_has_ended_its_side_without_a_whole_request_gets_nothing),
+        CASE(an_answer_without_end_ends_with_its_peer),
+        CASE(pipelined_requests_wait_for_the_answer_before_them),
+        CASE(the_next_request_begins_once_the_answer_is_handed_out),
+        CASE(more_bytes_join_those_that_wait),
+        CASE(bytes_that_wait_have_a_maximum),
+        CASE(wants_send_is_called_once_until_send_has_nothing),
+        CASE(a_handler_gets_no_more_than_the_window_until_it_releases),
+        CASE(an_answer_that_streams_a_body_keeps_its_order),
+        CASE(damage_after_the_begin_of_an_answer_ends_it_without_its_end),
+        CASE(continue_is_sent_once_if_the_handler_waits_for_the_body),
+        CASE(continue_is_not_sent_to_http10_or_without_a_body),
+        CASE(an_answer_instead_of_continue_closes),
+        CASE(a_small_rest_of_a_body_is_read_to_keep_the_connection),
+        CASE(a_big_rest_of_a_body_is_not_read),
+        CASE(an_endless_chunked_body_that_nobody_wants_is_given_up),
+        CASE(each_request_has_a_window_and_a_rest_of_its_own),
+        CASE(each_body_has_a_time_of_its_own),
+        CASE(a_refusal_after_a_head_request_has_a_body),
+        CASE(a_head_has_a_maximum_size),
+        CASE(a_head_that_is_too_big_is_refused_before_its_end),
+        CASE(fields_and_trailers_have_a_maximum_count),
+        CASE(the_size_line_of_a_chunk_has_a_maximum),
+        CASE(a_head_must_come_in_time_however_it_dribbles),
+        CASE(an_idle_connection_ends_without_a_word),
+        CASE(a_body_must_come_at_a_kilobyte_a_second_after_ten_seconds),
+        CASE(a_slow_handler_is_not_the_fault_of_the_peer),
+        CASE(shutting_down_ends_an_idle_connection_at_once),
+        CASE(shutting_down_lets_the_answer_under_way_end),
+        CASE(shutting_down_within_a_head_answers_that_request),
+        CASE(destroying_a_session_closes_its_exchange),
+        CASE(nothing_is_read_after_the_end),
+        CASE(each_allocation_may_fail_and_every_exchange_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

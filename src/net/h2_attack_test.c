@@ -135,48 +135,41 @@ static void flood(uint8_t type, uint8_t flags, uint32_t id, const void *payload,
     }
 }
 
-static void a_flood_of_ping_ends_the_connection(void **state)
+TEST(a_flood_of_ping_ends_the_connection)
 {
-    (void)state;
     flood(NGHTTP2_PING, 0, 0, "12345678", 8);
 }
 
-static void a_flood_of_settings_ends_the_connection(void **state)
+TEST(a_flood_of_settings_ends_the_connection)
 {
-    (void)state;
     flood(NGHTTP2_SETTINGS, 0, 0, "\0\3\0\0\0\1", 6);
     flood(NGHTTP2_SETTINGS, 0, 0, "", 0);
 }
 
-static void a_flood_of_priority_ends_the_connection(void **state)
+TEST(a_flood_of_priority_ends_the_connection)
 {
-    (void)state;
     flood(NGHTTP2_PRIORITY, 0, 3, "\0\0\0\1\1", 5);
 }
 
-static void a_flood_of_unknown_frames_ends_the_connection(void **state)
+TEST(a_flood_of_unknown_frames_ends_the_connection)
 {
-    (void)state;
     flood(0x77, 0, 1, "", 0);
     flood(0x10, 0, 0, "\0\0\0\1u=1", 7);
 }
 
-static void a_flood_of_empty_data_ends_the_connection(void **state)
+TEST(a_flood_of_empty_data_ends_the_connection)
 {
-    (void)state;
     flood(NGHTTP2_DATA, 0, 1, "", 0);
 }
 
-static void a_flood_of_window_updates_ends_the_connection(void **state)
+TEST(a_flood_of_window_updates_ends_the_connection)
 {
-    (void)state;
     flood(NGHTTP2_WINDOW_UPDATE, 0, 1, "\0\0\0\1", 4);
     flood(NGHTTP2_WINDOW_UPDATE, 0, 0, "\0\0\0\1", 4);
 }
 
-static void a_flood_of_empty_continuations_ends_the_connection(void **state)
+TEST(a_flood_of_empty_continuations_ends_the_connection)
 {
-    (void)state;
     begin(H2_HOLD);
     start();
     raw_frame(NGHTTP2_HEADERS, 0, 1, head, sizeof head);
@@ -187,9 +180,8 @@ static void a_flood_of_empty_continuations_ends_the_connection(void **state)
     assert_ended(NGHTTP2_ENHANCE_YOUR_CALM, 256 * KIB);
 }
 
-static void continuations_without_end_end_the_connection(void **state)
+TEST(continuations_without_end_end_the_connection)
 {
-    (void)state;
     static uint8_t fields[16 * 1024];
     memset(fields, 0x84, sizeof fields); /* :path / again and again */
     begin(H2_HOLD);
@@ -202,9 +194,8 @@ static void continuations_without_end_end_the_connection(void **state)
     assert_ended(NGHTTP2_ENHANCE_YOUR_CALM, 256 * KIB);
 }
 
-static void empty_heads_end_the_connection(void **state)
+TEST(empty_heads_end_the_connection)
 {
-    (void)state;
     begin(H2_HOLD);
     start();
     for (uint32_t i = 0; i < 1000; i++) {
@@ -214,9 +205,8 @@ static void empty_heads_end_the_connection(void **state)
     assert_ended(NGHTTP2_ENHANCE_YOUR_CALM, 256 * KIB);
 }
 
-static void a_rapid_reset_ends_the_connection(void **state)
+TEST(a_rapid_reset_ends_the_connection)
 {
-    (void)state;
     for (unsigned mode = H2_ECHO; mode <= H2_SILENT; mode++) {
         begin((enum h2_mode)mode);
         start();
@@ -231,9 +221,8 @@ static void a_rapid_reset_ends_the_connection(void **state)
 }
 
 /* CVE-2025-8671: the peer makes the server reset its streams. */
-static void resets_that_the_peer_provokes_end_the_connection(void **state)
+TEST(resets_that_the_peer_provokes_end_the_connection)
 {
-    (void)state;
     const struct {
         uint8_t type;
         const char *payload;
@@ -257,9 +246,8 @@ static void resets_that_the_peer_provokes_end_the_connection(void **state)
     }
 }
 
-static void malformed_heads_end_the_connection(void **state)
+TEST(malformed_heads_end_the_connection)
 {
-    (void)state;
     const struct {
         const char *payload;
         size_t size;
@@ -299,9 +287,8 @@ static void raw_bomb(uint32_t id, size_t references)
     raw_frame(NGHTTP2_HEADERS, 5, id, block, size + first);
 }
 
-static void an_hpack_bomb_is_reset_and_never_kept(void **state)
+TEST(an_hpack_bomb_is_reset_and_never_kept)
 {
-    (void)state;
     begin(H2_HOLD);
     start();
     for (uint32_t i = 0; i < 50; i++) {
@@ -339,9 +326,8 @@ static struct h2_reply *request_with(size_t count, size_t size)
     return reply;
 }
 
-static void a_head_at_its_limits_is_taken_and_beyond_them_answered_431(void **state)
+TEST(a_head_at_its_limits_is_taken_and_beyond_them_answered_431)
 {
-    (void)state;
     begin(H2_ECHO);
     start();
     /* The pseudo fields count 10 + 11 + 6 + 11 + 4 * 32 = 166 with their values. */
@@ -361,9 +347,8 @@ static void a_head_at_its_limits_is_taken_and_beyond_them_answered_431(void **st
     stop();
 }
 
-static void trailers_of_a_request_have_the_limits_of_a_head(void **state)
+TEST(trailers_of_a_request_have_the_limits_of_a_head)
 {
-    (void)state;
     static uint8_t block[2 * 4 * 101];
     for (size_t i = 0; i < sizeof block; i += 4) {
         memcpy(block + i, "\0\1a", 4); /* a field of two bytes: a and nothing */
@@ -381,9 +366,8 @@ static void trailers_of_a_request_have_the_limits_of_a_head(void **state)
     }
 }
 
-static void an_idle_connection_holds_little(void **state)
+TEST(an_idle_connection_holds_little)
 {
-    (void)state;
     begin(H2_FLOW);
     server.flow_size = 10 * MIB;
     start();
@@ -396,9 +380,8 @@ static void an_idle_connection_holds_little(void **state)
     stop();
 }
 
-static void subscriptions_that_wait_hold_little(void **state)
+TEST(subscriptions_that_wait_hold_little)
 {
-    (void)state;
     static const uint8_t bytes[100 * 1000];
     begin(H2_HOLD);
     assert_int_equal(h2_server_start(&server), FACTUM_OK);
@@ -418,9 +401,8 @@ static void subscriptions_that_wait_hold_little(void **state)
     stop();
 }
 
-static void a_string_of_4_gb_ends_the_connection(void **state)
+TEST(a_string_of_4_gb_ends_the_connection)
 {
-    (void)state;
     const struct {
         const char *payload;
         size_t size;
@@ -440,9 +422,8 @@ static void a_string_of_4_gb_ends_the_connection(void **state)
     }
 }
 
-static void a_head_that_does_not_end_ends_the_connection(void **state)
+TEST(a_head_that_does_not_end_ends_the_connection)
 {
-    (void)state;
     begin(H2_HOLD);
     start();
     raw_request(1, false); /* an open exchange does not save it */
@@ -466,9 +447,8 @@ static void a_head_that_does_not_end_ends_the_connection(void **state)
     stop();
 }
 
-static void heads_that_are_always_cut_in_the_middle_are_no_slow_head(void **state)
+TEST(heads_that_are_always_cut_in_the_middle_are_no_slow_head)
 {
-    (void)state;
     begin(H2_ECHO);
     start();
     for (uint32_t i = 0; i < 100; i++) {
@@ -487,9 +467,8 @@ static void heads_that_are_always_cut_in_the_middle_are_no_slow_head(void **stat
 
 /* Breaches that end the connection at once. */
 
-static void a_breach_of_the_protocol_ends_the_connection(void **state)
+TEST(a_breach_of_the_protocol_ends_the_connection)
 {
-    (void)state;
     const struct {
         uint8_t type;
         uint8_t flags;
@@ -524,9 +503,8 @@ static void a_breach_of_the_protocol_ends_the_connection(void **state)
     }
 }
 
-static void another_protocol_ends_the_connection(void **state)
+TEST(another_protocol_ends_the_connection)
 {
-    (void)state;
     begin(H2_HOLD);
     start();
     raw_size = 0;
@@ -535,9 +513,8 @@ static void another_protocol_ends_the_connection(void **state)
     assert_ended(NGHTTP2_PROTOCOL_ERROR, 128 * KIB);
 }
 
-static void connect_and_strange_schemes_are_refused(void **state)
+TEST(connect_and_strange_schemes_are_refused)
 {
-    (void)state;
     begin(H2_ECHO);
     start();
     const nghttp2_nv tunnel[] = {h2_nv(":method", "CONNECT"), h2_nv(":authority", "a:1")};
@@ -558,9 +535,8 @@ static void connect_and_strange_schemes_are_refused(void **state)
     stop();
 }
 
-static void data_beyond_the_window_reach_no_handler(void **state)
+TEST(data_beyond_the_window_reach_no_handler)
 {
-    (void)state;
     static const uint8_t zeros[16 * 1024];
     begin(H2_HOLD);
     server.options.limits.body_window = 100 * KIB;
@@ -580,9 +556,8 @@ static void data_beyond_the_window_reach_no_handler(void **state)
     stop();
 }
 
-static void streams_beyond_the_maximum_end_the_connection(void **state)
+TEST(streams_beyond_the_maximum_end_the_connection)
 {
-    (void)state;
     begin(H2_SILENT);
     start();
     for (uint32_t i = 0; i < 2000; i++) {
@@ -593,9 +568,8 @@ static void streams_beyond_the_maximum_end_the_connection(void **state)
     assert_ended(NGHTTP2_ENHANCE_YOUR_CALM, 2 * MIB);
 }
 
-static void a_peer_that_does_not_read_has_to_wait(void **state)
+TEST(a_peer_that_does_not_read_has_to_wait)
 {
-    (void)state;
     begin(H2_SILENT);
     server.options.limits.glitches_burst = 1000 * 1000;
     start();
@@ -612,9 +586,8 @@ static void a_peer_that_does_not_read_has_to_wait(void **state)
     stop();
 }
 
-static void a_window_that_stays_shut_holds_little(void **state)
+TEST(a_window_that_stays_shut_holds_little)
 {
-    (void)state;
     begin(H2_FLOW);
     server.flow_size = 64 * MIB;
     start();
@@ -630,9 +603,8 @@ static void a_window_that_stays_shut_holds_little(void **state)
 
 /* What honest clients do, and must not pay for. */
 
-static void keepalive_pings_are_no_flood(void **state)
+TEST(keepalive_pings_are_no_flood)
 {
-    (void)state;
     begin(H2_SILENT);
     start();
     raw_request(1, false);
@@ -645,9 +617,8 @@ static void keepalive_pings_are_no_flood(void **state)
     stop();
 }
 
-static void a_thousand_subscriptions_may_be_cancelled_at_once(void **state)
+TEST(a_thousand_subscriptions_may_be_cancelled_at_once)
 {
-    (void)state;
     begin(H2_HOLD);
     start();
     h2_talk(&client, &server);
@@ -672,9 +643,8 @@ static void a_thousand_subscriptions_may_be_cancelled_at_once(void **state)
     stop();
 }
 
-static void a_reader_with_small_windows_pays_nothing(void **state)
+TEST(a_reader_with_small_windows_pays_nothing)
 {
-    (void)state;
     begin(H2_FLOW);
     server.flow_size = 64 * MIB;
     assert_int_equal(h2_server_start(&server), FACTUM_OK);
@@ -687,9 +657,8 @@ static void a_reader_with_small_windows_pays_nothing(void **state)
     stop();
 }
 
-static void a_client_may_measure_bandwidth_by_ping(void **state)
+TEST(a_client_may_measure_bandwidth_by_ping)
 {
-    (void)state;
     begin(H2_FLOW);
     server.flow_size = 4 * MIB;
     assert_int_equal(h2_server_start(&server), FACTUM_OK);
@@ -740,9 +709,8 @@ static size_t record(const uint8_t *bytes, size_t size, size_t cut)
     return total;
 }
 
-static void every_cut_of_the_bytes_gives_the_same_answer(void **state)
+TEST(every_cut_of_the_bytes_gives_the_same_answer)
 {
-    (void)state;
     static const uint8_t padded[1 + 300 + 20] = {20, 'a', 'b'};
     static uint8_t whole[sizeof recorded];
     raw_preface();
@@ -772,38 +740,38 @@ static void every_cut_of_the_bytes_gives_the_same_answer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_flood_of_ping_ends_the_connection),
-        cmocka_unit_test(a_flood_of_settings_ends_the_connection),
-        cmocka_unit_test(a_flood_of_priority_ends_the_connection),
-        cmocka_unit_test(a_flood_of_unknown_frames_ends_the_connection),
-        cmocka_unit_test(a_flood_of_empty_data_ends_the_connection),
-        cmocka_unit_test(a_flood_of_window_updates_ends_the_connection),
-        cmocka_unit_test(a_flood_of_empty_continuations_ends_the_connection),
-        cmocka_unit_test(continuations_without_end_end_the_connection),
-        cmocka_unit_test(empty_heads_end_the_connection),
-        cmocka_unit_test(a_rapid_reset_ends_the_connection),
-        cmocka_unit_test(resets_that_the_peer_provokes_end_the_connection),
-        cmocka_unit_test(malformed_heads_end_the_connection),
-        cmocka_unit_test(an_hpack_bomb_is_reset_and_never_kept),
-        cmocka_unit_test(a_head_at_its_limits_is_taken_and_beyond_them_answered_431),
-        cmocka_unit_test(trailers_of_a_request_have_the_limits_of_a_head),
-        cmocka_unit_test(an_idle_connection_holds_little),
-        cmocka_unit_test(subscriptions_that_wait_hold_little),
-        cmocka_unit_test(a_string_of_4_gb_ends_the_connection),
-        cmocka_unit_test(a_head_that_does_not_end_ends_the_connection),
-        cmocka_unit_test(heads_that_are_always_cut_in_the_middle_are_no_slow_head),
-        cmocka_unit_test(a_breach_of_the_protocol_ends_the_connection),
-        cmocka_unit_test(another_protocol_ends_the_connection),
-        cmocka_unit_test(connect_and_strange_schemes_are_refused),
-        cmocka_unit_test(data_beyond_the_window_reach_no_handler),
-        cmocka_unit_test(streams_beyond_the_maximum_end_the_connection),
-        cmocka_unit_test(a_peer_that_does_not_read_has_to_wait),
-        cmocka_unit_test(a_window_that_stays_shut_holds_little),
-        cmocka_unit_test(keepalive_pings_are_no_flood),
-        cmocka_unit_test(a_thousand_subscriptions_may_be_cancelled_at_once),
-        cmocka_unit_test(a_reader_with_small_windows_pays_nothing),
-        cmocka_unit_test(a_client_may_measure_bandwidth_by_ping),
-        cmocka_unit_test(every_cut_of_the_bytes_gives_the_same_answer),
+        CASE(a_flood_of_ping_ends_the_connection),
+        CASE(a_flood_of_settings_ends_the_connection),
+        CASE(a_flood_of_priority_ends_the_connection),
+        CASE(a_flood_of_unknown_frames_ends_the_connection),
+        CASE(a_flood_of_empty_data_ends_the_connection),
+        CASE(a_flood_of_window_updates_ends_the_connection),
+        CASE(a_flood_of_empty_continuations_ends_the_connection),
+        CASE(continuations_without_end_end_the_connection),
+        CASE(empty_heads_end_the_connection),
+        CASE(a_rapid_reset_ends_the_connection),
+        CASE(resets_that_the_peer_provokes_end_the_connection),
+        CASE(malformed_heads_end_the_connection),
+        CASE(an_hpack_bomb_is_reset_and_never_kept),
+        CASE(a_head_at_its_limits_is_taken_and_beyond_them_answered_431),
+        CASE(trailers_of_a_request_have_the_limits_of_a_head),
+        CASE(an_idle_connection_holds_little),
+        CASE(subscriptions_that_wait_hold_little),
+        CASE(a_string_of_4_gb_ends_the_connection),
+        CASE(a_head_that_does_not_end_ends_the_connection),
+        CASE(heads_that_are_always_cut_in_the_middle_are_no_slow_head),
+        CASE(a_breach_of_the_protocol_ends_the_connection),
+        CASE(another_protocol_ends_the_connection),
+        CASE(connect_and_strange_schemes_are_refused),
+        CASE(data_beyond_the_window_reach_no_handler),
+        CASE(streams_beyond_the_maximum_end_the_connection),
+        CASE(a_peer_that_does_not_read_has_to_wait),
+        CASE(a_window_that_stays_shut_holds_little),
+        CASE(keepalive_pings_are_no_flood),
+        CASE(a_thousand_subscriptions_may_be_cancelled_at_once),
+        CASE(a_reader_with_small_windows_pays_nothing),
+        CASE(a_client_may_measure_bandwidth_by_ping),
+        CASE(every_cut_of_the_bytes_gives_the_same_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,9 +187,8 @@ static void assert_complete(const struct seen *it, size_t body_size)
     assert_int_equal(it->how, FCT_CLIENT_COMPLETE);
 }
 
-static void a_call_has_a_head_a_body_and_trailers_at_every_cut_of_the_bytes(void **state)
+TEST(a_call_has_a_head_a_body_and_trailers_at_every_cut_of_the_bytes)
 {
-    (void)state;
     const size_t pieces[] = {1, 2, 3, 7, 9, 10, 100, MIB};
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         begin(H2_ECHO);
@@ -203,9 +202,8 @@ static void a_call_has_a_head_a_body_and_trailers_at_every_cut_of_the_bytes(void
     }
 }
 
-static void many_calls_run_at_once(void **state)
+TEST(many_calls_run_at_once)
 {
-    (void)state;
     begin(H2_ECHO);
     for (size_t i = 0; i < CALLS_MAX; i++) {
         struct seen *it = start_call();
@@ -219,9 +217,8 @@ static void many_calls_run_at_once(void **state)
     stop();
 }
 
-static void an_open_call_is_answered_while_it_is_written(void **state)
+TEST(an_open_call_is_answered_while_it_is_written)
 {
-    (void)state;
     begin(H2_ECHO);
     struct seen *it = start_call();
     for (size_t i = 1; i <= 5; i++) {
@@ -236,9 +233,8 @@ static void an_open_call_is_answered_while_it_is_written(void **state)
     stop();
 }
 
-static void an_answer_stops_at_the_window_until_bytes_are_released(void **state)
+TEST(an_answer_stops_at_the_window_until_bytes_are_released)
 {
-    (void)state;
     begin(H2_FLOW);
     server.flow_size = 3 * MIB;
     holds = true;
@@ -259,9 +255,8 @@ static void an_answer_stops_at_the_window_until_bytes_are_released(void **state)
     stop();
 }
 
-static void a_request_stops_at_the_servers_window_and_its_writer_is_called(void **state)
+TEST(a_request_stops_at_the_servers_window_and_its_writer_is_called)
 {
-    (void)state;
     begin(H2_HOLD);
     struct seen *it = start_call();
     size_t room = fct_client_room(it->call);
@@ -283,9 +278,8 @@ static void a_request_stops_at_the_servers_window_and_its_writer_is_called(void 
     assert_int_equal(it->how, FCT_CLIENT_LOST);
 }
 
-static void a_cancelled_call_is_closed_once_wherever_it_is(void **state)
+TEST(a_cancelled_call_is_closed_once_wherever_it_is)
 {
-    (void)state;
     begin(H2_FLOW);
     server.flow_size = MIB;
     struct seen *unsent = start_call();
@@ -309,9 +303,8 @@ static void a_cancelled_call_is_closed_once_wherever_it_is(void **state)
     stop();
 }
 
-static void a_call_that_the_server_aborts_is_reset(void **state)
+TEST(a_call_that_the_server_aborts_is_reset)
 {
-    (void)state;
     begin(H2_ECHO);
     server.abort_in = H2_IN_END;
     struct seen *it = start_call();
@@ -322,9 +315,8 @@ static void a_call_that_the_server_aborts_is_reset(void **state)
     stop();
 }
 
-static void after_goaway_no_call_is_started_and_those_under_way_end(void **state)
+TEST(after_goaway_no_call_is_started_and_those_under_way_end)
 {
-    (void)state;
     begin(H2_ECHO);
     struct seen *it = start_call();
     talk();
@@ -343,9 +335,8 @@ static void after_goaway_no_call_is_started_and_those_under_way_end(void **state
     stop();
 }
 
-static void the_servers_limit_of_calls_is_kept(void **state)
+TEST(the_servers_limit_of_calls_is_kept)
 {
-    (void)state;
     h2_server_init(&server, H2_SILENT);
     server.options.limits.exchanges_max = 2;
     memset(seen, 0, sizeof seen);
@@ -365,9 +356,8 @@ static void the_servers_limit_of_calls_is_kept(void **state)
     stop();
 }
 
-static void a_silent_peer_is_asked_and_then_given_up(void **state)
+TEST(a_silent_peer_is_asked_and_then_given_up)
 {
-    (void)state;
     begin(H2_SILENT);
     struct seen *it = start_call();
     talk(); /* at 1,000 ms */
@@ -384,9 +374,8 @@ static void a_silent_peer_is_asked_and_then_given_up(void **state)
     assert_int_equal(it->how, FCT_CLIENT_LOST);
 }
 
-static void a_peer_that_answers_a_ping_is_kept(void **state)
+TEST(a_peer_that_answers_a_ping_is_kept)
 {
-    (void)state;
     begin(H2_SILENT);
     (void)start_call();
     talk();
@@ -397,9 +386,8 @@ static void a_peer_that_answers_a_ping_is_kept(void **state)
     stop();
 }
 
-static void what_is_not_http2_ends_the_connection(void **state)
+TEST(what_is_not_http2_ends_the_connection)
 {
-    (void)state;
     static const char *const texts[] = {"HTTP/1.1 400 Bad Request\r\n\r\n",
                                         "\0\0\x05\x06\0\0\0\0\0abcde"};
     for (size_t i = 0; i < 2; i++) {
@@ -420,7 +408,6 @@ static void what_is_not_http2_ends_the_connection(void **state)
 /* Any bytes: nothing is read beyond them, and everything is freed. */
 static void bytes_that_are_changed_do_no_harm(void **state)
 {
-    (void)state;
     uint8_t copy[4096];
     begin(H2_ECHO);
     struct seen *it = start_call();
@@ -454,9 +441,8 @@ static void bytes_that_are_changed_do_no_harm(void **state)
     }
 }
 
-static void every_failed_allocation_leaves_nothing_behind(void **state)
+TEST(every_failed_allocation_leaves_nothing_behind)
 {
-    (void)state;
     unsigned long failed = 1;
     for (unsigned long at = 0; failed > 0; at++) {
         h2_server_init(&server, H2_ECHO);
@@ -484,20 +470,20 @@ static void every_failed_allocation_leaves_nothing_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_call_has_a_head_a_body_and_trailers_at_every_cut_of_the_bytes),
-        cmocka_unit_test(many_calls_run_at_once),
-        cmocka_unit_test(an_open_call_is_answered_while_it_is_written),
-        cmocka_unit_test(an_answer_stops_at_the_window_until_bytes_are_released),
-        cmocka_unit_test(a_request_stops_at_the_servers_window_and_its_writer_is_called),
-        cmocka_unit_test(a_cancelled_call_is_closed_once_wherever_it_is),
-        cmocka_unit_test(a_call_that_the_server_aborts_is_reset),
-        cmocka_unit_test(after_goaway_no_call_is_started_and_those_under_way_end),
-        cmocka_unit_test(the_servers_limit_of_calls_is_kept),
-        cmocka_unit_test(a_silent_peer_is_asked_and_then_given_up),
-        cmocka_unit_test(a_peer_that_answers_a_ping_is_kept),
-        cmocka_unit_test(what_is_not_http2_ends_the_connection),
-        cmocka_unit_test(bytes_that_are_changed_do_no_harm),
-        cmocka_unit_test(every_failed_allocation_leaves_nothing_behind),
+        CASE(a_call_has_a_head_a_body_and_trailers_at_every_cut_of_the_bytes),
+        CASE(many_calls_run_at_once),
+        CASE(an_open_call_is_answered_while_it_is_written),
+        CASE(an_answer_stops_at_the_window_until_bytes_are_released),
+        CASE(a_request_stops_at_the_servers_window_and_its_writer_is_called),
+        CASE(a_cancelled_call_is_closed_once_wherever_it_is),
+        CASE(a_call_that_the_server_aborts_is_reset),
+        CASE(after_goaway_no_call_is_started_and_those_under_way_end),
+        CASE(the_servers_limit_of_calls_is_kept),
+        CASE(a_silent_peer_is_asked_and_then_given_up),
+        CASE(a_peer_that_answers_a_ping_is_kept),
+        CASE(what_is_not_http2_ends_the_connection),
+        CASE(bytes_that_are_changed_do_no_harm),
+        CASE(every_failed_allocation_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

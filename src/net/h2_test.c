@@ -45,9 +45,8 @@ static void assert_answered(const struct h2_reply *reply, size_t body_size)
     assert_int_equal(reply->error_code, NGHTTP2_NO_ERROR);
 }
 
-static void a_request_is_answered_with_its_body_and_a_trailer(void **state)
+TEST(a_request_is_answered_with_its_body_and_a_trailer)
 {
-    (void)state;
     begin(H2_ECHO, 0);
     struct h2_reply *reply = h2_request(&client, 100, false);
     h2_talk(&client, &server);
@@ -60,9 +59,8 @@ static void a_request_is_answered_with_its_body_and_a_trailer(void **state)
     stop();
 }
 
-static void a_body_larger_than_all_windows_passes_both_ways(void **state)
+TEST(a_body_larger_than_all_windows_passes_both_ways)
 {
-    (void)state;
     begin(H2_ECHO, 0);
     struct h2_reply *reply = h2_request(&client, 20 * MIB, false);
     h2_talk(&client, &server);
@@ -71,9 +69,8 @@ static void a_body_larger_than_all_windows_passes_both_ways(void **state)
     stop();
 }
 
-static void an_answer_may_have_neither_body_nor_trailers(void **state)
+TEST(an_answer_may_have_neither_body_nor_trailers)
 {
-    (void)state;
     begin(H2_SILENT, 0);
     struct h2_reply *reply = h2_request(&client, 0, false);
     h2_talk(&client, &server);
@@ -88,9 +85,8 @@ static void an_answer_may_have_neither_body_nor_trailers(void **state)
     stop();
 }
 
-static void trailers_may_follow_a_body_that_was_sent_long_before(void **state)
+TEST(trailers_may_follow_a_body_that_was_sent_long_before)
 {
-    (void)state;
     begin(H2_SILENT, 0);
     struct h2_reply *reply = h2_request(&client, 0, false);
     h2_talk(&client, &server);
@@ -107,9 +103,8 @@ static void trailers_may_follow_a_body_that_was_sent_long_before(void **state)
     stop();
 }
 
-static void the_head_of_a_request_is_seen_as_sent(void **state)
+TEST(the_head_of_a_request_is_seen_as_sent)
 {
-    (void)state;
     begin(H2_SILENT, 0);
     const nghttp2_nv fields[] = {h2_nv(":method", "GET"),  h2_nv(":scheme", "https"),
                                  h2_nv(":path", "/a?b=c"), h2_nv("host", "example.org"),
@@ -131,9 +126,8 @@ static void the_head_of_a_request_is_seen_as_sent(void **state)
     stop();
 }
 
-static void fields_that_cannot_be_sent_are_refused(void **state)
+TEST(fields_that_cannot_be_sent_are_refused)
 {
-    (void)state;
     begin(H2_SILENT, 0);
     struct h2_reply *reply = h2_request(&client, 0, false);
     h2_talk(&client, &server);
@@ -154,9 +148,8 @@ static void fields_that_cannot_be_sent_are_refused(void **state)
     stop();
 }
 
-static void an_answer_to_head_has_no_body(void **state)
+TEST(an_answer_to_head_has_no_body)
 {
-    (void)state;
     begin(H2_SILENT, 0);
     const nghttp2_nv fields[] = {h2_nv(":method", "HEAD"), h2_nv(":scheme", "http"),
                                  h2_nv(":path", "/"), h2_nv(":authority", "a")};
@@ -173,9 +166,8 @@ static void an_answer_to_head_has_no_body(void **state)
     stop();
 }
 
-static void a_long_answer_header_goes_out_in_continuations(void **state)
+TEST(a_long_answer_header_goes_out_in_continuations)
 {
-    (void)state;
     static char value[60 * 1000];
     begin(H2_SILENT, 0);
     struct h2_reply *reply = h2_request(&client, 0, false);
@@ -190,9 +182,8 @@ static void a_long_answer_header_goes_out_in_continuations(void **state)
     stop();
 }
 
-static void an_answer_header_that_is_too_long_to_send_ends_the_exchange(void **state)
+TEST(an_answer_header_that_is_too_long_to_send_ends_the_exchange)
 {
-    (void)state;
     static char value[100 * 1000];
     begin(H2_SILENT, 0);
     struct h2_reply *reply = h2_request(&client, 0, false);
@@ -208,9 +199,8 @@ static void an_answer_header_that_is_too_long_to_send_ends_the_exchange(void **s
     stop();
 }
 
-static void many_exchanges_run_at_once(void **state)
+TEST(many_exchanges_run_at_once)
 {
-    (void)state;
     begin(H2_ECHO, 0);
     h2_talk(&client, &server);
     for (int i = 0; i < 1000; i++) {
@@ -225,9 +215,8 @@ static void many_exchanges_run_at_once(void **state)
     stop();
 }
 
-static void exchanges_beyond_the_maximum_wait_at_the_client(void **state)
+TEST(exchanges_beyond_the_maximum_wait_at_the_client)
 {
-    (void)state;
     h2_server_init(&server, H2_SILENT);
     server.options.limits.exchanges_max = 3;
     start(H2_SILENT, 0);
@@ -244,9 +233,8 @@ static void exchanges_beyond_the_maximum_wait_at_the_client(void **state)
     stop();
 }
 
-static void a_peer_may_open_more_exchanges_once_it_is_trusted(void **state)
+TEST(a_peer_may_open_more_exchanges_once_it_is_trusted)
 {
-    (void)state;
     h2_server_init(&server, H2_SILENT);
     server.options.limits.exchanges_max = 5;
     server.options.limits.exchanges_first_max = 3;
@@ -270,9 +258,8 @@ static void a_peer_may_open_more_exchanges_once_it_is_trusted(void **state)
 
 /* Flow control of answers. */
 
-static void a_writer_stops_without_room_and_is_called_when_half_is_free(void **state)
+TEST(a_writer_stops_without_room_and_is_called_when_half_is_free)
 {
-    (void)state;
     h2_server_init(&server, H2_FLOW);
     server.flow_size = 3 * MIB;
     start(H2_FLOW, 1000); /* the smallest windows take the longest way */
@@ -293,9 +280,8 @@ static void a_writer_stops_without_room_and_is_called_when_half_is_free(void **s
     stop();
 }
 
-static void a_fast_reader_gets_large_pieces(void **state)
+TEST(a_fast_reader_gets_large_pieces)
 {
-    (void)state;
     h2_server_init(&server, H2_FLOW);
     server.flow_size = 64 * MIB;
     server.message_size = 64 * KIB;
@@ -307,9 +293,8 @@ static void a_fast_reader_gets_large_pieces(void **state)
     stop();
 }
 
-static void a_message_beyond_the_room_is_taken_whole_up_to_32_mib(void **state)
+TEST(a_message_beyond_the_room_is_taken_whole_up_to_32_mib)
 {
-    (void)state;
     static uint8_t big[20 * 1024 * 1024];
     begin(H2_SILENT, 0);
     struct h2_reply *reply = h2_request(&client, 0, false);
@@ -325,9 +310,8 @@ static void a_message_beyond_the_room_is_taken_whole_up_to_32_mib(void **state)
     stop();
 }
 
-static void answers_share_the_connection(void **state)
+TEST(answers_share_the_connection)
 {
-    (void)state;
     h2_server_init(&server, H2_FLOW);
     server.flow_size = 4 * MIB;
     start(H2_FLOW, 256 * 1024);
@@ -351,9 +335,8 @@ static void answers_share_the_connection(void **state)
 
 /* Flow control of bodies. */
 
-static void a_body_that_is_not_released_stops_at_its_window(void **state)
+TEST(a_body_that_is_not_released_stops_at_its_window)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     struct h2_reply *reply = h2_request(&client, 5 * MIB, true);
     h2_talk(&client, &server);
@@ -366,9 +349,8 @@ static void a_body_that_is_not_released_stops_at_its_window(void **state)
     stop();
 }
 
-static void all_bodies_together_stop_at_the_window_of_the_connection(void **state)
+TEST(all_bodies_together_stop_at_the_window_of_the_connection)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     for (int i = 0; i < 20; i++) {
         (void)h2_request(&client, MIB, true);
@@ -417,9 +399,8 @@ static void end_with_unreleased_bytes(unsigned way, size_t size)
     assert_true(reply->closed);
 }
 
-static void the_window_of_the_connection_never_leaks(void **state)
+TEST(the_window_of_the_connection_never_leaks)
 {
-    (void)state;
     h2_server_init(&server, H2_HOLD);
     server.options.limits.session_window = MIB;
     start(H2_HOLD, 0);
@@ -448,9 +429,8 @@ static void the_window_of_the_connection_never_leaks(void **state)
 
 /* Ends. */
 
-static void an_answer_before_the_end_of_the_request_ends_the_exchange(void **state)
+TEST(an_answer_before_the_end_of_the_request_ends_the_exchange)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     struct h2_reply *reply = h2_request(&client, 10, true);
     h2_talk(&client, &server);
@@ -463,9 +443,8 @@ static void an_answer_before_the_end_of_the_request_ends_the_exchange(void **sta
     stop();
 }
 
-static void after_finish_a_handler_gets_neither_body_nor_end(void **state)
+TEST(after_finish_a_handler_gets_neither_body_nor_end)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     struct h2_reply *reply = h2_request(&client, 10, true);
     h2_talk(&client, &server);
@@ -482,9 +461,8 @@ static void after_finish_a_handler_gets_neither_body_nor_end(void **state)
     stop();
 }
 
-static void both_sides_may_end_in_either_order(void **state)
+TEST(both_sides_may_end_in_either_order)
 {
-    (void)state;
     begin(H2_SILENT, 0);
     struct h2_reply *reply = h2_request(&client, 10, true);
     h2_talk(&client, &server);
@@ -499,9 +477,8 @@ static void both_sides_may_end_in_either_order(void **state)
     stop();
 }
 
-static void a_reset_by_the_peer_closes_the_exchange(void **state)
+TEST(a_reset_by_the_peer_closes_the_exchange)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     struct h2_reply *reply = h2_request(&client, 10, true);
     h2_talk(&client, &server);
@@ -532,9 +509,8 @@ static void bring_to(unsigned step, struct fct_exchange *exchange)
     }
 }
 
-static void an_abort_from_each_state_closes_once_and_not_at_once(void **state)
+TEST(an_abort_from_each_state_closes_once_and_not_at_once)
 {
-    (void)state;
     for (unsigned step = 1; step <= 6; step++) {
         for (unsigned open = 0; open < 2; open++) {
             begin(H2_SILENT, 0);
@@ -556,9 +532,8 @@ static void an_abort_from_each_state_closes_once_and_not_at_once(void **state)
     }
 }
 
-static void a_handler_may_abort_from_each_of_its_calls(void **state)
+TEST(a_handler_may_abort_from_each_of_its_calls)
 {
-    (void)state;
     for (unsigned place = H2_IN_BEGIN; place <= H2_IN_WRITABLE; place++) {
         h2_server_init(&server, place == H2_IN_WRITABLE ? H2_FLOW : H2_ECHO);
         server.abort_in = (enum h2_place)place;
@@ -575,9 +550,8 @@ static void a_handler_may_abort_from_each_of_its_calls(void **state)
     }
 }
 
-static void many_answers_share_one_bound(void **state)
+TEST(many_answers_share_one_bound)
 {
-    (void)state;
     static const uint8_t bytes[200 * 1000];
     h2_server_init(&server, H2_FLOW);
     server.flow_size = MIB;
@@ -619,9 +593,8 @@ static void many_answers_share_one_bound(void **state)
     stop();
 }
 
-static void big_messages_share_a_bound_beyond_which_nobody_has_room(void **state)
+TEST(big_messages_share_a_bound_beyond_which_nobody_has_room)
 {
-    (void)state;
     h2_server_init(&server, H2_FLOW);
     server.flow_size = 2 * MIB;
     server.message_size = MIB;
@@ -653,9 +626,8 @@ static void big_messages_share_a_bound_beyond_which_nobody_has_room(void **state
     stop();
 }
 
-static void an_aborted_exchange_is_closed_by_receive_send_and_tick_alike(void **state)
+TEST(an_aborted_exchange_is_closed_by_receive_send_and_tick_alike)
 {
-    (void)state;
     for (unsigned way = 0; way < 3; way++) {
         const uint8_t *bytes = NULL;
         begin(H2_SILENT, 0);
@@ -680,9 +652,8 @@ static void an_aborted_exchange_is_closed_by_receive_send_and_tick_alike(void **
     }
 }
 
-static void output_from_outside_is_announced_once_until_it_is_sent(void **state)
+TEST(output_from_outside_is_announced_once_until_it_is_sent)
 {
-    (void)state;
     begin(H2_SILENT, 0);
     (void)h2_request(&client, 0, false);
     h2_talk(&client, &server);
@@ -699,9 +670,8 @@ static void output_from_outside_is_announced_once_until_it_is_sent(void **state)
     stop();
 }
 
-static void a_shut_down_lets_open_exchanges_end_and_takes_no_more(void **state)
+TEST(a_shut_down_lets_open_exchanges_end_and_takes_no_more)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     struct h2_reply *reply = h2_request(&client, 10, true);
     h2_talk(&client, &server);
@@ -722,9 +692,8 @@ static void a_shut_down_lets_open_exchanges_end_and_takes_no_more(void **state)
     stop();
 }
 
-static void a_shut_down_without_exchanges_finishes_at_once(void **state)
+TEST(a_shut_down_without_exchanges_finishes_at_once)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     h2_talk(&client, &server);
     assert_false(fct_session_is_finished(server.session));
@@ -735,9 +704,8 @@ static void a_shut_down_without_exchanges_finishes_at_once(void **state)
     stop();
 }
 
-static void destroy_closes_what_is_open(void **state)
+TEST(destroy_closes_what_is_open)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     for (int i = 0; i < 10; i++) {
         (void)h2_request(&client, 1000, true);
@@ -752,9 +720,8 @@ static void destroy_closes_what_is_open(void **state)
 
 /* Time. */
 
-static void a_connection_without_exchanges_is_closed_when_idle(void **state)
+TEST(a_connection_without_exchanges_is_closed_when_idle)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     server.now_ms = 1000;
     (void)h2_request(&client, 10, true);
@@ -776,9 +743,8 @@ static void a_connection_without_exchanges_is_closed_when_idle(void **state)
     stop();
 }
 
-static void a_preface_that_does_not_come_ends_the_connection(void **state)
+TEST(a_preface_that_does_not_come_ends_the_connection)
 {
-    (void)state;
     begin(H2_HOLD, 0);
     fct_session_tick(server.session, 5000);
     assert_true(h2_server_feed(&server, FCT_SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 100));
@@ -810,9 +776,8 @@ static void run_script(void)
     }
 }
 
-static void each_allocation_may_fail(void **state)
+TEST(each_allocation_may_fail)
 {
-    (void)state;
     for (int sticky = 0; sticky < 2; sticky++) {
         unsigned long k = 0;
         bool failed = true;
@@ -836,41 +801,41 @@ static void each_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_is_answered_with_its_body_and_a_trailer),
-        cmocka_unit_test(a_body_larger_than_all_windows_passes_both_ways),
-        cmocka_unit_test(an_answer_may_have_neither_body_nor_trailers),
-        cmocka_unit_test(trailers_may_follow_a_body_that_was_sent_long_before),
-        cmocka_unit_test(the_head_of_a_request_is_seen_as_sent),
-        cmocka_unit_test(fields_that_cannot_be_sent_are_refused),
-        cmocka_unit_test(an_answer_to_head_has_no_body),
-        cmocka_unit_test(a_long_answer_header_goes_out_in_continuations),
-        cmocka_unit_test(an_answer_header_that_is_too_long_to_send_ends_the_exchange),
-        cmocka_unit_test(many_exchanges_run_at_once),
-        cmocka_unit_test(exchanges_beyond_the_maximum_wait_at_the_client),
-        cmocka_unit_test(a_peer_may_open_more_exchanges_once_it_is_trusted),
-        cmocka_unit_test(a_writer_stops_without_room_and_is_called_when_half_is_free),
-        cmocka_unit_test(a_fast_reader_gets_large_pieces),
-        cmocka_unit_test(a_message_beyond_the_room_is_taken_whole_up_to_32_mib),
-        cmocka_unit_test(answers_share_the_connection),
-        cmocka_unit_test(a_body_that_is_not_released_stops_at_its_window),
-        cmocka_unit_test(all_bodies_together_stop_at_the_window_of_the_connection),
-        cmocka_unit_test(the_window_of_the_connection_never_leaks),
-        cmocka_unit_test(an_answer_before_the_end_of_the_request_ends_the_exchange),
-        cmocka_unit_test(after_finish_a_handler_gets_neither_body_nor_end),
-        cmocka_unit_test(both_sides_may_end_in_either_order),
-        cmocka_unit_test(a_reset_by_the_peer_closes_the_exchange),
-        cmocka_unit_test(an_abort_from_each_state_closes_once_and_not_at_once),
-        cmocka_unit_test(a_handler_may_abort_from_each_of_its_calls),
-        cmocka_unit_test(many_answers_share_one_bound),
-        cmocka_unit_test(big_messages_share_a_bound_beyond_which_nobody_has_room),
-        cmocka_unit_test(an_aborted_exchange_is_closed_by_receive_send_and_tick_alike),
-        cmocka_unit_test(output_from_outside_is_announced_once_until_it_is_sent),
-        cmocka_unit_test(a_shut_down_lets_open_exchanges_end_and_takes_no_more),
-        cmocka_unit_test(a_shut_down_without_exchanges_finishes_at_once),
-        cmocka_unit_test(destroy_closes_what_is_open),
-        cmocka_unit_test(a_connection_without_exchanges_is_closed_when_idle),
-        cmocka_unit_test(a_preface_that_does_not_come_ends_the_connection),
-        cmocka_unit_test(each_allocation_may_fail),
+        CASE(a_request_is_answered_with_its_body_and_a_trailer),
+        CASE(a_body_larger_than_all_windows_passes_both_ways),
+        CASE(an_answer_may_have_neither_body_nor_trailers),
+        CASE(trailers_may_follow_a_body_that_was_sent_long_before),
+        CASE(the_head_of_a_request_is_seen_as_sent),
+        CASE(fields_that_cannot_be_sent_are_refused),
+        CASE(an_answer_to_head_has_no_body),
+        CASE(a_long_answer_header_goes_out_in_continuations),
+        CASE(an_answer_header_that_is_too_long_to_send_ends_the_exchange),
+        CASE(many_exchanges_run_at_once),
+        CASE(exchanges_beyond_the_maximum_wait_at_the_client),
+        CASE(a_peer_may_open_more_exchanges_once_it_is_trusted),
+        CASE(a_writer_stops_without_room_and_is_called_when_half_is_free),
+        CASE(a_fast_reader_gets_large_pieces),
+        CASE(a_message_beyond_the_room_is_taken_whole_up_to_32_mib),
+        CASE(answers_share_the_connection),
+        CASE(a_body_that_is_not_released_stops_at_its_window),
+        CASE(all_bodies_together_stop_at_the_window_of_the_connection),
+        CASE(the_window_of_the_connection_never_leaks),
+        CASE(an_answer_before_the_end_of_the_request_ends_the_exchange),
+        CASE(after_finish_a_handler_gets_neither_body_nor_end),
+        CASE(both_sides_may_end_in_either_order),
+        CASE(a_reset_by_the_peer_closes_the_exchange),
+        CASE(an_abort_from_each_state_closes_once_and_not_at_once),
+        CASE(a_handler_may_abort_from_each_of_its_calls),
+        CASE(many_answers_share_one_bound),
+        CASE(big_messages_share_a_bound_beyond_which_nobody_has_room),
+        CASE(an_aborted_exchange_is_closed_by_receive_send_and_tick_alike),
+        CASE(output_from_outside_is_announced_once_until_it_is_sent),
+        CASE(a_shut_down_lets_open_exchanges_end_and_takes_no_more),
+        CASE(a_shut_down_without_exchanges_finishes_at_once),
+        CASE(destroy_closes_what_is_open),
+        CASE(a_connection_without_exchanges_is_closed_when_idle),
+        CASE(a_preface_that_does_not_come_ends_the_connection),
+        CASE(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

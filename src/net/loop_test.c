@@ -7,8 +7,6 @@
 #include "os/thread.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-
 struct fixture {
     struct fct_loop *loop;
     factum_error err;
@@ -67,7 +65,6 @@ static struct step step_of(void (*run)(struct fct_task *task))
 
 TEST(a_task_that_is_put_off_runs_once)
 {
-    (void)state;
     struct step step = step_of(run_step);
     fct_loop_later(f.loop, &step.task);
     fct_loop_later(f.loop, &step.task);
@@ -77,7 +74,6 @@ TEST(a_task_that_is_put_off_runs_once)
 
 TEST(a_task_that_queues_itself_again_runs_in_later_turns)
 {
-    (void)state;
     struct step step = step_of(run_step);
     step.again = 100;
     fct_loop_later(f.loop, &step.task);
@@ -87,7 +83,6 @@ TEST(a_task_that_queues_itself_again_runs_in_later_turns)
 
 TEST(a_forgotten_task_does_not_run)
 {
-    (void)state;
     struct step first = step_of(forget_other);
     struct step second = step_of(run_step);
     struct step third = step_of(run_step);
@@ -110,7 +105,6 @@ static void post_it(void *data)
 
 TEST(another_thread_wakes_the_loop)
 {
-    (void)state;
     struct step step = step_of(run_step);
     struct fct_thread thread = {.started = false};
     assert_ok(fct_thread_start(&thread, "poster", post_it, &step, &f.err), f.err);
@@ -142,7 +136,6 @@ static void burn(struct fct_task *task)
 
 TEST(what_is_short_does_not_wait_for_all_of_the_long_work)
 {
-    (void)state;
     struct step works[20];
     struct step short_one = {.loop = f.loop, .again = 5};
     unsigned pieces = 0;
@@ -177,7 +170,6 @@ static void on_turn_of_timer(struct fct_timer *timer)
 
 TEST(timers_of_one_time_run_in_the_order_of_their_starts)
 {
-    (void)state;
     struct step steps[4];
     for (size_t i = 0; i < 4; i++) {
         steps[i] = (struct step){.loop = f.loop};
@@ -209,7 +201,6 @@ static void on_timer(struct fct_timer *timer)
 
 TEST(timers_run_in_the_order_of_their_times)
 {
-    (void)state;
     struct step early = step_of(NULL);
     struct step late = step_of(NULL);
     early.timer.run = on_timer;
@@ -225,7 +216,6 @@ TEST(timers_run_in_the_order_of_their_times)
 
 TEST(a_timer_repeats_until_it_is_stopped)
 {
-    (void)state;
     struct step step = step_of(NULL);
     step.timer.run = on_timer;
     step.again = 4;
@@ -236,7 +226,6 @@ TEST(a_timer_repeats_until_it_is_stopped)
 
 TEST(a_stopped_timer_does_not_run)
 {
-    (void)state;
     struct step stopped = step_of(NULL);
     struct step step = step_of(NULL);
     stopped.timer.run = on_timer;
@@ -250,20 +239,18 @@ TEST(a_stopped_timer_does_not_run)
     assert_int_equal(step.runs, 1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_task_that_is_put_off_runs_once),
-        CASE(a_task_that_queues_itself_again_runs_in_later_turns),
-        CASE(a_forgotten_task_does_not_run),
-        CASE(another_thread_wakes_the_loop),
-        CASE(what_is_short_does_not_wait_for_all_of_the_long_work),
-        CASE(timers_of_one_time_run_in_the_order_of_their_starts),
-        CASE(timers_run_in_the_order_of_their_times),
-        CASE(a_timer_repeats_until_it_is_stopped),
-        CASE(a_stopped_timer_does_not_run),
+        FIXTURE_CASE(a_task_that_is_put_off_runs_once),
+        FIXTURE_CASE(a_task_that_queues_itself_again_runs_in_later_turns),
+        FIXTURE_CASE(a_forgotten_task_does_not_run),
+        FIXTURE_CASE(another_thread_wakes_the_loop),
+        FIXTURE_CASE(what_is_short_does_not_wait_for_all_of_the_long_work),
+        FIXTURE_CASE(timers_of_one_time_run_in_the_order_of_their_starts),
+        FIXTURE_CASE(timers_run_in_the_order_of_their_times),
+        FIXTURE_CASE(a_timer_repeats_until_it_is_stopped),
+        FIXTURE_CASE(a_stopped_timer_does_not_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

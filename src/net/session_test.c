@@ -7,9 +7,8 @@
 
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-static void the_preface_of_http2_is_known_once_it_is_complete(void **state)
+TEST(the_preface_of_http2_is_known_once_it_is_complete)
 {
-    (void)state;
     const factum_slice preface = FCT_SLICE(PREFACE);
     for (size_t len = 0; len < preface.len; len++) {
         assert_int_equal(fct_preface_of(fct_slice(preface.ptr, len)), FCT_PREFACE_UNDECIDED);
@@ -18,9 +17,8 @@ static void the_preface_of_http2_is_known_once_it_is_complete(void **state)
     assert_int_equal(fct_preface_of(FCT_SLICE(PREFACE "\0\0\0")), FCT_PREFACE_HTTP2);
 }
 
-static void a_request_line_is_http1_from_the_first_byte_that_differs(void **state)
+TEST(a_request_line_is_http1_from_the_first_byte_that_differs)
 {
-    (void)state;
     assert_int_equal(fct_preface_of(FCT_SLICE("G")), FCT_PREFACE_HTTP1);
     assert_int_equal(fct_preface_of(FCT_SLICE("P")), FCT_PREFACE_UNDECIDED);
     assert_int_equal(fct_preface_of(FCT_SLICE("PO")), FCT_PREFACE_HTTP1);
@@ -28,9 +26,8 @@ static void a_request_line_is_http1_from_the_first_byte_that_differs(void **stat
     assert_int_equal(fct_preface_of(FCT_SLICE("PROPFIND / HTTP/1.1\r\n")), FCT_PREFACE_HTTP1);
 }
 
-static void each_damaged_byte_of_the_preface_makes_it_http1(void **state)
+TEST(each_damaged_byte_of_the_preface_makes_it_http1)
 {
-    (void)state;
     for (size_t at = 0; at < sizeof PREFACE - 1; at++) {
         char bytes[sizeof PREFACE] = PREFACE;
         bytes[at] = (char)(bytes[at] ^ 0x20);
@@ -38,17 +35,15 @@ static void each_damaged_byte_of_the_preface_makes_it_http1(void **state)
     }
 }
 
-static void a_tls_handshake_is_known_by_its_first_byte(void **state)
+TEST(a_tls_handshake_is_known_by_its_first_byte)
 {
-    (void)state;
     assert_int_equal(fct_preface_of(FCT_SLICE("\x16")), FCT_PREFACE_TLS);
     assert_int_equal(fct_preface_of(FCT_SLICE("\x16\x03\x01")), FCT_PREFACE_TLS);
     assert_int_equal(fct_preface_of(FCT_SLICE("P\x16")), FCT_PREFACE_HTTP1);
 }
 
-static void destroy_accepts_null(void **state)
+TEST(destroy_accepts_null)
 {
-    (void)state;
     fct_session_destroy(NULL);
     assert_int_equal(fct_preface_of((factum_slice){0}), FCT_PREFACE_UNDECIDED);
 }
@@ -56,11 +51,11 @@ static void destroy_accepts_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_preface_of_http2_is_known_once_it_is_complete),
-        cmocka_unit_test(a_request_line_is_http1_from_the_first_byte_that_differs),
-        cmocka_unit_test(each_damaged_byte_of_the_preface_makes_it_http1),
-        cmocka_unit_test(a_tls_handshake_is_known_by_its_first_byte),
-        cmocka_unit_test(destroy_accepts_null),
+        CASE(the_preface_of_http2_is_known_once_it_is_complete),
+        CASE(a_request_line_is_http1_from_the_first_byte_that_differs),
+        CASE(each_damaged_byte_of_the_preface_makes_it_http1),
+        CASE(a_tls_handshake_is_known_by_its_first_byte),
+        CASE(destroy_accepts_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,6 @@
 #include "net/tls.h"
 #include "support/scratch.h"
 
-#define TEST(name) static void name(void **state)
 #define PATH_SIZE (SCRATCH_SIZE + 32)
 #define TURNS_MAX 100000
 #define H2 "\x02h2"
@@ -98,7 +97,7 @@ static void write_both(struct fixture *f, long seconds)
     EVP_PKEY_free(key);
 }
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *f);
     assert_non_null(f);
@@ -134,7 +133,7 @@ static void close_server(struct fixture *f)
     }
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     close_server(f);
@@ -639,41 +638,39 @@ TEST(the_files_can_be_read_again_any_number_of_times)
     }
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_client_that_offers_http2_gets_it_even_as_its_second_choice),
-        CASE(a_client_that_offers_only_http1_gets_that),
-        CASE(a_client_that_does_not_ask_for_a_protocol_is_served),
-        CASE(a_client_without_a_common_protocol_is_refused_with_an_alert),
-        CASE(a_client_of_version_1_1_is_refused),
-        CASE(version_1_2_works_with_an_aead_cipher),
-        CASE(version_1_2_without_an_aead_cipher_is_refused),
-        CASE(a_client_that_asks_to_renegotiate_is_told_no_and_served_on),
-        CASE(plain_bytes_are_refused),
-        CASE(a_hello_that_comes_byte_by_byte_is_understood),
-        CASE(a_client_that_leaves_during_the_handshake_is_a_failure),
-        CASE(bytes_arrive_from_the_server_over_partial_writes_from_moving_buffers),
-        CASE(bytes_arrive_at_the_server_and_what_is_left_of_a_record_is_pending),
-        CASE(an_old_error_in_the_queue_is_not_taken_for_the_connections),
-        CASE(a_record_that_was_changed_on_its_way_is_a_failure),
-        CASE(a_proper_close_of_the_client_is_the_end),
-        CASE(a_socket_that_ends_without_a_close_is_a_failure),
-        CASE(the_client_learns_that_the_server_has_closed),
-        CASE(writing_to_a_socket_that_is_gone_fails_without_a_signal),
-        CASE(closing_on_a_socket_that_is_gone_raises_no_signal),
-        CASE(a_connection_outlives_its_context),
-        CASE(the_date_of_the_certificate_is_told),
-        CASE(an_expired_certificate_is_loaded_with_its_date),
-        CASE(a_key_that_others_may_read_is_refused),
-        CASE(the_key_of_another_certificate_is_refused),
-        CASE(a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it),
-        CASE(files_that_are_missing_or_something_else_are_refused_by_name),
-        CASE(a_chain_is_sent_whole_and_a_damaged_one_is_refused),
-        CASE(a_chain_without_end_is_refused),
-        CASE(the_files_can_be_read_again_any_number_of_times),
+        FIXTURE_CASE(a_client_that_offers_http2_gets_it_even_as_its_second_choice),
+        FIXTURE_CASE(a_client_that_offers_only_http1_gets_that),
+        FIXTURE_CASE(a_client_that_does_not_ask_for_a_protocol_is_served),
+        FIXTURE_CASE(a_client_without_a_common_protocol_is_refused_with_an_alert),
+        FIXTURE_CASE(a_client_of_version_1_1_is_refused),
+        FIXTURE_CASE(version_1_2_works_with_an_aead_cipher),
+        FIXTURE_CASE(version_1_2_without_an_aead_cipher_is_refused),
+        FIXTURE_CASE(a_client_that_asks_to_renegotiate_is_told_no_and_served_on),
+        FIXTURE_CASE(plain_bytes_are_refused),
+        FIXTURE_CASE(a_hello_that_comes_byte_by_byte_is_understood),
+        FIXTURE_CASE(a_client_that_leaves_during_the_handshake_is_a_failure),
+        FIXTURE_CASE(bytes_arrive_from_the_server_over_partial_writes_from_moving_buffers),
+        FIXTURE_CASE(bytes_arrive_at_the_server_and_what_is_left_of_a_record_is_pending),
+        FIXTURE_CASE(an_old_error_in_the_queue_is_not_taken_for_the_connections),
+        FIXTURE_CASE(a_record_that_was_changed_on_its_way_is_a_failure),
+        FIXTURE_CASE(a_proper_close_of_the_client_is_the_end),
+        FIXTURE_CASE(a_socket_that_ends_without_a_close_is_a_failure),
+        FIXTURE_CASE(the_client_learns_that_the_server_has_closed),
+        FIXTURE_CASE(writing_to_a_socket_that_is_gone_fails_without_a_signal),
+        FIXTURE_CASE(closing_on_a_socket_that_is_gone_raises_no_signal),
+        FIXTURE_CASE(a_connection_outlives_its_context),
+        FIXTURE_CASE(the_date_of_the_certificate_is_told),
+        FIXTURE_CASE(an_expired_certificate_is_loaded_with_its_date),
+        FIXTURE_CASE(a_key_that_others_may_read_is_refused),
+        FIXTURE_CASE(the_key_of_another_certificate_is_refused),
+        FIXTURE_CASE(a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it),
+        FIXTURE_CASE(files_that_are_missing_or_something_else_are_refused_by_name),
+        FIXTURE_CASE(a_chain_is_sent_whole_and_a_damaged_one_is_refused),
+        FIXTURE_CASE(a_chain_without_end_is_refused),
+        FIXTURE_CASE(the_files_can_be_read_again_any_number_of_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

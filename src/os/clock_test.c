@@ -12,9 +12,8 @@ static int64_t next_second(void *data)
     return *time;
 }
 
-static void the_wall_clock_is_the_one_given(void **state)
+TEST(the_wall_clock_is_the_one_given)
 {
-    (void)state;
     int64_t time = -5;
     struct fct_os_clock clock;
     const factum_clock given = {&time, next_second};
@@ -23,9 +22,8 @@ static void the_wall_clock_is_the_one_given(void **state)
     assert_int_equal(fct_os_time(&clock.os), 1999999995);
 }
 
-static void the_rest_is_the_real_one(void **state)
+TEST(the_rest_is_the_real_one)
 {
-    (void)state;
     char dir[SCRATCH_SIZE];
     char path[FCT_PATH_SIZE];
     int64_t time = 0;
@@ -52,8 +50,8 @@ static void the_rest_is_the_real_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_wall_clock_is_the_one_given),
-        cmocka_unit_test(the_rest_is_the_real_one),
+        CASE(the_wall_clock_is_the_one_given),
+        CASE(the_rest_is_the_real_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     assert_non_null(f);
@@ -34,7 +34,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     assert_ok(fct_file_close(&f->file, &f->err), f->err);
@@ -55,7 +55,7 @@ static size_t resident(const uint8_t *map)
     return count;
 }
 
-static void what_is_released_and_dropped_comes_from_the_device_again(void **state)
+TEST(what_is_released_and_dropped_comes_from_the_device_again)
 {
     struct fixture *f = *state;
     static uint8_t bytes[PAGES * PAGE];
@@ -108,7 +108,7 @@ static void pages_that_are_read_alone_are_those_of_the_file(void **state)
     fct_os_unmap(fct_os_real(), map, sizeof bytes);
 }
 
-static void a_read_alone_of_what_is_no_file_fails(void **state)
+TEST(a_read_alone_of_what_is_no_file_fails)
 {
     struct fixture *f = *state;
     struct fct_file *dir;
@@ -145,7 +145,7 @@ static int try_lock(const char *path, bool another)
     return result;
 }
 
-static void a_lock_keeps_out_other_processes_and_a_second_opening(void **state)
+TEST(a_lock_keeps_out_other_processes_and_a_second_opening)
 {
     struct fixture *f = *state;
     assert_ok(fct_file_lock(f->file, &f->err), f->err);
@@ -156,7 +156,7 @@ static void a_lock_keeps_out_other_processes_and_a_second_opening(void **state)
     assert_int_equal(try_lock(f->path, true), 0);
 }
 
-static void a_file_that_is_too_short_or_missing_is_told(void **state)
+TEST(a_file_that_is_too_short_or_missing_is_told)
 {
     struct fixture *f = *state;
     char path[FCT_PATH_SIZE];
@@ -177,9 +177,8 @@ static void a_file_that_is_too_short_or_missing_is_told(void **state)
                   FACTUM_EXISTS);
 }
 
-static void a_path_that_does_not_fit_is_refused(void **state)
+TEST(a_path_that_does_not_fit_is_refused)
 {
-    (void)state;
     static char name[FCT_PATH_SIZE];
     char path[FCT_PATH_SIZE];
     factum_error err;
@@ -201,7 +200,7 @@ static void assert_contents(struct fixture *f, const char *text)
     assert_string_equal(bytes, text);
 }
 
-static void a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind(void **state)
+TEST(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind)
 {
     struct fixture *f = *state;
     struct fct_fault fault;
@@ -227,11 +226,9 @@ static void a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind(void 
     assert_int_equal(fault.at, 7);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 /* After the end of the file the kernel answers an access with a signal, as it does where the
  * device fails. */
-static void what_an_access_would_raise_a_signal_for_is_answered(void **state)
+TEST(what_an_access_would_raise_a_signal_for_is_answered)
 {
     struct fixture *f = *state;
     const uint8_t *map;
@@ -248,15 +245,14 @@ static void what_an_access_would_raise_a_signal_for_is_answered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_released_and_dropped_comes_from_the_device_again),
-        TEST(pages_that_are_read_alone_are_those_of_the_file),
-        TEST(a_read_alone_of_what_is_no_file_fails),
-        TEST(a_lock_keeps_out_other_processes_and_a_second_opening),
-        TEST(a_file_that_is_too_short_or_missing_is_told),
-        TEST(a_path_that_does_not_fit_is_refused),
-        TEST(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind),
-        cmocka_unit_test_setup_teardown(what_an_access_would_raise_a_signal_for_is_answered, setup,
-                                        teardown),
+        FIXTURE_CASE(what_is_released_and_dropped_comes_from_the_device_again),
+        FIXTURE_CASE(pages_that_are_read_alone_are_those_of_the_file),
+        FIXTURE_CASE(a_read_alone_of_what_is_no_file_fails),
+        FIXTURE_CASE(a_lock_keeps_out_other_processes_and_a_second_opening),
+        FIXTURE_CASE(a_file_that_is_too_short_or_missing_is_told),
+        FIXTURE_CASE(a_path_that_does_not_fit_is_refused),
+        FIXTURE_CASE(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind),
+        FIXTURE_CASE(what_an_access_would_raise_a_signal_for_is_answered),
     };
     return cmocka_run_group_tests_name("os", tests, NULL, NULL);
 }

@@ -73,7 +73,7 @@ static void move_away_and_replace(struct fixture *f)
     assert_ok(fct_os_make_dir(fct_os_real(), f->store, &f->err), f->err);
 }
 
-static void its_files_are_found_where_it_was_moved(void **state)
+TEST(its_files_are_found_where_it_was_moved)
 {
     struct fixture *f = *state;
     char inside[FCT_PATH_SIZE];
@@ -101,7 +101,7 @@ static void its_files_are_found_where_it_was_moved(void **state)
     assert_int_equal(count, 0);
 }
 
-static void other_paths_are_as_always(void **state)
+TEST(other_paths_are_as_always)
 {
     struct fixture *f = *state;
     assert_ok(fct_os_make_dir(&f->kept.os, f->elsewhere, &f->err), f->err); /* begins alike */
@@ -110,7 +110,7 @@ static void other_paths_are_as_always(void **state)
     assert_false(has_file(f->store, "a"));
 }
 
-static void a_move_replaces_nothing(void **state)
+TEST(a_move_replaces_nothing)
 {
     struct fixture *f = *state;
     char from[FCT_PATH_SIZE];
@@ -127,7 +127,7 @@ static void a_move_replaces_nothing(void **state)
     assert_true(has_file(f->store, "b"));
 }
 
-static void it_is_missed_when_it_is_not_at_its_path(void **state)
+TEST(it_is_missed_when_it_is_not_at_its_path)
 {
     struct fixture *f = *state;
     assert_ok(fct_os_dir_check(&f->kept, &f->err), f->err);
@@ -141,7 +141,7 @@ static void it_is_missed_when_it_is_not_at_its_path(void **state)
     assert_ok(fct_os_dir_check(&f->kept, &f->err), f->err);
 }
 
-static void a_lock_is_for_one_or_for_all_who_share(void **state)
+TEST(a_lock_is_for_one_or_for_all_who_share)
 {
     struct fixture *f = *state;
     struct fct_os_dir other;
@@ -168,7 +168,7 @@ static void a_lock_is_for_one_or_for_all_who_share(void **state)
 }
 
 /* As a daemon does, which goes to "/" when its store is open. */
-static void another_working_directory_changes_nothing(void **state)
+TEST(another_working_directory_changes_nothing)
 {
     struct fixture *f = *state;
     struct fct_os_dir relative;
@@ -192,7 +192,7 @@ static int64_t always_seven(void *data)
     return 7;
 }
 
-static void the_clock_of_the_base_is_asked(void **state)
+TEST(the_clock_of_the_base_is_asked)
 {
     struct fixture *f = *state;
     struct fct_os_clock clock;
@@ -204,7 +204,7 @@ static void the_clock_of_the_base_is_asked(void **state)
     fct_os_dir_close(&dir);
 }
 
-static void a_simulated_disk_knows_paths_only(void **state)
+TEST(a_simulated_disk_knows_paths_only)
 {
     struct fixture *f = *state;
     struct fct_sim_disk *disk = fct_sim_disk_create(1, false);
@@ -218,7 +218,7 @@ static void a_simulated_disk_knows_paths_only(void **state)
     fct_sim_disk_destroy(disk);
 }
 
-static void what_cannot_be_opened_is_refused(void **state)
+TEST(what_cannot_be_opened_is_refused)
 {
     struct fixture *f = *state;
     struct fct_os_dir dir = {.fd = 0};
@@ -232,17 +232,16 @@ static void what_cannot_be_opened_is_refused(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(its_files_are_found_where_it_was_moved),
-        CASE(other_paths_are_as_always),
-        CASE(a_move_replaces_nothing),
-        CASE(it_is_missed_when_it_is_not_at_its_path),
-        CASE(a_lock_is_for_one_or_for_all_who_share),
-        CASE(another_working_directory_changes_nothing),
-        CASE(the_clock_of_the_base_is_asked),
-        CASE(a_simulated_disk_knows_paths_only),
-        CASE(what_cannot_be_opened_is_refused),
+        FIXTURE_CASE(its_files_are_found_where_it_was_moved),
+        FIXTURE_CASE(other_paths_are_as_always),
+        FIXTURE_CASE(a_move_replaces_nothing),
+        FIXTURE_CASE(it_is_missed_when_it_is_not_at_its_path),
+        FIXTURE_CASE(a_lock_is_for_one_or_for_all_who_share),
+        FIXTURE_CASE(another_working_directory_changes_nothing),
+        FIXTURE_CASE(the_clock_of_the_base_is_asked),
+        FIXTURE_CASE(a_simulated_disk_knows_paths_only),
+        FIXTURE_CASE(what_cannot_be_opened_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

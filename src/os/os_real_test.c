@@ -16,7 +16,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     f->os = fct_os_real();
@@ -35,7 +35,7 @@ static factum_status remove_one(void *data, const char *name)
     return unlink(path) == 0 || rmdir(path) == 0 ? FACTUM_OK : FACTUM_IO;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     assert_ok(fct_file_close(&f->file, &f->err), f->err);
@@ -60,7 +60,7 @@ static void assert_says(const struct fixture *f, const char *verb, const char *p
     assert_string_equal(f->err.text, text);
 }
 
-static void what_is_written_is_read(void **state)
+TEST(what_is_written_is_read)
 {
     struct fixture *f = *state;
     char bytes[8] = "";
@@ -77,7 +77,7 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(size, 6);
 }
 
-static void a_hole_reads_as_zeros(void **state)
+TEST(a_hole_reads_as_zeros)
 {
     struct fixture *f = *state;
     uint8_t bytes[16];
@@ -90,7 +90,7 @@ static void a_hole_reads_as_zeros(void **state)
     }
 }
 
-static void a_file_can_be_cut_and_made_longer(void **state)
+TEST(a_file_can_be_cut_and_made_longer)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -107,7 +107,7 @@ static void a_file_can_be_cut_and_made_longer(void **state)
     assert_status(fct_file_read(f->file, 0, bytes, 1, &f->err), FACTUM_CORRUPT);
 }
 
-static void a_file_that_is_not_there_is_not_found(void **state)
+TEST(a_file_that_is_not_there_is_not_found)
 {
     struct fixture *f = *state;
     assert_status(fct_file_open(f->os, f->path, FCT_OPEN_READ, &f->file, &f->err),
@@ -119,7 +119,7 @@ static void a_file_that_is_not_there_is_not_found(void **state)
                   FACTUM_NOT_FOUND);
 }
 
-static void an_exclusive_file_is_made_once(void **state)
+TEST(an_exclusive_file_is_made_once)
 {
     struct fixture *f = *state;
     const int flags = FCT_OPEN_WRITE | FCT_OPEN_CREATE | FCT_OPEN_EXCLUSIVE;
@@ -130,7 +130,7 @@ static void an_exclusive_file_is_made_once(void **state)
     assert_null(second);
 }
 
-static void a_new_file_is_for_its_owner_alone(void **state)
+TEST(a_new_file_is_for_its_owner_alone)
 {
     struct fixture *f = *state;
     struct stat stat_of;
@@ -146,7 +146,7 @@ static void a_new_file_is_for_its_owner_alone(void **state)
     assert_int_equal(stat_of.st_mode & 07777, 0700);
 }
 
-static void what_is_open_for_reading_is_not_written(void **state)
+TEST(what_is_open_for_reading_is_not_written)
 {
     struct fixture *f = *state;
     create(f);
@@ -158,7 +158,7 @@ static void what_is_open_for_reading_is_not_written(void **state)
     assert_says(f, "truncate", f->path, "Invalid argument");
 }
 
-static void a_directory_is_not_read_as_a_file(void **state)
+TEST(a_directory_is_not_read_as_a_file)
 {
     struct fixture *f = *state;
     char byte;
@@ -170,7 +170,7 @@ static void a_directory_is_not_read_as_a_file(void **state)
     assert_says(f, "open", f->dir, "Is a directory");
 }
 
-static void a_map_shows_what_is_written_and_outlives_the_file(void **state)
+TEST(a_map_shows_what_is_written_and_outlives_the_file)
 {
     struct fixture *f = *state;
     const uint8_t *map;
@@ -185,7 +185,7 @@ static void a_map_shows_what_is_written_and_outlives_the_file(void **state)
     fct_os_unmap(f->os, map, 1u << 20);
 }
 
-static void a_map_of_nothing_is_refused(void **state)
+TEST(a_map_of_nothing_is_refused)
 {
     struct fixture *f = *state;
     const uint8_t *map = NULL;
@@ -195,7 +195,7 @@ static void a_map_of_nothing_is_refused(void **state)
     assert_null(map);
 }
 
-static void a_second_opener_finds_the_lock_taken(void **state)
+TEST(a_second_opener_finds_the_lock_taken)
 {
     struct fixture *f = *state;
     struct fct_file *second;
@@ -211,7 +211,7 @@ static void a_second_opener_finds_the_lock_taken(void **state)
 }
 
 /* Closing another descriptor of the file does not lose the lock, as it would with POSIX locks. */
-static void another_process_finds_the_lock_taken(void **state)
+TEST(another_process_finds_the_lock_taken)
 {
     struct fixture *f = *state;
     struct fct_file *second;
@@ -231,7 +231,7 @@ static void another_process_finds_the_lock_taken(void **state)
     assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
 }
 
-static void a_file_can_be_renamed_and_removed(void **state)
+TEST(a_file_can_be_renamed_and_removed)
 {
     struct fixture *f = *state;
     char other[96];
@@ -246,7 +246,7 @@ static void a_file_can_be_renamed_and_removed(void **state)
     assert_ok(fct_os_sync_dir(f->os, f->dir, &f->err), f->err);
 }
 
-static void directories_are_made_once_and_removed_empty(void **state)
+TEST(directories_are_made_once_and_removed_empty)
 {
     struct fixture *f = *state;
     char dir[80];
@@ -267,7 +267,7 @@ static void directories_are_made_once_and_removed_empty(void **state)
 }
 
 /* A trailing slash and a bare name have their parents too. */
-static void a_durable_directory_can_be_named_in_any_way(void **state)
+TEST(a_durable_directory_can_be_named_in_any_way)
 {
     struct fixture *f = *state;
     char path[96];
@@ -291,7 +291,7 @@ static factum_status count_to_three(void *data, const char *name)
     return ++*(int *)data == 3 ? FACTUM_CANCELLED : FACTUM_OK;
 }
 
-static void a_list_ends_when_it_is_told_to(void **state)
+TEST(a_list_ends_when_it_is_told_to)
 {
     struct fixture *f = *state;
     int count = 0;
@@ -312,7 +312,7 @@ static void a_list_ends_when_it_is_told_to(void **state)
     assert_string_equal(f->err.text, "list /no/such: No such file or directory");
 }
 
-static void a_full_device_is_told_apart(void **state)
+TEST(a_full_device_is_told_apart)
 {
     struct fixture *f = *state;
     if (access("/dev/full", W_OK) != 0) {
@@ -323,7 +323,7 @@ static void a_full_device_is_told_apart(void **state)
     assert_string_equal(f->err.text, "write /dev/full: No space left on device");
 }
 
-static void the_clocks_go_forward(void **state)
+TEST(the_clocks_go_forward)
 {
     struct fixture *f = *state;
     uint64_t before = fct_os_monotonic(f->os);
@@ -336,7 +336,7 @@ static void the_clocks_go_forward(void **state)
     }
 }
 
-static void random_bytes_differ(void **state)
+TEST(random_bytes_differ)
 {
     struct fixture *f = *state;
     uint8_t a[1000] = {0};
@@ -349,30 +349,28 @@ static void random_bytes_differ(void **state)
     assert_ok(fct_os_random(f->os, a, 0, &f->err), f->err);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_is_written_is_read),
-        TEST(a_hole_reads_as_zeros),
-        TEST(a_file_can_be_cut_and_made_longer),
-        TEST(a_file_that_is_not_there_is_not_found),
-        TEST(an_exclusive_file_is_made_once),
-        TEST(a_new_file_is_for_its_owner_alone),
-        TEST(what_is_open_for_reading_is_not_written),
-        TEST(a_directory_is_not_read_as_a_file),
-        TEST(a_map_shows_what_is_written_and_outlives_the_file),
-        TEST(a_map_of_nothing_is_refused),
-        TEST(a_second_opener_finds_the_lock_taken),
-        TEST(another_process_finds_the_lock_taken),
-        TEST(a_file_can_be_renamed_and_removed),
-        TEST(directories_are_made_once_and_removed_empty),
-        TEST(a_durable_directory_can_be_named_in_any_way),
-        TEST(a_list_ends_when_it_is_told_to),
-        TEST(a_full_device_is_told_apart),
-        TEST(the_clocks_go_forward),
-        TEST(random_bytes_differ),
+        FIXTURE_CASE(what_is_written_is_read),
+        FIXTURE_CASE(a_hole_reads_as_zeros),
+        FIXTURE_CASE(a_file_can_be_cut_and_made_longer),
+        FIXTURE_CASE(a_file_that_is_not_there_is_not_found),
+        FIXTURE_CASE(an_exclusive_file_is_made_once),
+        FIXTURE_CASE(a_new_file_is_for_its_owner_alone),
+        FIXTURE_CASE(what_is_open_for_reading_is_not_written),
+        FIXTURE_CASE(a_directory_is_not_read_as_a_file),
+        FIXTURE_CASE(a_map_shows_what_is_written_and_outlives_the_file),
+        FIXTURE_CASE(a_map_of_nothing_is_refused),
+        FIXTURE_CASE(a_second_opener_finds_the_lock_taken),
+        FIXTURE_CASE(another_process_finds_the_lock_taken),
+        FIXTURE_CASE(a_file_can_be_renamed_and_removed),
+        FIXTURE_CASE(directories_are_made_once_and_removed_empty),
+        FIXTURE_CASE(a_durable_directory_can_be_named_in_any_way),
+        FIXTURE_CASE(a_list_ends_when_it_is_told_to),
+        FIXTURE_CASE(a_full_device_is_told_apart),
+        FIXTURE_CASE(the_clocks_go_forward),
+        FIXTURE_CASE(random_bytes_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     f->disk = fct_sim_disk_create(1, false);
@@ -24,7 +24,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     fct_sim_disk_destroy(f->disk);
@@ -46,9 +46,8 @@ static void assert_holds(struct fixture *f, const char *path, const char *text)
     assert_memory_equal(bytes, text, size);
 }
 
-static void a_path_is_joined_up_to_its_maximum(void **state)
+TEST(a_path_is_joined_up_to_its_maximum)
 {
-    (void)state;
     char path[FCT_PATH_SIZE];
     static char dir[FCT_PATH_SIZE];
     factum_error err;
@@ -65,14 +64,13 @@ static void a_path_is_joined_up_to_its_maximum(void **state)
     }
 }
 
-static void closing_nothing_is_fine(void **state)
+TEST(closing_nothing_is_fine)
 {
-    (void)state;
     struct fct_file *file = NULL;
     assert_status(fct_file_close(&file, NULL), FACTUM_OK);
 }
 
-static void a_read_over_the_end_is_damage(void **state)
+TEST(a_read_over_the_end_is_damage)
 {
     struct fixture *f = *state;
     struct fct_file *file;
@@ -90,7 +88,7 @@ static void a_read_over_the_end_is_damage(void **state)
     assert_null(file);
 }
 
-static void short_reads_and_writes_are_gone_on_with(void **state)
+TEST(short_reads_and_writes_are_gone_on_with)
 {
     struct fixture *f = *state;
     struct fct_file *file;
@@ -123,9 +121,8 @@ static factum_status write_nothing(struct fct_file *file, uint64_t offset, const
     return FACTUM_OK;
 }
 
-static void a_write_that_makes_no_progress_ends(void **state)
+TEST(a_write_that_makes_no_progress_ends)
 {
-    (void)state;
     static const struct fct_os_ops ops = {.write = write_nothing};
     const struct fct_os os = {.ops = &ops};
     struct fct_file file = {&os};
@@ -135,7 +132,7 @@ static void a_write_that_makes_no_progress_ends(void **state)
     assert_status(fct_file_write(&file, 0, "", 0, &err), FACTUM_OK);
 }
 
-static void a_bad_block_fails_alone_in_a_read(void **state)
+TEST(a_bad_block_fails_alone_in_a_read)
 {
     struct fixture *f = *state;
     static uint8_t bytes[40 * 4096];
@@ -156,7 +153,7 @@ static void a_bad_block_fails_alone_in_a_read(void **state)
     assert_ok(fct_file_close(&file, &f->err), f->err);
 }
 
-static void what_a_fault_made_unreadable_stays_so_for_that_read(void **state)
+TEST(what_a_fault_made_unreadable_stays_so_for_that_read)
 {
     struct fixture *f = *state;
     uint8_t byte;
@@ -170,7 +167,7 @@ static void what_a_fault_made_unreadable_stays_so_for_that_read(void **state)
     assert_ok(fct_file_close(&file, &f->err), f->err);
 }
 
-static void a_directory_that_is_there_is_fine(void **state)
+TEST(a_directory_that_is_there_is_fine)
 {
     struct fixture *f = *state;
     assert_ok(fct_os_make_dir(f->os, "/d", &f->err), f->err);
@@ -188,7 +185,7 @@ static bool survives(struct fixture *f, const char *path)
     return there;
 }
 
-static void a_directory_that_is_made_durable_survives(void **state)
+TEST(a_directory_that_is_made_durable_survives)
 {
     struct fixture *f = *state;
     assert_ok(fct_os_make_dir(f->os, "/a", &f->err), f->err);
@@ -199,7 +196,7 @@ static void a_directory_that_is_made_durable_survives(void **state)
     assert_true(survives(f, "/a/b"));
 }
 
-static void a_directory_with_too_long_a_path_is_refused(void **state)
+TEST(a_directory_with_too_long_a_path_is_refused)
 {
     struct fixture *f = *state;
     static char path[FCT_PATH_SIZE + 1];
@@ -208,7 +205,7 @@ static void a_directory_with_too_long_a_path_is_refused(void **state)
     assert_string_equal(f->err.text, "the path of the directory is too long");
 }
 
-static void a_file_is_replaced_as_a_whole(void **state)
+TEST(a_file_is_replaced_as_a_whole)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -221,7 +218,7 @@ static void a_file_is_replaced_as_a_whole(void **state)
     assert_null(fct_sim_disk_bytes(f->disk, "/d/a.tmp", &size));
 }
 
-static void what_was_replaced_survives_a_crash(void **state)
+TEST(what_was_replaced_survives_a_crash)
 {
     struct fixture *f = *state;
     assert_ok(fct_os_sync_dir(f->os, "/", &f->err), f->err);
@@ -236,7 +233,7 @@ static void what_was_replaced_survives_a_crash(void **state)
 }
 
 /* At each call that fails or is the last before a crash of any kind: the old text or the new. */
-static void a_replacement_is_never_half_of_it(void **state)
+TEST(a_replacement_is_never_half_of_it)
 {
     struct fixture *f = *state;
     static const char old_text[] = "the old text";
@@ -266,24 +263,22 @@ static void a_replacement_is_never_half_of_it(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_path_is_joined_up_to_its_maximum),
-        cmocka_unit_test(closing_nothing_is_fine),
-        TEST(a_read_over_the_end_is_damage),
-        TEST(short_reads_and_writes_are_gone_on_with),
-        cmocka_unit_test(a_write_that_makes_no_progress_ends),
-        TEST(a_bad_block_fails_alone_in_a_read),
-        TEST(what_a_fault_made_unreadable_stays_so_for_that_read),
-        TEST(a_directory_that_is_there_is_fine),
-        TEST(a_directory_that_is_made_durable_survives),
-        TEST(a_directory_with_too_long_a_path_is_refused),
-        TEST(a_file_is_replaced_as_a_whole),
-        TEST(what_was_replaced_survives_a_crash),
-        TEST(a_replacement_is_never_half_of_it),
+        CASE(a_path_is_joined_up_to_its_maximum),
+        CASE(closing_nothing_is_fine),
+        FIXTURE_CASE(a_read_over_the_end_is_damage),
+        FIXTURE_CASE(short_reads_and_writes_are_gone_on_with),
+        CASE(a_write_that_makes_no_progress_ends),
+        FIXTURE_CASE(a_bad_block_fails_alone_in_a_read),
+        FIXTURE_CASE(what_a_fault_made_unreadable_stays_so_for_that_read),
+        FIXTURE_CASE(a_directory_that_is_there_is_fine),
+        FIXTURE_CASE(a_directory_that_is_made_durable_survives),
+        FIXTURE_CASE(a_directory_with_too_long_a_path_is_refused),
+        FIXTURE_CASE(a_file_is_replaced_as_a_whole),
+        FIXTURE_CASE(what_was_replaced_survives_a_crash),
+        FIXTURE_CASE(a_replacement_is_never_half_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,7 +55,7 @@ static bool readable(struct fixture *f, uint64_t offset, uint64_t size)
     return fct_proven_read(&f->proven, f->os, &part);
 }
 
-static void what_the_device_delivers_is_readable(void **state)
+TEST(what_the_device_delivers_is_readable)
 {
     struct fixture *f = *state;
     assert_true(readable(f, 0, SIZE));
@@ -63,7 +63,7 @@ static void what_the_device_delivers_is_readable(void **state)
     assert_true(readable(f, SIZE - 1, 1));
 }
 
-static void a_failed_block_is_answered_and_its_neighbours_are_readable(void **state)
+TEST(a_failed_block_is_answered_and_its_neighbours_are_readable)
 {
     struct fixture *f = *state;
     assert_true(fct_sim_disk_fail_block(f->disk, "/f", BLOCK + 2 * PAGE));
@@ -78,7 +78,7 @@ static void a_failed_block_is_answered_and_its_neighbours_are_readable(void **st
     assert_int_equal(f->words[1], 2);
 }
 
-static void a_neighbour_that_left_the_cache_is_readable_again(void **state)
+TEST(a_neighbour_that_left_the_cache_is_readable_again)
 {
     struct fixture *f = *state;
     assert_true(fct_sim_disk_fail_block(f->disk, "/f", PAGE));
@@ -100,7 +100,7 @@ static factum_status open_nothing(void *data, struct fct_file **file, factum_err
     return FACTUM_NOT_FOUND;
 }
 
-static void a_file_that_cannot_be_opened_again_is_an_answer(void **state)
+TEST(a_file_that_cannot_be_opened_again_is_an_answer)
 {
     struct fixture *f = *state;
     f->proven.open = open_nothing;
@@ -112,7 +112,7 @@ static void a_file_that_cannot_be_opened_again_is_an_answer(void **state)
     assert_true(readable(f, 0, PAGE));
 }
 
-static void a_write_of_the_whole_block_heals_it(void **state)
+TEST(a_write_of_the_whole_block_heals_it)
 {
     struct fixture *f = *state;
     static const uint8_t bytes[PAGE];
@@ -123,7 +123,7 @@ static void a_write_of_the_whole_block_heals_it(void **state)
     assert_true(readable(f, PAGE, 1));
 }
 
-static void few_words_make_greater_blocks(void **state)
+TEST(few_words_make_greater_blocks)
 {
     _Atomic uint64_t words[2] = {0};
     struct fct_proven proven = fct_proven(open_it, NULL, words, 1, 64 * BLOCK);
@@ -138,15 +138,12 @@ static void few_words_make_greater_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_the_device_delivers_is_readable, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_failed_block_is_answered_and_its_neighbours_are_readable,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_neighbour_that_left_the_cache_is_readable_again, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_opened_again_is_an_answer, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_write_of_the_whole_block_heals_it, set_up, tear_down),
-        cmocka_unit_test(few_words_make_greater_blocks),
+        FIXTURE_CASE(what_the_device_delivers_is_readable),
+        FIXTURE_CASE(a_failed_block_is_answered_and_its_neighbours_are_readable),
+        FIXTURE_CASE(a_neighbour_that_left_the_cache_is_readable_again),
+        FIXTURE_CASE(a_file_that_cannot_be_opened_again_is_an_answer),
+        FIXTURE_CASE(a_write_of_the_whole_block_heals_it),
+        CASE(few_words_make_greater_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

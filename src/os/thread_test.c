@@ -34,9 +34,8 @@ static void set_flag(void *data)
     atomic_store(&flag->value, 1);
 }
 
-static void joining_waits_for_the_end(void **state)
+TEST(joining_waits_for_the_end)
 {
-    (void)state;
     struct word flag = {0};
     struct fct_thread thread = {.started = false};
     start(&thread, set_flag, &flag);
@@ -46,9 +45,8 @@ static void joining_waits_for_the_end(void **state)
     assert_false(thread.started);
 }
 
-static void joining_accepts_what_was_never_started_or_is_joined(void **state)
+TEST(joining_accepts_what_was_never_started_or_is_joined)
 {
-    (void)state;
     struct word flag = {0};
     struct fct_thread thread = {.started = false};
     fct_thread_join(&thread);
@@ -69,9 +67,8 @@ static void note_signals(void *data)
     atomic_store(&result->value, all);
 }
 
-static void signals_go_to_the_program_and_not_to_its_threads(void **state)
+TEST(signals_go_to_the_program_and_not_to_its_threads)
 {
-    (void)state;
     struct word all = {0};
     sigset_t before;
     sigset_t after;
@@ -104,9 +101,8 @@ static void count_under_mutex(void *data)
     }
 }
 
-static void a_mutex_lets_in_one_at_a_time(void **state)
+TEST(a_mutex_lets_in_one_at_a_time)
 {
-    (void)state;
     struct shared shared = {.count = 0};
     struct fct_thread threads[THREADS] = {{.started = false}};
     fct_mutex_init(&shared.mutex);
@@ -120,9 +116,8 @@ static void a_mutex_lets_in_one_at_a_time(void **state)
     fct_mutex_finish(&shared.mutex);
 }
 
-static void there_is_a_processor(void **state)
+TEST(there_is_a_processor)
 {
-    (void)state;
     assert_true(fct_processor_count() >= 1);
     assert_true(fct_processor_count() <= (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
 }
@@ -134,9 +129,8 @@ static void set_word(void *data)
     atomic_store(word, 1);
 }
 
-static void yielding_ends_with_a_change_or_with_the_patience(void **state)
+TEST(yielding_ends_with_a_change_or_with_the_patience)
 {
-    (void)state;
     _Atomic uint32_t word = 0;
     uint64_t patience = 0;
     assert_false(fct_word_yield(&word, 0, &patience));
@@ -177,9 +171,8 @@ static void read_both(void *data)
     }
 }
 
-static void readers_never_see_half_of_a_write(void **state)
+TEST(readers_never_see_half_of_a_write)
 {
-    (void)state;
     struct shared shared = {.count = 0};
     struct fct_thread threads[THREADS] = {{.started = false}};
     fct_rwlock_init(&shared.lock);
@@ -202,9 +195,8 @@ static void read_and_go(void *data)
     fct_rwlock_unlock(&shared->lock);
 }
 
-static void readers_let_each_other_in(void **state)
+TEST(readers_let_each_other_in)
 {
-    (void)state;
     struct shared shared = {.count = 0};
     struct fct_thread thread = {.started = false};
     fct_rwlock_init(&shared.lock);
@@ -218,9 +210,8 @@ static void readers_let_each_other_in(void **state)
 
 /* ---- waiting on a word ----------------------------------------------------------------------- */
 
-static void a_word_that_has_changed_is_not_waited_for(void **state)
+TEST(a_word_that_has_changed_is_not_waited_for)
 {
-    (void)state;
     _Atomic uint32_t word = 5;
     uint64_t before = now();
     assert_true(fct_word_wait(&word, 4, UINT64_MAX));
@@ -228,9 +219,8 @@ static void a_word_that_has_changed_is_not_waited_for(void **state)
     assert_true(now() - before < 10000 * MS);
 }
 
-static void a_wait_ends_at_its_time(void **state)
+TEST(a_wait_ends_at_its_time)
 {
-    (void)state;
     _Atomic uint32_t word = 5;
     static const uint64_t timeouts[] = {0, 1, MS, 20 * MS};
     for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
@@ -255,9 +245,8 @@ static void wait_for_change(void *data)
     atomic_fetch_add(&waiting->woken, 1);
 }
 
-static void one_call_wakes_all_who_wait(void **state)
+TEST(one_call_wakes_all_who_wait)
 {
-    (void)state;
     static const uint32_t counts[] = {THREADS, INT_MAX, UINT32_MAX};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         struct waiting waiting = {.word = 0};
@@ -291,9 +280,8 @@ static void answer(void *data)
 }
 
 /* Without a lost wake: each side sleeps until the other has changed the word. */
-static void two_threads_take_turns(void **state)
+TEST(two_threads_take_turns)
 {
-    (void)state;
     struct word word = {0};
     struct fct_thread thread = {.started = false};
     start(&thread, answer, &word);
@@ -308,9 +296,8 @@ static void two_threads_take_turns(void **state)
     assert_int_equal(atomic_load(&word.value), 2000);
 }
 
-static void work_uses_processor_time_and_sleep_does_not(void **state)
+TEST(work_uses_processor_time_and_sleep_does_not)
 {
-    (void)state;
     uint64_t before = fct_thread_cpu_time();
     _Atomic uint32_t word = 0;
     (void)fct_word_wait(&word, 0, UINT64_C(50000000));
@@ -324,19 +311,19 @@ static void work_uses_processor_time_and_sleep_does_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(joining_waits_for_the_end),
-        cmocka_unit_test(joining_accepts_what_was_never_started_or_is_joined),
-        cmocka_unit_test(signals_go_to_the_program_and_not_to_its_threads),
-        cmocka_unit_test(a_mutex_lets_in_one_at_a_time),
-        cmocka_unit_test(there_is_a_processor),
-        cmocka_unit_test(yielding_ends_with_a_change_or_with_the_patience),
-        cmocka_unit_test(readers_never_see_half_of_a_write),
-        cmocka_unit_test(readers_let_each_other_in),
-        cmocka_unit_test(a_word_that_has_changed_is_not_waited_for),
-        cmocka_unit_test(a_wait_ends_at_its_time),
-        cmocka_unit_test(one_call_wakes_all_who_wait),
-        cmocka_unit_test(two_threads_take_turns),
-        cmocka_unit_test(work_uses_processor_time_and_sleep_does_not),
+        CASE(joining_waits_for_the_end),
+        CASE(joining_accepts_what_was_never_started_or_is_joined),
+        CASE(signals_go_to_the_program_and_not_to_its_threads),
+        CASE(a_mutex_lets_in_one_at_a_time),
+        CASE(there_is_a_processor),
+        CASE(yielding_ends_with_a_change_or_with_the_patience),
+        CASE(readers_never_see_half_of_a_write),
+        CASE(readers_let_each_other_in),
+        CASE(a_word_that_has_changed_is_not_waited_for),
+        CASE(a_wait_ends_at_its_time),
+        CASE(one_call_wakes_all_who_wait),
+        CASE(two_threads_take_turns),
+        CASE(work_uses_processor_time_and_sleep_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

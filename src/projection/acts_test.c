@@ -20,9 +20,8 @@ static struct fct_acts swapped(void)
     return acts;
 }
 
-static void what_was_in_use_before_is_kept_for_a_day(void **state)
+TEST(what_was_in_use_before_is_kept_for_a_day)
 {
-    (void)state;
     struct fct_acts acts = swapped();
     const struct fct_act rollback = {.act = FACTUM_ACT_ROLLBACK};
     fct_acts_at(&acts, 34 * HOUR);
@@ -34,9 +33,8 @@ static void what_was_in_use_before_is_kept_for_a_day(void **state)
     assert_int_equal(acts.in_use.version, 2);
 }
 
-static void a_rollback_counts_by_when_it_was_recorded(void **state)
+TEST(a_rollback_counts_by_when_it_was_recorded)
 {
-    (void)state;
     struct fct_acts in_time = swapped();
     struct fct_acts late = swapped();
     const struct fct_act rollback = {.act = FACTUM_ACT_ROLLBACK};
@@ -49,9 +47,8 @@ static void a_rollback_counts_by_when_it_was_recorded(void **state)
     assert_int_equal(late.revision, 3);
 }
 
-static void an_event_that_changes_nothing_moves_the_revision(void **state)
+TEST(an_event_that_changes_nothing_moves_the_revision)
 {
-    (void)state;
     struct fct_acts acts = swapped();
     const struct fct_acts before = acts;
     fct_acts_pass(&acts, 3, 400);
@@ -64,9 +61,9 @@ static void an_event_that_changes_nothing_moves_the_revision(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_in_use_before_is_kept_for_a_day),
-        cmocka_unit_test(a_rollback_counts_by_when_it_was_recorded),
-        cmocka_unit_test(an_event_that_changes_nothing_moves_the_revision),
+        CASE(what_was_in_use_before_is_kept_for_a_day),
+        CASE(a_rollback_counts_by_when_it_was_recorded),
+        CASE(an_event_that_changes_nothing_moves_the_revision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

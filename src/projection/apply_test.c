@@ -283,7 +283,7 @@ static const struct fct_parked_source source = {NULL, load_again};
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 
-static void a_batch_counts_as_a_whole(void **state)
+TEST(a_batch_counts_as_a_whole)
 {
     factum_error err;
     (void)state;
@@ -296,7 +296,7 @@ static void a_batch_counts_as_a_whole(void **state)
     fct_applier_finish(&applier);
 }
 
-static void a_bad_event_parks_its_key_and_nothing_else(void **state)
+TEST(a_bad_event_parks_its_key_and_nothing_else)
 {
     factum_error err;
     (void)state;
@@ -314,7 +314,7 @@ static void a_bad_event_parks_its_key_and_nothing_else(void **state)
     fct_applier_finish(&applier);
 }
 
-static void a_key_is_drained_in_its_order(void **state)
+TEST(a_key_is_drained_in_its_order)
 {
     factum_error err;
     int64_t next;
@@ -341,7 +341,7 @@ static void a_key_is_drained_in_its_order(void **state)
     fct_applier_finish(&applier);
 }
 
-static void attempts_end_and_an_operator_skips(void **state)
+TEST(attempts_end_and_an_operator_skips)
 {
     factum_error err;
     int64_t next = 1000;
@@ -370,7 +370,7 @@ static void attempts_end_and_an_operator_skips(void **state)
     fct_applier_finish(&applier);
 }
 
-static void a_broken_database_parks_nothing(void **state)
+TEST(a_broken_database_parks_nothing)
 {
     factum_error err;
     (void)state;
@@ -387,7 +387,7 @@ static void a_broken_database_parks_nothing(void **state)
     fct_applier_finish(&applier);
 }
 
-static void a_wrong_definition_parks_nothing(void **state)
+TEST(a_wrong_definition_parks_nothing)
 {
     factum_error err;
     (void)state;
@@ -401,7 +401,7 @@ static void a_wrong_definition_parks_nothing(void **state)
     fct_applier_finish(&applier);
 }
 
-static void failures_in_a_row_count_over_batches(void **state)
+TEST(failures_in_a_row_count_over_batches)
 {
     factum_error err;
     (void)state;
@@ -419,7 +419,7 @@ static void failures_in_a_row_count_over_batches(void **state)
     fct_applier_finish(&applier);
 }
 
-static void what_was_retried_is_not_applied_again(void **state)
+TEST(what_was_retried_is_not_applied_again)
 {
     factum_error err;
     int64_t next;
@@ -436,7 +436,7 @@ static void what_was_retried_is_not_applied_again(void **state)
     fct_applier_finish(&applier);
 }
 
-static void successes_keep_the_breaker_from_opening(void **state)
+TEST(successes_keep_the_breaker_from_opening)
 {
     factum_error err;
     (void)state;
@@ -453,7 +453,7 @@ static void successes_keep_the_breaker_from_opening(void **state)
     fct_applier_finish(&applier);
 }
 
-static void limits_stop_and_drop_nothing(void **state)
+TEST(limits_stop_and_drop_nothing)
 {
     factum_error err;
     (void)state;
@@ -472,7 +472,7 @@ static void limits_stop_and_drop_nothing(void **state)
     fct_applier_finish(&applier);
 }
 
-static void who_was_fenced_off_changes_nothing(void **state)
+TEST(who_was_fenced_off_changes_nothing)
 {
     factum_error err;
     struct fct_applier other;
@@ -487,7 +487,7 @@ static void who_was_fenced_off_changes_nothing(void **state)
     fct_applier_finish(&applier);
 }
 
-static void trouble_in_the_event_parks_it(void **state)
+TEST(trouble_in_the_event_parks_it)
 {
     factum_error err;
     (void)state;
@@ -504,18 +504,18 @@ static void trouble_in_the_event_parks_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_batch_counts_as_a_whole),
-        cmocka_unit_test(a_bad_event_parks_its_key_and_nothing_else),
-        cmocka_unit_test(a_key_is_drained_in_its_order),
-        cmocka_unit_test(attempts_end_and_an_operator_skips),
-        cmocka_unit_test(a_broken_database_parks_nothing),
-        cmocka_unit_test(a_wrong_definition_parks_nothing),
-        cmocka_unit_test(failures_in_a_row_count_over_batches),
-        cmocka_unit_test(what_was_retried_is_not_applied_again),
-        cmocka_unit_test(successes_keep_the_breaker_from_opening),
-        cmocka_unit_test(limits_stop_and_drop_nothing),
-        cmocka_unit_test(who_was_fenced_off_changes_nothing),
-        cmocka_unit_test(trouble_in_the_event_parks_it),
+        CASE(a_batch_counts_as_a_whole),
+        CASE(a_bad_event_parks_its_key_and_nothing_else),
+        CASE(a_key_is_drained_in_its_order),
+        CASE(attempts_end_and_an_operator_skips),
+        CASE(a_broken_database_parks_nothing),
+        CASE(a_wrong_definition_parks_nothing),
+        CASE(failures_in_a_row_count_over_batches),
+        CASE(what_was_retried_is_not_applied_again),
+        CASE(successes_keep_the_breaker_from_opening),
+        CASE(limits_stop_and_drop_nothing),
+        CASE(who_was_fenced_off_changes_nothing),
+        CASE(trouble_in_the_event_parks_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

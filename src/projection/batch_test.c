@@ -58,7 +58,7 @@ static void add(struct fixture *f, uint64_t position, size_t size)
     assert_ok(fct_batch_add(&f->batch, &event, &f->err), f->err);
 }
 
-static void a_batch_ends_at_its_count(void **state)
+TEST(a_batch_ends_at_its_count)
 {
     struct fixture *f = *state;
     begin(f, 3, 1 << 20);
@@ -73,7 +73,7 @@ static void a_batch_ends_at_its_count(void **state)
     assert_int_equal(f->batch.count, 0);
 }
 
-static void a_batch_ends_at_its_bytes(void **state)
+TEST(a_batch_ends_at_its_bytes)
 {
     struct fixture *f = *state;
     begin(f, 1000, 4000);
@@ -85,7 +85,7 @@ static void a_batch_ends_at_its_bytes(void **state)
     assert_int_equal(f->batch.size, 0);
 }
 
-static void a_long_backlog_takes_the_memory_of_a_batch(void **state)
+TEST(a_long_backlog_takes_the_memory_of_a_batch)
 {
     struct fixture *f = *state;
     size_t before = 0;
@@ -105,11 +105,10 @@ static void a_long_backlog_takes_the_memory_of_a_batch(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_batch_ends_at_its_count),
-        CASE(a_batch_ends_at_its_bytes),
-        CASE(a_long_backlog_takes_the_memory_of_a_batch),
+        FIXTURE_CASE(a_batch_ends_at_its_count),
+        FIXTURE_CASE(a_batch_ends_at_its_bytes),
+        FIXTURE_CASE(a_long_backlog_takes_the_memory_of_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

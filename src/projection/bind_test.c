@@ -12,9 +12,6 @@
 #include "support/mem_fault.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define F struct fixture *f = *state
 #define HANDLERS_MAX 4
 #define PARAMETERS_MAX 16
 
@@ -58,7 +55,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     fct_binder_free(f->binder);
     factum_arena_finish(&f->arena);
     fct_mem_free(fct_mem_heap(), f);
@@ -225,7 +222,7 @@ static void assert_key(struct fixture *f, const char *data, const char *wanted)
 
 TEST(values_of_each_kind)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "a");
     assert_rows(f, "{}", "NULL");
     assert_rows(f, "{\"a\":null}", "NULL");
@@ -244,7 +241,7 @@ TEST(values_of_each_kind)
 
 TEST(numbers_are_exact)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "a");
     assert_rows(f, "{\"a\":0}", "0");
     assert_rows(f, "{\"a\":-0}", "0");
@@ -263,7 +260,6 @@ TEST(numbers_are_exact)
 /* Numbers of many lengths: the short ways give what the long ones give. */
 TEST(short_ways_to_numbers_give_the_same)
 {
-    (void)state;
     struct fct_random random = {.state = 7};
     for (int i = 0; i < 20000; i++) {
         char text[64];
@@ -294,7 +290,7 @@ TEST(short_ways_to_numbers_give_the_same)
 
 TEST(what_64_bits_do_not_hold_is_trouble_with_its_place)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", ".lines", "qty");
     assert_trouble(f, "{\"lines\":[{\"qty\":1e400}]}", "",
                    "/lines/0/qty: 1e400 is over the largest number of 64 bits");
@@ -306,7 +302,7 @@ TEST(what_64_bits_do_not_hold_is_trouble_with_its_place)
 
 TEST(lone_surrogates_are_trouble)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "a.b meta.m");
     assert_trouble(f, "{\"a\":{\"b\":\"x\\ud800\"}}", "",
                    "/a/b: a text with a lone surrogate (\\ud800 to \\udfff), which is no "
@@ -319,7 +315,7 @@ TEST(lone_surrogates_are_trouble)
 
 TEST(data_and_metadata_as_a_whole)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "data meta meta.user.id");
     assert_string_equal(bind(f, " {\"a\": 1} ", "{\"user\":{\"id\":7}}"),
                         "'{\"a\": 1}' '{\"user\":{\"id\":7}}' 7");
@@ -330,7 +326,7 @@ TEST(data_and_metadata_as_a_whole)
 
 TEST(reserved_parameters)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL,
        "event_type event_revision event_position stream event_time event_date");
     on(f, "OrderPlaced", NULL, "event_id correlation_id causation_id item item_index");
@@ -342,7 +338,7 @@ TEST(reserved_parameters)
 
 TEST(the_data_of_long_events_is_copied_too)
 {
-    F;
+    struct fixture *f = *state;
     char data[10000];
     on(f, "OrderPlaced", NULL, "a b c");
     int len = snprintf(data, sizeof data,
@@ -356,7 +352,7 @@ TEST(the_data_of_long_events_is_copied_too)
 
 TEST(data_is_read_only_if_it_is_needed)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "stream event_revision");
     on(f, "OrderSeen", NULL, "stream a");
     f->event.content_type = FCT_SLICE("image/png");
@@ -378,7 +374,7 @@ TEST(data_is_read_only_if_it_is_needed)
 
 TEST(metadata_is_read_only_if_it_is_needed)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "a");
     on(f, "OrderSeen", NULL, "correlation_id");
     assert_string_equal(bind(f, "{}", "no JSON"), "NULL");
@@ -394,7 +390,7 @@ TEST(metadata_is_read_only_if_it_is_needed)
 
 TEST(an_event_without_a_handler_has_no_rows_and_no_trouble)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "a");
     key(f, "customer");
     f->event.type = FCT_SLICE("Other");
@@ -411,7 +407,7 @@ TEST(an_event_without_a_handler_has_no_rows_and_no_trouble)
 
 TEST(each_gives_a_row_for_each_element)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", ".lines[]", "item_index sku data.id item");
     assert_rows(f, "{\"id\":\"o\",\"lines\":[{\"sku\":\"A\"},{\"sku\":\"B\"}]}",
                 "0 'A' 'o' '{\"sku\":\"A\"}'; 1 'B' 'o' '{\"sku\":\"B\"}'");
@@ -428,7 +424,7 @@ TEST(each_gives_a_row_for_each_element)
 
 TEST(paths_with_brackets_fan_out)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", ".parcels[].lines[]", "item_index sku");
     on(f, "OrderPlaced", ".m[]", "item");
     on(f, "OrderPlaced", ".m[][]", "item");
@@ -440,7 +436,7 @@ TEST(paths_with_brackets_fan_out)
 
 TEST(the_whole_data_can_be_an_array_of_rows)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", ".", "a");
     assert_rows(f, "[{\"a\":1},{\"a\":2}]", "1; 2");
     assert_rows(f, "{\"a\":1}", "1");
@@ -451,7 +447,7 @@ TEST(the_whole_data_can_be_an_array_of_rows)
 
 TEST(items_are_found_by_index_within_their_row)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", ".m", "tags");
     f->parameters[0][0].path = path_of(f, ".tags[1]");
     assert_rows(f, "{\"tags\":[8,9],\"m\":[{\"tags\":[1,2]},{\"tags\":[3]}]}", "2; NULL");
@@ -459,7 +455,7 @@ TEST(items_are_found_by_index_within_their_row)
 
 TEST(handlers_come_in_the_order_of_the_text)
 {
-    F;
+    struct fixture *f = *state;
     static const factum_slice both[] = {{(const uint8_t *)"OrderSeen", 9},
                                         {(const uint8_t *)"OrderPlaced", 11},
                                         {(const uint8_t *)"OrderPlaced", 11}};
@@ -480,7 +476,7 @@ TEST(handlers_come_in_the_order_of_the_text)
 
 TEST(keys_are_texts)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "stream");
     key(f, "customer.id");
     assert_key(f, "{\"customer\":{\"id\":\"c\\u0031\"}}", "c1");
@@ -496,7 +492,7 @@ TEST(keys_are_texts)
 
 TEST(keys_from_elsewhere)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "stream");
     key(f, "meta.m");
     assert_key(f, "{}", "meta");
@@ -516,7 +512,7 @@ TEST(keys_from_elsewhere)
 
 TEST(an_event_without_its_key_is_trouble_of_its_stream)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *data, *wanted;
     } cases[] = {
@@ -537,7 +533,7 @@ TEST(an_event_without_its_key_is_trouble_of_its_stream)
 
 TEST(a_bad_value_keeps_the_key)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "a");
     key(f, "customer");
     assert_trouble(f, "{\"customer\":\"c\",\"a\":1e999}", "",
@@ -566,7 +562,7 @@ static char *array_of(size_t count, const char *element)
 
 TEST(rows_have_a_limit)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", ".a", "item_index");
     char *most = array_of(FCT_BIND_ROWS_MAX, "1");
     char *more = array_of(FCT_BIND_ROWS_MAX + 1, "1");
@@ -584,7 +580,7 @@ TEST(rows_have_a_limit)
 
 TEST(rows_are_counted_over_all_handlers)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", ".a", "item_index");
     on(f, "OrderPlaced", ".a", "item_index");
     char *half = array_of(FCT_BIND_ROWS_MAX / 2 + 1, "1");
@@ -594,7 +590,7 @@ TEST(rows_are_counted_over_all_handlers)
 
 TEST(values_have_a_limit)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", ".a", "a b c d e f g h i j k l");
     char *many = array_of(90000, "1");
     assert_trouble(f, many, "", "its rows have more than 1048576 values");
@@ -603,7 +599,7 @@ TEST(values_have_a_limit)
 
 TEST(names_and_nesting_have_a_limit)
 {
-    F;
+    struct fixture *f = *state;
     char deep[256];
     char *many = array_of(FCT_BIND_NODES_MAX, "1");
     memset(deep, '[', 65);
@@ -618,7 +614,7 @@ TEST(names_and_nesting_have_a_limit)
 
 TEST(long_keys_are_trouble)
 {
-    F;
+    struct fixture *f = *state;
     char data[2048];
     on(f, "OrderPlaced", NULL, "stream");
     key(f, "k");
@@ -632,7 +628,7 @@ TEST(long_keys_are_trouble)
 
 TEST(revisions_of_64_bits_are_trouble)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "event_revision");
     f->event.revision = FACTUM_REVISION_TOMBSTONE;
     assert_rows(f, "{}", "9223372036854775807");
@@ -645,7 +641,7 @@ TEST(revisions_of_64_bits_are_trouble)
 
 TEST(an_arena_that_is_full_is_too_big)
 {
-    F;
+    struct fixture *f = *state;
     on(f, "OrderPlaced", NULL, "a");
     assert_ok(fct_binder_create(&f->definition, &f->binder, &f->err), f->err);
     f->event.data =
@@ -663,7 +659,7 @@ TEST(an_arena_that_is_full_is_too_big)
 
 TEST(each_allocation_may_fail)
 {
-    F;
+    struct fixture *f = *state;
     factum_status status = FACTUM_NO_MEMORY;
     on(f, "OrderPlaced", ".a", "b meta.m");
     char *data = array_of(200, "{\"b\":1}");
@@ -696,7 +692,7 @@ TEST(each_allocation_may_fail)
 
 TEST(after_the_first_events_nothing_is_allocated)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_mem_fault fault;
     struct fct_binder *binder;
     factum_arena arena;
@@ -719,7 +715,6 @@ TEST(after_the_first_events_nothing_is_allocated)
 
 TEST(times_are_printed_as_everywhere)
 {
-    (void)state;
     static const int64_t edges[] = {0,         -1,        1,
                                     INT64_MIN, INT64_MAX, INT64_C(86400) * 1000000000,
                                     999999999, -86400000, INT64_C(-86400) * 1000000000};
@@ -741,36 +736,36 @@ TEST(times_are_printed_as_everywhere)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(values_of_each_kind),
-        CASE(numbers_are_exact),
-        CASE(short_ways_to_numbers_give_the_same),
-        CASE(what_64_bits_do_not_hold_is_trouble_with_its_place),
-        CASE(lone_surrogates_are_trouble),
-        CASE(data_and_metadata_as_a_whole),
-        CASE(reserved_parameters),
-        CASE(the_data_of_long_events_is_copied_too),
-        CASE(data_is_read_only_if_it_is_needed),
-        CASE(metadata_is_read_only_if_it_is_needed),
-        CASE(an_event_without_a_handler_has_no_rows_and_no_trouble),
-        CASE(each_gives_a_row_for_each_element),
-        CASE(paths_with_brackets_fan_out),
-        CASE(the_whole_data_can_be_an_array_of_rows),
-        CASE(items_are_found_by_index_within_their_row),
-        CASE(handlers_come_in_the_order_of_the_text),
-        CASE(keys_are_texts),
-        CASE(keys_from_elsewhere),
-        CASE(an_event_without_its_key_is_trouble_of_its_stream),
-        CASE(a_bad_value_keeps_the_key),
-        CASE(rows_have_a_limit),
-        CASE(rows_are_counted_over_all_handlers),
-        CASE(values_have_a_limit),
-        CASE(names_and_nesting_have_a_limit),
-        CASE(long_keys_are_trouble),
-        CASE(revisions_of_64_bits_are_trouble),
-        CASE(an_arena_that_is_full_is_too_big),
-        CASE(each_allocation_may_fail),
-        CASE(after_the_first_events_nothing_is_allocated),
-        CASE(times_are_printed_as_everywhere),
+        FIXTURE_CASE(values_of_each_kind),
+        FIXTURE_CASE(numbers_are_exact),
+        FIXTURE_CASE(short_ways_to_numbers_give_the_same),
+        FIXTURE_CASE(what_64_bits_do_not_hold_is_trouble_with_its_place),
+        FIXTURE_CASE(lone_surrogates_are_trouble),
+        FIXTURE_CASE(data_and_metadata_as_a_whole),
+        FIXTURE_CASE(reserved_parameters),
+        FIXTURE_CASE(the_data_of_long_events_is_copied_too),
+        FIXTURE_CASE(data_is_read_only_if_it_is_needed),
+        FIXTURE_CASE(metadata_is_read_only_if_it_is_needed),
+        FIXTURE_CASE(an_event_without_a_handler_has_no_rows_and_no_trouble),
+        FIXTURE_CASE(each_gives_a_row_for_each_element),
+        FIXTURE_CASE(paths_with_brackets_fan_out),
+        FIXTURE_CASE(the_whole_data_can_be_an_array_of_rows),
+        FIXTURE_CASE(items_are_found_by_index_within_their_row),
+        FIXTURE_CASE(handlers_come_in_the_order_of_the_text),
+        FIXTURE_CASE(keys_are_texts),
+        FIXTURE_CASE(keys_from_elsewhere),
+        FIXTURE_CASE(an_event_without_its_key_is_trouble_of_its_stream),
+        FIXTURE_CASE(a_bad_value_keeps_the_key),
+        FIXTURE_CASE(rows_have_a_limit),
+        FIXTURE_CASE(rows_are_counted_over_all_handlers),
+        FIXTURE_CASE(values_have_a_limit),
+        FIXTURE_CASE(names_and_nesting_have_a_limit),
+        FIXTURE_CASE(long_keys_are_trouble),
+        FIXTURE_CASE(revisions_of_64_bits_are_trouble),
+        FIXTURE_CASE(an_arena_that_is_full_is_too_big),
+        FIXTURE_CASE(each_allocation_may_fail),
+        FIXTURE_CASE(after_the_first_events_nothing_is_allocated),
+        FIXTURE_CASE(times_are_printed_as_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

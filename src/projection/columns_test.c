@@ -6,9 +6,6 @@
 #include "support/mem_fault.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 /* The places of the first handler of a definition with |table| and |statements|, as "parameter
  * column type line:column", separated by "; ". */
 static void assert_places(const char *table, const char *statements, const char *wanted)
@@ -50,7 +47,6 @@ static void assert_places(const char *table, const char *statements, const char 
 
 TEST(values_of_an_insert_stand_for_its_columns)
 {
-    (void)state;
     assert_places(T, "INSERT INTO {{t}} (a, b, c) VALUES (:x, :y, :z)",
                   "x a INTEGER 7:37; z c DECIMAL 7:45");
     assert_places(T, "INSERT INTO {{t}} VALUES\n  (:x, :y, :z)",
@@ -66,7 +62,6 @@ TEST(values_of_an_insert_stand_for_its_columns)
 
 TEST(what_stands_in_an_expression_is_left_out)
 {
-    (void)state;
     assert_places(T, "INSERT INTO {{t}} (a, b, c) VALUES (:x + 1, (:y), abs(:z))", "");
     assert_places(T, "INSERT INTO {{t}} (a, c) VALUES (CAST(:x AS INTEGER), (SELECT :y))", "");
     assert_places(T, "INSERT INTO {{t}} (a, c) VALUES (-:x, :y COLLATE nocase)", "");
@@ -78,7 +73,6 @@ TEST(what_stands_in_an_expression_is_left_out)
 
 TEST(assignments_stand_for_their_columns)
 {
-    (void)state;
     assert_places(T, "UPDATE {{t}} SET a = :x, b = :y, c=:z WHERE a = :w",
                   "x a INTEGER 7:22; z c DECIMAL 7:36");
     assert_places(T, "UPDATE OR IGNORE {{t}} SET a = a + :x, c = :y", "y c DECIMAL 7:44");
@@ -96,7 +90,6 @@ TEST(assignments_stand_for_their_columns)
 
 TEST(declared_types_tell_what_takes_numbers)
 {
-    (void)state;
     static const struct {
         const char *type;
         bool numeric;
@@ -161,7 +154,6 @@ static bool sqlite_makes_a_number(const char *type)
 
 TEST(affinities_are_those_that_sqlite_gives)
 {
-    (void)state;
     static const char *const types[] = {"INT",
                                         "Integer",
                                         "TINYINT",
@@ -200,7 +192,6 @@ TEST(affinities_are_those_that_sqlite_gives)
 
 TEST(tables_of_each_form)
 {
-    (void)state;
     assert_places("CREATE TABLE {{t}} (a ANY, b INT) STRICT", "INSERT INTO {{t}} VALUES (:x, :y)",
                   "y b INT 7:31");
     assert_places("CREATE TABLE {{t}} (a INTEGER GENERATED ALWAYS AS (b + 1), b INTEGER, "
@@ -214,7 +205,6 @@ TEST(tables_of_each_form)
 
 TEST(a_lack_of_memory_is_told)
 {
-    (void)state;
     struct fct_mem_fault fault;
     struct fct_definition definition = {.relation_count = 0};
     fct_mem_fault_init(&fault);

@@ -67,9 +67,8 @@ static void assert_printed(const struct fct_statement *statement, const char *wa
 
 /* ---- what it becomes ------------------------------------------------------------------------- */
 
-static void a_header_says_what_is_read_and_how(void **state)
+TEST(a_header_says_what_is_read_and_how)
 {
-    (void)state;
     struct fct_definition *d = parsed(
         "-- a comment\n--@ host other\n--@ poison retry 7 within 30s then park\n--@ mode sync\n"
         "--@ key :customer.id\n--@ from type A, \"B, or C\",D\n"
@@ -92,9 +91,8 @@ static void a_header_says_what_is_read_and_how(void **state)
     fct_projection_definition_free(d);
 }
 
-static void what_a_header_does_not_say_has_defaults(void **state)
+TEST(what_a_header_does_not_say_has_defaults)
 {
-    (void)state;
     struct fct_definition *d = parsed(HEAD TABLE ON);
     assert_int_equal(d->source, FACTUM_SOURCE_ALL);
     assert_int_equal(d->source_name_count, 0);
@@ -107,9 +105,8 @@ static void what_a_header_does_not_say_has_defaults(void **state)
     fct_projection_definition_free(d);
 }
 
-static void other_sources_are_a_category_and_a_tag(void **state)
+TEST(other_sources_are_a_category_and_a_tag)
 {
-    (void)state;
     struct fct_definition *d =
         parsed("--@ projection p version 1\n--@ from category order\n" TABLE ON);
     assert_int_equal(d->source, FACTUM_SOURCE_CATEGORY);
@@ -121,9 +118,8 @@ static void other_sources_are_a_category_and_a_tag(void **state)
     fct_projection_definition_free(d);
 }
 
-static void every_duration_has_a_unit(void **state)
+TEST(every_duration_has_a_unit)
 {
-    (void)state;
     static const struct {
         const char *text;
         int64_t duration;
@@ -142,9 +138,8 @@ static void every_duration_has_a_unit(void **state)
     }
 }
 
-static void tables_and_indexes_keep_their_order(void **state)
+TEST(tables_and_indexes_keep_their_order)
 {
-    (void)state;
     struct fct_definition *d = parsed(HEAD "--@ tables\nCREATE TABLE {{t}} (a TEXT);\n"
                                            "create unique index {{by_a}} on {{t}} (a);\n"
                                            "CREATE TABLE {{u}} (a TEXT -- ; no end\n)\n" ON);
@@ -160,9 +155,8 @@ static void tables_and_indexes_keep_their_order(void **state)
     fct_projection_definition_free(d);
 }
 
-static void a_handler_has_types_parameters_and_statements(void **state)
+TEST(a_handler_has_types_parameters_and_statements)
 {
-    (void)state;
     struct fct_definition *d =
         parsed(HEAD TABLE "--@ on A, \"B C\" expect 2 each .lines[]\n"
                           "INSERT INTO {{t}} VALUES (:sku, :item_index, :data.id, ':no', :sku);\n"
@@ -198,9 +192,8 @@ static void a_handler_has_types_parameters_and_statements(void **state)
     fct_projection_definition_free(d);
 }
 
-static void without_each_parameters_start_at_the_data(void **state)
+TEST(without_each_parameters_start_at_the_data)
 {
-    (void)state;
     struct fct_definition *d =
         parsed(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE a = :a.b AND b = :gr\xc3\xb6\xc3\x9f"
                           "e AND b = :data\n");
@@ -211,18 +204,16 @@ static void without_each_parameters_start_at_the_data(void **state)
     fct_projection_definition_free(d);
 }
 
-static void names_that_touch_stay_apart(void **state)
+TEST(names_that_touch_stay_apart)
 {
-    (void)state;
     struct fct_definition *d = parsed(HEAD TABLE "--@ on A\nDELETE FROM {{t}}{{t}}\"x\"{{t}}");
     assert_printed(&d->handlers[0].statements[0],
                    "DELETE FROM \"t__v3\" \"t__v3\" \"x\" \"t__v3\"");
     fct_projection_definition_free(d);
 }
 
-static void a_query_has_the_parameters_of_its_caller(void **state)
+TEST(a_query_has_the_parameters_of_its_caller)
 {
-    (void)state;
     struct fct_definition *d =
         parsed(HEAD TABLE ON "--@ query by_b\nWITH x AS (SELECT * FROM {{t}}) SELECT * FROM x "
                              "WHERE b = :event_id OR b = :limit");
@@ -235,17 +226,15 @@ static void a_query_has_the_parameters_of_its_caller(void **state)
     fct_projection_definition_free(d);
 }
 
-static void sections_may_come_in_any_order(void **state)
+TEST(sections_may_come_in_any_order)
 {
-    (void)state;
     struct fct_definition *d = parsed(HEAD ON "--@ query q\nSELECT 1\n" TABLE ON);
     assert_int_equal(d->handler_count, 2);
     fct_projection_definition_free(d);
 }
 
-static void statements_of_another_dialect_are_left_out(void **state)
+TEST(statements_of_another_dialect_are_left_out)
 {
-    (void)state;
     static const char text[] = HEAD TABLE
         "--@ on A\n--@ if sqlite\nINSERT INTO {{t}} (a) VALUES (:a)\n--@ end\n--@ if postgres\n"
         "INSERT INTO {{t}} (b) VALUES (:b::text);\nTRUNCATE {{t}};\n--@ end\nDELETE FROM {{t}};\n";
@@ -262,9 +251,8 @@ static void statements_of_another_dialect_are_left_out(void **state)
     assert_text(err, "p.sql:11:1: TRUNCATE: a section \"on\" takes INSERT");
 }
 
-static void handlers_are_found_by_type_in_their_order(void **state)
+TEST(handlers_are_found_by_type_in_their_order)
 {
-    (void)state;
     struct fct_definition *d =
         parsed(HEAD TABLE ON "--@ on B, A\nDELETE FROM {{t}};\n--@ on B\nDELETE FROM {{t}};\n");
     size_t from = 0;
@@ -276,9 +264,8 @@ static void handlers_are_found_by_type_in_their_order(void **state)
     fct_projection_definition_free(d);
 }
 
-static void an_index_may_be_named_after_indexed_by(void **state)
+TEST(an_index_may_be_named_after_indexed_by)
 {
-    (void)state;
     static const char index[] = "CREATE INDEX {{i}} ON {{t}} (a);\n";
     char text[512];
     (void)snprintf(text, sizeof text, "%s%s%s", HEAD TABLE, index,
@@ -293,9 +280,8 @@ static void an_index_may_be_named_after_indexed_by(void **state)
 
 /* ---- mistakes of directives ------------------------------------------------------------------ */
 
-static void an_unknown_directive_is_named_with_the_nearest_one(void **state)
+TEST(an_unknown_directive_is_named_with_the_nearest_one)
 {
-    (void)state;
     refused(HEAD TABLE ON "--@ querry x\n",
             "p.sql:7:5: there is no directive \"querry\": is \"query\" meant?");
     refused(HEAD "--@ tabels\n", "p.sql:3:5: there is no directive \"tabels\": is \"tables\"");
@@ -305,9 +291,8 @@ static void an_unknown_directive_is_named_with_the_nearest_one(void **state)
     refused(HEAD "--@ \"on\" A\n", "p.sql:3:6: there is no directive \"on\"");
 }
 
-static void features_of_other_systems_are_refused_by_name(void **state)
+TEST(features_of_other_systems_are_refused_by_name)
 {
-    (void)state;
     not_supported(HEAD "--@ lanes 4\n", "p.sql:3:5: --@ lanes is not supported: a projection is");
     not_supported(HEAD "--@ resequence 1m\n", "p.sql:3:5: --@ resequence is not supported: ");
     not_supported(HEAD "--@ live\n", "p.sql:3:5: --@ live is not supported: ");
@@ -323,9 +308,8 @@ static void features_of_other_systems_are_refused_by_name(void **state)
                   "p.sql:5:8: triggers are not supported: write the statement into its section");
 }
 
-static void a_header_must_be_whole(void **state)
+TEST(a_header_must_be_whole)
 {
-    (void)state;
     refused("", "p.sql:1:1: --@ projection is missing: write --@ projection NAME version N");
     refused(TABLE ON, "p.sql:1:1: --@ projection is missing");
     refused("--@ projection p version 1\n" TABLE ON, "p.sql:1:1: --@ from is missing");
@@ -336,9 +320,8 @@ static void a_header_must_be_whole(void **state)
             "p.sql:1:1: there is no table");
 }
 
-static void a_header_stands_once_and_on_top(void **state)
+TEST(a_header_stands_once_and_on_top)
 {
-    (void)state;
     refused(HEAD "--@ from all\n", "p.sql:3:5: --@ from appears twice: leave one out");
     refused(HEAD TABLE "--@ mode sync\n", "p.sql:5:5: --@ mode after a section: move it to the");
     refused(HEAD TABLE ON "--@ tables\n",
@@ -349,9 +332,8 @@ static void a_header_stands_once_and_on_top(void **state)
             "p.sql:6:20: a directive in a line with something else");
 }
 
-static void words_of_a_header_are_checked(void **state)
+TEST(words_of_a_header_are_checked)
 {
-    (void)state;
     refused("--@ projection\n", "p.sql:1:15: --@ projection ends too early: write --@ projection");
     refused("--@ projection a-b version 1\n", "p.sql:1:16: \"a-b\" is not a name of a projection");
     refused("--@ projection A version 1\n", "p.sql:1:16: \"A\" is not a name");
@@ -387,9 +369,8 @@ static void words_of_a_header_are_checked(void **state)
     refused(HEAD "--@ host a/b\n", "p.sql:3:10: \"a/b\" is not a name of a host");
 }
 
-static void sections_are_checked(void **state)
+TEST(sections_are_checked)
 {
-    (void)state;
     refused(HEAD "--@ tables x\n", "p.sql:3:12: \"x\" is not expected here");
     refused(HEAD "--@ tables\n--@ on A\n", "p.sql:3:1: the section has no statement");
     refused(HEAD TABLE "--@ on\n", "p.sql:5:7: --@ on ends too early");
@@ -410,9 +391,8 @@ static void sections_are_checked(void **state)
             "p.sql:5:1: events of type \"A\" are never read: add it to --@ from type");
 }
 
-static void conditions_are_closed_and_do_not_nest(void **state)
+TEST(conditions_are_closed_and_do_not_nest)
 {
-    (void)state;
     refused(HEAD "--@ if sqlite\n", "p.sql:3:5: --@ if outside of a section");
     refused(HEAD TABLE "--@ end\n", "p.sql:5:1: --@ end without --@ if");
     refused(HEAD TABLE "--@ if mysql\n", "p.sql:5:8: \"mysql\" is not expected here: write --@ if");
@@ -429,9 +409,8 @@ static void conditions_are_closed_and_do_not_nest(void **state)
 
 /* ---- mistakes of statements ------------------------------------------------------------------ */
 
-static void tables_are_created_with_their_template(void **state)
+TEST(tables_are_created_with_their_template)
 {
-    (void)state;
     refused(HEAD "--@ tables\nCREATE TABLE t (a);", "p.sql:4:14: t has no {{}}, but every version");
     refused(HEAD "--@ tables\nCREATE TABLE \"t\" (a);", "p.sql:4:14: \"t\" has no {{}}");
     refused(HEAD TABLE "CREATE INDEX i ON {{t}} (a);", "p.sql:5:14: i has no {{}}");
@@ -454,9 +433,8 @@ static void tables_are_created_with_their_template(void **state)
             "p.sql:5:31: :a: a table has no parameters: write a literal");
 }
 
-static void templates_must_be_created(void **state)
+TEST(templates_must_be_created)
 {
-    (void)state;
     refused(HEAD "--@ tables\nCREATE TABLE {{orders}} (a);\n--@ on A\nDELETE FROM {{order}};",
             "p.sql:6:13: {{order}} is not created in \"tables\": is {{orders}} meant?");
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{lines}};",
@@ -467,9 +445,8 @@ static void templates_must_be_created(void **state)
             "p.sql:8:15: {{nothing}} is not created");
 }
 
-static void only_some_statements_may_stand_in_a_section(void **state)
+TEST(only_some_statements_may_stand_in_a_section)
 {
-    (void)state;
     static const char *const verbs[] = {
         "SELECT 1", "DROP TABLE {{t}}", "PRAGMA x",   "ATTACH 'a' AS b", "BEGIN", "COMMIT",
         "VACUUM",   "EXPLAIN DELETE",   "VALUES (1)", "(DELETE",         "{{t}}", "'x'"};
@@ -492,9 +469,8 @@ static void only_some_statements_may_stand_in_a_section(void **state)
     refused(HEAD TABLE "--@ on A\n;", "p.sql:6:1: an empty statement: leave this ; out");
 }
 
-static void parameters_mean_something(void **state)
+TEST(parameters_mean_something)
 {
-    (void)state;
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE a = :event_tim",
             "p.sql:6:29: there is no parameter :event_tim: is :event_time meant?");
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE a = :event_whatever_else",
@@ -514,9 +490,8 @@ static void parameters_mean_something(void **state)
             "p.sql:6:29: a parameter has the form :name");
 }
 
-static void what_is_not_closed_is_refused(void **state)
+TEST(what_is_not_closed_is_refused)
 {
-    (void)state;
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE (a = (1);",
             "p.sql:6:25: a parenthesis is not closed");
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE a = 1);",
@@ -531,9 +506,8 @@ static void what_is_not_closed_is_refused(void **state)
 
 /* ---- hostile texts --------------------------------------------------------------------------- */
 
-static void bytes_that_are_no_text_are_refused(void **state)
+TEST(bytes_that_are_no_text_are_refused)
 {
-    (void)state;
     refused_slice(FCT_SLICE(HEAD "-- \0\n"), FACTUM_INVALID, "p.sql:3:4: a zero byte: take it out");
     refused(HEAD "-- \xff\n", "p.sql:3:4: not valid UTF-8");
     refused(HEAD "-- \xed\xa0\x80\n", "p.sql:3:4: not valid UTF-8");
@@ -578,9 +552,8 @@ static void just_enough(const char *head, const char *part, unsigned count, cons
     fct_mem_free(fct_mem_heap(), text);
 }
 
-static void every_list_has_a_limit(void **state)
+TEST(every_list_has_a_limit)
 {
-    (void)state;
     just_enough(HEAD "--@ tables\n", "CREATE TABLE {{t%u}} (a);\n", 64,
                 "--@ on A\nDELETE FROM {{t1}};");
     too_many(HEAD "--@ tables\n", "CREATE TABLE {{t%u}} (a);\n", 65, "",
@@ -610,9 +583,8 @@ static void every_list_has_a_limit(void **state)
              "p.sql:6:125: parentheses are deeper than 100");
 }
 
-static void a_text_has_a_limit(void **state)
+TEST(a_text_has_a_limit)
 {
-    (void)state;
     size_t size = FACTUM_PROJECTION_TEXT_MAX;
     static const char good[] = HEAD TABLE ON;
     char *text = fct_mem_alloc(fct_mem_heap(), size + 1);
@@ -629,9 +601,8 @@ static void a_text_has_a_limit(void **state)
     fct_mem_free(fct_mem_heap(), text);
 }
 
-static void memory_has_a_limit(void **state)
+TEST(memory_has_a_limit)
 {
-    (void)state;
     char *section = repeated("--@ on A\nDELETE FROM {{t}} WHERE a IN (", ":b%u,", 200, "1);\n");
     char *text = repeated(HEAD TABLE, section, 170, "");
     refused_slice(factum_slice_from(text), FACTUM_TOO_BIG,
@@ -640,9 +611,8 @@ static void memory_has_a_limit(void **state)
     fct_mem_free(fct_mem_heap(), text);
 }
 
-static void a_long_name_of_a_parameter_is_refused(void **state)
+TEST(a_long_name_of_a_parameter_is_refused)
 {
-    (void)state;
     too_many(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE a = :x", "y", 300, "",
              "p.sql:6:29: a parameter has at most 256 bytes");
     too_many(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE a = :x", ".y", 40, "",
@@ -650,9 +620,8 @@ static void a_long_name_of_a_parameter_is_refused(void **state)
     too_many(HEAD TABLE "--@ query q\nSELECT :x", "y", 64, "", "p.sql:6:8: a parameter of a query");
 }
 
-static void every_failure_of_memory_is_told(void **state)
+TEST(every_failure_of_memory_is_told)
 {
-    (void)state;
     static const char text[] =
         HEAD "--@ key :a.b\n" TABLE ON
              "--@ on B each .x[]\nDELETE FROM {{t}} WHERE a IN (:a, :b, :c, :d, :e);\n"
@@ -679,37 +648,37 @@ static void every_failure_of_memory_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_header_says_what_is_read_and_how),
-        cmocka_unit_test(what_a_header_does_not_say_has_defaults),
-        cmocka_unit_test(other_sources_are_a_category_and_a_tag),
-        cmocka_unit_test(every_duration_has_a_unit),
-        cmocka_unit_test(tables_and_indexes_keep_their_order),
-        cmocka_unit_test(a_handler_has_types_parameters_and_statements),
-        cmocka_unit_test(without_each_parameters_start_at_the_data),
-        cmocka_unit_test(names_that_touch_stay_apart),
-        cmocka_unit_test(a_query_has_the_parameters_of_its_caller),
-        cmocka_unit_test(sections_may_come_in_any_order),
-        cmocka_unit_test(statements_of_another_dialect_are_left_out),
-        cmocka_unit_test(handlers_are_found_by_type_in_their_order),
-        cmocka_unit_test(an_index_may_be_named_after_indexed_by),
-        cmocka_unit_test(an_unknown_directive_is_named_with_the_nearest_one),
-        cmocka_unit_test(features_of_other_systems_are_refused_by_name),
-        cmocka_unit_test(a_header_must_be_whole),
-        cmocka_unit_test(a_header_stands_once_and_on_top),
-        cmocka_unit_test(words_of_a_header_are_checked),
-        cmocka_unit_test(sections_are_checked),
-        cmocka_unit_test(conditions_are_closed_and_do_not_nest),
-        cmocka_unit_test(tables_are_created_with_their_template),
-        cmocka_unit_test(templates_must_be_created),
-        cmocka_unit_test(only_some_statements_may_stand_in_a_section),
-        cmocka_unit_test(parameters_mean_something),
-        cmocka_unit_test(what_is_not_closed_is_refused),
-        cmocka_unit_test(bytes_that_are_no_text_are_refused),
-        cmocka_unit_test(every_list_has_a_limit),
-        cmocka_unit_test(a_text_has_a_limit),
-        cmocka_unit_test(memory_has_a_limit),
-        cmocka_unit_test(a_long_name_of_a_parameter_is_refused),
-        cmocka_unit_test(every_failure_of_memory_is_told),
+        CASE(a_header_says_what_is_read_and_how),
+        CASE(what_a_header_does_not_say_has_defaults),
+        CASE(other_sources_are_a_category_and_a_tag),
+        CASE(every_duration_has_a_unit),
+        CASE(tables_and_indexes_keep_their_order),
+        CASE(a_handler_has_types_parameters_and_statements),
+        CASE(without_each_parameters_start_at_the_data),
+        CASE(names_that_touch_stay_apart),
+        CASE(a_query_has_the_parameters_of_its_caller),
+        CASE(sections_may_come_in_any_order),
+        CASE(statements_of_another_dialect_are_left_out),
+        CASE(handlers_are_found_by_type_in_their_order),
+        CASE(an_index_may_be_named_after_indexed_by),
+        CASE(an_unknown_directive_is_named_with_the_nearest_one),
+        CASE(features_of_other_systems_are_refused_by_name),
+        CASE(a_header_must_be_whole),
+        CASE(a_header_stands_once_and_on_top),
+        CASE(words_of_a_header_are_checked),
+        CASE(sections_are_checked),
+        CASE(conditions_are_closed_and_do_not_nest),
+        CASE(tables_are_created_with_their_template),
+        CASE(templates_must_be_created),
+        CASE(only_some_statements_may_stand_in_a_section),
+        CASE(parameters_mean_something),
+        CASE(what_is_not_closed_is_refused),
+        CASE(bytes_that_are_no_text_are_refused),
+        CASE(every_list_has_a_limit),
+        CASE(a_text_has_a_limit),
+        CASE(memory_has_a_limit),
+        CASE(a_long_name_of_a_parameter_is_refused),
+        CASE(every_failure_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

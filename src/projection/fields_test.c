@@ -5,10 +5,6 @@
 #include "core/slice.h"
 #include "support/test_store.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define F struct fixture *f = *state
-
 #define HEAD                                                                                       \
     "--@ projection orders version 3\n--@ from category order\n--@ tables\n"                       \
     "CREATE TABLE {{t}} (id TEXT PRIMARY KEY, qty INTEGER, note STRING);\n"
@@ -44,7 +40,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_schemas_close(f->schemas);
     return test_store_close(f->store, f->dir, &f->err);
 }
@@ -111,7 +107,7 @@ static void assert_breaks(struct fixture *f, const char *text, const char *type,
 
 TEST(fields_that_the_schema_has_are_good)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "OrderPlaced", placed);
     assert_good(f, ON(":orderId, :qty, :any"));
     assert_good(f, ON(":address.city, :mixed, NULL"));
@@ -123,7 +119,7 @@ TEST(fields_that_the_schema_has_are_good)
 
 TEST(without_a_schema_every_field_is_good)
 {
-    F;
+    struct fixture *f = *state;
     assert_good(f, ON(":what, :ever, :it.is"));
     register_schema(f, "Other", placed);
     assert_good(f, ON(":what, :ever, :it.is"));
@@ -131,7 +127,7 @@ TEST(without_a_schema_every_field_is_good)
 
 TEST(a_member_that_is_not_listed_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "OrderPlaced", placed);
     assert_refused(f, ON(":custmerId, 1, NULL"),
                    "orders.sql:6:27: OrderPlaced has no member custmerId: did you mean "
@@ -151,7 +147,7 @@ TEST(a_member_that_is_not_listed_is_refused)
 
 TEST(the_schema_of_the_category_comes_first)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "OrderPlaced", "{\"properties\":{\"a\":{}}}");
     assert_refused(f, ON(":orderId, 1, NULL"),
                    "orders.sql:6:27: OrderPlaced has no member orderId: its schema lists others. "
@@ -164,7 +160,7 @@ TEST(the_schema_of_the_category_comes_first)
 
 TEST(the_newest_version_counts)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "OrderPlaced", placed);
     register_schema(f, "OrderPlaced",
                     "{\"properties\":{\"orderId\":{}},\"additionalProperties\":true}");
@@ -173,7 +169,7 @@ TEST(the_newest_version_counts)
 
 TEST(each_type_of_a_section_is_checked)
 {
-    F;
+    struct fixture *f = *state;
     static const char text[] = HEAD "--@ on OrderSeen, OrderPlaced\n"
                                     "INSERT INTO {{t}} (id) VALUES (:customerId);\n";
     register_schema(f, "OrderPlaced", placed);
@@ -190,7 +186,7 @@ TEST(each_type_of_a_section_is_checked)
 
 TEST(each_leads_to_an_array_or_an_object)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "OrderPlaced", placed);
     assert_good(f, EACH(".lines[]", ":data.orderId, :qty, NULL"));
     assert_good(f, EACH(".lines", ":item, :item_index, NULL"));
@@ -207,7 +203,7 @@ TEST(each_leads_to_an_array_or_an_object)
 
 TEST(fields_of_an_element_are_checked)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "OrderPlaced", placed);
     assert_refused(f, EACH(".lines[]", ":skv, 1, NULL"),
                    "orders.sql:6:27: OrderPlaced has no member lines[].skv: did you mean sku?");
@@ -228,7 +224,7 @@ TEST(fields_of_an_element_are_checked)
 
 TEST(a_key_is_a_scalar_that_is_there)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "OrderPlaced", placed);
     assert_good(f, KEY(":customerId"));
     assert_good(f, KEY(":address.city"));
@@ -246,7 +242,7 @@ TEST(a_key_is_a_scalar_that_is_there)
 
 TEST(texts_are_not_for_columns_of_numbers)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "OrderPlaced", placed);
     assert_refused(f, ON(":orderId, :customerId, NULL"),
                    "orders.sql:6:37: :customerId is a text in OrderPlaced, but column qty takes "
@@ -263,7 +259,7 @@ TEST(texts_are_not_for_columns_of_numbers)
 
 TEST(reserved_parameters_have_types_without_a_schema)
 {
-    F;
+    struct fixture *f = *state;
     assert_refused(f, ON(":orderId, :event_time, NULL"),
                    "orders.sql:6:37: :event_time is a text, but column qty takes numbers: it is "
                    "declared INTEGER");
@@ -277,7 +273,7 @@ TEST(reserved_parameters_have_types_without_a_schema)
 
 TEST(a_schema_that_takes_a_field_away_breaks_the_definition)
 {
-    F;
+    struct fixture *f = *state;
     static const char text[] = ON(":orderId, :qty, NULL");
     assert_breaks(f, text, "OrderPlaced", placed, NULL);
     assert_breaks(f, text, "OrderPlaced", "{}", NULL);
@@ -295,7 +291,7 @@ TEST(a_schema_that_takes_a_field_away_breaks_the_definition)
 
 TEST(long_paths_are_not_followed)
 {
-    F;
+    struct fixture *f = *state;
     char text[4096];
     char steps[200] = "";
     for (int i = 0; i < 30; i++) {
@@ -311,7 +307,7 @@ TEST(long_paths_are_not_followed)
 /* A schema in which each question takes long, and a definition with many questions. */
 TEST(what_is_too_much_to_compare_is_too_big)
 {
-    F;
+    struct fixture *f = *state;
     size_t room = 1 << 20;
     char *schema = fct_mem_alloc(fct_mem_heap(), room);
     char *text = fct_mem_alloc(fct_mem_heap(), room);
@@ -343,20 +339,20 @@ TEST(what_is_too_much_to_compare_is_too_big)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(fields_that_the_schema_has_are_good),
-        CASE(without_a_schema_every_field_is_good),
-        CASE(a_member_that_is_not_listed_is_refused),
-        CASE(the_schema_of_the_category_comes_first),
-        CASE(the_newest_version_counts),
-        CASE(each_type_of_a_section_is_checked),
-        CASE(each_leads_to_an_array_or_an_object),
-        CASE(fields_of_an_element_are_checked),
-        CASE(a_key_is_a_scalar_that_is_there),
-        CASE(texts_are_not_for_columns_of_numbers),
-        CASE(reserved_parameters_have_types_without_a_schema),
-        CASE(a_schema_that_takes_a_field_away_breaks_the_definition),
-        CASE(long_paths_are_not_followed),
-        CASE(what_is_too_much_to_compare_is_too_big),
+        FIXTURE_CASE(fields_that_the_schema_has_are_good),
+        FIXTURE_CASE(without_a_schema_every_field_is_good),
+        FIXTURE_CASE(a_member_that_is_not_listed_is_refused),
+        FIXTURE_CASE(the_schema_of_the_category_comes_first),
+        FIXTURE_CASE(the_newest_version_counts),
+        FIXTURE_CASE(each_type_of_a_section_is_checked),
+        FIXTURE_CASE(each_leads_to_an_array_or_an_object),
+        FIXTURE_CASE(fields_of_an_element_are_checked),
+        FIXTURE_CASE(a_key_is_a_scalar_that_is_there),
+        FIXTURE_CASE(texts_are_not_for_columns_of_numbers),
+        FIXTURE_CASE(reserved_parameters_have_types_without_a_schema),
+        FIXTURE_CASE(a_schema_that_takes_a_field_away_breaks_the_definition),
+        FIXTURE_CASE(long_paths_are_not_followed),
+        FIXTURE_CASE(what_is_too_much_to_compare_is_too_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

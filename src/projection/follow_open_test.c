@@ -9,9 +9,6 @@
 #include "core/slice.h"
 #include "projection/follow.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 struct fixture {
     factum_store *store;
     char dir[SCRATCH_SIZE];
@@ -28,7 +25,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     return test_store_close(f->store, f->dir, &f->err);
 }
 
@@ -54,7 +51,7 @@ static factum_status load_nothing(void *data, char token[FACTUM_TOKEN_SIZE], fac
 
 TEST(arguments_are_checked)
 {
-    F;
+    struct fixture *f = *state;
     static uint8_t long_name[FACTUM_FOLLOW_NAME_MAX + 1];
     const factum_read_request all = {.size = sizeof all};
     const factum_follow_keeper halved = {.load = load_nothing};
@@ -91,7 +88,7 @@ TEST(arguments_are_checked)
 
 TEST(too_big_requests_are_refused)
 {
-    F;
+    struct fixture *f = *state;
     static factum_slice names[FACTUM_QUERY_NAMES_MAX + 1];
     const factum_query_item item = {.types = names, .type_count = FACTUM_QUERY_NAMES_MAX + 1};
     const factum_query queries[] = {{&item, 1}, {&item, FACTUM_QUERY_ITEMS_MAX + 1}};
@@ -114,7 +111,7 @@ TEST(too_big_requests_are_refused)
 
 TEST(without_memory_or_random_numbers_it_is_not_opened)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_mem_fault mem;
     struct fct_fault fault;
     const factum_slice type = FCT_SLICE("Counted");
@@ -168,7 +165,7 @@ static factum_status weigh(void *data, const factum_event *event, factum_error *
 /* FACTUM_FOLLOW_EVENTS makes the backlog longer. */
 TEST(a_long_backlog_takes_no_memory)
 {
-    F;
+    struct fixture *f = *state;
     const char *wanted = getenv("FACTUM_FOLLOW_EVENTS");
     uint64_t batches = wanted == NULL ? 20 : strtoull(wanted, NULL, 10) / 1000;
     static factum_new_event events[1000];
@@ -198,15 +195,13 @@ TEST(a_long_backlog_takes_no_memory)
     assert_true(backlog.heap_most - backlog.heap_first < (size_t)1 << 20);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(arguments_are_checked),
-        CASE(too_big_requests_are_refused),
-        CASE(without_memory_or_random_numbers_it_is_not_opened),
-        CASE(a_long_backlog_takes_no_memory),
+        FIXTURE_CASE(arguments_are_checked),
+        FIXTURE_CASE(too_big_requests_are_refused),
+        FIXTURE_CASE(without_memory_or_random_numbers_it_is_not_opened),
+        FIXTURE_CASE(a_long_backlog_takes_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,9 +13,6 @@
 
 #include "core/slice.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 #define PATH_SIZE (SCRATCH_SIZE + 16)
 
 struct fixture {
@@ -184,7 +181,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     return scratch_remove(f->dir) ? 0 : 1;
 }
 
@@ -221,7 +218,7 @@ static void assert_exactly_once(struct fixture *f, int64_t events)
 
 TEST(a_function_that_often_fails_counts_each_event_once)
 {
-    F;
+    struct fixture *f = *state;
     struct counting c = {.fail_every = 7};
     factum_store *store;
     factum_status status = FACTUM_CANCELLED;
@@ -261,7 +258,7 @@ static void *compete(void *data)
 
 TEST(two_rivals_count_each_event_once)
 {
-    F;
+    struct fixture *f = *state;
     factum_store *store;
     pthread_t threads[2];
     assert_ok(factum_open(f->store_dir, NULL, &store, &f->err), f->err);
@@ -306,7 +303,7 @@ static int follow_in_child(const struct fixture *f)
 
 TEST(a_process_that_is_killed_again_and_again_counts_each_event_once)
 {
-    F;
+    struct fixture *f = *state;
     factum_store *store;
     int kills = 0;
     int code = -1;
@@ -336,14 +333,12 @@ TEST(a_process_that_is_killed_again_and_again_counts_each_event_once)
     assert_exactly_once(f, 1000);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_function_that_often_fails_counts_each_event_once),
-        CASE(two_rivals_count_each_event_once),
-        CASE(a_process_that_is_killed_again_and_again_counts_each_event_once),
+        FIXTURE_CASE(a_function_that_often_fails_counts_each_event_once),
+        FIXTURE_CASE(two_rivals_count_each_event_once),
+        FIXTURE_CASE(a_process_that_is_killed_again_and_again_counts_each_event_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

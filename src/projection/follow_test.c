@@ -14,9 +14,6 @@
 #include "core/slice.h"
 #include "projection/follow_checkpoint.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 #define GIVEN_MAX 64
 #define MARK_STREAM "$checkpoint-mailer"
 
@@ -46,7 +43,7 @@ static int set_up_local(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     return test_store_close(f->store, f->dir, &f->err);
 }
 
@@ -176,7 +173,7 @@ static factum_follow_info info_of(struct fixture *f, const factum_follow *follow
 
 TEST(a_run_goes_on_where_the_last_one_ended)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     append(f, "count-1", 0, 3);
     assert_ok(run_once(f, &seen, NULL), f->err);
@@ -191,7 +188,7 @@ TEST(a_run_goes_on_where_the_last_one_ended)
 
 TEST(a_run_without_an_event_writes_nothing)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     assert_ok(run_once(f, &seen, NULL), f->err);
     assert_int_equal(checkpoints(f), 0);
@@ -207,7 +204,7 @@ TEST(a_run_without_an_event_writes_nothing)
 
 TEST(one_event_of_the_checkpoint_stays_visible)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     factum_stream_info info = {.size = sizeof info};
     append(f, "count-1", 0, 1);
@@ -223,7 +220,7 @@ TEST(one_event_of_the_checkpoint_stays_visible)
 
 TEST(after_so_many_events_a_checkpoint_is_kept)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     const factum_read_request all = {.size = sizeof all};
     const factum_follow_options options = {.size = sizeof options,
@@ -250,7 +247,7 @@ TEST(after_so_many_events_a_checkpoint_is_kept)
 
 TEST(after_an_interval_a_checkpoint_is_kept)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     const factum_read_request all = {.size = sizeof all};
     const factum_follow_options options = {.size = sizeof options,
@@ -270,7 +267,7 @@ TEST(after_an_interval_a_checkpoint_is_kept)
 
 TEST(two_followers_of_everything_do_not_answer_each_other)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     const factum_read_request all = {.size = sizeof all};
     factum_follow_options options = {.size = sizeof options,
@@ -296,7 +293,7 @@ TEST(two_followers_of_everything_do_not_answer_each_other)
 
 TEST(a_long_way_without_an_event_is_kept_too)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     const factum_slice types[] = {FCT_SLICE("Rare")};
     const factum_filter filter = {.size = sizeof filter, .types = types, .type_count = 1};
@@ -324,7 +321,7 @@ TEST(a_long_way_without_an_event_is_kept_too)
 
 TEST(one_that_begins_at_the_end_keeps_where_that_was)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     const factum_read_request from = {.size = sizeof from,
                                       .source = FACTUM_SOURCE_CATEGORY,
@@ -343,7 +340,7 @@ TEST(one_that_begins_at_the_end_keeps_where_that_was)
 
 TEST(one_that_begins_at_a_revision_begins_there_again_until_there_is_a_checkpoint)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     const factum_read_request from = {.size = sizeof from,
                                       .source = FACTUM_SOURCE_STREAM,
@@ -367,7 +364,7 @@ TEST(one_that_begins_at_a_revision_begins_there_again_until_there_is_a_checkpoin
 
 TEST(the_request_is_copied)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     char text[] = "Counted";
     factum_slice type = factum_slice_from(text);
@@ -399,7 +396,7 @@ TEST(the_request_is_copied)
 
 TEST(a_failure_ends_it_before_the_event)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     seen.fail_at = 2;
     seen.fails = 2;
@@ -423,7 +420,7 @@ TEST(a_failure_ends_it_before_the_event)
 
 TEST(the_function_may_end_it_after_an_event)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     seen.done_at = 1;
     append(f, "count-1", 0, 4);
@@ -435,7 +432,7 @@ TEST(the_function_may_end_it_after_an_event)
 
 TEST(it_ends_at_a_count_a_place_or_a_deadline)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     factum_follow_until until = {.size = sizeof until, .event_count = 2};
     append(f, "count-1", 0, 2);
@@ -481,7 +478,7 @@ static void *act_late(void *data)
 
 TEST(another_thread_may_stop_it)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     pthread_t thread;
     append(f, "count-1", 0, 2);
@@ -499,7 +496,7 @@ TEST(another_thread_may_stop_it)
 
 TEST(the_function_may_stop_it)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     append(f, "count-1", 0, 2);
     factum_follow *follow = open_with(f, &seen, NULL, NULL);
@@ -511,7 +508,7 @@ TEST(the_function_may_stop_it)
 
 TEST(a_place_that_an_unwanted_event_reaches_is_reached)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     pthread_t thread;
     uint64_t last = append(f, "count-1", 0, 1);
@@ -529,7 +526,7 @@ TEST(a_place_that_an_unwanted_event_reaches_is_reached)
 
 TEST(of_two_followers_of_one_name_the_later_one_goes_on)
 {
-    F;
+    struct fixture *f = *state;
     struct seen first = SEEN;
     struct seen second = SEEN;
     append(f, "count-1", 0, 3);
@@ -594,7 +591,7 @@ static void *fight(void *data)
 
 TEST(two_threads_that_fight_over_a_name_miss_nothing)
 {
-    F;
+    struct fixture *f = *state;
     static _Atomic int given[500];
     struct fighter fighters[2] = {{f, given, 0, 0}, {f, given, 0, 0}};
     pthread_t threads[2];
@@ -760,7 +757,7 @@ static factum_follow_keeper keeper_of(struct shelf *shelf)
 
 TEST(a_checkpoint_of_another_history_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     struct shelf shelf = {.saves = 0};
     factum_follow_keeper keeper = keeper_of(&shelf);
@@ -777,7 +774,7 @@ TEST(a_checkpoint_of_another_history_is_refused)
 
 TEST(a_checkpoint_ahead_of_the_store_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     struct shelf shelf = {.saves = 0};
     factum_follow_keeper keeper = keeper_of(&shelf);
@@ -794,7 +791,7 @@ TEST(a_checkpoint_ahead_of_the_store_is_refused)
 
 TEST(what_is_no_checkpoint_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *type;
         const char *data;
@@ -835,7 +832,7 @@ TEST(what_is_no_checkpoint_is_refused)
 
 TEST(a_checkpoint_that_was_deleted_begins_again)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     factum_stream_info info = {.size = sizeof info};
     append(f, "count-1", 0, 2);
@@ -856,7 +853,7 @@ TEST(a_checkpoint_that_was_deleted_begins_again)
 
 TEST(a_keeper_is_asked_where_to_begin_and_told_where_it_has_come)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     struct shelf shelf = {.saves = 0};
     factum_follow_keeper keeper = keeper_of(&shelf);
@@ -873,7 +870,7 @@ TEST(a_keeper_is_asked_where_to_begin_and_told_where_it_has_come)
 
 TEST(an_event_that_fails_is_tried_alone_after_the_others)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     struct shelf shelf = {.saves = 0};
     factum_follow_keeper keeper = keeper_of(&shelf);
@@ -895,7 +892,7 @@ TEST(an_event_that_fails_is_tried_alone_after_the_others)
 
 TEST(a_keeper_without_undo_keeps_what_was_done)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     struct shelf shelf = {.saves = 0};
     factum_follow_keeper keeper = keeper_of(&shelf);
@@ -911,7 +908,7 @@ TEST(a_keeper_without_undo_keeps_what_was_done)
 
 TEST(a_keeper_that_fails_ends_the_run)
 {
-    F;
+    struct fixture *f = *state;
     struct seen seen = SEEN;
     struct shelf shelf = {.load_status = FACTUM_DENIED};
     factum_follow_keeper keeper = keeper_of(&shelf);
@@ -935,7 +932,7 @@ TEST(a_keeper_that_fails_ends_the_run)
 
 TEST(the_checkpoint_stays_before_what_is_held)
 {
-    F;
+    struct fixture *f = *state;
     struct shelf shelf = {.saves = 0};
     factum_follow_keeper keeper = keeper_of(&shelf);
     append(f, "count-1", 0, 2);
@@ -985,7 +982,7 @@ int main(void)
         BOTH(a_place_that_an_unwanted_event_reaches_is_reached),
         BOTH(of_two_followers_of_one_name_the_later_one_goes_on),
         BOTH(two_threads_that_fight_over_a_name_miss_nothing),
-        cmocka_unit_test(after_a_kill_it_goes_on_at_the_last_checkpoint),
+        CASE(after_a_kill_it_goes_on_at_the_last_checkpoint),
         BOTH(a_checkpoint_of_another_history_is_refused),
         BOTH(a_checkpoint_ahead_of_the_store_is_refused),
         BOTH(what_is_no_checkpoint_is_refused),

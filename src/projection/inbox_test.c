@@ -8,9 +8,6 @@
 
 #include "core/slice.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 struct fixture {
     sqlite3 *db;
     sqlite3 *other; /* another connection to the same file */
@@ -42,7 +39,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(sqlite3_close(f->db), SQLITE_OK); /* no statement was left */
     assert_int_equal(sqlite3_close(f->other), SQLITE_OK);
     assert_true(scratch_remove(f->dir));
@@ -95,7 +92,7 @@ static void fill(struct fixture *f, const char *consumer, int count)
 
 TEST(a_message_is_taken_once_by_each_consumer)
 {
-    F;
+    struct fixture *f = *state;
     run(f->db, "BEGIN");
     assert_ok(take(f, f->db, "stock", "a", 5), f->err);
     assert_status(take(f, f->db, "stock", "a", 6), FACTUM_EXISTS);
@@ -112,7 +109,7 @@ TEST(a_message_is_taken_once_by_each_consumer)
 
 TEST(what_is_rolled_back_was_not_taken)
 {
-    F;
+    struct fixture *f = *state;
     run(f->db, "BEGIN");
     assert_ok(take(f, f->db, "stock", "a", 0), f->err);
     run(f->db, "ROLLBACK; BEGIN");
@@ -123,7 +120,7 @@ TEST(what_is_rolled_back_was_not_taken)
 
 TEST(a_duplicate_does_not_end_the_transaction)
 {
-    F;
+    struct fixture *f = *state;
     run(f->db, "CREATE TABLE stock(n); BEGIN");
     run(f->db, "INSERT INTO stock VALUES (1)");
     assert_ok(take(f, f->db, "stock", "a", 1), f->err);
@@ -135,7 +132,7 @@ TEST(a_duplicate_does_not_end_the_transaction)
 
 TEST(without_a_transaction_nothing_is_taken)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(take(f, f->db, "stock", "a", 1), FACTUM_INVALID);
     assert_text(f->err, "no transaction is open");
     assert_int_equal(number(f->db, "SELECT count(*) FROM factum_inbox"), 0);
@@ -143,7 +140,7 @@ TEST(without_a_transaction_nothing_is_taken)
 
 TEST(of_two_connections_one_takes_it)
 {
-    F;
+    struct fixture *f = *state;
     run(f->db, "BEGIN IMMEDIATE");
     assert_ok(take(f, f->db, "stock", "a", 1), f->err);
     run(f->other, "BEGIN");
@@ -157,7 +154,7 @@ TEST(of_two_connections_one_takes_it)
 
 TEST(a_transaction_that_read_before_somebody_wrote_is_busy)
 {
-    F;
+    struct fixture *f = *state;
     run(f->other, "BEGIN");
     assert_int_equal(number(f->other, "SELECT count(*) FROM factum_inbox"), 0);
     fill(f, "stock", 1);
@@ -167,7 +164,7 @@ TEST(a_transaction_that_read_before_somebody_wrote_is_busy)
 
 TEST(where_it_cannot_write_it_says_why)
 {
-    F;
+    struct fixture *f = *state;
     run(f->other, "PRAGMA query_only=1; BEGIN");
     assert_status(take(f, f->other, "stock", "a", 1), FACTUM_READ_ONLY);
     run(f->other, "ROLLBACK; PRAGMA query_only=0");
@@ -182,7 +179,7 @@ TEST(where_it_cannot_write_it_says_why)
 
 TEST(where_the_disk_is_full_it_says_so)
 {
-    F;
+    struct fixture *f = *state;
     factum_status status = FACTUM_OK;
     const int64_t pages = number(f->db, "PRAGMA page_count");
     char sql[64];
@@ -203,7 +200,7 @@ TEST(where_the_disk_is_full_it_says_so)
 
 TEST(the_table_may_be_created_again)
 {
-    F;
+    struct fixture *f = *state;
     fill(f, "stock", 1);
     assert_ok(factum_inbox_create_table(f->other, &f->err), f->err);
     assert_int_equal(number(f->other, "SELECT count(*) FROM factum_inbox"), 1);
@@ -212,7 +209,7 @@ TEST(the_table_may_be_created_again)
 
 TEST(arguments_are_checked)
 {
-    F;
+    struct fixture *f = *state;
     static uint8_t long_name[FACTUM_NAME_SIZE_MAX + 1];
     const factum_inbox_message good = {
         .size = sizeof good, .consumer = FCT_SLICE("stock"), .id = FCT_SLICE("a")};
@@ -250,7 +247,7 @@ static uint64_t trim(struct fixture *f, const factum_inbox_limits *limits)
 
 TEST(ids_that_are_too_old_are_trimmed_oldest_first)
 {
-    F;
+    struct fixture *f = *state;
     factum_inbox_limits limits = {.size = sizeof limits,
                                   .consumer = FCT_SLICE("stock"),
                                   .received_before_set = true,
@@ -274,7 +271,7 @@ TEST(ids_that_are_too_old_are_trimmed_oldest_first)
 
 TEST(the_newest_so_many_ids_stay)
 {
-    F;
+    struct fixture *f = *state;
     factum_inbox_limits limits = {.size = sizeof limits,
                                   .consumer = FCT_SLICE("stock"),
                                   .count_max_set = true,
@@ -298,7 +295,7 @@ TEST(the_newest_so_many_ids_stay)
 
 TEST(both_limits_share_a_step)
 {
-    F;
+    struct fixture *f = *state;
     const factum_inbox_limits limits = {.size = sizeof limits,
                                         .consumer = FCT_SLICE("stock"),
                                         .received_before_set = true,
@@ -322,7 +319,7 @@ TEST(both_limits_share_a_step)
 
 TEST(trimming_by_age_walks_the_index)
 {
-    F;
+    struct fixture *f = *state;
     sqlite3_stmt *statement;
     const char *sql = "EXPLAIN QUERY PLAN SELECT consumer, id FROM factum_inbox "
                       "WHERE consumer = 'a' AND received < 5 ORDER BY received, id LIMIT 3";
@@ -334,25 +331,23 @@ TEST(trimming_by_age_walks_the_index)
     assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_message_is_taken_once_by_each_consumer),
-        CASE(what_is_rolled_back_was_not_taken),
-        CASE(a_duplicate_does_not_end_the_transaction),
-        CASE(without_a_transaction_nothing_is_taken),
-        CASE(of_two_connections_one_takes_it),
-        CASE(a_transaction_that_read_before_somebody_wrote_is_busy),
-        CASE(where_it_cannot_write_it_says_why),
-        CASE(where_the_disk_is_full_it_says_so),
-        CASE(the_table_may_be_created_again),
-        CASE(arguments_are_checked),
-        CASE(ids_that_are_too_old_are_trimmed_oldest_first),
-        CASE(the_newest_so_many_ids_stay),
-        CASE(both_limits_share_a_step),
-        CASE(trimming_by_age_walks_the_index),
+        FIXTURE_CASE(a_message_is_taken_once_by_each_consumer),
+        FIXTURE_CASE(what_is_rolled_back_was_not_taken),
+        FIXTURE_CASE(a_duplicate_does_not_end_the_transaction),
+        FIXTURE_CASE(without_a_transaction_nothing_is_taken),
+        FIXTURE_CASE(of_two_connections_one_takes_it),
+        FIXTURE_CASE(a_transaction_that_read_before_somebody_wrote_is_busy),
+        FIXTURE_CASE(where_it_cannot_write_it_says_why),
+        FIXTURE_CASE(where_the_disk_is_full_it_says_so),
+        FIXTURE_CASE(the_table_may_be_created_again),
+        FIXTURE_CASE(arguments_are_checked),
+        FIXTURE_CASE(ids_that_are_too_old_are_trimmed_oldest_first),
+        FIXTURE_CASE(the_newest_so_many_ids_stay),
+        FIXTURE_CASE(both_limits_share_a_step),
+        FIXTURE_CASE(trimming_by_age_walks_the_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

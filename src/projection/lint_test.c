@@ -59,9 +59,8 @@ static const char *query(const char *statement)
 
 /* ---- tables ---------------------------------------------------------------------------------- */
 
-static void a_table_calls_no_function(void **state)
+TEST(a_table_calls_no_function)
 {
-    (void)state;
     refused(table("b TEXT DEFAULT (datetime('now'))"),
             "p.sql:5:17: datetime() in DEFAULT, CHECK or GENERATED: no function may stand there: "
             "compute the value in the statements");
@@ -75,9 +74,8 @@ static void a_table_calls_no_function(void **state)
     refused(table("b TEXT AS (lower(a))"), "p.sql:5:12: lower() in");
 }
 
-static void a_table_has_no_clock(void **state)
+TEST(a_table_has_no_clock)
 {
-    (void)state;
     refused(table("b TEXT DEFAULT CURRENT_TIMESTAMP"),
             "p.sql:5:16: CURRENT_TIMESTAMP depends on the clock or the connection: give the column "
             "a value in the statements of \"on\", as :event_time");
@@ -88,17 +86,15 @@ static void a_table_has_no_clock(void **state)
             "p.sql:5:43: CURRENT_DATE depends");
 }
 
-static void a_table_takes_keys_from_events(void **state)
+TEST(a_table_takes_keys_from_events)
 {
-    (void)state;
     refused(table("b INTEGER PRIMARY KEY AUTOINCREMENT"),
             "p.sql:5:23: AUTOINCREMENT gives keys by");
     refused(table("b INT GENERATED ALWAYS AS IDENTITY"), "p.sql:5:27: IDENTITY gives keys by");
 }
 
-static void foreign_keys_are_of_own_tables_and_do_nothing(void **state)
+TEST(foreign_keys_are_of_own_tables_and_do_nothing)
 {
-    (void)state;
     refused(table("b TEXT REFERENCES other (a)"),
             "p.sql:5:19: REFERENCES to a table that is not of this definition: write {{table}}");
     refused(table("b TEXT, FOREIGN KEY (b) REFERENCES \"t\""), "p.sql:5:36: REFERENCES to a table");
@@ -107,9 +103,8 @@ static void foreign_keys_are_of_own_tables_and_do_nothing(void **state)
     passes(table("b TEXT REFERENCES {{t}} (a)"));
 }
 
-static void plain_tables_pass(void **state)
+TEST(plain_tables_pass)
 {
-    (void)state;
     passes(table("b VARCHAR(10) NOT NULL DEFAULT 'random()', c DECIMAL (10, 2) DEFAULT (1 + 2) "
                  "CHECK (c IN (1, 2) AND (c > 0 OR NOT (c = 1))), current_balance INT, date TEXT, "
                  "time TEXT, PRIMARY KEY (a, b), UNIQUE (c), CHECK (b LIKE ('x') OR (CASE WHEN (1) "
@@ -120,9 +115,8 @@ static void plain_tables_pass(void **state)
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-static void dates_come_from_the_event(void **state)
+TEST(dates_come_from_the_event)
 {
-    (void)state;
     static const char *const calls[] = {"date",      "TIME",      "DateTime",    "julianday",
                                         "strftime",  "unixepoch", "timediff",    "\"date\"",
                                         "[date]",    "`date`",    "now",         "date /* */ ",
@@ -146,9 +140,8 @@ static void dates_come_from_the_event(void **state)
               "ON CONFLICT (date) DO UPDATE SET time = excluded.date"));
 }
 
-static void nothing_is_random(void **state)
+TEST(nothing_is_random)
 {
-    (void)state;
     refused(on("INSERT INTO {{t}} VALUES (random(), 1)"),
             "p.sql:6:27: random() gives another value each time: take a value of the event, as "
             ":event_id");
@@ -158,9 +151,8 @@ static void nothing_is_random(void **state)
     passes(on("INSERT INTO {{t}} (random) VALUES (1)"));
 }
 
-static void nothing_counts_what_was_applied_before(void **state)
+TEST(nothing_counts_what_was_applied_before)
 {
-    (void)state;
     refused(on("INSERT INTO {{t}} VALUES (last_insert_rowid(), 1)"),
             "p.sql:6:27: last_insert_rowid() depends on what was applied before: use keys");
     refused(on("UPDATE {{t}} SET b = changes()"), "p.sql:6:22: changes() depends on what");
@@ -172,9 +164,8 @@ static void nothing_counts_what_was_applied_before(void **state)
     passes(on("DELETE FROM {{t}} WHERE a = :oid AND b = 'rowid'"));
 }
 
-static void aggregates_of_an_order_have_one(void **state)
+TEST(aggregates_of_an_order_have_one)
 {
-    (void)state;
     refused(query("SELECT group_concat(a, ',') FROM {{t}}"),
             "p.sql:8:8: group_concat() depends on the order of rows, which have none: write OVER "
             "(... ORDER BY ...) after it");
@@ -191,9 +182,8 @@ static void aggregates_of_an_order_have_one(void **state)
                  "{{t}}"));
 }
 
-static void limits_have_an_order(void **state)
+TEST(limits_have_an_order)
 {
-    (void)state;
     refused(query("SELECT a FROM {{t}} LIMIT 1"),
             "p.sql:8:21: LIMIT without ORDER BY takes any rows: write ORDER BY before it");
     refused(on("DELETE FROM {{t}} LIMIT 1"), "p.sql:6:19: LIMIT without ORDER BY");
@@ -207,9 +197,8 @@ static void limits_have_an_order(void **state)
     passes(query("SELECT (SELECT a FROM {{t}} ORDER BY (a) LIMIT 1)"));
 }
 
-static void sqlite_itself_is_out_of_reach(void **state)
+TEST(sqlite_itself_is_out_of_reach)
 {
-    (void)state;
     refused(query("SELECT load_extension('x')"), "p.sql:8:8: load_extension() reads or changes");
     refused(query("SELECT sqlite_version()"), "p.sql:8:8: \"sqlite_version\": names that begin");
     refused(query("SELECT * FROM sqlite_master"),
@@ -219,9 +208,8 @@ static void sqlite_itself_is_out_of_reach(void **state)
             "p.sql:8:15: pragma_table_info() reads or changes");
 }
 
-static void no_conflict_ends_the_transaction(void **state)
+TEST(no_conflict_ends_the_transaction)
 {
-    (void)state;
     refused(on("INSERT OR ROLLBACK INTO {{t}} VALUES (1, 2)"),
             "p.sql:6:11: ROLLBACK would end the transaction of many events half-way: take IGNORE");
     refused(on("UPDATE OR FAIL {{t}} SET a = 1"), "p.sql:6:11: FAIL would end");
@@ -234,9 +222,8 @@ static void no_conflict_ends_the_transaction(void **state)
 
 /* ---- table expressions ----------------------------------------------------------------------- */
 
-static void expressions_do_not_multiply(void **state)
+TEST(expressions_do_not_multiply)
 {
-    (void)state;
     factum_error err;
     char text[4096];
     size_t len = (size_t)snprintf(text, sizeof text, "WITH a0 AS (SELECT 1 AS x)");
@@ -267,19 +254,19 @@ static void expressions_do_not_multiply(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_table_calls_no_function),
-        cmocka_unit_test(a_table_has_no_clock),
-        cmocka_unit_test(a_table_takes_keys_from_events),
-        cmocka_unit_test(foreign_keys_are_of_own_tables_and_do_nothing),
-        cmocka_unit_test(plain_tables_pass),
-        cmocka_unit_test(dates_come_from_the_event),
-        cmocka_unit_test(nothing_is_random),
-        cmocka_unit_test(nothing_counts_what_was_applied_before),
-        cmocka_unit_test(aggregates_of_an_order_have_one),
-        cmocka_unit_test(limits_have_an_order),
-        cmocka_unit_test(sqlite_itself_is_out_of_reach),
-        cmocka_unit_test(no_conflict_ends_the_transaction),
-        cmocka_unit_test(expressions_do_not_multiply),
+        CASE(a_table_calls_no_function),
+        CASE(a_table_has_no_clock),
+        CASE(a_table_takes_keys_from_events),
+        CASE(foreign_keys_are_of_own_tables_and_do_nothing),
+        CASE(plain_tables_pass),
+        CASE(dates_come_from_the_event),
+        CASE(nothing_is_random),
+        CASE(nothing_counts_what_was_applied_before),
+        CASE(aggregates_of_an_order_have_one),
+        CASE(limits_have_an_order),
+        CASE(sqlite_itself_is_out_of_reach),
+        CASE(no_conflict_ends_the_transaction),
+        CASE(expressions_do_not_multiply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

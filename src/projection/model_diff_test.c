@@ -104,7 +104,7 @@ static void assert_diff(struct model_fixture *f, const char *wanted)
 
 static const char orders[] = "CREATE TABLE {{orders}} (id TEXT PRIMARY KEY, total BIGINT)";
 
-static void rows_are_matched_by_their_key(void **state)
+TEST(rows_are_matched_by_their_key)
 {
     struct model_fixture *f = *state;
     make(f, model_v1, orders, NULL);
@@ -117,7 +117,7 @@ static void rows_are_matched_by_their_key(void **state)
                    "+orders 'f' 6");
 }
 
-static void keys_of_several_columns_and_kinds_keep_their_order(void **state)
+TEST(keys_of_several_columns_and_kinds_keep_their_order)
 {
     struct model_fixture *f = *state;
     static const char table[] = "CREATE TABLE {{t}} (v, b, a, PRIMARY KEY (a, b)) WITHOUT ROWID";
@@ -132,7 +132,7 @@ static void keys_of_several_columns_and_kinds_keep_their_order(void **state)
                    " +t 1 'x' ''");
 }
 
-static void a_table_without_a_key_is_a_multiset(void **state)
+TEST(a_table_without_a_key_is_a_multiset)
 {
     struct model_fixture *f = *state;
     static const char table[] = "CREATE TABLE {{lines}} (sku TEXT, qty BIGINT)";
@@ -144,7 +144,7 @@ static void a_table_without_a_key_is_a_multiset(void **state)
     assert_diff(f, "-lines 'a' 1, -lines 'a' 1, +lines 'b' 2, +lines 'b' 5");
 }
 
-static void columns_and_tables_of_one_build_alone(void **state)
+TEST(columns_and_tables_of_one_build_alone)
 {
     struct model_fixture *f = *state;
     make(f, model_v1, "CREATE TABLE {{orders}} (gone, id TEXT PRIMARY KEY, \"a \"\"b\" BIGINT)",
@@ -157,7 +157,7 @@ static void columns_and_tables_of_one_build_alone(void **state)
     assert_diff(f, "~orders 'i' 1 null 'g' > 'i' 1 'n' null, +young 8 16, -old 7");
 }
 
-static void keys_that_differ_compare_whole_rows(void **state)
+TEST(keys_that_differ_compare_whole_rows)
 {
     struct model_fixture *f = *state;
     make(f, model_v1, orders, NULL);
@@ -167,7 +167,7 @@ static void keys_that_differ_compare_whole_rows(void **state)
     assert_diff(f, "-orders 'a' 1, +orders 'a' 3");
 }
 
-static void more_than_the_limit_is_counted_only(void **state)
+TEST(more_than_the_limit_is_counted_only)
 {
     struct model_fixture *f = *state;
     struct reported reported = {0};
@@ -204,7 +204,7 @@ static bool count_steps(void *data, uint64_t done, uint64_t total)
     return ++steps->calls != steps->end_at;
 }
 
-static void a_million_rows_are_a_stream(void **state)
+TEST(a_million_rows_are_a_stream)
 {
     struct model_fixture *f = *state;
     struct steps steps = {0};
@@ -248,9 +248,8 @@ static void a_million_rows_are_a_stream(void **state)
     fct_model_file_close(reader);
 }
 
-static void values_are_compared_exactly(void **state)
+TEST(values_are_compared_exactly)
 {
-    (void)state;
     const factum_value rising[] = {
         {.kind = FACTUM_VALUE_NULL},
         {.kind = FACTUM_VALUE_REAL, .real = -1e300},
@@ -279,19 +278,17 @@ static void values_are_compared_exactly(void **state)
     assert_int_equal(fct_value_compare(&real, &one), 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, model_set_up, model_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(rows_are_matched_by_their_key),
-        CASE(keys_of_several_columns_and_kinds_keep_their_order),
-        CASE(a_table_without_a_key_is_a_multiset),
-        CASE(columns_and_tables_of_one_build_alone),
-        CASE(keys_that_differ_compare_whole_rows),
-        CASE(more_than_the_limit_is_counted_only),
-        CASE(a_million_rows_are_a_stream),
-        CASE(values_are_compared_exactly),
+        MODEL_CASE(rows_are_matched_by_their_key),
+        MODEL_CASE(keys_of_several_columns_and_kinds_keep_their_order),
+        MODEL_CASE(a_table_without_a_key_is_a_multiset),
+        MODEL_CASE(columns_and_tables_of_one_build_alone),
+        MODEL_CASE(keys_that_differ_compare_whole_rows),
+        MODEL_CASE(more_than_the_limit_is_counted_only),
+        MODEL_CASE(a_million_rows_are_a_stream),
+        MODEL_CASE(values_are_compared_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

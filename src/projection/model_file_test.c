@@ -71,7 +71,7 @@ static void two_tables(struct model_definition *made)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static void a_new_file_has_its_bookkeeping_and_its_pragmas(void **state)
+TEST(a_new_file_has_its_bookkeeping_and_its_pragmas)
 {
     struct model_fixture *f = *state;
     struct fct_model_state is;
@@ -94,7 +94,7 @@ static void a_new_file_has_its_bookkeeping_and_its_pragmas(void **state)
     assert_false(file_is_there(f, "orders.db-wal")); /* emptied by the last one */
 }
 
-static void a_reader_needs_a_model_and_changes_nothing(void **state)
+TEST(a_reader_needs_a_model_and_changes_nothing)
 {
     struct model_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->dir, false);
@@ -115,7 +115,7 @@ static void a_reader_needs_a_model_and_changes_nothing(void **state)
     assert_true(file_is_there(f, "orders.db-wal")); /* a reader leaves it to writers */
 }
 
-static void a_file_of_somebody_else_is_refused(void **state)
+TEST(a_file_of_somebody_else_is_refused)
 {
     struct model_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->dir, true);
@@ -145,7 +145,7 @@ static void a_file_of_somebody_else_is_refused(void **state)
     assert_status(open_again(f, &options), FACTUM_INVALID);
 }
 
-static void a_newer_or_a_damaged_file_is_refused_by_name(void **state)
+TEST(a_newer_or_a_damaged_file_is_refused_by_name)
 {
     struct model_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->dir, true);
@@ -168,7 +168,7 @@ static void a_newer_or_a_damaged_file_is_refused_by_name(void **state)
     assert_status(open_again(f, &options), FACTUM_CORRUPT);
 }
 
-static void what_is_no_database_is_refused_and_can_be_removed(void **state)
+TEST(what_is_no_database_is_refused_and_can_be_removed)
 {
     struct model_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->dir, true);
@@ -229,7 +229,7 @@ static void damage(const struct model_fixture *f, const char *base, long from)
     assert_int_equal(fclose(file), 0);
 }
 
-static void a_file_that_was_left_open_is_checked_as_a_whole(void **state)
+TEST(a_file_that_was_left_open_is_checked_as_a_whole)
 {
     struct model_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->dir, true);
@@ -251,7 +251,7 @@ static void a_file_that_was_left_open_is_checked_as_a_whole(void **state)
     assert_ok(open_again(f, &options), f->err);
 }
 
-static void a_locked_file_is_busy_after_the_wait(void **state)
+TEST(a_locked_file_is_busy_after_the_wait)
 {
     struct model_fixture *f = *state;
     struct model_definition made;
@@ -271,7 +271,7 @@ static void a_locked_file_is_busy_after_the_wait(void **state)
     assert_int_equal(sqlite3_close(other), SQLITE_OK);
 }
 
-static void a_file_that_was_deleted_while_open_is_noticed(void **state)
+TEST(a_file_that_was_deleted_while_open_is_noticed)
 {
     struct model_fixture *f = *state;
     assert_ok(fct_model_file_check_place(f->file, &f->err), f->err);
@@ -280,7 +280,7 @@ static void a_file_that_was_deleted_while_open_is_noticed(void **state)
     assert_text(f->err, "deleted or replaced");
 }
 
-static void a_model_in_memory_has_no_file(void **state)
+TEST(a_model_in_memory_has_no_file)
 {
     struct model_fixture *f = *state;
     struct model_definition made;
@@ -296,7 +296,7 @@ static void a_model_in_memory_has_no_file(void **state)
     fct_model_file_close(memory);
 }
 
-static void the_wal_is_swept_under_the_write_lock(void **state)
+TEST(the_wal_is_swept_under_the_write_lock)
 {
     struct model_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->dir, false);
@@ -342,7 +342,7 @@ static bool note_table(void *data, factum_slice table)
     return true;
 }
 
-static void builds_are_made_found_listed_and_dropped(void **state)
+TEST(builds_are_made_found_listed_and_dropped)
 {
     struct model_fixture *f = *state;
     struct model_definition made;
@@ -377,7 +377,7 @@ static void builds_are_made_found_listed_and_dropped(void **state)
     assert_int_equal(model_number(f->file->db, "SELECT count(*) FROM factum_parked"), 1);
 }
 
-static void a_build_that_cannot_be_made_leaves_nothing(void **state)
+TEST(a_build_that_cannot_be_made_leaves_nothing)
 {
     struct model_fixture *f = *state;
     struct model_definition made;
@@ -408,7 +408,7 @@ static void make_v1_and_v2(struct model_fixture *f)
                "INSERT INTO orders__v2 VALUES ('a', 2); INSERT INTO extra__v2 VALUES (2)");
 }
 
-static void a_swap_and_a_rollback_change_views_and_names(void **state)
+TEST(a_swap_and_a_rollback_change_views_and_names)
 {
     struct model_fixture *f = *state;
     struct fct_model_state is;
@@ -439,7 +439,7 @@ static void a_swap_and_a_rollback_change_views_and_names(void **state)
     assert_string_equal(is.previous, "");
 }
 
-static void a_swap_that_fails_leaves_the_old_views(void **state)
+TEST(a_swap_that_fails_leaves_the_old_views)
 {
     struct model_fixture *f = *state;
     make_v1_and_v2(f);
@@ -471,7 +471,7 @@ static void *watch_versions(void *data)
     return NULL;
 }
 
-static void a_reader_beside_sees_one_version_or_the_other(void **state)
+TEST(a_reader_beside_sees_one_version_or_the_other)
 {
     struct model_fixture *f = *state;
     struct watcher watcher = {.torn = 0};
@@ -495,7 +495,7 @@ static void a_reader_beside_sees_one_version_or_the_other(void **state)
 
 /* ---- acts ------------------------------------------------------------------------------------ */
 
-static void an_act_and_its_effect_are_one_transaction(void **state)
+TEST(an_act_and_its_effect_are_one_transaction)
 {
     struct model_fixture *f = *state;
     struct fct_model_state is;
@@ -523,7 +523,7 @@ static void an_act_and_its_effect_are_one_transaction(void **state)
     assert_true(done);
 }
 
-static void an_act_that_cannot_be_done_is_recorded_with_its_reason(void **state)
+TEST(an_act_that_cannot_be_done_is_recorded_with_its_reason)
 {
     struct model_fixture *f = *state;
     struct fct_model_state is;
@@ -548,9 +548,8 @@ static void an_act_that_cannot_be_done_is_recorded_with_its_reason(void **state)
 
 /* ---- codes ----------------------------------------------------------------------------------- */
 
-static void each_code_of_sqlite_has_its_status(void **state)
+TEST(each_code_of_sqlite_has_its_status)
 {
-    (void)state;
     const struct {
         int code;
         factum_status status;
@@ -583,29 +582,27 @@ static void each_code_of_sqlite_has_its_status(void **state)
     assert_text(err, "model: doing 3: database or disk is full");
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, model_set_up, model_tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_new_file_has_its_bookkeeping_and_its_pragmas),
-        CASE(a_reader_needs_a_model_and_changes_nothing),
-        CASE(a_file_of_somebody_else_is_refused),
-        CASE(a_newer_or_a_damaged_file_is_refused_by_name),
-        CASE(what_is_no_database_is_refused_and_can_be_removed),
-        CASE(a_file_that_was_left_open_is_checked_as_a_whole),
-        CASE(a_locked_file_is_busy_after_the_wait),
-        CASE(a_file_that_was_deleted_while_open_is_noticed),
-        CASE(a_model_in_memory_has_no_file),
-        CASE(the_wal_is_swept_under_the_write_lock),
-        CASE(builds_are_made_found_listed_and_dropped),
-        CASE(a_build_that_cannot_be_made_leaves_nothing),
-        CASE(a_swap_and_a_rollback_change_views_and_names),
-        CASE(a_swap_that_fails_leaves_the_old_views),
-        CASE(a_reader_beside_sees_one_version_or_the_other),
-        CASE(an_act_and_its_effect_are_one_transaction),
-        CASE(an_act_that_cannot_be_done_is_recorded_with_its_reason),
-        CASE(each_code_of_sqlite_has_its_status),
+        MODEL_CASE(a_new_file_has_its_bookkeeping_and_its_pragmas),
+        MODEL_CASE(a_reader_needs_a_model_and_changes_nothing),
+        MODEL_CASE(a_file_of_somebody_else_is_refused),
+        MODEL_CASE(a_newer_or_a_damaged_file_is_refused_by_name),
+        MODEL_CASE(what_is_no_database_is_refused_and_can_be_removed),
+        MODEL_CASE(a_file_that_was_left_open_is_checked_as_a_whole),
+        MODEL_CASE(a_locked_file_is_busy_after_the_wait),
+        MODEL_CASE(a_file_that_was_deleted_while_open_is_noticed),
+        MODEL_CASE(a_model_in_memory_has_no_file),
+        MODEL_CASE(the_wal_is_swept_under_the_write_lock),
+        MODEL_CASE(builds_are_made_found_listed_and_dropped),
+        MODEL_CASE(a_build_that_cannot_be_made_leaves_nothing),
+        MODEL_CASE(a_swap_and_a_rollback_change_views_and_names),
+        MODEL_CASE(a_swap_that_fails_leaves_the_old_views),
+        MODEL_CASE(a_reader_beside_sees_one_version_or_the_other),
+        MODEL_CASE(an_act_and_its_effect_are_one_transaction),
+        MODEL_CASE(an_act_that_cannot_be_done_is_recorded_with_its_reason),
+        MODEL_CASE(each_code_of_sqlite_has_its_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ static void assert_tried(struct try_fixture *f, const struct fct_handler *handle
     assert_int_equal(at.position, f->at.position);
 }
 
-static void what_happens_to_a_row_is_one_change(void **state)
+TEST(what_happens_to_a_row_is_one_change)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{t}} (id TEXT PRIMARY KEY, n BIGINT)");
@@ -141,7 +141,7 @@ static void what_happens_to_a_row_is_one_change(void **state)
     assert_int_equal(model_number(f->model->file->db, "SELECT sum(n) FROM t__v1"), 3);
 }
 
-static void tables_of_every_form_tell_their_rows(void **state)
+TEST(tables_of_every_form_tell_their_rows)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{bag}} (a, b)");
@@ -170,7 +170,7 @@ static void tables_of_every_form_tell_their_rows(void **state)
 }
 
 /* The statement was prepared and run before the hook was set. */
-static void emptying_a_table_tells_every_row(void **state)
+TEST(emptying_a_table_tells_every_row)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{t}} (id INTEGER PRIMARY KEY)");
@@ -188,7 +188,7 @@ static void emptying_a_table_tells_every_row(void **state)
     assert_tried(f, empty, "");
 }
 
-static void what_is_wrong_with_an_event_is_said_and_nothing_is_kept(void **state)
+TEST(what_is_wrong_with_an_event_is_said_and_nothing_is_kept)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{t}} (id TEXT PRIMARY KEY)");
@@ -208,7 +208,7 @@ static void what_is_wrong_with_an_event_is_said_and_nothing_is_kept(void **state
     assert_true(sqlite3_get_autocommit(f->model->file->db) != 0);
 }
 
-static void more_rows_than_memory_holds_are_too_big(void **state)
+TEST(more_rows_than_memory_holds_are_too_big)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{t}} (id INTEGER PRIMARY KEY, text)");
@@ -224,16 +224,14 @@ static void more_rows_than_memory_holds_are_too_big(void **state)
     assert_int_equal(model_number(f->model->file->db, "SELECT count(*) FROM t__v1"), 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_happens_to_a_row_is_one_change),
-        CASE(tables_of_every_form_tell_their_rows),
-        CASE(emptying_a_table_tells_every_row),
-        CASE(what_is_wrong_with_an_event_is_said_and_nothing_is_kept),
-        CASE(more_rows_than_memory_holds_are_too_big),
+        FIXTURE_CASE(what_happens_to_a_row_is_one_change),
+        FIXTURE_CASE(tables_of_every_form_tell_their_rows),
+        FIXTURE_CASE(emptying_a_table_tells_every_row),
+        FIXTURE_CASE(what_is_wrong_with_an_event_is_said_and_nothing_is_kept),
+        FIXTURE_CASE(more_rows_than_memory_holds_are_too_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,9 +39,8 @@ static void check_source(const char *text, factum_source source)
     factum_projection_free(projection);
 }
 
-static void a_loaded_projection_tells_of_itself(void **state)
+TEST(a_loaded_projection_tells_of_itself)
 {
-    (void)state;
     factum_projection *projection = loaded(HEAD "--@ from category order\n--@ mode sync\n" REST);
     factum_projection_info info = {.size = sizeof info};
     factum_error err;
@@ -59,9 +58,8 @@ static void a_loaded_projection_tells_of_itself(void **state)
     factum_projection_free(projection);
 }
 
-static void a_source_is_told_as_it_is_read(void **state)
+TEST(a_source_is_told_as_it_is_read)
 {
-    (void)state;
     check_source(HEAD "--@ from all\n" REST, FACTUM_SOURCE_ALL);
     check_source(HEAD "--@ from type A, B\n" REST, FACTUM_SOURCE_QUERY);
     check_source(HEAD "--@ from tag x\n" REST, FACTUM_SOURCE_QUERY);
@@ -70,9 +68,8 @@ static void a_source_is_told_as_it_is_read(void **state)
                  FACTUM_SOURCE_TYPE);
 }
 
-static void each_check_is_made(void **state)
+TEST(each_check_is_made)
 {
-    (void)state;
     refused("--@ projektion", "dir/p.sql:1:5: there is no directive \"projektion\": is "
                               "\"projection\" meant?");
     refused(HEAD "--@ from all\n" REST "--@ on C\nDELETE FROM {{t}} LIMIT 1;\n",
@@ -81,9 +78,8 @@ static void each_check_is_made(void **state)
             "dir/p.sql:14:25: no such column: c");
 }
 
-static void wrong_arguments_are_refused(void **state)
+TEST(wrong_arguments_are_refused)
 {
-    (void)state;
     factum_projection *projection = NULL;
     factum_projection_options options = {.name = "x"};
     factum_projection_info info = {.size = 0};
@@ -106,10 +102,10 @@ static void wrong_arguments_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_loaded_projection_tells_of_itself),
-        cmocka_unit_test(a_source_is_told_as_it_is_read),
-        cmocka_unit_test(each_check_is_made),
-        cmocka_unit_test(wrong_arguments_are_refused),
+        CASE(a_loaded_projection_tells_of_itself),
+        CASE(a_source_is_told_as_it_is_read),
+        CASE(each_check_is_made),
+        CASE(wrong_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,7 +90,7 @@ static void compare(const char *const *queries, size_t query_count, const char *
     }
 }
 
-static void patterns_match_as_in_sqlite(void **state)
+TEST(patterns_match_as_in_sqlite)
 {
     static const char *const parts[] = {"a",
                                         "B",
@@ -127,7 +127,7 @@ static void patterns_match_as_in_sqlite(void **state)
     compare(queries, sizeof queries / sizeof *queries, parts, sizeof parts / sizeof *parts);
 }
 
-static void texts_are_found_as_in_sqlite(void **state)
+TEST(texts_are_found_as_in_sqlite)
 {
     static const char *const parts[] = {"a", "b", "ab", " ", "\xc3\xa9", "\xe2\x82\xac"};
     static const char *const queries[] = {
@@ -147,7 +147,7 @@ static void texts_are_found_as_in_sqlite(void **state)
     compare(queries, sizeof queries / sizeof *queries, parts, sizeof parts / sizeof *parts);
 }
 
-static void special_values_give_what_sqlite_gives(void **state)
+TEST(special_values_give_what_sqlite_gives)
 {
     static const char *const queries[] = {
         "instr(NULL, 'a')",
@@ -194,7 +194,7 @@ static void special_values_give_what_sqlite_gives(void **state)
     }
 }
 
-static void numbers_print_as_in_sqlite(void **state)
+TEST(numbers_print_as_in_sqlite)
 {
     static const char *const queries[] = {
         "printf('%d|%5d|%-5d|%05d|%+d|% d|%,d', 42, 42, 42, 42, 42, 42, 1234567)",
@@ -252,9 +252,8 @@ static void numbers_print_as_in_sqlite(void **state)
     assert_string_equal(text, "text:''");
 }
 
-static void a_function_ends_with_its_query(void **state)
+TEST(a_function_ends_with_its_query)
 {
-    (void)state;
     sqlite3_stmt *statement = NULL;
     assert_int_equal(
         sqlite3_prepare_v2(ours,
@@ -275,11 +274,9 @@ static void a_function_ends_with_its_query(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(patterns_match_as_in_sqlite),
-        cmocka_unit_test(texts_are_found_as_in_sqlite),
-        cmocka_unit_test(special_values_give_what_sqlite_gives),
-        cmocka_unit_test(numbers_print_as_in_sqlite),
-        cmocka_unit_test(a_function_ends_with_its_query),
+        CASE(patterns_match_as_in_sqlite),           CASE(texts_are_found_as_in_sqlite),
+        CASE(special_values_give_what_sqlite_gives), CASE(numbers_print_as_in_sqlite),
+        CASE(a_function_ends_with_its_query),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -43,7 +43,7 @@ static int tear_down(void **state)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static void a_query_gives_columns_and_rows(void **state)
+TEST(a_query_gives_columns_and_rows)
 {
     struct fixture *f = *state;
     assert_answer(f,
@@ -62,7 +62,7 @@ static void a_query_gives_columns_and_rows(void **state)
     assert_int_equal(f->row_count, 1);
 }
 
-static void a_query_may_use_subqueries_and_json(void **state)
+TEST(a_query_may_use_subqueries_and_json)
 {
     struct fixture *f = *state;
     assert_answer(f, "SELECT sum(value) FROM json_each('[1,2,3]')", "sum(value)\n6");
@@ -83,7 +83,7 @@ static void a_query_may_use_subqueries_and_json(void **state)
                   "count(*)\n2"); /* its own, as it shows */
 }
 
-static void parameters_are_bound_by_name(void **state)
+TEST(parameters_are_bound_by_name)
 {
     struct fixture *f = *state;
     factum_model_parameter parameters[] = {
@@ -110,7 +110,7 @@ static void parameters_are_bound_by_name(void **state)
     assert_text(f->err, "a parameter has the form :name, not ?2");
 }
 
-static void every_kind_of_value_can_be_bound(void **state)
+TEST(every_kind_of_value_can_be_bound)
 {
     struct fixture *f = *state;
     factum_model_parameter parameters[] = {
@@ -128,7 +128,7 @@ static void every_kind_of_value_can_be_bound(void **state)
                                  "NULL|-9223372036854775808|0.5||x0001|text");
 }
 
-static void wrong_parameters_are_named(void **state)
+TEST(wrong_parameters_are_named)
 {
     struct fixture *f = *state;
     factum_model_parameter parameters[] = {
@@ -158,7 +158,7 @@ static void wrong_parameters_are_named(void **state)
     assert_refused(f, "SELECT @a", "a parameter has the form :name, not @a");
 }
 
-static void a_plan_is_a_row_a_step(void **state)
+TEST(a_plan_is_a_row_a_step)
 {
     struct fixture *f = *state;
     struct fct_query query = {
@@ -183,7 +183,7 @@ static void a_plan_is_a_row_a_step(void **state)
 
 /* ---- what is refused ------------------------------------------------------------------------- */
 
-static void only_tables_of_the_model_are_read(void **state)
+TEST(only_tables_of_the_model_are_read)
 {
     static const char *const names[] = {
         "factum_parked",        "factum_checkpoint",    "sqlite_master",
@@ -222,7 +222,7 @@ static void only_tables_of_the_model_are_read(void **state)
     assert_refused(f, "SELECT * FROM generate_series(1, 2)", "no such table");
 }
 
-static void a_subquery_does_not_open_what_has_its_name(void **state)
+TEST(a_subquery_does_not_open_what_has_its_name)
 {
     struct fixture *f = *state;
     /* Inside a name like the view's only the view's table can be read: the same rows. */
@@ -235,7 +235,7 @@ static void a_subquery_does_not_open_what_has_its_name(void **state)
     assert_answer(f, "WITH factum_parked AS (SELECT 1 AS a) SELECT a FROM factum_parked", "a\n1");
 }
 
-static void only_a_select_is_a_query(void **state)
+TEST(only_a_select_is_a_query)
 {
     static const char *const others[] = {
         "INSERT INTO sku_sales__v3 VALUES ('C', 1)",
@@ -286,7 +286,7 @@ static void only_a_select_is_a_query(void **state)
     assert_answer(f, "SELECT sku, qty FROM sku_sales", "sku|qty\nA|5\nB|7"); /* as before */
 }
 
-static void a_query_is_one_statement(void **state)
+TEST(a_query_is_one_statement)
 {
     struct fixture *f = *state;
     assert_refused(f, "SELECT 1; SELECT 2",
@@ -305,7 +305,7 @@ static void a_query_is_one_statement(void **state)
     assert_text(f->err, "a query of 65537 bytes: at most 65536");
 }
 
-static void only_known_functions_are_called(void **state)
+TEST(only_known_functions_are_called)
 {
     static const char *const calls[] = {
         "load_extension('x')",
@@ -344,7 +344,7 @@ static void only_known_functions_are_called(void **state)
                   "Upper('a')|'b' LIKE 'B'|abs(-1)|d\nA|1|1|2026-03-03");
 }
 
-static void errors_of_sql_have_a_place(void **state)
+TEST(errors_of_sql_have_a_place)
 {
     struct fixture *f = *state;
     assert_refused(f, "SELECT order_id,\n       totl FROM order_summary",
@@ -362,7 +362,7 @@ static void errors_of_sql_have_a_place(void **state)
 
 /* ---- limits, snapshots, files ---------------------------------------------------------------- */
 
-static void more_rows_than_allowed_are_an_error(void **state)
+TEST(more_rows_than_allowed_are_an_error)
 {
     struct fixture *f = *state;
     struct fct_query query = {.sql = FCT_SLICE("SELECT sku FROM sku_sales"), .rows_max = 2};
@@ -384,7 +384,7 @@ static bool stop_after(void *data)
     return --*left < 0;
 }
 
-static void a_reader_or_a_caller_can_end_it(void **state)
+TEST(a_reader_or_a_caller_can_end_it)
 {
     struct fixture *f = *state;
     f->rows_wanted = 1;
@@ -428,7 +428,7 @@ static factum_status read_snapshot(void *data, sqlite3 *db, factum_error *err)
     return snapshot->status;
 }
 
-static void checkpoint_and_rows_are_of_one_moment(void **state)
+TEST(checkpoint_and_rows_are_of_one_moment)
 {
     struct fixture *f = *state;
     struct snapshot snapshot = {.f = f};
@@ -446,7 +446,7 @@ static void checkpoint_and_rows_are_of_one_moment(void **state)
     snapshot.status = FACTUM_OK;
 }
 
-static void a_swap_shows_in_the_next_query(void **state)
+TEST(a_swap_shows_in_the_next_query)
 {
     struct fixture *f = *state;
     assert_answer(f, "SELECT count(*) FROM order_summary", "count(*)\n3");
@@ -459,7 +459,7 @@ static void a_swap_shows_in_the_next_query(void **state)
     assert_refused(f, "SELECT tracking FROM order_summary", "no such column: tracking");
 }
 
-static void files_that_cannot_be_used_are_said(void **state)
+TEST(files_that_cannot_be_used_are_said)
 {
     struct fixture *f = *state;
     struct fct_query_gate *gate = f->gate;
@@ -487,7 +487,7 @@ static void files_that_cannot_be_used_are_said(void **state)
     assert_answer(f, "SELECT 1", "1\n1");
 }
 
-static void a_database_in_memory_can_be_asked(void **state)
+TEST(a_database_in_memory_can_be_asked)
 {
     struct fixture *f = *state;
     sqlite3 *db = NULL;
@@ -542,7 +542,7 @@ static void be_glutton(void *data)
     }
 }
 
-static void memory_of_one_query_is_not_that_of_another(void **state)
+TEST(memory_of_one_query_is_not_that_of_another)
 {
     struct fixture *f = *state;
     struct glutton gluttons[2] = {{.rounds = 5}, {.rounds = 5}};
@@ -567,27 +567,26 @@ static void memory_of_one_query_is_not_that_of_another(void **state)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(a_query_gives_columns_and_rows),
-        CASE(a_query_may_use_subqueries_and_json),
-        CASE(parameters_are_bound_by_name),
-        CASE(every_kind_of_value_can_be_bound),
-        CASE(wrong_parameters_are_named),
-        CASE(a_plan_is_a_row_a_step),
-        CASE(only_tables_of_the_model_are_read),
-        CASE(a_subquery_does_not_open_what_has_its_name),
-        CASE(only_a_select_is_a_query),
-        CASE(a_query_is_one_statement),
-        CASE(only_known_functions_are_called),
-        CASE(errors_of_sql_have_a_place),
-        CASE(more_rows_than_allowed_are_an_error),
-        CASE(a_reader_or_a_caller_can_end_it),
-        CASE(checkpoint_and_rows_are_of_one_moment),
-        CASE(a_swap_shows_in_the_next_query),
-        CASE(files_that_cannot_be_used_are_said),
-        CASE(a_database_in_memory_can_be_asked),
-        CASE(memory_of_one_query_is_not_that_of_another),
+        FIXTURE_CASE(a_query_gives_columns_and_rows),
+        FIXTURE_CASE(a_query_may_use_subqueries_and_json),
+        FIXTURE_CASE(parameters_are_bound_by_name),
+        FIXTURE_CASE(every_kind_of_value_can_be_bound),
+        FIXTURE_CASE(wrong_parameters_are_named),
+        FIXTURE_CASE(a_plan_is_a_row_a_step),
+        FIXTURE_CASE(only_tables_of_the_model_are_read),
+        FIXTURE_CASE(a_subquery_does_not_open_what_has_its_name),
+        FIXTURE_CASE(only_a_select_is_a_query),
+        FIXTURE_CASE(a_query_is_one_statement),
+        FIXTURE_CASE(only_known_functions_are_called),
+        FIXTURE_CASE(errors_of_sql_have_a_place),
+        FIXTURE_CASE(more_rows_than_allowed_are_an_error),
+        FIXTURE_CASE(a_reader_or_a_caller_can_end_it),
+        FIXTURE_CASE(checkpoint_and_rows_are_of_one_moment),
+        FIXTURE_CASE(a_swap_shows_in_the_next_query),
+        FIXTURE_CASE(files_that_cannot_be_used_are_said),
+        FIXTURE_CASE(a_database_in_memory_can_be_asked),
+        FIXTURE_CASE(memory_of_one_query_is_not_that_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,7 @@ static void assert_bounded(const char *sql)
     }
 }
 
-static void endless_work_expires(void **state)
+TEST(endless_work_expires)
 {
     static const char *const queries[] = {
         ENDLESS "SELECT max(i) FROM n",
@@ -153,7 +153,7 @@ static void endless_work_expires(void **state)
     }
 }
 
-static void long_functions_expire(void **state)
+TEST(long_functions_expire)
 {
     static const char *const queries[] = {
         "SELECT instr(" LONG ", " TEXT("400000") " || 'c')",
@@ -182,7 +182,7 @@ static void long_functions_expire(void **state)
     assert_ends("SELECT printf('%*d', -2147483648, 1)", FACTUM_INVALID);
 }
 
-static void memory_is_bounded(void **state)
+TEST(memory_is_bounded)
 {
     static const char *const queries[] = {
         "SELECT zeroblob(1000000000)",
@@ -222,7 +222,7 @@ static void memory_is_bounded(void **state)
 }
 
 /* With much time and little memory, the memory ends them. */
-static void what_collects_rows_ends_by_its_memory(void **state)
+TEST(what_collects_rows_ends_by_its_memory)
 {
     static const char *const queries[] = {
         ENDLESS "SELECT i, randomblob(1000) r FROM n ORDER BY r",
@@ -251,7 +251,7 @@ static void what_collects_rows_ends_by_its_memory(void **state)
     }
 }
 
-static void sorts_end_in_time(void **state)
+TEST(sorts_end_in_time)
 {
     static const char *const queries[] = {
         "SELECT sku FROM sku_sales ORDER BY qty, sku DESC LIMIT -1 OFFSET 1000000",
@@ -351,9 +351,8 @@ static void print_long_call(char *sql, size_t size, const char *call, const char
     (void)snprintf(sql + used, size - used, " y, i FROM n, t)");
 }
 
-static void functions_of_long_texts_end_in_time(void **state)
+TEST(functions_of_long_texts_end_in_time)
 {
-    (void)state;
     char sql[2048];
     for (size_t i = 0; i < sizeof long_calls / sizeof *long_calls; i++) {
         for (size_t t = 0; t < sizeof long_texts / sizeof *long_texts; t++) {
@@ -447,9 +446,8 @@ static const struct {
 };
 
 /* SQLite calls no progress handler while it parses and plans. */
-static void preparing_ends_in_time(void **state)
+TEST(preparing_ends_in_time)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
         char *sql = repeat(bombs[i].start, bombs[i].part, bombs[i].count, bombs[i].end);
         assert_bounded(sql);
@@ -463,9 +461,8 @@ static void preparing_ends_in_time(void **state)
 }
 
 /* Reading a whole table is one step. */
-static void a_walk_over_a_table_ends_in_time(void **state)
+TEST(a_walk_over_a_table_ends_in_time)
 {
-    (void)state;
     struct fct_query query = {.sql = FCT_SLICE("SELECT count(*) FROM sku_sales"), .time_ms_max = 1};
     assert_status(fixture_run(&fixture, query), FACTUM_EXPIRED);
     query.time_ms_max = 10000;
@@ -473,9 +470,8 @@ static void a_walk_over_a_table_ends_in_time(void **state)
     assert_string_equal(fixture.text, "count(*)\n300002");
 }
 
-static void the_longest_is_told(void **state)
+TEST(the_longest_is_told)
 {
-    (void)state;
     print_message("the most over its time: %llu ms: %s\n", (unsigned long long)longest_over_ms,
                   longest_sql);
     assert_true(longest_over_ms <= OVER_MS_MAX);
@@ -484,15 +480,11 @@ static void the_longest_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(endless_work_expires),
-        cmocka_unit_test(long_functions_expire),
-        cmocka_unit_test(memory_is_bounded),
-        cmocka_unit_test(what_collects_rows_ends_by_its_memory),
-        cmocka_unit_test(sorts_end_in_time),
-        cmocka_unit_test(functions_of_long_texts_end_in_time),
-        cmocka_unit_test(preparing_ends_in_time),
-        cmocka_unit_test(a_walk_over_a_table_ends_in_time),
-        cmocka_unit_test(the_longest_is_told),
+        CASE(endless_work_expires),   CASE(long_functions_expire),
+        CASE(memory_is_bounded),      CASE(what_collects_rows_ends_by_its_memory),
+        CASE(sorts_end_in_time),      CASE(functions_of_long_texts_end_in_time),
+        CASE(preparing_ends_in_time), CASE(a_walk_over_a_table_ends_in_time),
+        CASE(the_longest_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -21,18 +21,16 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void memory_is_not_counted_by_thread(void **state)
+TEST(memory_is_not_counted_by_thread)
 {
-    (void)state;
     assert_false(fct_query_guard_is_exact());
     assert_ok(fixture_ask(&fixture, "SELECT sum(qty) FROM sku_sales"), fixture.err);
     assert_string_equal(fixture.text, "sum(qty)\n12");
     assert_int_equal(fct_query_gate_memory(fixture.gate), 0);
 }
 
-static void time_and_memory_end_a_query_all_the_same(void **state)
+TEST(time_and_memory_end_a_query_all_the_same)
 {
-    (void)state;
     struct fct_query query = {.sql = FCT_SLICE(ENDLESS "SELECT max(i) FROM n"), .time_ms_max = 50};
     assert_status(fixture_run(&fixture, query), FACTUM_EXPIRED);
     query.sql = FCT_SLICE(ENDLESS "SELECT DISTINCT hex(randomblob(500)) FROM n");
@@ -47,8 +45,8 @@ static void time_and_memory_end_a_query_all_the_same(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_is_not_counted_by_thread),
-        cmocka_unit_test(time_and_memory_end_a_query_all_the_same),
+        CASE(memory_is_not_counted_by_thread),
+        CASE(time_and_memory_end_a_query_all_the_same),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

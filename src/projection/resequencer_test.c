@@ -9,9 +9,6 @@
 #include "core/slice.h"
 #include "projection/resequencer.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 #define KEYS 8
 #define LOG_MAX 65536
 
@@ -121,7 +118,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_resequencer_close(f->r);
     return 0;
 }
@@ -169,7 +166,7 @@ static void assert_parked(const struct fixture *f, size_t at, int key, uint64_t 
 
 TEST(what_comes_in_order_is_not_held)
 {
-    F;
+    struct fixture *f = *state;
     for (uint64_t i = 0; i < 3; i++) {
         assert_ok(give_at(f, 1, i, 0), f->err);
         assert_ok(run_at(f, 0), f->err);
@@ -181,7 +178,7 @@ TEST(what_comes_in_order_is_not_held)
 
 TEST(what_comes_too_early_waits_for_its_turn)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(give_at(f, 1, 2, 0), FACTUM_PENDING);
     assert_status(give_at(f, 1, 3, 0), FACTUM_PENDING);
     assert_status(give_at(f, 1, 1, 0), FACTUM_PENDING);
@@ -203,7 +200,7 @@ TEST(what_comes_too_early_waits_for_its_turn)
 
 TEST(a_duplicate_is_dropped)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(give_at(f, 1, 1, 0), FACTUM_PENDING);
     assert_status(give_at(f, 1, 1, 0), FACTUM_DONE);
     assert_ok(give_at(f, 1, 0, 0), f->err);
@@ -220,7 +217,7 @@ TEST(a_duplicate_is_dropped)
 
 TEST(any_order_within_the_bounds_comes_out_in_order)
 {
-    F;
+    struct fixture *f = *state;
     enum { COUNT = 6000, WINDOW = 400 };
     static struct {
         int key;
@@ -277,7 +274,7 @@ static factum_status release_renaming(void *data, const factum_sequenced *item, 
 
 TEST(one_key_may_wait_for_another)
 {
-    F;
+    struct fixture *f = *state;
     factum_resequencer_options options = options_of(f);
     options.turn = after_renaming;
     options.release = release_renaming;
@@ -297,7 +294,7 @@ TEST(one_key_may_wait_for_another)
 
 TEST(what_another_key_never_releases_is_parked_at_the_bound)
 {
-    F;
+    struct fixture *f = *state;
     factum_resequencer_options options = options_of(f);
     options.turn = after_renaming;
     options.across_keys = true;
@@ -319,7 +316,7 @@ TEST(what_another_key_never_releases_is_parked_at_the_bound)
 
 TEST(each_late_key_is_asked_before_it_is_parked)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(give_at(f, 1, 5, 10), FACTUM_PENDING);
     assert_status(give_at(f, 2, 5, 20), FACTUM_PENDING);
     f->next[1] = 5; /* other programs have released what both waited for */
@@ -334,7 +331,7 @@ TEST(each_late_key_is_asked_before_it_is_parked)
 
 TEST(a_late_event_takes_its_key_along_in_order)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(give_at(f, 1, 7, 10), FACTUM_PENDING);
     assert_status(give_at(f, 2, 7, 20), FACTUM_PENDING);
     assert_status(give_at(f, 1, 5, 30), FACTUM_PENDING);
@@ -352,7 +349,7 @@ TEST(a_late_event_takes_its_key_along_in_order)
 
 TEST(a_clock_that_goes_back_stands_still)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(give_at(f, 1, 7, 1000), FACTUM_PENDING);
     assert_status(give_at(f, 2, 7, -5000), FACTUM_PENDING);
     assert_ok(run_at(f, INT64_MIN), f->err);
@@ -365,7 +362,7 @@ TEST(a_clock_that_goes_back_stands_still)
 
 TEST(a_full_buffer_parks_the_key_that_has_waited_longest)
 {
-    F;
+    struct fixture *f = *state;
     factum_resequencer_options options = options_of(f);
     options.count_max = 3;
     open_with(f, &options);
@@ -381,7 +378,7 @@ TEST(a_full_buffer_parks_the_key_that_has_waited_longest)
 
 TEST(a_buffer_is_full_by_bytes_too)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_mem_meter meter;
     factum_resequencer_options options = options_of(f);
     options.size_max = 20000;
@@ -405,7 +402,7 @@ TEST(a_buffer_is_full_by_bytes_too)
 
 TEST(an_event_that_never_fits_is_parked_alone)
 {
-    F;
+    struct fixture *f = *state;
     factum_resequencer_options options = options_of(f);
     options.size_max = 100; /* less than what holding takes */
     open_with(f, &options);
@@ -417,7 +414,7 @@ TEST(an_event_that_never_fits_is_parked_alone)
 
 TEST(a_key_that_is_parked_is_parked_on)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(give_at(f, 1, 5, 0), FACTUM_PENDING);
     assert_status(give_at(f, 1, 6, 0), FACTUM_PENDING);
     f->parked[1] = true;
@@ -433,7 +430,7 @@ TEST(a_key_that_is_parked_is_parked_on)
 
 TEST(what_could_not_be_released_was_not_taken)
 {
-    F;
+    struct fixture *f = *state;
     f->fail_key = 1;
     assert_status(give_at(f, 1, 0, 0), FACTUM_BUSY);
     assert_text(f->err, "resequencer: an event of the key 1 was not released: too many requests");
@@ -444,7 +441,7 @@ TEST(what_could_not_be_released_was_not_taken)
 
 TEST(what_could_not_be_released_stays_held_and_others_go_on)
 {
-    F;
+    struct fixture *f = *state;
     for (int key = 1; key <= 3; key++) {
         assert_status(give_at(f, key, 1, 0), FACTUM_PENDING);
         assert_ok(give_at(f, key, 0, 0), f->err);
@@ -462,7 +459,7 @@ TEST(what_could_not_be_released_stays_held_and_others_go_on)
 
 TEST(what_could_not_be_parked_stays_held)
 {
-    F;
+    struct fixture *f = *state;
     factum_resequencer_options options = options_of(f);
     options.count_max = 2;
     open_with(f, &options);
@@ -486,7 +483,7 @@ TEST(what_could_not_be_parked_stays_held)
 
 TEST(without_memory_an_event_is_not_taken)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_mem_fault mem;
     factum_resequencer *r = NULL;
     const factum_resequencer_options options = options_of(f);
@@ -507,14 +504,14 @@ TEST(without_memory_an_event_is_not_taken)
 
 TEST(a_function_that_it_calls_cannot_call_it)
 {
-    F;
+    struct fixture *f = *state;
     f->call_back = true;
     assert_ok(give_at(f, 1, 0, 0), f->err);
 }
 
 TEST(a_turn_that_is_none_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     f->bad_turn = (factum_turn)9;
     assert_status(give_at(f, 1, 0, 0), FACTUM_INVALID);
     assert_text(f->err, "resequencer: 9 is not a factum_turn");
@@ -527,7 +524,7 @@ TEST(a_turn_that_is_none_is_refused)
 
 TEST(arguments_are_checked)
 {
-    F;
+    struct fixture *f = *state;
     const factum_resequencer_options good = options_of(f);
     factum_resequencer_options bad[5] = {good, good, good, good, good};
     factum_resequencer *r = NULL;
@@ -582,7 +579,7 @@ static factum_status release_copied(void *data, const factum_sequenced *item, fa
 
 TEST(all_of_a_held_event_is_a_copy)
 {
-    F;
+    struct fixture *f = *state;
     factum_resequencer_options options = options_of(f);
     char bytes[] = "streamtypedatametatext/plaintag1key1";
     uint8_t *at = (uint8_t *)bytes;
@@ -611,32 +608,30 @@ TEST(all_of_a_held_event_is_a_copy)
     assert_int_equal(f->released_count, 1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_comes_in_order_is_not_held),
-        CASE(what_comes_too_early_waits_for_its_turn),
-        CASE(a_duplicate_is_dropped),
-        CASE(any_order_within_the_bounds_comes_out_in_order),
-        CASE(one_key_may_wait_for_another),
-        CASE(what_another_key_never_releases_is_parked_at_the_bound),
-        CASE(each_late_key_is_asked_before_it_is_parked),
-        CASE(a_late_event_takes_its_key_along_in_order),
-        CASE(a_clock_that_goes_back_stands_still),
-        CASE(a_full_buffer_parks_the_key_that_has_waited_longest),
-        CASE(a_buffer_is_full_by_bytes_too),
-        CASE(an_event_that_never_fits_is_parked_alone),
-        CASE(a_key_that_is_parked_is_parked_on),
-        CASE(what_could_not_be_released_was_not_taken),
-        CASE(what_could_not_be_released_stays_held_and_others_go_on),
-        CASE(what_could_not_be_parked_stays_held),
-        CASE(without_memory_an_event_is_not_taken),
-        CASE(a_function_that_it_calls_cannot_call_it),
-        CASE(a_turn_that_is_none_is_refused),
-        CASE(arguments_are_checked),
-        CASE(all_of_a_held_event_is_a_copy),
+        FIXTURE_CASE(what_comes_in_order_is_not_held),
+        FIXTURE_CASE(what_comes_too_early_waits_for_its_turn),
+        FIXTURE_CASE(a_duplicate_is_dropped),
+        FIXTURE_CASE(any_order_within_the_bounds_comes_out_in_order),
+        FIXTURE_CASE(one_key_may_wait_for_another),
+        FIXTURE_CASE(what_another_key_never_releases_is_parked_at_the_bound),
+        FIXTURE_CASE(each_late_key_is_asked_before_it_is_parked),
+        FIXTURE_CASE(a_late_event_takes_its_key_along_in_order),
+        FIXTURE_CASE(a_clock_that_goes_back_stands_still),
+        FIXTURE_CASE(a_full_buffer_parks_the_key_that_has_waited_longest),
+        FIXTURE_CASE(a_buffer_is_full_by_bytes_too),
+        FIXTURE_CASE(an_event_that_never_fits_is_parked_alone),
+        FIXTURE_CASE(a_key_that_is_parked_is_parked_on),
+        FIXTURE_CASE(what_could_not_be_released_was_not_taken),
+        FIXTURE_CASE(what_could_not_be_released_stays_held_and_others_go_on),
+        FIXTURE_CASE(what_could_not_be_parked_stays_held),
+        FIXTURE_CASE(without_memory_an_event_is_not_taken),
+        FIXTURE_CASE(a_function_that_it_calls_cannot_call_it),
+        FIXTURE_CASE(a_turn_that_is_none_is_refused),
+        FIXTURE_CASE(arguments_are_checked),
+        FIXTURE_CASE(all_of_a_held_event_is_a_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,9 +38,8 @@ static void assert_bad(const char *text, uint32_t line, uint32_t column, const c
     }
 }
 
-static void words_texts_names_and_numbers(void **state)
+TEST(words_texts_names_and_numbers)
 {
-    (void)state;
     assert_tokens("select a1, _b FROM t;", "W:select W:a1 S:, W:_b W:FROM W:t S:; E");
     assert_tokens("'it''s' \"a\"\"b\" `c` [d]]", "T:'it''s' N:\"a\"\"b\" N:`c` N:[d] S:] E");
     assert_tokens("x'00ff' X'' x", "T:x'00ff' T:X'' W:x E");
@@ -48,23 +47,20 @@ static void words_texts_names_and_numbers(void **state)
     assert_tokens("", "E");
 }
 
-static void comments_are_left_out_and_directives_are_not(void **state)
+TEST(comments_are_left_out_and_directives_are_not)
 {
-    (void)state;
     assert_tokens("a -- b\n/* c\n* / */ d --", "W:a W:d E");
     assert_tokens("--@ on A, B \r\nx --@y", "X:on A, B W:x X:y E");
     assert_tokens("a - b", "W:a S:- W:b E");
 }
 
-static void parameters_and_templates(void **state)
+TEST(parameters_and_templates)
 {
-    (void)state;
     assert_tokens(":a :a.b.c :a. :x::int {{t_1}}", "P:a P:a.b.c P:a S:. P:x S::: W:int M:t_1 E");
 }
 
-static void places_are_lines_and_columns(void **state)
+TEST(places_are_lines_and_columns)
 {
-    (void)state;
     struct fct_sql_scan scan;
     struct fct_sql_token token;
     fct_sql_begin(&scan, factum_slice_from("a\n  'x\ny' /*\n*/ b"));
@@ -80,9 +76,8 @@ static void places_are_lines_and_columns(void **state)
     assert_false(fct_sql_is_word(&token, "BB"));
 }
 
-static void what_is_no_token_is_said(void **state)
+TEST(what_is_no_token_is_said)
 {
-    (void)state;
     assert_bad("a\n 'b", 2, 2, "a text has no closing quote: '");
     assert_bad("\"b", 1, 1, "a name has no closing quote");
     assert_bad("/* b", 1, 5, "a comment has no end: close it with */");
@@ -95,11 +90,9 @@ static void what_is_no_token_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_texts_names_and_numbers),
-        cmocka_unit_test(comments_are_left_out_and_directives_are_not),
-        cmocka_unit_test(parameters_and_templates),
-        cmocka_unit_test(places_are_lines_and_columns),
-        cmocka_unit_test(what_is_no_token_is_said),
+        CASE(words_texts_names_and_numbers), CASE(comments_are_left_out_and_directives_are_not),
+        CASE(parameters_and_templates),      CASE(places_are_lines_and_columns),
+        CASE(what_is_no_token_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

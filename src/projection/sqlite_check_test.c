@@ -58,9 +58,8 @@ static const char *query(const char *statement)
     return text;
 }
 
-static void mistakes_are_told_in_sqlites_words_at_their_place(void **state)
+TEST(mistakes_are_told_in_sqlites_words_at_their_place)
 {
-    (void)state;
     refused(on("INSERT INTO {{t}} (a)\n  VALUS (:a)"), "p.sql:7:3: near \"VALUS\": syntax error");
     refused(on("UPDATE {{t}} SET a = :a, b = :b WHERE :c = c"), "p.sql:6:44: no such column: c");
     refused(on("UPDATE {{t}} SET\n{{t}}.a = 1"), "p.sql:7:6: near \".\": syntax error");
@@ -77,16 +76,14 @@ static void mistakes_are_told_in_sqlites_words_at_their_place(void **state)
     refused(HEAD TABLE "CREATE INDEX {{i}} ON {{t}} (c);\n" ON, "p.sql:5:30: no such column: c");
 }
 
-static void a_text_in_double_quotes_is_a_name(void **state)
+TEST(a_text_in_double_quotes_is_a_name)
 {
-    (void)state;
     refused(on("UPDATE {{t}} SET b = \"placed\""), "p.sql:6:22: no such column: placed");
     refused(table("a TEXT CHECK (a <> \"x\")"), "p.sql:");
 }
 
-static void tables_are_named_by_their_templates(void **state)
+TEST(tables_are_named_by_their_templates)
 {
-    (void)state;
     refused(on("DELETE FROM t"), "p.sql:6:1: no such table: t: write {{t}}");
     refused(on("INSERT INTO t VALUES (1, 2)"), "p.sql:6:1: no such table: t: write {{t}}");
     refused(query("SELECT * FROM main.t"), "p.sql:8:1: no such table: main.t: write {{t}}");
@@ -94,9 +91,8 @@ static void tables_are_named_by_their_templates(void **state)
             "p.sql:8:1: no such table: other: use the definition's tables, as {{name}}");
 }
 
-static void other_tables_are_out_of_reach(void **state)
+TEST(other_tables_are_out_of_reach)
 {
-    (void)state;
     refused(query("SELECT name FROM sqlite_master"),
             "p.sql:8:18: sqlite_master is not a table of this definition: create it in");
     refused(query("SELECT count(*) FROM 'sqlite_master'"),
@@ -112,9 +108,8 @@ static void other_tables_are_out_of_reach(void **state)
     refused(query("SELECT count(*) FROM temp.sqlite_master"), "p.sql:8:");
 }
 
-static void functions_are_those_of_a_list(void **state)
+TEST(functions_are_those_of_a_list)
 {
-    (void)state;
     static const char *const calls[] = {"random()",
                                         "randomblob(1)",
                                         "date('now')",
@@ -149,24 +144,21 @@ static void functions_are_those_of_a_list(void **state)
     assert_false(fct_sql_function_allowed("randomblob", FCT_SQL_IN_DEFINITION));
 }
 
-static void a_statement_is_one_and_changes_its_tables(void **state)
+TEST(a_statement_is_one_and_changes_its_tables)
 {
-    (void)state;
     refused(on("WITH replace AS (SELECT 1) SELECT * FROM replace"),
             "p.sql:6:1: the statement changes nothing: write INSERT, UPDATE or DELETE");
     refused(on("INSERT INTO {{t}} VALUES (1, 2) RETURNING a"), "p.sql:6:1: the statement changes");
 }
 
-static void tables_do_not_read(void **state)
+TEST(tables_do_not_read)
 {
-    (void)state;
     refused(table("a TEXT CHECK (a IN (SELECT 1))"), "p.sql:");
     refused(table("a TEXT DEFAULT (SELECT 1)"), "p.sql:");
 }
 
-static void limits_of_sqlite_hold(void **state)
+TEST(limits_of_sqlite_hold)
 {
-    (void)state;
     char text[4096];
     size_t len = (size_t)snprintf(text, sizeof text, "SELECT 1");
     for (unsigned i = 0; i < 300; i++) {
@@ -180,9 +172,8 @@ static void limits_of_sqlite_hold(void **state)
     refused(query(text), "p.sql:8:1: too many terms in compound SELECT");
 }
 
-static void what_is_right_passes(void **state)
+TEST(what_is_right_passes)
 {
-    (void)state;
     passes(on("INSERT INTO {{t}} (a, b) VALUES (:a, lower(:b) || :event_date) ON CONFLICT (a) DO "
               "UPDATE SET b = {{t}}.b || excluded.b"));
     passes(on("WITH x (y) AS (SELECT value FROM json_each(:tags)) INSERT INTO {{t}} (a) SELECT y "
@@ -202,15 +193,15 @@ static void what_is_right_passes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mistakes_are_told_in_sqlites_words_at_their_place),
-        cmocka_unit_test(a_text_in_double_quotes_is_a_name),
-        cmocka_unit_test(tables_are_named_by_their_templates),
-        cmocka_unit_test(other_tables_are_out_of_reach),
-        cmocka_unit_test(functions_are_those_of_a_list),
-        cmocka_unit_test(a_statement_is_one_and_changes_its_tables),
-        cmocka_unit_test(tables_do_not_read),
-        cmocka_unit_test(limits_of_sqlite_hold),
-        cmocka_unit_test(what_is_right_passes),
+        CASE(mistakes_are_told_in_sqlites_words_at_their_place),
+        CASE(a_text_in_double_quotes_is_a_name),
+        CASE(tables_are_named_by_their_templates),
+        CASE(other_tables_are_out_of_reach),
+        CASE(functions_are_those_of_a_list),
+        CASE(a_statement_is_one_and_changes_its_tables),
+        CASE(tables_do_not_read),
+        CASE(limits_of_sqlite_hold),
+        CASE(what_is_right_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,7 +137,7 @@ static void commit(struct target_fixture *f)
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static void each_kind_of_value_arrives_as_it_is(void **state)
+TEST(each_kind_of_value_arrives_as_it_is)
 {
     struct target_fixture *f = *state;
     const factum_value lasts[] = {
@@ -168,7 +168,7 @@ static void each_kind_of_value_arrives_as_it_is(void **state)
     assert_int_equal(number(f, "SELECT last = x'ff00' FROM skus__v1 WHERE sku = '6'"), 1);
 }
 
-static void statements_run_in_order_for_each_row(void **state)
+TEST(statements_run_in_order_for_each_row)
 {
     struct target_fixture *f = *state;
     const factum_value values[] = {model_text("a"),  model_integer(1), model_text("a"),
@@ -183,7 +183,7 @@ static void statements_run_in_order_for_each_row(void **state)
 
 /* ---- faults of an event ---------------------------------------------------------------------- */
 
-static void a_fault_of_an_event_is_invalid_and_the_batch_goes_on(void **state)
+TEST(a_fault_of_an_event_is_invalid_and_the_batch_goes_on)
 {
     struct target_fixture *f = *state;
     const factum_value wrong[] = {model_text("x"), model_text("no number")};
@@ -211,7 +211,7 @@ static void a_fault_of_an_event_is_invalid_and_the_batch_goes_on(void **state)
     assert_int_equal(number(f, "SELECT total FROM orders__v1"), 5);
 }
 
-static void savepoints_nest(void **state)
+TEST(savepoints_nest)
 {
     struct target_fixture *f = *state;
     const struct fct_target_ops *ops = f->target->ops;
@@ -240,7 +240,7 @@ static void savepoints_nest(void **state)
     assert_int_equal(number(f, "SELECT position FROM factum_checkpoint"), 1);
 }
 
-static void a_statement_that_rolls_the_batch_back_is_a_broken_model(void **state)
+TEST(a_statement_that_rolls_the_batch_back_is_a_broken_model)
 {
     struct target_fixture *f = *state;
     close_target(f);
@@ -259,7 +259,7 @@ static void a_statement_that_rolls_the_batch_back_is_a_broken_model(void **state
 
 /* ---- the checkpoint -------------------------------------------------------------------------- */
 
-static void a_batch_moves_rows_and_checkpoint_together(void **state)
+TEST(a_batch_moves_rows_and_checkpoint_together)
 {
     struct target_fixture *f = *state;
     struct fct_checkpoint found;
@@ -285,7 +285,7 @@ static void a_batch_moves_rows_and_checkpoint_together(void **state)
     assert_string_equal(found.token, "token-7");
 }
 
-static void who_is_not_at_the_checkpoint_is_refused(void **state)
+TEST(who_is_not_at_the_checkpoint_is_refused)
 {
     struct target_fixture *f = *state;
     struct fct_checkpoint from = f->at;
@@ -301,7 +301,7 @@ static void who_is_not_at_the_checkpoint_is_refused(void **state)
 }
 
 /* The old runner does not know that it was replaced: it is refused before its first row. */
-static void a_runner_that_was_taken_over_is_fenced_off(void **state)
+TEST(a_runner_that_was_taken_over_is_fenced_off)
 {
     struct target_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->model->dir, true);
@@ -338,7 +338,7 @@ static void a_runner_that_was_taken_over_is_fenced_off(void **state)
 
 /* ---- a broken database ----------------------------------------------------------------------- */
 
-static void a_table_that_is_gone_is_a_broken_model(void **state)
+TEST(a_table_that_is_gone_is_a_broken_model)
 {
     struct target_fixture *f = *state;
     struct fct_target *again;
@@ -358,7 +358,7 @@ static void a_table_that_is_gone_is_a_broken_model(void **state)
         FACTUM_NOT_FOUND);
 }
 
-static void a_full_disk_is_no_space_and_nothing_is_lost(void **state)
+TEST(a_full_disk_is_no_space_and_nothing_is_lost)
 {
     struct target_fixture *f = *state;
     char limit[64];
@@ -387,7 +387,7 @@ static void a_full_disk_is_no_space_and_nothing_is_lost(void **state)
     commit(f);
 }
 
-static void a_file_that_was_deleted_is_noticed_by_the_next_batch(void **state)
+TEST(a_file_that_was_deleted_is_noticed_by_the_next_batch)
 {
     struct target_fixture *f = *state;
     struct fct_checkpoint to = after(f->at, 1);
@@ -421,7 +421,7 @@ static size_t parked(struct target_fixture *f, const char *key, uint64_t from, s
     return count;
 }
 
-static void parked_events_are_kept_by_key_and_position(void **state)
+TEST(parked_events_are_kept_by_key_and_position)
 {
     struct target_fixture *f = *state;
     factum_arena arena;
@@ -474,7 +474,7 @@ static void parked_events_are_kept_by_key_and_position(void **state)
     factum_arena_finish(&arena);
 }
 
-static void another_builds_parked_events_are_not_ours(void **state)
+TEST(another_builds_parked_events_are_not_ours)
 {
     struct target_fixture *f = *state;
     struct fct_parked_counts counts;
@@ -491,7 +491,7 @@ static void another_builds_parked_events_are_not_ours(void **state)
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 /* Fails the k-th allocation for each k, until none fails. */
-static void opening_survives_every_lack_of_memory_and_applying_takes_none(void **state)
+TEST(opening_survives_every_lack_of_memory_and_applying_takes_none)
 {
     struct target_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->model->dir, true);
@@ -566,7 +566,7 @@ static void check_after_kill(struct target_fixture *f, int64_t *reached)
     f->model->file = NULL;
 }
 
-static void a_kill_at_any_moment_leaves_rows_and_checkpoint_equal(void **state)
+TEST(a_kill_at_any_moment_leaves_rows_and_checkpoint_equal)
 {
     struct target_fixture *f = *state;
     int64_t reached = 0;
@@ -603,26 +603,24 @@ static void a_kill_at_any_moment_leaves_rows_and_checkpoint_equal(void **state)
     assert_true(reached >= KILLS / 2);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(each_kind_of_value_arrives_as_it_is),
-        CASE(statements_run_in_order_for_each_row),
-        CASE(a_fault_of_an_event_is_invalid_and_the_batch_goes_on),
-        CASE(savepoints_nest),
-        CASE(a_statement_that_rolls_the_batch_back_is_a_broken_model),
-        CASE(a_batch_moves_rows_and_checkpoint_together),
-        CASE(who_is_not_at_the_checkpoint_is_refused),
-        CASE(a_runner_that_was_taken_over_is_fenced_off),
-        CASE(a_table_that_is_gone_is_a_broken_model),
-        CASE(a_full_disk_is_no_space_and_nothing_is_lost),
-        CASE(a_file_that_was_deleted_is_noticed_by_the_next_batch),
-        CASE(parked_events_are_kept_by_key_and_position),
-        CASE(another_builds_parked_events_are_not_ours),
-        CASE(opening_survives_every_lack_of_memory_and_applying_takes_none),
-        CASE(a_kill_at_any_moment_leaves_rows_and_checkpoint_equal),
+        FIXTURE_CASE(each_kind_of_value_arrives_as_it_is),
+        FIXTURE_CASE(statements_run_in_order_for_each_row),
+        FIXTURE_CASE(a_fault_of_an_event_is_invalid_and_the_batch_goes_on),
+        FIXTURE_CASE(savepoints_nest),
+        FIXTURE_CASE(a_statement_that_rolls_the_batch_back_is_a_broken_model),
+        FIXTURE_CASE(a_batch_moves_rows_and_checkpoint_together),
+        FIXTURE_CASE(who_is_not_at_the_checkpoint_is_refused),
+        FIXTURE_CASE(a_runner_that_was_taken_over_is_fenced_off),
+        FIXTURE_CASE(a_table_that_is_gone_is_a_broken_model),
+        FIXTURE_CASE(a_full_disk_is_no_space_and_nothing_is_lost),
+        FIXTURE_CASE(a_file_that_was_deleted_is_noticed_by_the_next_batch),
+        FIXTURE_CASE(parked_events_are_kept_by_key_and_position),
+        FIXTURE_CASE(another_builds_parked_events_are_not_ours),
+        FIXTURE_CASE(opening_survives_every_lack_of_memory_and_applying_takes_none),
+        FIXTURE_CASE(a_kill_at_any_moment_leaves_rows_and_checkpoint_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

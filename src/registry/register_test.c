@@ -9,9 +9,6 @@
 
 #include "core/slice.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 struct fixture {
     factum_store *store;
     char dir[SCRATCH_SIZE];
@@ -36,7 +33,7 @@ static int set_up_local(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     return test_store_close(f->store, f->dir, &f->err);
 }
 
@@ -119,7 +116,7 @@ static const char *last_of(struct fixture *f, const char *stream)
 
 TEST(versions_rise_and_equal_texts_have_equal_ids)
 {
-    F;
+    struct fixture *f = *state;
     factum_registration done;
     assert_ok(enrol(f, "OrderPlaced", placed_1, &done), f->err);
     assert_int_equal(done.version, 1);
@@ -157,7 +154,7 @@ TEST(versions_rise_and_equal_texts_have_equal_ids)
 
 TEST(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named)
 {
-    F;
+    struct fixture *f = *state;
     factum_registration done;
     assert_ok(put(f, "order-1", "OrderPlaced", "{\"orderId\":\"1\",\"qty\":2}"), f->err);
     assert_ok(put(f, "order-2", "OrderPlaced", "{\"orderId\":\"2\"}"), f->err);
@@ -185,7 +182,7 @@ TEST(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named)
 
 TEST(a_place_goes_with_the_proof_after_it)
 {
-    F;
+    struct fixture *f = *state;
     const factum_schema_proof proofs[] = {FACTUM_SCHEMA_PROOF_ALL, FACTUM_SCHEMA_PROOF_NONE,
                                           FACTUM_SCHEMA_PROOF_AFTER};
     for (size_t i = 0; i < sizeof proofs / sizeof *proofs; i++) {
@@ -205,7 +202,7 @@ TEST(a_place_goes_with_the_proof_after_it)
 
 TEST(many_subjects_are_told_apart)
 {
-    F;
+    struct fixture *f = *state;
     enum { SUBJECTS = 100 };
     factum_schemas *schemas;
     factum_schema_version version = {.size = sizeof version};
@@ -235,7 +232,7 @@ TEST(many_subjects_are_told_apart)
 
 TEST(what_is_no_schema_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     factum_registration done;
     assert_status(enrol(f, "T", "{\"type\":5}", &done), FACTUM_INVALID);
     assert_status(enrol(f, "T", "{", &done), FACTUM_INVALID);
@@ -251,7 +248,7 @@ TEST(what_is_no_schema_is_refused)
 
 TEST(an_event_that_does_not_fit_is_refused_with_the_place)
 {
-    F;
+    struct fixture *f = *state;
     must_enrol(f, "OrderPlaced", placed_1);
     assert_status(put(f, "order-1", "OrderPlaced", "{\"orderId\":\"1\",\"qty\":0}"),
                   FACTUM_SCHEMA_VIOLATION);
@@ -267,7 +264,7 @@ TEST(an_event_that_does_not_fit_is_refused_with_the_place)
 
 TEST(an_event_gets_its_tags_and_the_id_of_its_schema)
 {
-    F;
+    struct fixture *f = *state;
     must_enrol(f, "OrderPlaced", placed_1);
     assert_ok(put(f, "order-1", "OrderPlaced", "{\"orderId\":\"a\\u0062\",\"qty\":1}"), f->err);
     assert_string_equal(last_of(f, "order-1"), "{\"$schema.id\":1}|order:ab");
@@ -282,7 +279,7 @@ TEST(an_event_gets_its_tags_and_the_id_of_its_schema)
 
 TEST(a_retry_after_a_new_version_is_recognised)
 {
-    F;
+    struct fixture *f = *state;
     must_enrol(f, "OrderPlaced", placed_1);
     assert_ok(put_with(f, "order-1", "OrderPlaced", "{\"orderId\":\"1\",\"qty\":1}", "", "k"),
               f->err);
@@ -310,7 +307,7 @@ static factum_status put_first(struct fixture *f, const char *stream, const char
 
 TEST(a_retry_by_ids_has_to_fit_the_newest_version)
 {
-    F;
+    struct fixture *f = *state;
     const factum_register_options unproven = {.size = sizeof unproven,
                                               .proof = FACTUM_SCHEMA_PROOF_NONE};
     must_enrol(f, "OrderPlaced", placed_1);
@@ -329,7 +326,7 @@ static factum_status set_mode(struct fixture *f, const char *subject, factum_sch
 
 TEST(modes_say_what_happens_to_what_does_not_fit)
 {
-    F;
+    struct fixture *f = *state;
     must_enrol(f, "OrderPlaced", placed_1);
     assert_ok(set_mode(f, "order/", FACTUM_SCHEMA_MODE_OFF), f->err);
     assert_ok(put(f, "order-1", "OrderPlaced", "{}"), f->err);
@@ -346,7 +343,7 @@ TEST(modes_say_what_happens_to_what_does_not_fit)
 
 TEST(a_mode_is_taken_back)
 {
-    F;
+    struct fixture *f = *state;
     factum_schemas *schemas;
     factum_slice subject;
     factum_schema_mode mode;
@@ -369,7 +366,7 @@ TEST(a_mode_is_taken_back)
 
 TEST(a_category_may_have_a_schema_of_its_own)
 {
-    F;
+    struct fixture *f = *state;
     must_enrol(f, "Renamed", "{\"required\":[\"a\"]}");
     must_enrol(f, "user/Renamed", "{\"required\":[\"b\"]}");
     assert_ok(put(f, "user-1", "Renamed", "{\"b\":1}"), f->err);
@@ -381,7 +378,7 @@ TEST(a_category_may_have_a_schema_of_its_own)
 
 TEST(the_registry_itself_is_guarded)
 {
-    F;
+    struct fixture *f = *state;
     const factum_new_event event = {.stream = FCT_SLICE("$schemas"),
                                     .type = FCT_SLICE("$SchemaRegistered"),
                                     .data = FCT_SLICE("{}")};
@@ -403,7 +400,7 @@ TEST(the_registry_itself_is_guarded)
 
 TEST(schemas_are_there_after_a_restart)
 {
-    F;
+    struct fixture *f = *state;
     must_enrol(f, "OrderPlaced", placed_1);
     must_enrol(f, "OrderPlaced", placed_2);
     assert_ok(factum_close(f->store, &f->err), f->err);
@@ -442,7 +439,7 @@ static void *write_events(void *data)
 /* In any order: every stored event fits the newest version, or the version does not exist. */
 TEST(no_event_slips_in_beside_a_registration)
 {
-    F;
+    struct fixture *f = *state;
     struct writer writers[WRITERS];
     factum_registration done;
     must_enrol(f, "OrderPlaced", placed_1);
@@ -481,7 +478,7 @@ static void *register_one(void *data)
 
 TEST(two_who_register_get_versions_of_their_own)
 {
-    F;
+    struct fixture *f = *state;
     struct registrar registrars[8];
     bool taken[9] = {false};
     for (unsigned i = 0; i < 8; i++) {

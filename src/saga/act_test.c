@@ -5,8 +5,6 @@
 #include "saga/instance.h"
 #include "support/test_store.h"
 
-#define TEST(name) static void name(void **state)
-
 static const char saga_text[] =
     "saga: order\n"
     "version: 1\n"
@@ -29,7 +27,7 @@ struct world {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     static struct world only;
     struct world *world = &only;
@@ -47,7 +45,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct world *world = *state;
     fct_deployed_finish(&world->set);
@@ -370,20 +368,18 @@ TEST(wrong_requests_are_refused_by_name)
     assert_status(act(world, &request), FACTUM_INVALID);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_view_shows_steps_with_times_answers_and_what_is_kept),
-        CASE(a_stuck_undo_says_what_its_participant_said),
-        CASE(a_view_is_json_and_a_picture),
-        CASE(what_if_says_what_follows_and_writes_nothing),
-        CASE(a_blocked_step_goes_on_after_edit_and_retry),
-        CASE(of_two_operators_one_wins_and_the_other_is_told_who_did),
-        CASE(a_skip_as_failed_is_refused_if_the_participant_has_acted),
-        CASE(timers_are_moved_and_cancelled),
-        CASE(wrong_requests_are_refused_by_name),
+        FIXTURE_CASE(a_view_shows_steps_with_times_answers_and_what_is_kept),
+        FIXTURE_CASE(a_stuck_undo_says_what_its_participant_said),
+        FIXTURE_CASE(a_view_is_json_and_a_picture),
+        FIXTURE_CASE(what_if_says_what_follows_and_writes_nothing),
+        FIXTURE_CASE(a_blocked_step_goes_on_after_edit_and_retry),
+        FIXTURE_CASE(of_two_operators_one_wins_and_the_other_is_told_who_did),
+        FIXTURE_CASE(a_skip_as_failed_is_refused_if_the_participant_has_acted),
+        FIXTURE_CASE(timers_are_moved_and_cancelled),
+        FIXTURE_CASE(wrong_requests_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

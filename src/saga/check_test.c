@@ -266,9 +266,8 @@ static factum_status never_end(const struct fct_saga_plan *plan, const struct fc
 
 /* ---- tests ----------------------------------------------------------------------------------- */
 
-static void the_count_of_states_of_a_single_step_is_as_before(void **state)
+TEST(the_count_of_states_of_a_single_step_is_as_before)
 {
-    (void)state;
     static const struct {
         uint32_t acts;
         bool plain;
@@ -285,9 +284,8 @@ static void the_count_of_states_of_a_single_step_is_as_before(void **state)
     }
 }
 
-static void sagas_of_every_shape_are_sound(void **state)
+TEST(sagas_of_every_shape_are_sound)
 {
-    (void)state;
     for (uint32_t acts = 0; acts < 3; acts++) {
         struct fct_saga_plan plan = fulfilment();
         struct fct_check_setup setup = setup_of(&plan, acts);
@@ -339,9 +337,8 @@ static struct fct_saga_plan behind_pivot(const struct fct_saga_plan *rest)
     return plan;
 }
 
-static void stages_of_several_steps_are_sound(void **state)
+TEST(stages_of_several_steps_are_sound)
 {
-    (void)state;
     for (int which = 0; which < 4; which++) {
         struct fct_saga_plan plan = forked(which % 2 == 1, which / 2 == 1);
         struct fct_check_setup setup = setup_of(&plan, 1);
@@ -357,9 +354,8 @@ static void stages_of_several_steps_are_sound(void **state)
     }
 }
 
-static void reductions_leave_the_verdict(void **state)
+TEST(reductions_leave_the_verdict)
 {
-    (void)state;
     struct fct_saga_plan plans[] = {chain(2), forked(false, true), forked(true, true)};
     for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
         struct fct_check_setup setup = setup_of(&plans[i], 1);
@@ -369,27 +365,24 @@ static void reductions_leave_the_verdict(void **state)
     }
 }
 
-static void a_participant_without_tombstones_is_found(void **state)
+TEST(a_participant_without_tombstones_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = chain(1);
     struct fct_check_setup setup = setup_of(&plan, 0);
     setup.no_tombstone = true;
     expect_broken(setup, &plan, "S4", 5);
 }
 
-static void a_participant_that_repeats_itself_is_found(void **state)
+TEST(a_participant_that_repeats_itself_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = chain(1);
     struct fct_check_setup setup = setup_of(&plan, 0);
     setup.no_dedupe = true;
     expect_broken(setup, &plan, "S1 a step took effect twice", 3);
 }
 
-static void a_silent_step_that_counts_as_failed_is_found(void **state)
+TEST(a_silent_step_that_counts_as_failed_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = chain(2);
     plan.steps[1].on_timeout = FCT_TIMEOUT_FAIL;
     expect_broken(setup_of(&plan, 0), &plan, "S2 a step was undone before a later one", 6);
@@ -398,26 +391,23 @@ static void a_silent_step_that_counts_as_failed_is_found(void **state)
     expect_broken(setup_of(&plan, 0), &plan, "S4 it ended undone, and a step has its effect", 3);
 }
 
-static void a_wrong_order_of_undos_is_found(void **state)
+TEST(a_wrong_order_of_undos_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = chain(3);
     struct fct_check_setup setup = setup_of(&plan, 0);
     setup.decide = undo_at_once;
     expect_broken(setup, &plan, "S2 a step was undone before a later one", 6);
 }
 
-static void a_pivot_given_up_without_an_undo_is_found(void **state)
+TEST(a_pivot_given_up_without_an_undo_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = fulfilment();
     plan.steps[2].on_timeout = FCT_TIMEOUT_COMPENSATE;
     expect_broken(setup_of(&plan, 0), &plan, "S3", 8);
 }
 
-static void an_undo_behind_the_pivot_is_found(void **state)
+TEST(an_undo_behind_the_pivot_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = fulfilment();
     plan.steps[3].has_undo = true;
     struct fct_check_setup setup = setup_of(&plan, 0);
@@ -425,36 +415,32 @@ static void an_undo_behind_the_pivot_is_found(void **state)
     expect_broken(setup, &plan, "S3 a step was undone although the pivot is done", 9);
 }
 
-static void a_lost_failure_is_found(void **state)
+TEST(a_lost_failure_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = chain(2);
     struct fct_check_setup setup = setup_of(&plan, 0);
     setup.decide = lose_failure;
     expect_broken(setup, &plan, "S7 nothing can happen any more", 3);
 }
 
-static void a_new_id_on_silence_is_found(void **state)
+TEST(a_new_id_on_silence_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = fulfilment();
     struct fct_check_setup setup = setup_of(&plan, 0);
     setup.decide = send_under_new_id;
     expect_broken(setup, &plan, "S1 a step took effect twice", 6);
 }
 
-static void a_skip_that_leaves_the_key_open_is_found(void **state)
+TEST(a_skip_that_leaves_the_key_open_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = chain(1);
     struct fct_check_setup setup = setup_of(&plan, 1);
     setup.decide = leave_keys_open;
     expect_broken(setup, &plan, "S4", 3);
 }
 
-static void a_saga_that_goes_round_for_ever_is_found(void **state)
+TEST(a_saga_that_goes_round_for_ever_is_found)
 {
-    (void)state;
     struct fct_saga_plan plan = fulfilment();
     struct fct_check_setup setup = setup_of(&plan, 0);
     plan = chain(1);
@@ -463,9 +449,8 @@ static void a_saga_that_goes_round_for_ever_is_found(void **state)
     expect_broken(setup, &plan, "S7 from here on it can never end", 3);
 }
 
-static void it_stops_at_the_number_of_states(void **state)
+TEST(it_stops_at_the_number_of_states)
 {
-    (void)state;
     struct fct_saga_plan plan = fulfilment();
     struct fct_check_setup setup = setup_of(&plan, 1);
     struct fct_check_found found;
@@ -485,9 +470,8 @@ static bool stop_at_once(void *data, uint64_t states, uint64_t waiting)
     return false;
 }
 
-static void it_can_be_stopped(void **state)
+TEST(it_can_be_stopped)
 {
-    (void)state;
     int calls = 0;
     const factum_saga_progress progress = {&calls, stop_at_once};
     struct fct_saga_plan plan = fulfilment();
@@ -499,9 +483,8 @@ static void it_can_be_stopped(void **state)
     assert_int_equal(calls, 1);
 }
 
-static void a_report_is_for_people_and_for_simulate(void **state)
+TEST(a_report_is_for_people_and_for_simulate)
 {
-    (void)state;
     static struct factum_saga saga;
     struct fct_saga_plan plan = chain(2);
     plan.steps[1].on_timeout = FCT_TIMEOUT_FAIL;
@@ -526,23 +509,23 @@ static void a_report_is_for_people_and_for_simulate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_count_of_states_of_a_single_step_is_as_before),
-        cmocka_unit_test(sagas_of_every_shape_are_sound),
-        cmocka_unit_test(stages_of_several_steps_are_sound),
-        cmocka_unit_test(reductions_leave_the_verdict),
-        cmocka_unit_test(a_participant_without_tombstones_is_found),
-        cmocka_unit_test(a_participant_that_repeats_itself_is_found),
-        cmocka_unit_test(a_silent_step_that_counts_as_failed_is_found),
-        cmocka_unit_test(a_wrong_order_of_undos_is_found),
-        cmocka_unit_test(a_pivot_given_up_without_an_undo_is_found),
-        cmocka_unit_test(an_undo_behind_the_pivot_is_found),
-        cmocka_unit_test(a_lost_failure_is_found),
-        cmocka_unit_test(a_new_id_on_silence_is_found),
-        cmocka_unit_test(a_skip_that_leaves_the_key_open_is_found),
-        cmocka_unit_test(a_saga_that_goes_round_for_ever_is_found),
-        cmocka_unit_test(it_stops_at_the_number_of_states),
-        cmocka_unit_test(it_can_be_stopped),
-        cmocka_unit_test(a_report_is_for_people_and_for_simulate),
+        CASE(the_count_of_states_of_a_single_step_is_as_before),
+        CASE(sagas_of_every_shape_are_sound),
+        CASE(stages_of_several_steps_are_sound),
+        CASE(reductions_leave_the_verdict),
+        CASE(a_participant_without_tombstones_is_found),
+        CASE(a_participant_that_repeats_itself_is_found),
+        CASE(a_silent_step_that_counts_as_failed_is_found),
+        CASE(a_wrong_order_of_undos_is_found),
+        CASE(a_pivot_given_up_without_an_undo_is_found),
+        CASE(an_undo_behind_the_pivot_is_found),
+        CASE(a_lost_failure_is_found),
+        CASE(a_new_id_on_silence_is_found),
+        CASE(a_skip_that_leaves_the_key_open_is_found),
+        CASE(a_saga_that_goes_round_for_ever_is_found),
+        CASE(it_stops_at_the_number_of_states),
+        CASE(it_can_be_stopped),
+        CASE(a_report_is_for_people_and_for_simulate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

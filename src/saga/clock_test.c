@@ -2,8 +2,6 @@
 #include "saga/clock.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
 #define SECOND INT64_C(1000000000)
 #define HOUR (3600 * SECOND)
 #define WALL (INT64_C(1800000000) * SECOND)

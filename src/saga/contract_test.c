@@ -7,9 +7,6 @@
 #include "core/slice.h"
 #include "saga/contract_watch.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 /* The mistakes of a participant. */
 enum flaw {
     FLAW_NONE,
@@ -41,7 +38,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     return test_store_close(f->store, f->dir, &f->err);
 }
 
@@ -185,7 +182,7 @@ static void expect_failed(struct fixture *f, const char *wanted)
 
 TEST(a_participant_that_keeps_to_the_rules_passes)
 {
-    F;
+    struct fixture *f = *state;
     const factum_contract_options options = usual();
     test_flaw(f, FLAW_NONE, &options);
     assert_int_equal(f->report.check_count, 14);
@@ -208,7 +205,7 @@ static void *run_participant(void *data)
 
 TEST(the_participant_of_the_library_passes)
 {
-    F;
+    struct fixture *f = *state;
     pthread_t thread;
     void *failed = NULL;
     factum_participant *stock;
@@ -230,7 +227,7 @@ TEST(the_participant_of_the_library_passes)
 
 TEST(undos_are_tested_if_they_are_given)
 {
-    F;
+    struct fixture *f = *state;
     factum_contract_options options = usual();
     options.undo_type = FCT_SLICE("");
     test_flaw(f, FLAW_NO_TOMBSTONE, &options);
@@ -240,7 +237,7 @@ TEST(undos_are_tested_if_they_are_given)
 
 TEST(each_mistake_is_found)
 {
-    F;
+    struct fixture *f = *state;
     const factum_contract_options slow = usual();
     factum_contract_options quick = slow;
     quick.timeout_ms = 200;
@@ -277,7 +274,7 @@ static bool stop_at_once(void *data, uint64_t done, uint64_t total)
 
 TEST(arguments_that_make_no_sense_are_refused_and_a_test_can_be_stopped)
 {
-    F;
+    struct fixture *f = *state;
     factum_contract_options options = usual();
     factum_contract_report report = {.size = sizeof report};
     options.do_type = FCT_SLICE("Reserve");
@@ -297,16 +294,14 @@ TEST(arguments_that_make_no_sense_are_refused_and_a_test_can_be_stopped)
     assert_status(factum_contract_test(f->store, &options, &report, &f->err), FACTUM_CANCELLED);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_participant_that_keeps_to_the_rules_passes),
-        CASE(the_participant_of_the_library_passes),
-        CASE(undos_are_tested_if_they_are_given),
-        CASE(each_mistake_is_found),
-        CASE(arguments_that_make_no_sense_are_refused_and_a_test_can_be_stopped),
+        FIXTURE_CASE(a_participant_that_keeps_to_the_rules_passes),
+        FIXTURE_CASE(the_participant_of_the_library_passes),
+        FIXTURE_CASE(undos_are_tested_if_they_are_given),
+        FIXTURE_CASE(each_mistake_is_found),
+        FIXTURE_CASE(arguments_that_make_no_sense_are_refused_and_a_test_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

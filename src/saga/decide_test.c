@@ -91,9 +91,8 @@ static uint8_t phase(const struct fixture *f, uint8_t slot)
 
 /* ---- tests ----------------------------------------------------------------------------------- */
 
-static void a_command_that_was_sent_is_never_blocked(void **state)
+TEST(a_command_that_was_sent_is_never_blocked)
 {
-    (void)state;
     struct fixture f;
     begin(&f);
     (void)add_step(&f, 0, true);
@@ -106,9 +105,8 @@ static void a_command_that_was_sent_is_never_blocked(void **state)
     assert_int_equal(f.state.phase, FCT_SAGA_DONE);
 }
 
-static void a_silent_step_behind_the_pivot_waits_on_if_it_cannot_be_sent_again(void **state)
+TEST(a_silent_step_behind_the_pivot_waits_on_if_it_cannot_be_sent_again)
 {
-    (void)state;
     struct fixture f;
     begin(&f);
     add_step(&f, 0, false)->pivot = true;
@@ -125,9 +123,8 @@ static void a_silent_step_behind_the_pivot_waits_on_if_it_cannot_be_sent_again(v
     assert_int_equal(f.state.steps[1].generation, 1); /* under its present id */
 }
 
-static void a_silent_undo_that_cannot_be_sent_again_is_stuck_as_silent(void **state)
+TEST(a_silent_undo_that_cannot_be_sent_again_is_stuck_as_silent)
 {
-    (void)state;
     struct fixture f;
     begin(&f);
     add_step(&f, 0, true)->retry.times = 0;
@@ -139,9 +136,8 @@ static void a_silent_undo_that_cannot_be_sent_again_is_stuck_as_silent(void **st
     assert_int_equal(phase(&f, 0), FCT_STEP_UNDO_SILENT);
 }
 
-static void a_failure_that_comes_after_the_silence_of_an_undo_counts(void **state)
+TEST(a_failure_that_comes_after_the_silence_of_an_undo_counts)
 {
-    (void)state;
     struct fixture f;
     begin(&f);
     (void)add_step(&f, 0, true);
@@ -157,9 +153,8 @@ static void a_failure_that_comes_after_the_silence_of_an_undo_counts(void **stat
     assert_int_equal(f.state.steps[0].undo_generation, 2);
 }
 
-static void skipping_closes_the_key_of_what_was_not_answered(void **state)
+TEST(skipping_closes_the_key_of_what_was_not_answered)
 {
-    (void)state;
     struct fixture f;
     begin(&f);
     (void)add_step(&f, 0, true);
@@ -184,9 +179,8 @@ static void skipping_closes_the_key_of_what_was_not_answered(void **state)
     assert_false(f.out.close_undo);
 }
 
-static void an_early_answer_counts_only_where_nothing_is_undone(void **state)
+TEST(an_early_answer_counts_only_where_nothing_is_undone)
 {
-    (void)state;
     struct fixture f;
     begin(&f);
     (void)add_step(&f, 0, true);
@@ -203,9 +197,8 @@ static void an_early_answer_counts_only_where_nothing_is_undone(void **state)
     assert_int_equal(f.state.phase, FCT_SAGA_DONE);
 }
 
-static void an_act_on_a_step_needs_a_step(void **state)
+TEST(an_act_on_a_step_needs_a_step)
 {
-    (void)state;
     struct fixture f;
     begin(&f);
     (void)add_step(&f, 0, true);
@@ -218,13 +211,13 @@ static void an_act_on_a_step_needs_a_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_command_that_was_sent_is_never_blocked),
-        cmocka_unit_test(a_silent_step_behind_the_pivot_waits_on_if_it_cannot_be_sent_again),
-        cmocka_unit_test(a_silent_undo_that_cannot_be_sent_again_is_stuck_as_silent),
-        cmocka_unit_test(a_failure_that_comes_after_the_silence_of_an_undo_counts),
-        cmocka_unit_test(skipping_closes_the_key_of_what_was_not_answered),
-        cmocka_unit_test(an_early_answer_counts_only_where_nothing_is_undone),
-        cmocka_unit_test(an_act_on_a_step_needs_a_step),
+        CASE(a_command_that_was_sent_is_never_blocked),
+        CASE(a_silent_step_behind_the_pivot_waits_on_if_it_cannot_be_sent_again),
+        CASE(a_silent_undo_that_cannot_be_sent_again_is_stuck_as_silent),
+        CASE(a_failure_that_comes_after_the_silence_of_an_undo_counts),
+        CASE(skipping_closes_the_key_of_what_was_not_answered),
+        CASE(an_early_answer_counts_only_where_nothing_is_undone),
+        CASE(an_act_on_a_step_needs_a_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,6 @@
 #include "support/mem_fault.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
 #define HEAD "saga: s\nversion: 1\nstart: Started\nid: .id\nkeep: {id, n}\n"
@@ -119,7 +117,6 @@ static void assert_field(const struct fct_pick *pick, const char *name, const ch
 
 TEST(a_definition_says_what_it_is)
 {
-    (void)state;
     factum_saga *saga = load(order);
     factum_saga_info info = {.size = sizeof info};
     factum_error err = {.text = ""};
@@ -142,7 +139,6 @@ TEST(a_definition_says_what_it_is)
 
 TEST(a_plan_has_stages_and_the_pivot)
 {
-    (void)state;
     factum_saga *saga = load(order);
     const struct fct_saga_plan *plan = &saga->plan;
     assert_int_equal(plan->step_count, 5);
@@ -166,7 +162,6 @@ TEST(a_plan_has_stages_and_the_pivot)
 
 TEST(times_come_from_the_step_the_defaults_and_the_program)
 {
-    (void)state;
     factum_saga *saga = load(order);
     const struct fct_plan_step *steps = saga->plan.steps;
     assert_int_equal(steps[0].within, 20 * SECOND);
@@ -202,7 +197,6 @@ TEST(times_come_from_the_step_the_defaults_and_the_program)
 
 TEST(what_goes_forward_is_tried_for_ever_and_raises_an_alarm)
 {
-    (void)state;
     factum_saga *saga = load(order);
     assert_int_equal(saga->slots[0].alarm_tries, 0);
     assert_int_equal(saga->slots[2].alarm_tries, 0);
@@ -217,7 +211,6 @@ TEST(what_goes_forward_is_tried_for_ever_and_raises_an_alarm)
 
 TEST(slots_have_names_commands_and_events)
 {
-    (void)state;
     factum_saga *saga = load(order);
     assert_int_equal(fct_saga_slot(saga, FCT_SLICE("reserve_stock")), 0);
     assert_int_equal(fct_saga_slot(saga, FCT_SLICE("close")), 4);
@@ -242,7 +235,6 @@ TEST(slots_have_names_commands_and_events)
 
 TEST(fields_are_paths_or_literals)
 {
-    (void)state;
     factum_saga *saga = load(order);
     assert_slice(saga->id_text, ".orderId");
     assert_field(&saga->keep, "address", ".address", true, false);
@@ -256,7 +248,6 @@ TEST(fields_are_paths_or_literals)
 
 TEST(literals_become_json)
 {
-    (void)state;
     factum_saga *saga = load(HEAD "steps:\n- a:\n"
                                   "    do: x.Do\n"
                                   "    with:\n"
@@ -287,7 +278,6 @@ TEST(literals_become_json)
 
 TEST(what_may_be_missing_is_marked)
 {
-    (void)state;
     factum_saga *saga =
         load(HEAD "steps:\n- parallel:\n    join: any\n    steps:\n"
                   "    - a: {do: x.A, with: {}, ok: A, keep: {k}, undo: x.B, undo_with: {k, id}}\n"
@@ -315,7 +305,6 @@ TEST(what_may_be_missing_is_marked)
 
 TEST(the_hash_is_that_of_the_text)
 {
-    (void)state;
     factum_saga *a = load(HEAD STEP);
     factum_saga *b = load(HEAD STEP "# a comment\n");
     factum_saga *c = load(HEAD STEP);
@@ -328,7 +317,6 @@ TEST(the_hash_is_that_of_the_text)
 
 TEST(a_host_and_a_mode_may_be_said)
 {
-    (void)state;
     factum_saga *saga = load(HEAD "host: till\nmode: orchestrate\n" STEP);
     assert_slice(saga->host, "till");
     factum_saga_free(saga);
@@ -339,7 +327,6 @@ TEST(a_host_and_a_mode_may_be_said)
 
 TEST(durations_have_units_and_a_limit)
 {
-    (void)state;
     static const struct {
         const char *text;
         int64_t value;
@@ -380,7 +367,6 @@ TEST(durations_have_units_and_a_limit)
 
 TEST(a_deadline_is_as_long_as_the_slowest_way)
 {
-    (void)state;
     static const char steps[] =
         "steps:\n- a: {do: x.A, with: {}, ok: A, undo: none, because: x, within: 10s}\n"
         "- parallel:\n    steps:\n"
@@ -396,7 +382,6 @@ TEST(a_deadline_is_as_long_as_the_slowest_way)
 
 TEST(two_steps_that_wait_for_one_type_are_warned_of)
 {
-    (void)state;
     factum_saga *saga =
         load(HEAD "steps:\n- a: {do: x.A, with: {}, ok: A, undo: none, because: x}\n"
                   "- b: {do: x.A, with: {}, ok: A, undo: none, because: x}\n");
@@ -410,7 +395,6 @@ TEST(two_steps_that_wait_for_one_type_are_warned_of)
 
 TEST(names_of_fields_are_checked)
 {
-    (void)state;
     assert_refused("saga: s\nversion: 1\nstart: A\nid: .a\nkeep: {a b}\n" STEP,
                    "s.yaml:5:8: path: path .a b");
     assert_refused("saga: s\nversion: 1\nstart: A\nid: .a\nkeep: {\"\": .a}\n" STEP,
@@ -442,7 +426,6 @@ static void assert_repeated_refused(const char *before, const char *part, size_t
 
 TEST(deep_and_large_texts_end_early)
 {
-    (void)state;
     assert_repeated_refused("", "[", 262144, FACTUM_TOO_BIG,
                             "s.yaml:1:33: yaml: nesting deeper than 32");
     assert_repeated_refused("", "{a: ", 65536, FACTUM_TOO_BIG, "s.yaml:1:129: yaml: nesting");
@@ -463,7 +446,6 @@ TEST(deep_and_large_texts_end_early)
 
 TEST(many_members_are_too_big)
 {
-    (void)state;
     static char text[65536];
     size_t len = 0;
     for (int i = 0; i < 2000; i++) {
@@ -477,7 +459,6 @@ TEST(many_members_are_too_big)
 
 TEST(bytes_that_are_no_text_are_refused_at_their_place)
 {
-    (void)state;
     assert_refused_slice(FCT_SLICE("saga: s\nab\xff"), FACTUM_INVALID,
                          "s.yaml:2:3: yaml: not valid UTF-8 at byte 11");
     assert_refused_slice(FCT_SLICE("\xff\xfes\0a\0"), FACTUM_INVALID,
@@ -497,7 +478,6 @@ TEST(bytes_that_are_no_text_are_refused_at_their_place)
 
 TEST(a_path_with_brackets_in_braces_is_explained)
 {
-    (void)state;
     assert_refused("saga: s\nkeep: {skus: .lines[].sku}\n",
                    "s.yaml:2:20: yaml: did not find expected ',' or '}' of what begins in line 2 "
                    "(a path with [] stands in no braces: write one field a line)");
@@ -505,7 +485,6 @@ TEST(a_path_with_brackets_in_braces_is_explained)
 
 TEST(aliases_make_no_bombs)
 {
-    (void)state;
     assert_refused("a: &a [x]\n", "s.yaml:1:4: yaml: anchors (&a) are not supported");
     assert_refused("a: *b\n", "s.yaml:1:4: yaml: aliases (*b) are not supported");
     assert_refused("a: !!binary aGk=\n", "s.yaml:1:4: yaml: tags (tag:yaml.org,2002:binary)");
@@ -518,7 +497,6 @@ TEST(aliases_make_no_bombs)
 
 TEST(what_is_no_field_may_stand_in_quotes)
 {
-    (void)state;
     factum_saga *saga =
         load("\"saga\": 's'\nversion: 1\nstart: \"A\"\nid: \".id\"\nsteps:\n"
              "- \"parallel\": {join: \"all\", steps: [{a: {do: 'x.A', with: {}, ok: \"A b\", "
@@ -534,7 +512,6 @@ TEST(what_is_no_field_may_stand_in_quotes)
 
 TEST(numbers_do_not_overflow)
 {
-    (void)state;
     assert_refused("saga: s\nversion: 18446744073709551617\n", "s.yaml:2:10: number: ");
     assert_refused("saga: s\nversion: 0\n", "s.yaml:2:10: number: ");
     assert_refused("saga: s\nversion: -1\n", "s.yaml:2:10: number: ");
@@ -548,7 +525,6 @@ TEST(numbers_do_not_overflow)
 
 TEST(many_fields_are_too_big)
 {
-    (void)state;
     char text[4096] = HEAD "steps:\n- a: {do: x.A, with: {";
     for (int i = 0; i < 65; i++) {
         (void)snprintf(text + strlen(text), sizeof text - strlen(text), "f%d: %d, ", i, i);
@@ -562,7 +538,6 @@ TEST(many_fields_are_too_big)
 
 TEST(options_may_be_left_out)
 {
-    (void)state;
     factum_saga *saga = NULL;
     factum_error err = {.text = ""};
     assert_ok(factum_saga_load(factum_slice_from(order), NULL, &saga, &err), err);
@@ -576,7 +551,6 @@ TEST(options_may_be_left_out)
 
 TEST(every_lack_of_memory_is_reported_and_nothing_is_lost)
 {
-    (void)state;
     struct fct_mem_fault fault;
     fct_mem_fault_init(&fault);
     for (unsigned long at = 0;; at++) {

@@ -4,10 +4,6 @@
 #include "saga/definition_int.h"
 #include "support/test_store.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define F struct fixture *f = *state
-
 #define HEAD "saga: s\nversion: 1\nstart: Placed\nid: .orderId\n"
 #define ALL HEAD "keep: {orderId, qty, lines, address}\n"
 #define TAKE(with) ALL "steps:\n- take: {do: stock.Take, with: " with ", ok: Taken, keep: {shelf}"
@@ -48,7 +44,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_schemas_close(f->schemas);
     return test_store_close(f->store, f->dir, &f->err);
 }
@@ -108,7 +104,7 @@ static void assert_refused(struct fixture *f, const char *text, const char *why)
 
 TEST(without_schemas_a_warning_says_that_nothing_is_checked)
 {
-    F;
+    struct fixture *f = *state;
     assert_good(f, STEP("{orderId}"));
     register_schema(f, "SomethingElse", "{}");
     assert_warned(f, STEP("{orderId}"),
@@ -118,7 +114,7 @@ TEST(without_schemas_a_warning_says_that_nothing_is_checked)
 
 TEST(types_without_a_schema_are_unknown_when_others_have_one)
 {
-    F;
+    struct fixture *f = *state;
     register_all(f);
     assert_good(f, STEP("{orderId, qty}"));
     assert_refused(f,
@@ -137,7 +133,7 @@ TEST(types_without_a_schema_are_unknown_when_others_have_one)
 
 TEST(a_schema_of_a_category_counts)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "order/Placed", placed);
     register_schema(f, "stock/Taken", taken);
     register_schema(f, "command:stock/stock.Take", take);
@@ -153,7 +149,7 @@ TEST(a_schema_of_a_category_counts)
 
 TEST(kept_members_exist)
 {
-    F;
+    struct fixture *f = *state;
     register_all(f);
     assert_refused(f,
                    HEAD "keep: {orderID}\n"
@@ -179,7 +175,7 @@ TEST(kept_members_exist)
 
 TEST(what_is_given_fits_the_command)
 {
-    F;
+    struct fixture *f = *state;
     register_all(f);
     assert_good(f, STEP("{orderId, qty: 3, price: 2, skus: [], note: \"x\", all: {}, "
                         "saga: .saga.id}"));
@@ -204,7 +200,7 @@ TEST(what_is_given_fits_the_command)
 
 TEST(what_may_be_missing_cannot_be_required)
 {
-    F;
+    struct fixture *f = *state;
     register_all(f);
     register_schema(f, "stock.Put",
                     "{\"allOf\":[{\"required\":[\"shelf\"]}],"
@@ -219,7 +215,7 @@ TEST(what_may_be_missing_cannot_be_required)
 
 TEST(a_member_that_events_may_be_without_is_warned_of)
 {
-    F;
+    struct fixture *f = *state;
     register_all(f);
     register_schema(f, "stock.Take", "{\"required\":[\"city\"],\"properties\":{\"city\":{}}}");
     assert_warned(f, STEP("{city: .address.city}"),
@@ -229,7 +225,7 @@ TEST(a_member_that_events_may_be_without_is_warned_of)
 
 TEST(a_reply_without_the_id_is_warned_of)
 {
-    F;
+    struct fixture *f = *state;
     register_all(f);
     register_schema(f, "Taken", "{\"properties\":{\"shelf\":{}},\"additionalProperties\":false}");
     assert_warned(
@@ -240,7 +236,7 @@ TEST(a_reply_without_the_id_is_warned_of)
 
 TEST(a_schema_that_says_nothing_of_a_member_allows_it)
 {
-    F;
+    struct fixture *f = *state;
     register_schema(f, "Placed", "{}");
     register_schema(f, "Taken", "true");
     register_schema(f, "stock.Take", "{\"additionalProperties\":true,\"properties\":{\"a\":{}}}");
@@ -250,15 +246,15 @@ TEST(a_schema_that_says_nothing_of_a_member_allows_it)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(without_schemas_a_warning_says_that_nothing_is_checked),
-        CASE(types_without_a_schema_are_unknown_when_others_have_one),
-        CASE(a_schema_of_a_category_counts),
-        CASE(kept_members_exist),
-        CASE(what_is_given_fits_the_command),
-        CASE(what_may_be_missing_cannot_be_required),
-        CASE(a_member_that_events_may_be_without_is_warned_of),
-        CASE(a_reply_without_the_id_is_warned_of),
-        CASE(a_schema_that_says_nothing_of_a_member_allows_it),
+        FIXTURE_CASE(without_schemas_a_warning_says_that_nothing_is_checked),
+        FIXTURE_CASE(types_without_a_schema_are_unknown_when_others_have_one),
+        FIXTURE_CASE(a_schema_of_a_category_counts),
+        FIXTURE_CASE(kept_members_exist),
+        FIXTURE_CASE(what_is_given_fits_the_command),
+        FIXTURE_CASE(what_may_be_missing_cannot_be_required),
+        FIXTURE_CASE(a_member_that_events_may_be_without_is_warned_of),
+        FIXTURE_CASE(a_reply_without_the_id_is_warned_of),
+        FIXTURE_CASE(a_schema_that_says_nothing_of_a_member_allows_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

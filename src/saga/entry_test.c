@@ -5,9 +5,6 @@
 #include "core/slice.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 static struct fct_entry *entry_of(struct fct_entries *entries, unsigned number)
 {
     char id[16];

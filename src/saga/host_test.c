@@ -14,8 +14,6 @@
 #include "core/slice.h"
 #include "saga/instance.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
 #define WAIT_MS 20000
 
 static const char order_saga[] =
@@ -199,7 +197,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_sagas_close(f->sagas);
     factum_sagas_close(f->other);
     stop_services(f);
@@ -264,7 +262,7 @@ static void wait_for(struct fixture *f, const char *id, const char *type)
 
 TEST(an_order_goes_to_its_end)
 {
-    F;
+    struct fixture *f = *state;
     char text[4000];
     start_services(f, true);
     place_order(f, "42");
@@ -277,7 +275,7 @@ TEST(an_order_goes_to_its_end)
 
 TEST(a_payment_that_is_declined_is_compensated)
 {
-    F;
+    struct fixture *f = *state;
     char text[4000];
     start_services(f, true);
     atomic_store(&f->services[4].refuse, 1);
@@ -316,7 +314,7 @@ static void deploy_impatient(struct fixture *f)
 
 TEST(a_silent_payment_is_undone_before_it_can_happen)
 {
-    F;
+    struct fixture *f = *state;
     char text[4000];
     deploy_impatient(f);
     start_services(f, false);
@@ -335,7 +333,7 @@ TEST(a_silent_payment_is_undone_before_it_can_happen)
 
 TEST(sagas_go_on_after_a_restart)
 {
-    F;
+    struct fixture *f = *state;
     char text[4000];
     place_order(f, "45");
     wait_for(f, "45", "StepStarted");
@@ -351,7 +349,7 @@ TEST(sagas_go_on_after_a_restart)
 
 TEST(two_hosts_fence_each_other)
 {
-    F;
+    struct fixture *f = *state;
     char text[4000];
     char id[16];
     const factum_log_sink log = {.write = write_log};
@@ -377,7 +375,7 @@ TEST(two_hosts_fence_each_other)
 
 TEST(a_second_start_is_recorded_and_starts_nothing)
 {
-    F;
+    struct fixture *f = *state;
     char text[4000];
     start_services(f, true);
     place_order(f, "47");
@@ -390,7 +388,7 @@ TEST(a_second_start_is_recorded_and_starts_nothing)
 
 TEST(waiting_is_for_what_follows)
 {
-    F;
+    struct fixture *f = *state;
     uint64_t place;
     char text[4000];
     place_order(f, "48");
@@ -422,7 +420,7 @@ static void take_all(struct fixture *f)
 
 TEST(replies_to_two_versions_wait_for_the_same_saga)
 {
-    F;
+    struct fixture *f = *state;
     char text[8000];
     const char *place = strstr(order_saga, "        - close_order");
     assert_non_null(place);
@@ -463,7 +461,7 @@ static const char bulky_saga[] =
 
 TEST(commands_that_the_store_refuses_are_stuck_each)
 {
-    F;
+    struct fixture *f = *state;
     char text[4000];
     static char data[600064];
     size_t size = 600000;
@@ -479,20 +477,18 @@ TEST(commands_that_the_store_refuses_are_stuck_each)
     assert_string_equal(text, "");
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(an_order_goes_to_its_end),
-        CASE(a_payment_that_is_declined_is_compensated),
-        CASE(a_silent_payment_is_undone_before_it_can_happen),
-        CASE(sagas_go_on_after_a_restart),
-        CASE(two_hosts_fence_each_other),
-        CASE(a_second_start_is_recorded_and_starts_nothing),
-        CASE(waiting_is_for_what_follows),
-        CASE(replies_to_two_versions_wait_for_the_same_saga),
-        CASE(commands_that_the_store_refuses_are_stuck_each),
+        FIXTURE_CASE(an_order_goes_to_its_end),
+        FIXTURE_CASE(a_payment_that_is_declined_is_compensated),
+        FIXTURE_CASE(a_silent_payment_is_undone_before_it_can_happen),
+        FIXTURE_CASE(sagas_go_on_after_a_restart),
+        FIXTURE_CASE(two_hosts_fence_each_other),
+        FIXTURE_CASE(a_second_start_is_recorded_and_starts_nothing),
+        FIXTURE_CASE(waiting_is_for_what_follows),
+        FIXTURE_CASE(replies_to_two_versions_wait_for_the_same_saga),
+        FIXTURE_CASE(commands_that_the_store_refuses_are_stuck_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,6 @@
 #include "support/test_store.h"
 
 #define WAIT_MS 20000
-#define TEST(name) static void name(void **state)
 #define SAGAS 80u /* reading a stream of the store in memory takes time for all events */
 #define INPUTS_MAX 60u
 #define SEEDS_MAX 8u
@@ -49,7 +48,7 @@ struct world {
     size_t seen;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     factum_error err;
     static struct world only; /* one case at a time */
@@ -68,7 +67,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     factum_error err;
     struct world *world = *state;
@@ -311,8 +310,8 @@ TEST(the_lists_are_the_fold_of_the_streams)
             return;
         }
         assert_true(seed < SEEDS_MAX);
-        assert_int_equal(teardown(state), 0);
-        assert_int_equal(setup(state), 0);
+        assert_int_equal(tear_down(state), 0);
+        assert_int_equal(set_up(state), 0);
     }
 }
 
@@ -430,13 +429,12 @@ TEST(without_a_deployment_the_lists_are_empty)
 
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(the_lists_are_the_fold_of_the_streams),
-        CASE(lists_that_run_all_the_time_say_the_same_as_lists_made_again),
-        CASE(what_others_call_by_the_same_names_is_not_listed),
-        CASE(a_list_is_filtered_and_read_page_by_page),
-        CASE(without_a_deployment_the_lists_are_empty),
+        FIXTURE_CASE(the_lists_are_the_fold_of_the_streams),
+        FIXTURE_CASE(lists_that_run_all_the_time_say_the_same_as_lists_made_again),
+        FIXTURE_CASE(what_others_call_by_the_same_names_is_not_listed),
+        FIXTURE_CASE(a_list_is_filtered_and_read_page_by_page),
+        FIXTURE_CASE(without_a_deployment_the_lists_are_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,9 +6,6 @@
 #include "saga/manager_int.h"
 #include "support/manager_drive.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 #define ORDER "order-1"
 #define SAGA "saga:shop-1"
 

@@ -4,9 +4,6 @@
 #include "core/slice.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 static void assert_slice(factum_slice slice, const char *text)
 {
     assert_int_equal(slice.len, strlen(text));
@@ -36,7 +33,6 @@ static const char *const ids[] = {"1",        "-",       "a-b",          "a/do/1
 
 TEST(an_id_may_hold_anything)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         char stream[FCT_SAGA_STREAM_SIZE];
         char text[FCT_COMMAND_ID_SIZE];

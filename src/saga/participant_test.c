@@ -10,9 +10,6 @@
 #include "core/slice.h"
 #include "saga/participant.h"
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
-
 #define COMMANDS "command:stock-order-7"
 #define DO_1 "saga:order-7/reserve/do/1"
 #define UNDO_1 "saga:order-7/reserve/undo/1"
@@ -77,7 +74,7 @@ static int set_up_local(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     return test_store_close(f->store, f->dir, &f->err);
 }
 
@@ -283,7 +280,7 @@ static void expect_text(factum_slice text, const char *wanted)
 
 TEST(a_command_is_answered_once_however_often_it_is_sent)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     send_do(f);
     send_do(f);
@@ -300,7 +297,7 @@ TEST(a_command_is_answered_once_however_often_it_is_sent)
 
 TEST(an_answer_names_the_command_its_saga_and_a_span_of_its_trace)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     factum_event_copy copy = {.capacity = 0};
     send_do(f);
@@ -322,7 +319,7 @@ TEST(an_answer_names_the_command_its_saga_and_a_span_of_its_trace)
 
 TEST(a_participant_that_has_lost_its_checkpoint_does_nothing_twice)
 {
-    F;
+    struct fixture *f = *state;
     factum_log_sink sink;
     factum_participant_options options = usual(f, &sink);
     factum_participant *stock = open_with(f, &options, &f->service);
@@ -342,7 +339,7 @@ TEST(a_participant_that_has_lost_its_checkpoint_does_nothing_twice)
 
 TEST(a_handler_that_appends_nothing_has_succeeded)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     f->service.quiet = true;
     send_do(f);
@@ -353,7 +350,7 @@ TEST(a_handler_that_appends_nothing_has_succeeded)
 
 TEST(a_refusal_is_answered_once_with_code_and_text)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     factum_event_copy copy = {.capacity = 0};
     f->service.refuses = true;
@@ -373,7 +370,7 @@ TEST(a_refusal_is_answered_once_with_code_and_text)
 
 TEST(an_undo_sees_what_its_do_has_appended)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     send_do(f);
     send_undo(f);
@@ -391,7 +388,7 @@ TEST(an_undo_sees_what_its_do_has_appended)
 
 TEST(an_undo_before_its_do_leaves_a_tombstone_and_the_do_has_no_effect)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     factum_event_copy copy = {.capacity = 0};
     send_undo(f);
@@ -416,7 +413,7 @@ TEST(an_undo_before_its_do_leaves_a_tombstone_and_the_do_has_no_effect)
 
 TEST(a_crash_between_the_tombstone_and_the_answer_is_made_good)
 {
-    F;
+    struct fixture *f = *state;
     factum_log_sink sink;
     factum_participant_options options = usual(f, &sink);
     options.undo_always = true;
@@ -442,7 +439,7 @@ TEST(a_crash_between_the_tombstone_and_the_answer_is_made_good)
 
 TEST(the_undo_of_a_do_that_failed_has_nothing_to_do)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     f->service.refuses = true;
     send_do(f);
@@ -458,7 +455,7 @@ TEST(the_undo_of_a_do_that_failed_has_nothing_to_do)
 
 TEST(a_handler_that_lost_a_race_is_called_again)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     f->service.overtakes = 3;
     send_do(f);
@@ -470,7 +467,7 @@ TEST(a_handler_that_lost_a_race_is_called_again)
 
 TEST(races_have_an_end_and_are_then_tried_later)
 {
-    F;
+    struct fixture *f = *state;
     factum_log_sink sink;
     factum_participant_options options = usual(f, &sink);
     options.races_max = 2;
@@ -489,7 +486,7 @@ TEST(races_have_an_end_and_are_then_tried_later)
 
 TEST(what_is_busy_comes_again_and_anything_else_ends_the_run)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     f->service.fails = 5;
     f->service.fails_with = FACTUM_UNREACHABLE;
@@ -508,7 +505,7 @@ TEST(what_is_busy_comes_again_and_anything_else_ends_the_run)
 
 TEST(a_participant_that_waits_is_stopped)
 {
-    F;
+    struct fixture *f = *state;
     factum_log_sink sink;
     factum_participant_options options = usual(f, &sink);
     options.retry_first_ms = options.retry_last_ms = 600000;
@@ -524,7 +521,7 @@ TEST(a_participant_that_waits_is_stopped)
 
 TEST(a_run_ends_at_its_deadline_also_while_it_waits)
 {
-    F;
+    struct fixture *f = *state;
     factum_log_sink sink;
     factum_participant_options options = usual(f, &sink);
     options.retry_first_ms = options.retry_last_ms = 600000;
@@ -542,7 +539,7 @@ TEST(a_run_ends_at_its_deadline_also_while_it_waits)
 
 TEST(a_broken_command_is_counted_and_reported_and_stops_nobody)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *data, *metadata, *says;
     } cases[] = {
@@ -585,7 +582,7 @@ TEST(a_broken_command_is_counted_and_reported_and_stops_nobody)
 
 TEST(events_that_are_no_commands_are_left_alone)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     assert_ok(send_raw(f, "CommandSucceeded", "{}", ""), f->err);
     assert_ok(send_raw(f, "stock", "{}", ""), f->err);
@@ -605,7 +602,7 @@ static void send_unknown(struct fixture *f, const char *id)
 
 TEST(a_command_without_a_handler_is_reported_when_nobody_has_answered_it)
 {
-    F;
+    struct fixture *f = *state;
     factum_log_sink sink;
     factum_participant_options options = usual(f, &sink);
     options.unhandled_after_ms = 50;
@@ -640,7 +637,7 @@ TEST(a_command_without_a_handler_is_reported_when_nobody_has_answered_it)
 
 TEST(a_run_of_so_many_events_counts_over_its_interruptions)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
     send_unknown(f, "saga:order-7/count/do/1");
     send_do(f);
@@ -675,7 +672,7 @@ static void *run_rival(void *data)
 
 TEST(two_runners_answer_each_command_once)
 {
-    F;
+    struct fixture *f = *state;
     _Atomic int calls = 0;
     factum_participant *rivals[2];
     pthread_t threads[2];
@@ -795,7 +792,7 @@ static factum_slice shelf_stream(void *data, const factum_command *command, fact
 
 TEST(a_decider_answers_with_events_a_rejection_or_nothing)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const data[] = {"3", "3", "0", "2"};
     const factum_command_decider with = {.size = sizeof with,
                                          .decider = &shelf_decider,
@@ -837,7 +834,7 @@ TEST(a_decider_answers_with_events_a_rejection_or_nothing)
 
 TEST(an_outbox_refuses_what_cannot_be_appended)
 {
-    F;
+    struct fixture *f = *state;
     struct factum_outbox outbox;
     factum_arena arena;
     const factum_event sent = {.stream = FCT_SLICE(COMMANDS)};
@@ -874,7 +871,7 @@ TEST(an_outbox_refuses_what_cannot_be_appended)
 
 TEST(arguments_that_make_no_sense_are_refused)
 {
-    F;
+    struct fixture *f = *state;
     factum_participant *stock = NULL;
     factum_participant_options options = {.size = sizeof options};
     assert_status(factum_participant_open(f->store, &options, &stock, &f->err), FACTUM_INVALID);
@@ -918,7 +915,7 @@ static factum_status with_memory(struct fixture *f, struct fct_mem_fault *mem)
 
 TEST(without_memory_nothing_is_lost_and_nothing_happens_twice)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_mem_fault mem;
     factum_status status = FACTUM_NO_MEMORY;
     send_do(f);
@@ -937,7 +934,7 @@ TEST(without_memory_nothing_is_lost_and_nothing_happens_twice)
 #define BOTH(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, set_up_memory, tear_down),                               \
         cmocka_unit_test_setup_teardown(name, set_up_local, tear_down)
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up_memory, tear_down)
+#define MEMORY_CASE(name) cmocka_unit_test_setup_teardown(name, set_up_memory, tear_down)
 
 int main(void)
 {
@@ -950,21 +947,21 @@ int main(void)
         BOTH(an_undo_sees_what_its_do_has_appended),
         BOTH(an_undo_before_its_do_leaves_a_tombstone_and_the_do_has_no_effect),
         BOTH(a_crash_between_the_tombstone_and_the_answer_is_made_good),
-        CASE(the_undo_of_a_do_that_failed_has_nothing_to_do),
+        MEMORY_CASE(the_undo_of_a_do_that_failed_has_nothing_to_do),
         BOTH(a_handler_that_lost_a_race_is_called_again),
-        CASE(races_have_an_end_and_are_then_tried_later),
-        CASE(what_is_busy_comes_again_and_anything_else_ends_the_run),
-        CASE(a_participant_that_waits_is_stopped),
-        CASE(a_run_ends_at_its_deadline_also_while_it_waits),
-        CASE(a_broken_command_is_counted_and_reported_and_stops_nobody),
-        CASE(events_that_are_no_commands_are_left_alone),
-        CASE(a_command_without_a_handler_is_reported_when_nobody_has_answered_it),
-        CASE(a_run_of_so_many_events_counts_over_its_interruptions),
+        MEMORY_CASE(races_have_an_end_and_are_then_tried_later),
+        MEMORY_CASE(what_is_busy_comes_again_and_anything_else_ends_the_run),
+        MEMORY_CASE(a_participant_that_waits_is_stopped),
+        MEMORY_CASE(a_run_ends_at_its_deadline_also_while_it_waits),
+        MEMORY_CASE(a_broken_command_is_counted_and_reported_and_stops_nobody),
+        MEMORY_CASE(events_that_are_no_commands_are_left_alone),
+        MEMORY_CASE(a_command_without_a_handler_is_reported_when_nobody_has_answered_it),
+        MEMORY_CASE(a_run_of_so_many_events_counts_over_its_interruptions),
         BOTH(two_runners_answer_each_command_once),
         BOTH(a_decider_answers_with_events_a_rejection_or_nothing),
-        CASE(an_outbox_refuses_what_cannot_be_appended),
-        CASE(arguments_that_make_no_sense_are_refused),
-        CASE(without_memory_nothing_is_lost_and_nothing_happens_twice),
+        MEMORY_CASE(an_outbox_refuses_what_cannot_be_appended),
+        MEMORY_CASE(arguments_that_make_no_sense_are_refused),
+        MEMORY_CASE(without_memory_nothing_is_lost_and_nothing_happens_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,6 @@
 #include "core/slice.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 /* A saga whose step has a command with the data |with|. */
 static factum_saga *load_with(const char *with)
 {

@@ -5,8 +5,6 @@
 #include "core/slice.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
 #define LAST_KIND FCT_CHANGE_SAGA_CANCELLED
 
 static factum_saga *load(void)
@@ -137,7 +135,6 @@ TEST(every_reason_has_a_word_of_its_own)
 
 TEST(types_and_kinds_are_one_to_one)
 {
-    (void)state;
     for (uint8_t kind = FCT_CHANGE_SAGA_STARTED; kind <= LAST_KIND; kind++) {
         assert_int_equal(fct_record_kind(fct_record_type(kind)), kind);
     }

@@ -4,9 +4,6 @@
 #include "core/slice.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 static struct factum_saga *load(const char *name, const char *host, const char *ok)
 {
     char text[512];

@@ -7,9 +7,6 @@
 #include "saga/definition.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 static const char shop[] =
     "saga: shop\nversion: 1\nstart: Placed\nid: .id\nkeep: {id, cents}\n"
     "defaults: {within: 30s, retry: {times: 3, from: 1s, to: 4s, jitter: none}}\n"
@@ -126,7 +123,6 @@ static factum_saga_simulated simulate(const char *script)
 
 TEST(a_script_says_what_is_answered_and_what_is_expected)
 {
-    (void)state;
     factum_saga_simulated report =
         simulate("given: [Placed: {id: \"42\", cents: 5}]\n"
                  "script:\n"
@@ -171,7 +167,6 @@ TEST(what_a_script_expects_and_does_not_come_is_said)
 
 TEST(a_crash_at_every_write_is_a_run_for_each)
 {
-    (void)state;
     factum_saga_simulated report =
         simulate("given: [Placed: {}]\nscript: {faults: {crash: every-write}}\n"
                  "then: {status: done}\n");

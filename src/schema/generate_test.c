@@ -41,9 +41,8 @@ static void assert_refused(const char *schema, factum_status status, const char 
     assert_null(generated);
 }
 
-static void members_get_the_types_that_their_schemas_say(void **state)
+TEST(members_get_the_types_that_their_schemas_say)
 {
-    (void)state;
     static const struct {
         const char *schema, *member;
     } cases[] = {
@@ -78,9 +77,8 @@ static void members_get_the_types_that_their_schemas_say(void **state)
     }
 }
 
-static void equal_definitions_of_two_events_are_one_type(void **state)
+TEST(equal_definitions_of_two_events_are_one_type)
 {
-    (void)state;
     static const char text[] =
         "{\"type\":\"object\",\"properties\":{\"m\":{\"$ref\":\"#/$defs/m\"}},"
         "\"$defs\":{\"m\":{\"type\":\"object\",\"properties\":{\"c\":true}}}}";
@@ -98,9 +96,8 @@ static void equal_definitions_of_two_events_are_one_type(void **state)
     factum_generated_free(generated);
 }
 
-static void the_same_schemas_give_the_same_bytes(void **state)
+TEST(the_same_schemas_give_the_same_bytes)
 {
-    (void)state;
     static const char text[] = "{\"properties\":{\"a b\":{\"enum\":[\"x\",\"y\"]},\"a-b\":true}}";
     assert_ok(run("shop", "T", text), err);
     factum_generated *first = generated;
@@ -115,9 +112,8 @@ static void the_same_schemas_give_the_same_bytes(void **state)
     factum_generated_free(generated);
 }
 
-static void what_is_no_schema_is_refused_with_its_place(void **state)
+TEST(what_is_no_schema_is_refused_with_its_place)
 {
-    (void)state;
     assert_refused("{", FACTUM_INVALID, "the schema of T: not valid JSON");
     assert_refused("[]", FACTUM_INVALID, "a schema is an object, true or false");
     assert_refused("{\"$ref\":\"#\"}", FACTUM_INVALID, "a $ref that leads to itself");
@@ -131,9 +127,8 @@ static void what_is_no_schema_is_refused_with_its_place(void **state)
                    "an allOf of more than 64 schemas");
 }
 
-static void requests_that_make_no_sense_are_refused(void **state)
+TEST(requests_that_make_no_sense_are_refused)
 {
-    (void)state;
     factum_generate_schema two[] = {{FCT_SLICE("T"), FCT_SLICE("{}")},
                                     {FCT_SLICE("T"), FCT_SLICE("{}")}};
     factum_generate_request request = {.size = sizeof request, .category = FCT_SLICE("shop")};
@@ -162,9 +157,8 @@ static char *wide_schema(size_t count)
     return text;
 }
 
-static void limits_are_named(void **state)
+TEST(limits_are_named)
 {
-    (void)state;
     char deep[4096];
     size_t len = 0;
     for (int i = 0; i < 70; i++) {
@@ -209,9 +203,8 @@ static void *scarce_resize(void *data, void *block, size_t size)
     return fct_mem_resize(fct_mem_heap(), block, size);
 }
 
-static void each_allocation_may_fail(void **state)
+TEST(each_allocation_may_fail)
 {
-    (void)state;
     factum_generate_schema one = {FCT_SLICE("T"),
                                   FCT_SLICE("{\"properties\":{\"a\":{\"enum\":"
                                             "[\"x\",\"y\"]},\"b\":{\"$ref\":\"#\"}}}")};
@@ -236,13 +229,13 @@ static void each_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_get_the_types_that_their_schemas_say),
-        cmocka_unit_test(equal_definitions_of_two_events_are_one_type),
-        cmocka_unit_test(the_same_schemas_give_the_same_bytes),
-        cmocka_unit_test(what_is_no_schema_is_refused_with_its_place),
-        cmocka_unit_test(requests_that_make_no_sense_are_refused),
-        cmocka_unit_test(limits_are_named),
-        cmocka_unit_test(each_allocation_may_fail),
+        CASE(members_get_the_types_that_their_schemas_say),
+        CASE(equal_definitions_of_two_events_are_one_type),
+        CASE(the_same_schemas_give_the_same_bytes),
+        CASE(what_is_no_schema_is_refused_with_its_place),
+        CASE(requests_that_make_no_sense_are_refused),
+        CASE(limits_are_named),
+        CASE(each_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

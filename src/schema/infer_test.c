@@ -30,7 +30,7 @@ static const char *written(const struct fct_infer *infer)
 #define HEAD                                                                                       \
     "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": \"T\""
 
-static void members_that_were_always_there_are_required(void **state)
+TEST(members_that_were_always_there_are_required)
 {
     struct fct_infer *infer = fct_infer_create(fct_mem_heap());
     (void)state;
@@ -70,7 +70,7 @@ static void members_that_were_always_there_are_required(void **state)
     fct_infer_destroy(infer);
 }
 
-static void few_texts_are_an_enum_and_many_are_not(void **state)
+TEST(few_texts_are_an_enum_and_many_are_not)
 {
     struct fct_infer *few = fct_infer_create(fct_mem_heap());
     struct fct_infer *many = fct_infer_create(fct_mem_heap());
@@ -88,7 +88,7 @@ static void few_texts_are_an_enum_and_many_are_not(void **state)
     fct_infer_destroy(many);
 }
 
-static void places_are_bounded(void **state)
+TEST(places_are_bounded)
 {
     struct fct_infer *infer = fct_infer_create(fct_mem_heap());
     char text[64];
@@ -108,9 +108,9 @@ static void places_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(members_that_were_always_there_are_required),
-        cmocka_unit_test(few_texts_are_an_enum_and_many_are_not),
-        cmocka_unit_test(places_are_bounded),
+        CASE(members_that_were_always_there_are_required),
+        CASE(few_texts_are_an_enum_and_many_are_not),
+        CASE(places_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

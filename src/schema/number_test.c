@@ -9,9 +9,8 @@ static struct fct_decimal parsed(const char *text)
     return fct_decimal_parse(factum_slice_from(text));
 }
 
-static void equal_numbers_compare_and_hash_equal_in_every_form(void **state)
+TEST(equal_numbers_compare_and_hash_equal_in_every_form)
 {
-    (void)state;
     static const char *const forms[][4] = {
         {"1", "1.0", "10e-1", "0.1e1"},
         {"0", "-0", "0.000", "0e99999999999999999999"},
@@ -29,9 +28,8 @@ static void equal_numbers_compare_and_hash_equal_in_every_form(void **state)
     }
 }
 
-static void numbers_are_ordered_exactly(void **state)
+TEST(numbers_are_ordered_exactly)
 {
-    (void)state;
     static const char *const rising[] = {
         "-1e999999999999999999999",
         "-1e308",
@@ -61,9 +59,8 @@ static void numbers_are_ordered_exactly(void **state)
     }
 }
 
-static void multiples_are_exact(void **state)
+TEST(multiples_are_exact)
 {
-    (void)state;
     static const struct {
         const char *number, *of;
         bool multiple;
@@ -95,9 +92,8 @@ static void multiples_are_exact(void **state)
     }
 }
 
-static void a_divisor_is_above_zero_and_has_18_digits_at_most(void **state)
+TEST(a_divisor_is_above_zero_and_has_18_digits_at_most)
 {
-    (void)state;
     static const char *const refused[] = {"0", "-1", "1234567890123456789", "0.0"};
     struct fct_divisor divisor;
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
@@ -106,9 +102,8 @@ static void a_divisor_is_above_zero_and_has_18_digits_at_most(void **state)
     }
 }
 
-static void counts_are_whole_and_not_negative(void **state)
+TEST(counts_are_whole_and_not_negative)
 {
-    (void)state;
     static const struct {
         const char *text;
         bool good;
@@ -131,9 +126,8 @@ static void counts_are_whole_and_not_negative(void **state)
     }
 }
 
-static void small_numbers_become_integers(void **state)
+TEST(small_numbers_become_integers)
 {
-    (void)state;
     int64_t value = 0;
     struct fct_decimal number = parsed("-120e1");
     assert_true(fct_decimal_small(&number, &value));
@@ -150,12 +144,12 @@ static void small_numbers_become_integers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_numbers_compare_and_hash_equal_in_every_form),
-        cmocka_unit_test(numbers_are_ordered_exactly),
-        cmocka_unit_test(multiples_are_exact),
-        cmocka_unit_test(a_divisor_is_above_zero_and_has_18_digits_at_most),
-        cmocka_unit_test(counts_are_whole_and_not_negative),
-        cmocka_unit_test(small_numbers_become_integers),
+        CASE(equal_numbers_compare_and_hash_equal_in_every_form),
+        CASE(numbers_are_ordered_exactly),
+        CASE(multiples_are_exact),
+        CASE(a_divisor_is_above_zero_and_has_18_digits_at_most),
+        CASE(counts_are_whole_and_not_negative),
+        CASE(small_numbers_become_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

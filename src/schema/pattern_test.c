@@ -11,14 +11,14 @@
 
 static struct fct_pattern_scratch *scratch;
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     (void)state;
     factum_error err;
     return fct_pattern_scratch_create(fct_mem_heap(), &scratch, &err) == FACTUM_OK ? 0 : -1;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     (void)state;
     fct_pattern_scratch_destroy(scratch);
@@ -70,9 +70,8 @@ static void check_matches(const struct match_case *cases, size_t count)
 }
 #define CHECK_MATCHES(cases) check_matches(cases, sizeof(cases) / sizeof *(cases))
 
-static void a_pattern_is_searched_for_anywhere(void **state)
+TEST(a_pattern_is_searched_for_anywhere)
 {
-    (void)state;
     static const struct match_case cases[] = {
         {"", "", true},
         {"", "x", true},
@@ -93,9 +92,8 @@ static void a_pattern_is_searched_for_anywhere(void **state)
     CHECK_MATCHES(cases);
 }
 
-static void classes_and_escapes_have_the_meaning_of_ECMA_262(void **state)
+TEST(classes_and_escapes_have_the_meaning_of_ECMA_262)
 {
-    (void)state;
     static const struct match_case cases[] = {
         {"^\\s$", "\xc2\xa0", true},      /* NBSP */
         {"^\\s$", "\xef\xbb\xbf", true},  /* BOM */
@@ -147,9 +145,8 @@ static void classes_and_escapes_have_the_meaning_of_ECMA_262(void **state)
     fct_pattern_destroy(zero);
 }
 
-static void properties_have_their_long_and_short_names(void **state)
+TEST(properties_have_their_long_and_short_names)
 {
-    (void)state;
     static const struct match_case cases[] = {
         {"^\\p{Letter}$", "\xc3\xa9", true},
         {"^\\p{L}$", "1", false},
@@ -181,9 +178,8 @@ static void properties_have_their_long_and_short_names(void **state)
     CHECK_MATCHES(cases);
 }
 
-static void repetitions_and_groups_are_kept(void **state)
+TEST(repetitions_and_groups_are_kept)
 {
-    (void)state;
     static const struct match_case cases[] = {
         {"^a{2}$", "aa", true},
         {"^a{2,}$", "a", false},
@@ -239,9 +235,8 @@ static void check_refusals(const struct refusal *cases, size_t count)
 }
 #define CHECK_REFUSALS(cases) check_refusals(cases, sizeof(cases) / sizeof *(cases))
 
-static void what_is_not_ECMA_262_is_refused_with_its_place(void **state)
+TEST(what_is_not_ECMA_262_is_refused_with_its_place)
 {
-    (void)state;
     static const struct refusal cases[] = {
         {"(?i)a", FACTUM_INVALID, "a group of an unknown kind at byte 0"},
         {"(?>a)", FACTUM_INVALID, "a group of an unknown kind"},
@@ -300,9 +295,8 @@ static void what_is_not_ECMA_262_is_refused_with_its_place(void **state)
     CHECK_REFUSALS(cases);
 }
 
-static void what_cannot_be_expressed_is_refused_by_name(void **state)
+TEST(what_cannot_be_expressed_is_refused_by_name)
 {
-    (void)state;
     static const struct refusal cases[] = {
         {"(?<=a*)b", FACTUM_UNSUPPORTED, "a look-behind of variable length"},
         {"(?<=\\1(a))", FACTUM_UNSUPPORTED, "a back-reference inside a look-behind, at byte 4"},
@@ -334,9 +328,8 @@ static factum_slice repeated(const char *unit, size_t size)
     return fct_slice(memory, size);
 }
 
-static void a_pattern_over_a_limit_is_refused_by_its_name(void **state)
+TEST(a_pattern_over_a_limit_is_refused_by_its_name)
 {
-    (void)state;
     static const struct {
         const char *unit;
         size_t size;
@@ -371,9 +364,8 @@ static void a_pattern_over_a_limit_is_refused_by_its_name(void **state)
     }
 }
 
-static void groups_may_be_as_deep_as_the_limit(void **state)
+TEST(groups_may_be_as_deep_as_the_limit)
 {
-    (void)state;
     char ecma[4 * FCT_PATTERN_DEPTH_MAX + 2];
     memset(ecma, ')', sizeof ecma);
     for (int i = 0; i < FCT_PATTERN_DEPTH_MAX; i++) {
@@ -384,9 +376,8 @@ static void groups_may_be_as_deep_as_the_limit(void **state)
     assert_int_equal(answer(ecma, FCT_SLICE("xa")), FCT_PATTERN_MATCH);
 }
 
-static void a_match_over_a_limit_is_no_answer(void **state)
+TEST(a_match_over_a_limit_is_no_answer)
 {
-    (void)state;
     static const struct {
         const char *ecma, *unit;
         size_t size;
@@ -425,17 +416,15 @@ static void a_match_over_a_limit_is_no_answer(void **state)
     }
 }
 
-static void a_text_that_is_not_UTF_8_is_no_match(void **state)
+TEST(a_text_that_is_not_UTF_8_is_no_match)
 {
-    (void)state;
     assert_int_equal(answer("a", FCT_SLICE("a\xff")), FCT_PATTERN_NOT_UTF8);
     assert_int_equal(answer("a", FCT_SLICE("a\xe2\x82")), FCT_PATTERN_NOT_UTF8);
     assert_int_equal(answer("^$", fct_slice(NULL, 0)), FCT_PATTERN_MATCH);
 }
 
-static void every_answer_has_a_text(void **state)
+TEST(every_answer_has_a_text)
 {
-    (void)state;
     for (int i = FCT_PATTERN_NO_MATCH; i <= FCT_PATTERN_NO_MEMORY; i++) {
         assert_string_not_equal(fct_pattern_answer_text((enum fct_pattern_answer)i),
                                 "unknown answer");
@@ -443,9 +432,8 @@ static void every_answer_has_a_text(void **state)
     assert_string_equal(fct_pattern_answer_text((enum fct_pattern_answer)99), "unknown answer");
 }
 
-static void a_match_allocates_only_more_than_all_before_it(void **state)
+TEST(a_match_allocates_only_more_than_all_before_it)
 {
-    (void)state;
     struct fct_mem_fault fault;
     struct fct_pattern *pattern = NULL;
     struct fct_pattern_scratch *own = NULL;
@@ -493,9 +481,8 @@ static factum_status use_all(const struct fct_mem *mem)
     return status;
 }
 
-static void without_memory_nothing_is_left_or_lost(void **state)
+TEST(without_memory_nothing_is_left_or_lost)
 {
-    (void)state;
     struct fct_mem_fault fault;
     for (unsigned long k = 0;; k++) {
         fct_mem_fault_init(&fault);
@@ -513,24 +500,22 @@ static void without_memory_nothing_is_left_or_lost(void **state)
     fct_pattern_scratch_destroy(NULL);
 }
 
-#define TEST(name) cmocka_unit_test(name)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_pattern_is_searched_for_anywhere),
-        TEST(classes_and_escapes_have_the_meaning_of_ECMA_262),
-        TEST(properties_have_their_long_and_short_names),
-        TEST(repetitions_and_groups_are_kept),
-        TEST(what_is_not_ECMA_262_is_refused_with_its_place),
-        TEST(what_cannot_be_expressed_is_refused_by_name),
-        TEST(a_pattern_over_a_limit_is_refused_by_its_name),
-        TEST(groups_may_be_as_deep_as_the_limit),
-        TEST(a_match_over_a_limit_is_no_answer),
-        TEST(a_text_that_is_not_UTF_8_is_no_match),
-        TEST(every_answer_has_a_text),
-        TEST(a_match_allocates_only_more_than_all_before_it),
-        TEST(without_memory_nothing_is_left_or_lost),
+        CASE(a_pattern_is_searched_for_anywhere),
+        CASE(classes_and_escapes_have_the_meaning_of_ECMA_262),
+        CASE(properties_have_their_long_and_short_names),
+        CASE(repetitions_and_groups_are_kept),
+        CASE(what_is_not_ECMA_262_is_refused_with_its_place),
+        CASE(what_cannot_be_expressed_is_refused_by_name),
+        CASE(a_pattern_over_a_limit_is_refused_by_its_name),
+        CASE(groups_may_be_as_deep_as_the_limit),
+        CASE(a_match_over_a_limit_is_no_answer),
+        CASE(a_text_that_is_not_UTF_8_is_no_match),
+        CASE(every_answer_has_a_text),
+        CASE(a_match_allocates_only_more_than_all_before_it),
+        CASE(without_memory_nothing_is_left_or_lost),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -56,9 +56,8 @@ static factum_status compile_and_check(const struct fct_mem *mem, factum_error *
     return status;
 }
 
-static void every_allocation_that_fails_is_reported_and_nothing_leaks(void **state)
+TEST(every_allocation_that_fails_is_reported_and_nothing_leaks)
 {
-    (void)state;
     struct fct_mem_fault fault;
     factum_error err;
     fct_mem_fault_init(&fault);
@@ -76,9 +75,8 @@ static void every_allocation_that_fails_is_reported_and_nothing_leaks(void **sta
     }
 }
 
-static void a_check_of_values_of_one_kind_does_not_allocate(void **state)
+TEST(a_check_of_values_of_one_kind_does_not_allocate)
 {
-    (void)state;
     struct fct_mem_fault fault;
     factum_error err;
     struct fct_program *program;
@@ -106,9 +104,8 @@ static factum_json tape(const char *text, factum_json_node *nodes, size_t count)
     return json;
 }
 
-static void values_are_equal_by_their_meaning(void **state)
+TEST(values_are_equal_by_their_meaning)
 {
-    (void)state;
     static const struct {
         const char *a, *b;
         bool equal;
@@ -165,9 +162,8 @@ static const char *tag_text(const struct fct_program *program, size_t index)
     return text;
 }
 
-static void tags_are_found_through_properties_items_and_references(void **state)
+TEST(tags_are_found_through_properties_items_and_references)
 {
-    (void)state;
     static const struct {
         const char *text;
         const char *tags[4];
@@ -230,9 +226,8 @@ static const char *deep_tag(bool references, unsigned levels)
     return text;
 }
 
-static void a_tag_that_lies_too_deep_is_refused(void **state)
+TEST(a_tag_that_lies_too_deep_is_refused)
 {
-    (void)state;
     static const struct {
         bool references;
         unsigned levels;
@@ -259,9 +254,8 @@ static void a_tag_that_lies_too_deep_is_refused(void **state)
     }
 }
 
-static void limits_are_the_callers(void **state)
+TEST(limits_are_the_callers)
 {
-    (void)state;
     struct fct_program *program;
     struct fct_run *run;
     factum_error err;
@@ -296,9 +290,8 @@ static void limits_are_the_callers(void **state)
     fct_program_destroy(program);
 }
 
-static void faults_are_counted_up_to_the_maximum(void **state)
+TEST(faults_are_counted_up_to_the_maximum)
 {
-    (void)state;
     struct fct_program *program;
     struct fct_run *run;
     factum_error err;
@@ -320,9 +313,8 @@ static void faults_are_counted_up_to_the_maximum(void **state)
     fct_program_destroy(program);
 }
 
-static void faults_far_back_end_the_search_but_not_the_verdict(void **state)
+TEST(faults_far_back_end_the_search_but_not_the_verdict)
 {
-    (void)state;
     struct fct_program *program;
     struct fct_run *run;
     factum_error err;
@@ -352,14 +344,14 @@ static void faults_far_back_end_the_search_but_not_the_verdict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_allocation_that_fails_is_reported_and_nothing_leaks),
-        cmocka_unit_test(a_check_of_values_of_one_kind_does_not_allocate),
-        cmocka_unit_test(values_are_equal_by_their_meaning),
-        cmocka_unit_test(tags_are_found_through_properties_items_and_references),
-        cmocka_unit_test(a_tag_that_lies_too_deep_is_refused),
-        cmocka_unit_test(limits_are_the_callers),
-        cmocka_unit_test(faults_are_counted_up_to_the_maximum),
-        cmocka_unit_test(faults_far_back_end_the_search_but_not_the_verdict),
+        CASE(every_allocation_that_fails_is_reported_and_nothing_leaks),
+        CASE(a_check_of_values_of_one_kind_does_not_allocate),
+        CASE(values_are_equal_by_their_meaning),
+        CASE(tags_are_found_through_properties_items_and_references),
+        CASE(a_tag_that_lies_too_deep_is_refused),
+        CASE(limits_are_the_callers),
+        CASE(faults_are_counted_up_to_the_maximum),
+        CASE(faults_far_back_end_the_search_but_not_the_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-static void a_subject_is_divided_at_its_first_slash(void **state)
+TEST(a_subject_is_divided_at_its_first_slash)
 {
     struct fct_subject subject;
     factum_error err;
@@ -22,7 +22,7 @@ static void a_subject_is_divided_at_its_first_slash(void **state)
     assert_int_equal(subject.type.len, 0);
 }
 
-static void what_is_no_subject_is_refused(void **state)
+TEST(what_is_no_subject_is_refused)
 {
     static const char *const rows[] = {"", "/", "/a", "$a", "a/$b", "a\nb", "a\"b", "a\\b", "\xff"};
     char big[1100];
@@ -36,7 +36,7 @@ static void what_is_no_subject_is_refused(void **state)
     assert_status(fct_subject_parse(fct_slice(big, sizeof big), &subject, NULL), FACTUM_INVALID);
 }
 
-static void what_is_written_is_read(void **state)
+TEST(what_is_written_is_read)
 {
     struct fct_buf buf;
     struct fct_registry_event event = {
@@ -86,7 +86,7 @@ static void what_is_written_is_read(void **state)
     fct_buf_finish(&buf);
 }
 
-static void a_buffer_that_is_full_is_as_before(void **state)
+TEST(a_buffer_that_is_full_is_as_before)
 {
     struct fct_buf buf;
     const struct fct_registry_event event = {.subject_text = FCT_SLICE("T"),
@@ -102,7 +102,7 @@ static void a_buffer_that_is_full_is_as_before(void **state)
     fct_buf_finish(&buf);
 }
 
-static void what_is_no_event_of_the_registry_is_refused(void **state)
+TEST(what_is_no_event_of_the_registry_is_refused)
 {
     static const struct {
         const char *type;
@@ -148,11 +148,11 @@ static void what_is_no_event_of_the_registry_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_subject_is_divided_at_its_first_slash),
-        cmocka_unit_test(what_is_no_subject_is_refused),
-        cmocka_unit_test(what_is_written_is_read),
-        cmocka_unit_test(a_buffer_that_is_full_is_as_before),
-        cmocka_unit_test(what_is_no_event_of_the_registry_is_refused),
+        CASE(a_subject_is_divided_at_its_first_slash),
+        CASE(what_is_no_subject_is_refused),
+        CASE(what_is_written_is_read),
+        CASE(a_buffer_that_is_full_is_as_before),
+        CASE(what_is_no_event_of_the_registry_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,9 +8,8 @@ struct reference {
     const char *base, *text, *wanted;
 };
 
-static void references_are_resolved_as_the_rfc_says(void **state)
+TEST(references_are_resolved_as_the_rfc_says)
 {
-    (void)state;
     static const char base[] = "http://a/b/c/d;p?q";
     static const struct reference cases[] = {
         {base, "g:h", "g:h"},
@@ -59,9 +58,8 @@ static void references_are_resolved_as_the_rfc_says(void **state)
     }
 }
 
-static void a_uri_over_the_maximum_is_refused(void **state)
+TEST(a_uri_over_the_maximum_is_refused)
 {
-    (void)state;
     struct fct_buf to;
     fct_buf_init(&to, fct_mem_heap(), 8);
     assert_int_equal(fct_uri_resolve(&to, FCT_SLICE("http://a/"), FCT_SLICE("long")),
@@ -69,9 +67,8 @@ static void a_uri_over_the_maximum_is_refused(void **state)
     fct_buf_finish(&to);
 }
 
-static void escapes_are_decoded_in_place(void **state)
+TEST(escapes_are_decoded_in_place)
 {
-    (void)state;
     uint8_t text[] = "a%20b%zz%2Fc%4";
     size_t len = fct_uri_decode(text, sizeof text - 1);
     assert_true(fct_slice_equal(fct_slice(text, len), FCT_SLICE("a b%zz/c%4")));
@@ -80,9 +77,9 @@ static void escapes_are_decoded_in_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(references_are_resolved_as_the_rfc_says),
-        cmocka_unit_test(a_uri_over_the_maximum_is_refused),
-        cmocka_unit_test(escapes_are_decoded_in_place),
+        CASE(references_are_resolved_as_the_rfc_says),
+        CASE(a_uri_over_the_maximum_is_refused),
+        CASE(escapes_are_decoded_in_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,9 +108,8 @@ static void state_is(struct fixture *f, const char *wanted)
     factum_fold_destroy(fold);
 }
 
-static void commands_are_decided_on_the_state(void **state)
+TEST(commands_are_decided_on_the_state)
 {
-    (void)state;
     struct fixture f;
     set_up(&f, account);
     state_is(&f, "{\"balance\":0,\"seen\":[]}");
@@ -149,9 +148,8 @@ static void fails(struct fixture *f, const char *name, const char *data, factum_
     assert_int_equal(before, after);
 }
 
-static void a_script_that_fails_writes_nothing(void **state)
+TEST(a_script_that_fails_writes_nothing)
 {
-    (void)state;
     struct fixture f;
     set_up(&f, account);
     fails(&f, "Fail", "{}", FACTUM_INVALID, "account.lua:21: no Fail");
@@ -180,9 +178,8 @@ static void a_script_that_fails_writes_nothing(void **state)
     tear_down(&f);
 }
 
-static void a_script_that_lacks_something_is_refused(void **state)
+TEST(a_script_that_lacks_something_is_refused)
 {
-    (void)state;
     factum_lua_enable();
     static const struct {
         const char *text;
@@ -216,9 +213,8 @@ static const char unique[] =
     "} }\n"
     "end\n";
 
-static void a_query_makes_a_decision_unique(void **state)
+TEST(a_query_makes_a_decision_unique)
 {
-    (void)state;
     struct fixture f;
     set_up(&f, unique);
     assert_true(factum_script_has_query(f.decider));
@@ -256,9 +252,8 @@ static void is_repeat(struct fixture *f, uint64_t position)
     assert_int_equal(f->result.position, position);
 }
 
-static void a_repeat_gets_its_answer_at_any_time_and_from_any_version(void **state)
+TEST(a_repeat_gets_its_answer_at_any_time_and_from_any_version)
 {
-    (void)state;
     struct fixture f;
     set_up(&f, REGISTER "function query(c) return { { tags = { 'day:' .. c.time // 10 } } } end");
     assert_ok(send(&f, "Register", "{}", "k1"), f.err);
@@ -304,9 +299,8 @@ static factum_status send_to(struct fixture *f, const char *stream, const char *
 }
 
 /* Creating a text of 0.8 MB needs 1.6 MB for a moment: 2 MiB have no room for another one. */
-static void a_used_box_has_the_memory_of_a_fresh_one(void **state)
+TEST(a_used_box_has_the_memory_of_a_fresh_one)
 {
-    (void)state;
     struct fixture f;
     set_up(&f, account);
     factum_script_decider_close(f.decider);
@@ -331,9 +325,8 @@ static void a_used_box_has_the_memory_of_a_fresh_one(void **state)
     tear_down(&f);
 }
 
-static void data_of_too_many_values_names_the_limit(void **state)
+TEST(data_of_too_many_values_names_the_limit)
 {
-    (void)state;
     struct fixture f;
     static char data[1 << 20];
     set_up(&f, account);
@@ -351,9 +344,8 @@ static void data_of_too_many_values_names_the_limit(void **state)
 }
 
 /* 63 bytes, the last of which would be the first half of a character. */
-static void a_code_is_not_cut_inside_a_character(void **state)
+TEST(a_code_is_not_cut_inside_a_character)
 {
-    (void)state;
     struct fixture f;
     set_up(&f, "initial = {} function evolve(state) return state end\n"
                "function decide(state, command) return { reject = ('\xc3\xa4'):rep(100),\n"
@@ -385,9 +377,8 @@ static void run_deposits(void *data)
     f->result.reserved[0] = deposit_often(f) == NULL ? 0 : 1;
 }
 
-static void threads_share_a_decider(void **state)
+TEST(threads_share_a_decider)
 {
-    (void)state;
     struct fixture f;
     struct fixture each[4];
     struct fct_thread threads[4] = {{.started = false}};
@@ -434,9 +425,8 @@ static factum_status run_file(struct fixture *f, const char *text, struct outcom
     return factum_script_test(f->decider, &tests, &cases, &f->err);
 }
 
-static void files_of_tests_tell_what_differs(void **state)
+TEST(files_of_tests_tell_what_differs)
 {
-    (void)state;
     struct fixture f;
     struct outcomes to;
     set_up(&f, account);
@@ -482,9 +472,8 @@ static void files_of_tests_tell_what_differs(void **state)
     tear_down(&f);
 }
 
-static void a_script_with_a_memory_of_its_own_is_found_out(void **state)
+TEST(a_script_with_a_memory_of_its_own_is_found_out)
 {
-    (void)state;
     struct fixture f;
     struct outcomes to;
     set_up(&f, "initial = {} local n = 0 function evolve(s) return s end\n"
@@ -497,9 +486,8 @@ static void a_script_with_a_memory_of_its_own_is_found_out(void **state)
 }
 
 /* Must be the first test: no host is enabled yet. */
-static void without_a_host_scripts_are_not_supported(void **state)
+TEST(without_a_host_scripts_are_not_supported)
 {
-    (void)state;
     factum_script_decider *decider;
     factum_error err;
     assert_status(open_script(account, "account", &decider, &err), FACTUM_UNSUPPORTED);
@@ -513,18 +501,18 @@ static void without_a_host_scripts_are_not_supported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_host_scripts_are_not_supported),
-        cmocka_unit_test(commands_are_decided_on_the_state),
-        cmocka_unit_test(a_script_that_fails_writes_nothing),
-        cmocka_unit_test(a_script_that_lacks_something_is_refused),
-        cmocka_unit_test(a_query_makes_a_decision_unique),
-        cmocka_unit_test(a_repeat_gets_its_answer_at_any_time_and_from_any_version),
-        cmocka_unit_test(a_used_box_has_the_memory_of_a_fresh_one),
-        cmocka_unit_test(data_of_too_many_values_names_the_limit),
-        cmocka_unit_test(a_code_is_not_cut_inside_a_character),
-        cmocka_unit_test(threads_share_a_decider),
-        cmocka_unit_test(files_of_tests_tell_what_differs),
-        cmocka_unit_test(a_script_with_a_memory_of_its_own_is_found_out),
+        CASE(without_a_host_scripts_are_not_supported),
+        CASE(commands_are_decided_on_the_state),
+        CASE(a_script_that_fails_writes_nothing),
+        CASE(a_script_that_lacks_something_is_refused),
+        CASE(a_query_makes_a_decision_unique),
+        CASE(a_repeat_gets_its_answer_at_any_time_and_from_any_version),
+        CASE(a_used_box_has_the_memory_of_a_fresh_one),
+        CASE(data_of_too_many_values_names_the_limit),
+        CASE(a_code_is_not_cut_inside_a_character),
+        CASE(threads_share_a_decider),
+        CASE(files_of_tests_tell_what_differs),
+        CASE(a_script_with_a_memory_of_its_own_is_found_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

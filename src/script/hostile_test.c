@@ -88,9 +88,8 @@ static void gives(const char *script, const char *wanted)
 
 #define RUN(body) "function run()\n" body "\nend"
 
-static void the_fourteen_of_the_design_end(void **state)
+TEST(the_fourteen_of_the_design_end)
 {
-    (void)state;
     stops(RUN("while true do end"), "s.lua:2:", "stopped after 1,000,000 instructions");
     stops(RUN("coroutine.wrap(function() while true do end end)()"), "s.lua:2:", "'coroutine'");
     stops(RUN("local s = 'x' while true do s = s .. s end"), "s.lua:2:", "bytes");
@@ -117,9 +116,8 @@ static void the_fourteen_of_the_design_end(void **state)
     gives(RUN("return tostring(2^53)"), "\"9007199254740992\"");
 }
 
-static void loops_in_c_are_charged_before_they_run(void **state)
+TEST(loops_in_c_are_charged_before_they_run)
 {
-    (void)state;
     stops(RUN("return (''):rep(1 << 60, 'x')"), "s.lua:2:", "bytes");
     gives(RUN("return (''):rep(1 << 60)"), "\"\"");
     stops(RUN("return ('ab'):rep(math.maxinteger)"), "s.lua:2:", "bytes");
@@ -143,9 +141,8 @@ static void loops_in_c_are_charged_before_they_run(void **state)
           "s.lua:3:", "");
 }
 
-static void long_instructions_are_stopped_by_the_clock(void **state)
+TEST(long_instructions_are_stopped_by_the_clock)
 {
-    (void)state;
     /* Two equal texts that are different objects: each comparison reads megabytes. */
     stops(RUN("local a, b = ('x'):rep(1 << 21), ('x'):rep((1 << 21) - 1) .. 'x'\n"
               "while a == b do end"),
@@ -155,9 +152,8 @@ static void long_instructions_are_stopped_by_the_clock(void **state)
           "s.lua:3:", "stopped after");
 }
 
-static void memory_is_bounded(void **state)
+TEST(memory_is_bounded)
 {
-    (void)state;
     stops(RUN("local t = {} while true do t[#t + 1] = {} end"), "s.lua:2:", "stopped");
     stops(RUN("local t = {} for i = 1, 1 << 30 do t[i] = i end"), "s.lua:2:", "");
     stops(RUN("local function f(...) return f(1, ...) end\nreturn f()"), "s.lua:2:", "");
@@ -173,9 +169,8 @@ static void memory_is_bounded(void **state)
           "s.lua:4:", "stopped");
 }
 
-static void recursion_ends(void **state)
+TEST(recursion_ends)
 {
-    (void)state;
     stops(RUN("local function f() return 1 + f() end return f()"), "s.lua:2:", "");
     stops(RUN("local function f(a, b) return f(b, a) end return f(1, 2)"),
           "s.lua:2:", "instructions");
@@ -185,9 +180,8 @@ static void recursion_ends(void **state)
           "s.lua:2:", "");
 }
 
-static void formats_are_bounded(void **state)
+TEST(formats_are_bounded)
 {
-    (void)state;
     stops(RUN("return ('%100d'):format(1)"), "s.lua:2:", "two digits");
     stops(RUN("return ('%.1000f'):format(1)"), "s.lua:2:", "two digits");
     stops(RUN("return ('%99999999999999999999d'):format(1)"), "s.lua:2:", "two digits");
@@ -202,9 +196,8 @@ static void formats_are_bounded(void **state)
           "\"  1.2|3    |00042|ff|0.1|x|%|A\"");
 }
 
-static void what_is_not_allowed_is_not_there(void **state)
+TEST(what_is_not_allowed_is_not_there)
 {
-    (void)state;
     static const char *const names[] = {
         "pcall",
         "xpcall",
@@ -257,9 +250,8 @@ static void what_is_not_allowed_is_not_there(void **state)
     stops(RUN("json.array(string)"), "s.lua:2:", "cannot be changed");
 }
 
-static void errors_are_told_whatever_they_are(void **state)
+TEST(errors_are_told_whatever_they_are)
 {
-    (void)state;
     stops(RUN("error('no stock')"), "s.lua:2: no stock", "");
     stops(RUN("error('no stock', 0)"), "s.lua:2: no stock", "");
     stops(RUN("error({code = 1})"), "s.lua:2: error with a table value", "");
@@ -283,9 +275,8 @@ static void errors_are_told_whatever_they_are(void **state)
     stops(RUN("return {[true] = 1}"), "s.lua", "key");
 }
 
-static void a_comparison_that_lies_only_spoils_the_order(void **state)
+TEST(a_comparison_that_lies_only_spoils_the_order)
 {
-    (void)state;
     gives(RUN("local t = {3, 1, 2} table.sort(t, function() return true end) return #t"), "3");
     gives(RUN("local t = {5, 3, 9, 1} table.sort(t) return t"), "[1,3,5,9]");
     gives(RUN("local t = {'b', 'a', 'c'} table.sort(t, function(a, b) return a > b end) return t"),
@@ -319,9 +310,8 @@ static void long_script(const char *before, const char *part, size_t count, cons
     fct_mem_free(fct_mem_heap(), script);
 }
 
-static void long_sources_are_read_in_time(void **state)
+TEST(long_sources_are_read_in_time)
 {
-    (void)state;
     long_script("local t = {", "\"#\",", 30000, "} function run() end");
     long_script("local t = {", "x#=1,", 25000, "} function run() end");
     long_script("function run() ", "::l#::", 20000, "end");
@@ -348,9 +338,8 @@ static void long_sources_are_read_in_time(void **state)
     fct_mem_free(fct_mem_heap(), script);
 }
 
-static void loading_has_a_budget_too(void **state)
+TEST(loading_has_a_budget_too)
 {
-    (void)state;
     stops("while true do end", "s.lua:1:", "instructions");
     stops("local s = 'x' while true do s = s .. s end", "s.lua:1:", "bytes");
     stops("error('at once')", "s.lua:1: at once", "");
@@ -362,9 +351,8 @@ static void loading_has_a_budget_too(void **state)
     stops("local x <close> = {}", "s.lua:1:", "non-closable");
 }
 
-static void a_stopped_script_is_loaded_again(void **state)
+TEST(a_stopped_script_is_loaded_again)
 {
-    (void)state;
     struct fct_sandbox *sandbox;
     factum_error err;
     factum_slice json;
@@ -387,9 +375,8 @@ static void a_stopped_script_is_loaded_again(void **state)
     fct_sandbox_close(NULL);
 }
 
-static void what_was_big_is_not_kept(void **state)
+TEST(what_was_big_is_not_kept)
 {
-    (void)state;
     struct fct_sandbox *sandbox;
     factum_error err;
     factum_slice json;
@@ -417,9 +404,8 @@ static void what_was_big_is_not_kept(void **state)
     fct_sandbox_close(sandbox);
 }
 
-static void without_memory_nothing_leaks(void **state)
+TEST(without_memory_nothing_leaks)
 {
-    (void)state;
     static const char script[] =
         "local t = {} function run(a) for i = 1, 50 do t[i] = ('x'):rep(i) .. i end\n"
         "table.sort(t) return {list = t, n = json.null, x = a.x, s = table.concat(t):upper()} end";
@@ -453,20 +439,20 @@ static void without_memory_nothing_leaks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_fourteen_of_the_design_end),
-        cmocka_unit_test(loops_in_c_are_charged_before_they_run),
-        cmocka_unit_test(long_instructions_are_stopped_by_the_clock),
-        cmocka_unit_test(memory_is_bounded),
-        cmocka_unit_test(recursion_ends),
-        cmocka_unit_test(formats_are_bounded),
-        cmocka_unit_test(what_is_not_allowed_is_not_there),
-        cmocka_unit_test(errors_are_told_whatever_they_are),
-        cmocka_unit_test(a_comparison_that_lies_only_spoils_the_order),
-        cmocka_unit_test(long_sources_are_read_in_time),
-        cmocka_unit_test(loading_has_a_budget_too),
-        cmocka_unit_test(a_stopped_script_is_loaded_again),
-        cmocka_unit_test(what_was_big_is_not_kept),
-        cmocka_unit_test(without_memory_nothing_leaks),
+        CASE(the_fourteen_of_the_design_end),
+        CASE(loops_in_c_are_charged_before_they_run),
+        CASE(long_instructions_are_stopped_by_the_clock),
+        CASE(memory_is_bounded),
+        CASE(recursion_ends),
+        CASE(formats_are_bounded),
+        CASE(what_is_not_allowed_is_not_there),
+        CASE(errors_are_told_whatever_they_are),
+        CASE(a_comparison_that_lies_only_spoils_the_order),
+        CASE(long_sources_are_read_in_time),
+        CASE(loading_has_a_budget_too),
+        CASE(a_stopped_script_is_loaded_again),
+        CASE(what_was_big_is_not_kept),
+        CASE(without_memory_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

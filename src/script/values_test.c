@@ -35,9 +35,8 @@ static void fails(struct fct_sandbox *sandbox, const char *in, const char *why)
     assert_text(err, why);
 }
 
-static void every_value_comes_back(void **state)
+TEST(every_value_comes_back)
 {
-    (void)state;
     struct fct_sandbox *same = open_script("function run(v) return v end");
     static const char *const values[] = {
         "null",
@@ -99,9 +98,8 @@ static void every_value_comes_back(void **state)
     fct_sandbox_close(same);
 }
 
-static void exact_numbers_are_kept_and_not_calculated_with(void **state)
+TEST(exact_numbers_are_kept_and_not_calculated_with)
 {
-    (void)state;
     struct fct_sandbox *sum = open_script("function run(v) return v + 1 end");
     gives(sum, "9007199254740993", "9007199254740994");
     fails(sum, "1e400", "the number 1e400 is not an exact integer or float");
@@ -120,9 +118,8 @@ static void exact_numbers_are_kept_and_not_calculated_with(void **state)
     fct_sandbox_close(index);
 }
 
-static void decimals_are_moved_by_their_digits(void **state)
+TEST(decimals_are_moved_by_their_digits)
 {
-    (void)state;
     struct fct_sandbox *scale = open_script("function run(v) return decimal.scale(v[1], v[2]) end");
     gives(scale, "[19.99,2]", "1999");
     gives(scale, "[1.005,3]", "1005");
@@ -155,9 +152,8 @@ static void decimals_are_moved_by_their_digits(void **state)
     fct_sandbox_close(back);
 }
 
-static void empty_lists_and_objects_are_told_apart(void **state)
+TEST(empty_lists_and_objects_are_told_apart)
 {
-    (void)state;
     struct fct_sandbox *made = open_script(
         "function run(v) table.remove(v.list) v.object.a = nil\n"
         "return {v.list, v.object, {}, json.array(), json.array({1}), json.is_array(v.list),\n"
@@ -170,9 +166,8 @@ static void empty_lists_and_objects_are_told_apart(void **state)
     fct_sandbox_close(null);
 }
 
-static void texts_of_numbers_are_exact_everywhere(void **state)
+TEST(texts_of_numbers_are_exact_everywhere)
 {
-    (void)state;
     struct fct_sandbox *texts = open_script(
         "function run(v) return {tostring(0.1), tostring(1/3), tostring(-0.0), tostring(1e100),\n"
         "tostring(math.mininteger), table.concat({0.1 + 0.2, 2^53, 7}, ' '),\n"
@@ -186,9 +181,8 @@ static void texts_of_numbers_are_exact_everywhere(void **state)
     fct_sandbox_close(texts);
 }
 
-static void texts_are_searched_plainly(void **state)
+TEST(texts_are_searched_plainly)
 {
-    (void)state;
     struct fct_sandbox *texts = open_script(
         "function run(v) local out = {}\n"
         "local function add(...) out[#out + 1] = {...} end\n"
@@ -206,9 +200,8 @@ static void texts_are_searched_plainly(void **state)
 }
 
 /* A locale of the program neither writes a comma nor sorts by a dictionary. */
-static void the_locale_of_the_program_has_no_part(void **state)
+TEST(the_locale_of_the_program_has_no_part)
 {
-    (void)state;
     static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "C.UTF-8", "C"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         (void)setlocale(LC_ALL, names[i]);
@@ -223,13 +216,13 @@ static void the_locale_of_the_program_has_no_part(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_value_comes_back),
-        cmocka_unit_test(exact_numbers_are_kept_and_not_calculated_with),
-        cmocka_unit_test(decimals_are_moved_by_their_digits),
-        cmocka_unit_test(empty_lists_and_objects_are_told_apart),
-        cmocka_unit_test(texts_of_numbers_are_exact_everywhere),
-        cmocka_unit_test(texts_are_searched_plainly),
-        cmocka_unit_test(the_locale_of_the_program_has_no_part),
+        CASE(every_value_comes_back),
+        CASE(exact_numbers_are_kept_and_not_calculated_with),
+        CASE(decimals_are_moved_by_their_digits),
+        CASE(empty_lists_and_objects_are_told_apart),
+        CASE(texts_of_numbers_are_exact_everywhere),
+        CASE(texts_are_searched_plainly),
+        CASE(the_locale_of_the_program_has_no_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

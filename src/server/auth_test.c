@@ -13,7 +13,6 @@
 #include "support/scratch.h"
 #include "wire/base64.h"
 
-#define TEST(name) static void name(void **state)
 #define PATIENCE_MS 30000u
 #define FIELD_SIZE 1024
 #define ASKS_MAX 300
@@ -57,7 +56,7 @@ static void open_auth(struct fixture *f, unsigned cost_log2)
     assert_ok(fct_auth_create(fct_mem_heap(), f->loop, &f->secret, &f->auth, &f->err), f->err);
 }
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *f);
     assert_non_null(f);
@@ -67,7 +66,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     fct_auth_close(f->auth);
@@ -516,30 +515,30 @@ TEST(the_first_start_shows_the_secret_that_opens_and_keeps_it_where_only_its_own
     assert_string_equal(secret, "");
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(the_right_login_is_the_admin_and_is_known_at_once_afterwards),
-        CASE(nobody_is_nobody),
-        CASE(wrong_users_and_wrong_passwords_are_checked_alike_and_refused_with_one_text),
-        CASE(an_unknown_user_costs_a_hash_as_a_wrong_password_does),
-        CASE(a_wrong_login_is_not_remembered),
-        CASE(a_login_is_forgotten_after_a_minute),
-        CASE(a_password_may_have_colons_and_any_bytes_and_its_longest_size),
-        CASE(the_scheme_may_be_written_in_any_case_and_with_more_spaces),
-        CASE(fields_that_are_no_login_are_refused_at_once),
-        CASE(every_cut_of_a_field_is_refused),
-        CASE(a_field_of_any_length_is_refused_without_reading_past_the_room),
-        CASE(requests_with_the_same_login_wait_for_one_check),
-        CASE(too_many_different_logins_are_told_to_try_again_and_the_known_one_is_not_hindered),
-        CASE(a_check_that_was_forgotten_is_not_answered_and_the_others_are),
-        CASE(an_answer_may_forget_another_one_that_comes_next),
-        CASE(an_answer_may_ask_the_next_question),
-        CASE(closing_with_checks_under_way_waits_for_one_and_answers_none),
-        CASE(without_memory_nothing_is_opened),
-        CASE(the_first_start_shows_the_secret_that_opens_and_keeps_it_where_only_its_owner_reads),
+        FIXTURE_CASE(the_right_login_is_the_admin_and_is_known_at_once_afterwards),
+        FIXTURE_CASE(nobody_is_nobody),
+        FIXTURE_CASE(wrong_users_and_wrong_passwords_are_checked_alike_and_refused_with_one_text),
+        FIXTURE_CASE(an_unknown_user_costs_a_hash_as_a_wrong_password_does),
+        FIXTURE_CASE(a_wrong_login_is_not_remembered),
+        FIXTURE_CASE(a_login_is_forgotten_after_a_minute),
+        FIXTURE_CASE(a_password_may_have_colons_and_any_bytes_and_its_longest_size),
+        FIXTURE_CASE(the_scheme_may_be_written_in_any_case_and_with_more_spaces),
+        FIXTURE_CASE(fields_that_are_no_login_are_refused_at_once),
+        FIXTURE_CASE(every_cut_of_a_field_is_refused),
+        FIXTURE_CASE(a_field_of_any_length_is_refused_without_reading_past_the_room),
+        FIXTURE_CASE(requests_with_the_same_login_wait_for_one_check),
+        FIXTURE_CASE(
+            too_many_different_logins_are_told_to_try_again_and_the_known_one_is_not_hindered),
+        FIXTURE_CASE(a_check_that_was_forgotten_is_not_answered_and_the_others_are),
+        FIXTURE_CASE(an_answer_may_forget_another_one_that_comes_next),
+        FIXTURE_CASE(an_answer_may_ask_the_next_question),
+        FIXTURE_CASE(closing_with_checks_under_way_waits_for_one_and_answers_none),
+        FIXTURE_CASE(without_memory_nothing_is_opened),
+        FIXTURE_CASE(
+            the_first_start_shows_the_secret_that_opens_and_keeps_it_where_only_its_owner_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,6 @@
 #include "server/config.h"
 #include "support/mem_fault.h"
 
-#define TEST(name) static void name(void **state)
 #define TEXTS_MAX 8
 
 /* A start, as a user writes it. */
@@ -144,7 +143,6 @@ static const struct case_ matrix[] = {
 
 TEST(each_start_of_the_matrix_is_safe_or_refused_with_what_would_be_right)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof matrix / sizeof matrix[0]; i++) {
         struct outcome outcome;
         begin(&matrix[i].start, &outcome);
@@ -168,7 +166,6 @@ TEST(each_start_of_the_matrix_is_safe_or_refused_with_what_would_be_right)
 
 TEST(without_anything_it_is_loopback_with_a_secret_in_the_store)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.file = NULL}, &outcome);
     assert_ok(outcome.status, outcome.err);
@@ -220,7 +217,6 @@ TEST(a_flag_is_before_the_environment_that_before_the_file_and_that_before_the_d
 
 TEST(encryption_without_logins_is_done_with_a_warning)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.flags = {"insecure", "tls-cert=c", "tls-key=k"}}, &outcome);
     assert_ok(outcome.status, outcome.err);
@@ -231,7 +227,6 @@ TEST(encryption_without_logins_is_done_with_a_warning)
 
 TEST(a_stronger_source_can_unset_a_value)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.flags = {"unix=none", "insecure=false", "advertise-port=none"},
                           .file = "unix = /run/x\ninsecure = true\nadvertise-port = 5\n"},
@@ -245,7 +240,6 @@ TEST(a_stronger_source_can_unset_a_value)
 
 TEST(a_mistake_is_found_also_where_it_is_overridden)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.flags = {"insecure"}, .file = "insecure = maybe\n"}, &outcome);
     assert_status(outcome.status, FACTUM_INVALID);
@@ -257,7 +251,6 @@ TEST(a_mistake_is_found_also_where_it_is_overridden)
 
 TEST(a_file_may_have_comments_blank_lines_and_line_ends_of_both_kinds)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.file = "\xef\xbb\xbf# the server\r\n"
                                   "\r\n"
@@ -342,7 +335,6 @@ TEST(a_huge_file_a_long_line_and_a_zero_byte_are_refused)
 
 TEST(names_of_kurrentdb_that_mean_the_same_are_obeyed)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.environment = {"EVENTSTORE_INSECURE=True",
                                           "KURRENTDB_ADVERTISE_HOST_TO_CLIENT_AS=db.example",
@@ -358,7 +350,6 @@ TEST(names_of_kurrentdb_that_mean_the_same_are_obeyed)
 
 TEST(names_of_kurrentdb_that_ask_for_what_is_always_so_are_accepted_with_a_warning)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.environment = {"EVENTSTORE_RUN_PROJECTIONS=All",
                                           "EVENTSTORE_START_STANDARD_PROJECTIONS=true",
@@ -408,7 +399,6 @@ TEST(names_of_kurrentdb_that_cannot_be_obeyed_are_refused_with_what_to_use)
 
 TEST(a_password_that_is_refused_is_not_shown)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.environment = {"KURRENTDB_DEFAULT_ADMIN_PASSWORD=canary"}}, &outcome);
     assert_status(outcome.status, FACTUM_INVALID);
@@ -421,7 +411,6 @@ TEST(a_password_that_is_refused_is_not_shown)
 
 TEST(other_variables_are_left_alone_and_a_strange_one_of_ours_is_told)
 {
-    (void)state;
     struct outcome outcome;
     begin(&(struct start){.environment = {"PATH=/bin", "FACTUM_CONFIG=x", "NOEQUALS",
                                           "FACTUM_SERVICE_HOST=10.0.0.1",
@@ -446,7 +435,6 @@ static void on_line(void *data, const char *text)
 
 TEST(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again)
 {
-    (void)state;
     static char printed[8000];
     static char again[8000];
     struct outcome outcome;
@@ -487,7 +475,6 @@ TEST(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again)
 
 TEST(without_memory_for_any_one_value_nothing_is_left)
 {
-    (void)state;
     struct fct_mem_fault fault;
     fct_mem_fault_init(&fault);
     const struct start start = {.flags = {"unix=/run/x"}, .file = "store = s\n"};
@@ -510,24 +497,22 @@ TEST(without_memory_for_any_one_value_nothing_is_left)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_start_of_the_matrix_is_safe_or_refused_with_what_would_be_right),
-        cmocka_unit_test(without_anything_it_is_loopback_with_a_secret_in_the_store),
-        cmocka_unit_test(
-            a_flag_is_before_the_environment_that_before_the_file_and_that_before_the_default),
-        cmocka_unit_test(encryption_without_logins_is_done_with_a_warning),
-        cmocka_unit_test(a_stronger_source_can_unset_a_value),
-        cmocka_unit_test(a_mistake_is_found_also_where_it_is_overridden),
-        cmocka_unit_test(a_file_may_have_comments_blank_lines_and_line_ends_of_both_kinds),
-        cmocka_unit_test(a_mistake_in_the_file_is_named_with_its_line),
-        cmocka_unit_test(a_huge_file_a_long_line_and_a_zero_byte_are_refused),
-        cmocka_unit_test(names_of_kurrentdb_that_mean_the_same_are_obeyed),
-        cmocka_unit_test(
-            names_of_kurrentdb_that_ask_for_what_is_always_so_are_accepted_with_a_warning),
-        cmocka_unit_test(names_of_kurrentdb_that_cannot_be_obeyed_are_refused_with_what_to_use),
-        cmocka_unit_test(a_password_that_is_refused_is_not_shown),
-        cmocka_unit_test(other_variables_are_left_alone_and_a_strange_one_of_ours_is_told),
-        cmocka_unit_test(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again),
-        cmocka_unit_test(without_memory_for_any_one_value_nothing_is_left),
+        CASE(each_start_of_the_matrix_is_safe_or_refused_with_what_would_be_right),
+        CASE(without_anything_it_is_loopback_with_a_secret_in_the_store),
+        CASE(a_flag_is_before_the_environment_that_before_the_file_and_that_before_the_default),
+        CASE(encryption_without_logins_is_done_with_a_warning),
+        CASE(a_stronger_source_can_unset_a_value),
+        CASE(a_mistake_is_found_also_where_it_is_overridden),
+        CASE(a_file_may_have_comments_blank_lines_and_line_ends_of_both_kinds),
+        CASE(a_mistake_in_the_file_is_named_with_its_line),
+        CASE(a_huge_file_a_long_line_and_a_zero_byte_are_refused),
+        CASE(names_of_kurrentdb_that_mean_the_same_are_obeyed),
+        CASE(names_of_kurrentdb_that_ask_for_what_is_always_so_are_accepted_with_a_warning),
+        CASE(names_of_kurrentdb_that_cannot_be_obeyed_are_refused_with_what_to_use),
+        CASE(a_password_that_is_refused_is_not_shown),
+        CASE(other_variables_are_left_alone_and_a_strange_one_of_ours_is_told),
+        CASE(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again),
+        CASE(without_memory_for_any_one_value_nothing_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

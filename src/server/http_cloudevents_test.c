@@ -5,9 +5,9 @@
 #define BATCH "content-type: Application/CloudEvents-Batch+json\n"
 #define BINARY "ce-specversion: 1.0\nce-type: T\nce-source: /s\n"
 
-HTTP_TEST(a_structured_event_keeps_what_it_says)
+TEST(a_structured_event_keeps_what_it_says)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = ask(
         f, "POST /api/v1/streams/s", STRUCTURED,
         "{\"specversion\":\"1.0\",\"id\":\"11111111-2222-4333-8444-555555555555\","
@@ -24,9 +24,9 @@ HTTP_TEST(a_structured_event_keeps_what_it_says)
                  "\"flag\":true,\"correlationid\":\"c-1\",\"$correlationId\":\"c-1\"},");
 }
 
-HTTP_TEST(the_subject_names_the_stream_where_the_path_does_not)
+TEST(the_subject_names_the_stream_where_the_path_does_not)
 {
-    F;
+    struct http_fixture *f = *state;
     const char *event = "{\"specversion\":\"1.0\",\"id\":\"7\",\"source\":\"/s\",\"type\":\"T\","
                         "\"subject\":\"order-1\"}";
     struct fake_exchange *fake = ask(f, "POST /api/v1/events", STRUCTURED, event);
@@ -47,9 +47,9 @@ HTTP_TEST(the_subject_names_the_stream_where_the_path_does_not)
     assert_holds(fake->body, "\\\"subject\\\" names the stream");
 }
 
-HTTP_TEST(data_is_json_text_or_bytes_as_its_type_says)
+TEST(data_is_json_text_or_bytes_as_its_type_says)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *type, *data, *stored;
     } cases[] = {
@@ -78,9 +78,9 @@ HTTP_TEST(data_is_json_text_or_bytes_as_its_type_says)
     }
 }
 
-HTTP_TEST(an_event_of_a_mebibyte_fits_in_each_mode)
+TEST(an_event_of_a_mebibyte_fits_in_each_mode)
 {
-    F;
+    struct http_fixture *f = *state;
     size_t size = (size_t)1 << 20;
     const char *head = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"T\","
                        "\"datacontenttype\":\"a/b\",\"data_base64\":\"";
@@ -101,9 +101,9 @@ HTTP_TEST(an_event_of_a_mebibyte_fits_in_each_mode)
     test_free(body);
 }
 
-HTTP_TEST(a_batch_is_one_commit)
+TEST(a_batch_is_one_commit)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake =
         ask(f, "POST /api/v1/streams/s", BATCH,
             "[{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"A\",\"data\":1},"
@@ -118,9 +118,9 @@ HTTP_TEST(a_batch_is_one_commit)
     assert_holds(fake->body, "event 2 of 2: a CloudEvent is a JSON object");
 }
 
-HTTP_TEST(a_binary_event_has_its_attributes_in_fields)
+TEST(a_binary_event_has_its_attributes_in_fields)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake =
         ask(f, "POST /api/v1/streams/s",
             BINARY "ce-id: 1\nce-subject: Euro%20%E2%82%AC%20%F0%9F%98%80\nce-quoted: \"a \\\"b\"\n"
@@ -141,9 +141,9 @@ HTTP_TEST(a_binary_event_has_its_attributes_in_fields)
     assert_holds(get(f, "/api/v1/streams/v")->body, "\"data\":\"cmF3\"");
 }
 
-HTTP_TEST(what_is_no_cloudevent_is_refused)
+TEST(what_is_no_cloudevent_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *fields, *body, *reason;
     } cases[] = {
@@ -200,9 +200,9 @@ HTTP_TEST(what_is_no_cloudevent_is_refused)
     assert_answer(get(f, "/api/v1/streams/s"), 404);
 }
 
-HTTP_TEST(each_allocation_of_a_cloudevent_may_fail)
+TEST(each_allocation_of_a_cloudevent_may_fail)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const fields[] = {STRUCTURED, BINARY "ce-id: 1\nce-subject: a%20b\n"
                                                             "content-type: text/plain\n"};
     static const char *const bodies[] = {

@@ -48,9 +48,8 @@ static const struct {
     {"unix", true, false, "localhost", "http://evil.example", "", false},
 };
 
-static void hosts_and_origins_are_let_in_or_not(void **state)
+TEST(hosts_and_origins_are_let_in_or_not)
 {
-    (void)state;
     const char *none = "";
     for (size_t i = 0; i < sizeof guard_cases / sizeof guard_cases[0]; i++) {
         struct fake_exchange fake;
@@ -79,9 +78,8 @@ static void hosts_and_origins_are_let_in_or_not(void **state)
     }
 }
 
-static void a_request_without_a_host_is_no_browsers(void **state)
+TEST(a_request_without_a_host_is_no_browsers)
 {
-    (void)state;
     struct fake_exchange fake;
     factum_error err;
     struct fct_peer peer = {.local = FCT_SLICE("127.0.0.1:2113"), .is_local = true};
@@ -93,8 +91,8 @@ static void a_request_without_a_host_is_no_browsers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts_and_origins_are_let_in_or_not),
-        cmocka_unit_test(a_request_without_a_host_is_no_browsers),
+        CASE(hosts_and_origins_are_let_in_or_not),
+        CASE(a_request_without_a_host_is_no_browsers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

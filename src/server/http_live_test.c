@@ -34,9 +34,9 @@ static void copy_id(const struct fake_exchange *fake, const char *part, char id[
     id[len] = '\0';
 }
 
-HTTP_TEST(a_tail_gives_what_is_there_and_then_what_comes)
+TEST(a_tail_gives_what_is_there_and_then_what_comes)
 {
-    F;
+    struct http_fixture *f = *state;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
     struct fake_exchange *fake = tail(f, "streams/s", "");
     run_until(f, ": caught up\n");
@@ -57,9 +57,9 @@ HTTP_TEST(a_tail_gives_what_is_there_and_then_what_comes)
     run_for(f, 20); /* a closed subscriber is not woken */
 }
 
-HTTP_TEST(a_tail_goes_on_after_the_last_id_of_its_client)
+TEST(a_tail_goes_on_after_the_last_id_of_its_client)
 {
-    F;
+    struct http_fixture *f = *state;
     char id[FACTUM_TOKEN_SIZE];
     char caught_up[FACTUM_TOKEN_SIZE];
     char fields[256];
@@ -88,9 +88,9 @@ HTTP_TEST(a_tail_goes_on_after_the_last_id_of_its_client)
     assert_lacks(fake->body, "\"data\":2");
 }
 
-HTTP_TEST(a_tail_that_makes_no_sense_is_refused)
+TEST(a_tail_that_makes_no_sense_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *target, *fields;
         unsigned status;
@@ -113,9 +113,9 @@ HTTP_TEST(a_tail_that_makes_no_sense_is_refused)
     }
 }
 
-HTTP_TEST(a_tail_of_a_stream_that_is_not_there_waits_for_it)
+TEST(a_tail_of_a_stream_that_is_not_there_waits_for_it)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = tail(f, "streams/later", "");
     run_until(f, ": caught up");
     assert_answer(fake, 200);
@@ -123,9 +123,9 @@ HTTP_TEST(a_tail_of_a_stream_that_is_not_there_waits_for_it)
     run_until(f, "\"data\":1");
 }
 
-HTTP_TEST(the_end_of_its_stream_ends_a_tail_with_an_error)
+TEST(the_end_of_its_stream_ends_a_tail_with_an_error)
 {
-    F;
+    struct http_fixture *f = *state;
     factum_append_result result;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
     struct fake_exchange *fake = tail(f, "streams/s", "");
@@ -141,9 +141,9 @@ HTTP_TEST(the_end_of_its_stream_ends_a_tail_with_an_error)
     assert_holds(fake->body, "STREAM_DELETED");
 }
 
-HTTP_TEST(the_end_of_the_server_ends_a_tail_with_an_error)
+TEST(the_end_of_the_server_ends_a_tail_with_an_error)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = tail(f, "events", "");
     run_until(f, ": caught up");
     f->server.stopping = true;
@@ -153,9 +153,9 @@ HTTP_TEST(the_end_of_the_server_ends_a_tail_with_an_error)
     assert_holds(fake->body, "go on with Last-Event-ID");
 }
 
-HTTP_TEST(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing)
+TEST(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing)
 {
-    F;
+    struct http_fixture *f = *state;
     for (int i = 0; i < 400; i++) {
         given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":7}\n");
     }
@@ -205,9 +205,9 @@ static size_t count_of(const char *whole, const char *part)
 }
 
 /* Once all have caught up they read nothing themselves, and get the same bytes. */
-HTTP_TEST(subscribers_share_what_is_read_and_encoded_once)
+TEST(subscribers_share_what_is_read_and_encoded_once)
 {
-    F;
+    struct http_fixture *f = *state;
     static struct fake_exchange other;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
     struct fake_exchange *one = tail(f, "events", "");
@@ -256,9 +256,9 @@ static void run_until_end(struct http_fixture *f, const struct fake_exchange *fa
     fail_msg("the body does not end with %s", text);
 }
 
-HTTP_TEST(a_subscriber_that_falls_behind_the_recent_events_misses_none)
+TEST(a_subscriber_that_falls_behind_the_recent_events_misses_none)
 {
-    F;
+    struct http_fixture *f = *state;
     static struct fake_exchange slow;
     char number[32];
     struct fake_exchange *quick = tail(f, "events", "");
@@ -301,9 +301,9 @@ static void assert_metric(struct http_fixture *f, const char *line)
     assert_holds(fake->body, line);
 }
 
-HTTP_TEST(figures_say_how_far_subscribers_are_behind)
+TEST(figures_say_how_far_subscribers_are_behind)
 {
-    F;
+    struct http_fixture *f = *state;
     static struct fake_exchange slow;
     assert_metric(f, "factum_subscribers{protocol=\"http\",state=\"live\"} 0\n");
     second_tail(f, &slow, "GET /api/v1/events?from=start");
@@ -331,7 +331,7 @@ HTTP_TEST(figures_say_how_far_subscribers_are_behind)
 /* Metadata that hides future events hides them from riding feeds, too. */
 HTTP_TEST(what_is_truncated_in_advance_is_not_given)
 {
-    F;
+    struct http_fixture *f = *state;
     static struct fake_exchange other;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
     (void)tail(f, "events", "");
@@ -350,9 +350,9 @@ HTTP_TEST(what_is_truncated_in_advance_is_not_given)
     fake_free(&other);
 }
 
-HTTP_TEST(a_tail_that_cannot_be_sent_is_broken_off)
+TEST(a_tail_that_cannot_be_sent_is_broken_off)
 {
-    F;
+    struct http_fixture *f = *state;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
     for (unsigned k = 1; k < 4; k++) { /* the head, the event, the place */
         struct fake_exchange *fake =
@@ -365,9 +365,9 @@ HTTP_TEST(a_tail_that_cannot_be_sent_is_broken_off)
     }
 }
 
-HTTP_TEST(each_allocation_of_a_tail_may_fail)
+TEST(each_allocation_of_a_tail_may_fail)
 {
-    F;
+    struct http_fixture *f = *state;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
     bool failed = true;
     for (unsigned long k = 0; failed; k++) {
@@ -385,9 +385,9 @@ HTTP_TEST(each_allocation_of_a_tail_may_fail)
     }
 }
 
-HTTP_TEST(a_silent_tail_has_a_heart)
+TEST(a_silent_tail_has_a_heart)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = tail(f, "streams/s", "");
     run_until(f, ": caught up");
     given(f, "{\"stream\":\"t\",\"type\":\"T\"}\n");

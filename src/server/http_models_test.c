@@ -49,7 +49,7 @@ static int tear_down(void **state)
     return http_tear_down(state);
 }
 
-#define MODELS_CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define MODELS_CASE(name) FIXTURE_CASE(name)
 
 static struct fake_exchange *deploy_text(struct http_fixture *f, const char *text)
 {
@@ -105,9 +105,9 @@ static void os_pause(void)
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 
-HTTP_TEST(a_model_is_deployed_fed_and_asked)
+TEST(a_model_is_deployed_fed_and_asked)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     struct fake_exchange *fake = deploy_text(f, v1);
     assert_answer(fake, 201);
@@ -132,9 +132,9 @@ HTTP_TEST(a_model_is_deployed_fed_and_asked)
     assert_holds(fake->body, "USING INDEX");
 }
 
-HTTP_TEST(each_kind_of_value_is_exact)
+TEST(each_kind_of_value_is_exact)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(deploy_text(f, v1), 201);
     struct fake_exchange *fake = query(
         f, "SELECT NULL, 0.1, 2.0, -1e300, 9e999, x'00ff', 'a\\\"b', -9223372036854775807", NULL);
@@ -151,9 +151,9 @@ HTTP_TEST(each_kind_of_value_is_exact)
     assert_holds(fake->body, "[[{\"bytes\":\"AP8=\"},\"AP8=\"]]");
 }
 
-HTTP_TEST(a_query_that_may_not_be_is_refused_by_name)
+TEST(a_query_that_may_not_be_is_refused_by_name)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const bodies[] = {
         "",
         "[]",
@@ -199,9 +199,9 @@ HTTP_TEST(a_query_that_may_not_be_is_refused_by_name)
     assert_holds(fake->body, "QUERY_MODEL $model:orders");
 }
 
-HTTP_TEST(limits_of_rows_size_and_time_end_a_query)
+TEST(limits_of_rows_size_and_time_end_a_query)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char numbers[] = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
                                   "WHERE i < 100000000)";
     char body[512];
@@ -222,9 +222,9 @@ HTTP_TEST(limits_of_rows_size_and_time_end_a_query)
     assert_answer(query(f, "SELECT count(*) FROM orders", NULL), 200);
 }
 
-HTTP_TEST(a_wait_that_is_too_short_says_how_far_behind_the_model_is)
+TEST(a_wait_that_is_too_short_says_how_far_behind_the_model_is)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     char body[256];
     assert_answer(deploy_text(f, v1), 201);
@@ -252,9 +252,9 @@ HTTP_TEST(a_wait_that_is_too_short_says_how_far_behind_the_model_is)
     assert_holds(fake->body, ",\"text\":\"--@ projection orders version 1");
 }
 
-HTTP_TEST(poison_is_shown_retried_and_skipped)
+TEST(poison_is_shown_retried_and_skipped)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     char body[128];
     assert_answer(deploy_text(f, v1), 201);
@@ -287,9 +287,9 @@ HTTP_TEST(poison_is_shown_retried_and_skipped)
     assert_answer(post(f, PROJECTION "/retry", ""), 403);
 }
 
-HTTP_TEST(a_version_is_built_beside_swapped_and_rolled_back)
+TEST(a_version_is_built_beside_swapped_and_rolled_back)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     assert_answer(deploy_text(f, v1), 201);
     place_order(f, "a", "1", token);
@@ -319,9 +319,9 @@ static const char half[] =
     "--@ on OrderPlaced\n"
     "INSERT INTO {{seen}} (id, bytes) VALUES (:orderId, CAST('x' AS BLOB));\n";
 
-HTTP_TEST(what_a_swap_would_change_is_shown_and_counted)
+TEST(what_a_swap_would_change_is_shown_and_counted)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     assert_answer(deploy_text(f, v1), 201);
     assert_answer(get(f, PROJECTION "/diff"), 404);
@@ -361,9 +361,9 @@ HTTP_TEST(what_a_swap_would_change_is_shown_and_counted)
     assert_holds(f->fake.body, "QUERY_MODEL $model:orders");
 }
 
-HTTP_TEST(a_parked_event_is_tried_and_nothing_is_kept)
+TEST(a_parked_event_is_tried_and_nothing_is_kept)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     char target[128];
     assert_answer(deploy_text(f, v1), 201);
@@ -399,9 +399,9 @@ HTTP_TEST(a_parked_event_is_tried_and_nothing_is_kept)
     assert_holds(f->fake.body, "ACT_ON_MODEL $model:orders");
 }
 
-HTTP_TEST(what_has_become_of_an_act_is_told)
+TEST(what_has_become_of_an_act_is_told)
 {
-    F;
+    struct http_fixture *f = *state;
     char target[128];
     assert_answer(deploy_text(f, v1), 201);
     struct fake_exchange *fake = do_act(f, "pause", "{\"timeoutSeconds\":0}");
@@ -421,9 +421,9 @@ HTTP_TEST(what_has_become_of_an_act_is_told)
     assert_answer(get(f, PROJECTION "/acts/1"), 401);
 }
 
-HTTP_TEST(a_model_is_asked_as_it_was)
+TEST(a_model_is_asked_as_it_was)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     char later[FACTUM_TOKEN_SIZE];
     char body[512];
@@ -450,9 +450,9 @@ HTTP_TEST(a_model_is_asked_as_it_was)
     assert_answer(post(f, QUERY, "{\"sql\":\"SELECT 1\",\"typed\":1}"), 400);
 }
 
-HTTP_TEST(only_who_may_deploy_brings_sql)
+TEST(only_who_may_deploy_brings_sql)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const acts[] = {"pause", "resume", "remove", "rebuild", "swap", "rollback"};
     char target[128];
     for (int right = FCT_RIGHT_NONE; right <= FCT_RIGHT_ADMIN; right++) {
@@ -479,9 +479,9 @@ HTTP_TEST(only_who_may_deploy_brings_sql)
     assert_answer(post(f, "/api/v1/projections/Orders/pause", "{}"), 400);
 }
 
-HTTP_TEST(an_append_waits_for_a_model_of_mode_sync)
+TEST(an_append_waits_for_a_model_of_mode_sync)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     assert_false(factum_models_any_sync(f->server.models));
     assert_answer(deploy_text(f, synced), 201);
@@ -504,9 +504,9 @@ HTTP_TEST(an_append_waits_for_a_model_of_mode_sync)
     assert_holds(query(f, "SELECT count(*) AS n FROM orders", token)->body, "\"rows\":[[21]]");
 }
 
-HTTP_TEST(models_are_measured)
+TEST(models_are_measured)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     assert_holds(get(f, "/metrics")->body, "factum_model_readable 1\n");
     assert_answer(deploy_text(f, v1), 201);
@@ -522,9 +522,9 @@ HTTP_TEST(models_are_measured)
     assert_holds(body, "in_use=\"true\",state=\"paused\"} 0\n");
 }
 
-HTTP_TEST(without_models_definitions_can_be_deployed_and_not_asked)
+TEST(without_models_definitions_can_be_deployed_and_not_asked)
 {
-    F; /* the plain fixture */
+    struct http_fixture *f = *state; /* the plain fixture */
     assert_answer(deploy_text(f, v1), 202);
     assert_holds(f->fake.body, "\"done\":false");
     struct fake_exchange *fake = query(f, "SELECT 1", NULL);

@@ -44,9 +44,9 @@ static void copy_next(const struct fake_exchange *fake, char token[FACTUM_TOKEN_
     token[len] = '\0';
 }
 
-HTTP_TEST(each_way_to_choose_events_gives_its_own)
+TEST(each_way_to_choose_events_gives_its_own)
 {
-    F;
+    struct http_fixture *f = *state;
     given_orders(f);
     assert_answer(post(f, "/api/v1/streams/$s?system", "{\"type\":\"S\",\"data\":6}"), 201);
     static const struct {
@@ -92,9 +92,9 @@ HTTP_TEST(each_way_to_choose_events_gives_its_own)
     }
 }
 
-HTTP_TEST(a_read_that_makes_no_sense_is_refused)
+TEST(a_read_that_makes_no_sense_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     given_orders(f);
     static const struct {
         const char *target;
@@ -139,17 +139,17 @@ HTTP_TEST(a_read_that_makes_no_sense_is_refused)
     }
 }
 
-HTTP_TEST(a_token_of_another_store_is_refused)
+TEST(a_token_of_another_store_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = get(f, "/api/v1/events?after=f1-0123456789abcdef-0-4096");
     assert_answer(fake, 409);
     assert_holds(fake->body, "\"code\":\"WRONG_TIMELINE\"");
 }
 
-HTTP_TEST(pages_go_on_where_they_ended_without_gap_or_double)
+TEST(pages_go_on_where_they_ended_without_gap_or_double)
 {
-    F;
+    struct http_fixture *f = *state;
     given_orders(f);
     for (int backwards = 1; backwards >= 0; backwards--) {
         char token[FACTUM_TOKEN_SIZE] = "";
@@ -180,9 +180,9 @@ HTTP_TEST(pages_go_on_where_they_ended_without_gap_or_double)
     }
 }
 
-HTTP_TEST(lines_come_without_a_limit_and_their_trailer_goes_on)
+TEST(lines_come_without_a_limit_and_their_trailer_goes_on)
 {
-    F;
+    struct http_fixture *f = *state;
     for (int i = 0; i < 150; i++) {
         given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":7}\n");
     }
@@ -202,17 +202,17 @@ HTTP_TEST(lines_come_without_a_limit_and_their_trailer_goes_on)
     assert_string_equal(fake->trailers, "");
 }
 
-HTTP_TEST(an_answer_that_nobody_accepts_is_refused)
+TEST(an_answer_that_nobody_accepts_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     given_orders(f);
     assert_answer(ask(f, "GET /api/v1/events", "accept: text/html\n", NULL), 406);
     assert_answer(ask(f, "GET /api/v1/events", "accept: text/html, */*;q=0.1\n", NULL), 200);
 }
 
-HTTP_TEST(a_page_is_written_as_there_is_room)
+TEST(a_page_is_written_as_there_is_room)
 {
-    F;
+    struct http_fixture *f = *state;
     for (int i = 0; i < 1000; i++) {
         given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":7}\n");
     }
@@ -241,9 +241,9 @@ HTTP_TEST(a_page_is_written_as_there_is_room)
     test_free(whole);
 }
 
-HTTP_TEST(a_long_answer_takes_turns_and_may_be_left)
+TEST(a_long_answer_takes_turns_and_may_be_left)
 {
-    F;
+    struct http_fixture *f = *state;
     for (int i = 0; i < 600; i++) {
         given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":7}\n");
     }
@@ -267,9 +267,9 @@ HTTP_TEST(a_long_answer_takes_turns_and_may_be_left)
     assert_true(fake->aborted);
 }
 
-HTTP_TEST(head_is_get_without_its_body)
+TEST(head_is_get_without_its_body)
 {
-    F;
+    struct http_fixture *f = *state;
     given_orders(f);
     static const char *const lines[] = {"HEAD /api/v1/streams/order-1", "HEAD /api/v1/streams",
                                         "HEAD /metrics", "HEAD /api/v1/info"};
@@ -288,9 +288,9 @@ HTTP_TEST(head_is_get_without_its_body)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-HTTP_TEST(names_are_listed_in_pages)
+TEST(names_are_listed_in_pages)
 {
-    F;
+    struct http_fixture *f = *state;
     given_orders(f);
     struct fake_exchange *fake = get(f, "/api/v1/streams");
     assert_answer(fake, 200);
@@ -318,9 +318,9 @@ HTTP_TEST(names_are_listed_in_pages)
     assert_answer(get(f, "/api/v1/tags?category=x"), 400);
 }
 
-HTTP_TEST(a_list_is_written_as_there_is_room)
+TEST(a_list_is_written_as_there_is_room)
 {
-    F;
+    struct http_fixture *f = *state;
     for (int i = 0; i < 1500; i++) {
         char line[128];
         (void)snprintf(line, sizeof line, "{\"stream\":\"s-%d\",\"type\":\"T\"}\n", i);
@@ -345,9 +345,9 @@ HTTP_TEST(a_list_is_written_as_there_is_room)
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-HTTP_TEST(a_read_waits_for_a_token_and_not_for_ever)
+TEST(a_read_waits_for_a_token_and_not_for_ever)
 {
-    F;
+    struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
     char line[256];
     given_orders(f);

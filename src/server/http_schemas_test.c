@@ -30,9 +30,9 @@ static void store_order(struct http_fixture *f, const char *data)
     assert_answer(post(f, ORDERS, body), 201);
 }
 
-HTTP_TEST(a_schema_is_registered_and_shown_and_binds)
+TEST(a_schema_is_registered_and_shown_and_binds)
 {
-    F;
+    struct http_fixture *f = *state;
     store_order(f, "{\"qty\":1}");
     struct fake_exchange *fake = register_as(f, PLACED, quantity);
     assert_answer(fake, 201);
@@ -58,9 +58,9 @@ HTTP_TEST(a_schema_is_registered_and_shown_and_binds)
 }
 
 /* Names that look like the text around them. */
-HTTP_TEST(the_place_of_a_violation_is_told_from_its_text)
+TEST(the_place_of_a_violation_is_told_from_its_text)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *data, *pointer;
     } cases[] = {
@@ -87,9 +87,9 @@ HTTP_TEST(the_place_of_a_violation_is_told_from_its_text)
     }
 }
 
-HTTP_TEST(a_version_is_found_by_its_number)
+TEST(a_version_is_found_by_its_number)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(register_as(f, PLACED, quantity), 201);
     assert_answer(register_as(f, PLACED, "{\"type\":\"object\"}"), 201);
     struct fake_exchange *fake = get(f, PLACED);
@@ -103,9 +103,9 @@ HTTP_TEST(a_version_is_found_by_its_number)
     assert_answer(get(f, "/api/v1/schemas/OrderPlaced"), 404);
 }
 
-HTTP_TEST(a_stored_event_that_does_not_fit_is_named)
+TEST(a_stored_event_that_does_not_fit_is_named)
 {
-    F;
+    struct http_fixture *f = *state;
     store_order(f, "{\"qty\":1}");
     store_order(f, "{\"qty\":0}");
     struct fake_exchange *fake = register_as(f, PLACED "/check", quantity);
@@ -132,9 +132,9 @@ HTTP_TEST(a_stored_event_that_does_not_fit_is_named)
     assert_holds(fake->body, token);
 }
 
-HTTP_TEST(a_schema_may_be_registered_without_proof)
+TEST(a_schema_may_be_registered_without_proof)
 {
-    F;
+    struct http_fixture *f = *state;
     store_order(f, "{}");
     assert_answer(register_as(f, PLACED, quantity), 422);
     assert_answer(register_as(f, PLACED "?unproven", quantity), 201);
@@ -142,9 +142,9 @@ HTTP_TEST(a_schema_may_be_registered_without_proof)
     assert_answer(register_as(f, PLACED "?unproven&after=x", quantity), 400);
 }
 
-HTTP_TEST(what_is_no_schema_is_refused)
+TEST(what_is_no_schema_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const bodies[] = {"", "{", "7", "{\"type\":\"nothing\"}",
                                          "{\"minimum\":\"x\"}"};
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
@@ -157,9 +157,9 @@ HTTP_TEST(what_is_no_schema_is_refused)
     assert_string_equal(get(f, "/api/v1/schemas")->body, "{\"schemas\":[],\"modes\":[]}");
 }
 
-HTTP_TEST(modes_are_set_and_listed)
+TEST(modes_are_set_and_listed)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(register_as(f, PLACED, quantity), 201);
     struct fake_exchange *fake = put_mode(f, "order%2F", "{\"mode\":\"warn\"}");
     assert_answer(fake, 200);
@@ -179,9 +179,9 @@ HTTP_TEST(modes_are_set_and_listed)
     }
 }
 
-HTTP_TEST(older_versions_are_listed_if_asked_for)
+TEST(older_versions_are_listed_if_asked_for)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(register_as(f, PLACED, quantity), 201);
     assert_answer(register_as(f, PLACED, "{\"type\":\"object\"}"), 201);
     assert_lacks(get(f, "/api/v1/schemas")->body, "\"version\":1,");
@@ -190,9 +190,9 @@ HTTP_TEST(older_versions_are_listed_if_asked_for)
     assert_holds(fake->body, "\"version\":2,");
 }
 
-HTTP_TEST(a_reader_reads_schemas_and_changes_none)
+TEST(a_reader_reads_schemas_and_changes_none)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(register_as(f, PLACED, quantity), 201);
     for (int right = FCT_RIGHT_READ; right <= FCT_RIGHT_WRITE; right++) {
         f->principal.right = (enum fct_right)right;
@@ -207,9 +207,9 @@ HTTP_TEST(a_reader_reads_schemas_and_changes_none)
     f->principal.right = FCT_RIGHT_ADMIN;
 }
 
-HTTP_TEST(only_so_many_proofs_run_at_once)
+TEST(only_so_many_proofs_run_at_once)
 {
-    F;
+    struct http_fixture *f = *state;
     f->server.jobs[FCT_JOB_PROOF] = 2;
     struct fake_exchange *fake = register_as(f, PLACED, quantity);
     assert_answer(fake, 503);
@@ -266,9 +266,9 @@ static void store_many(struct http_fixture *f, size_t count)
     assert_ok(factum_append(f->store, &request, NULL, NULL, &f->err), f->err);
 }
 
-HTTP_TEST(a_client_that_goes_away_ends_the_proof)
+TEST(a_client_that_goes_away_ends_the_proof)
 {
-    F;
+    struct http_fixture *f = *state;
     open_local(f);
     for (int i = 0; i < 2; i++) {
         store_many(f, 100000);
@@ -284,9 +284,9 @@ HTTP_TEST(a_client_that_goes_away_ends_the_proof)
     assert_answer(get(f, PLACED), 404);
 }
 
-HTTP_TEST(a_server_that_stops_ends_the_proof)
+TEST(a_server_that_stops_ends_the_proof)
 {
-    F;
+    struct http_fixture *f = *state;
     open_local(f);
     for (int i = 0; i < 5; i++) {
         store_many(f, 100000);

@@ -19,9 +19,9 @@ static void append(struct http_fixture *f, const char *target, int count)
     }
 }
 
-HTTP_TEST(a_stream_says_how_it_stands)
+TEST(a_stream_says_how_it_stands)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_string_equal(get(f, "/api/v1/streams/a/info")->body,
                         "{\"stream\":\"a\",\"state\":\"absent\"}");
     append(f, "/api/v1/streams/a", 3);
@@ -34,9 +34,9 @@ HTTP_TEST(a_stream_says_how_it_stands)
     assert_holds(fake->body, "\"metadataRevision\":0,\"maxCount\":2,\"maxAge\":1000}");
 }
 
-HTTP_TEST(metadata_is_put_and_got)
+TEST(metadata_is_put_and_got)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = get(f, "/api/v1/streams/a/metadata");
     assert_answer(fake, 200);
     assert_string_equal(fake->body, "{}");
@@ -55,9 +55,9 @@ HTTP_TEST(metadata_is_put_and_got)
     assert_answer(put(f, "/api/v1/streams/a/metadata", "if-match: \"0\"\n", "{}"), 200);
 }
 
-HTTP_TEST(metadata_that_makes_no_sense_is_refused)
+TEST(metadata_that_makes_no_sense_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *body, *reason;
     } cases[] = {
@@ -76,9 +76,9 @@ HTTP_TEST(metadata_that_makes_no_sense_is_refused)
                   415);
 }
 
-HTTP_TEST(what_is_hidden_stays_hidden_under_new_metadata)
+TEST(what_is_hidden_stays_hidden_under_new_metadata)
 {
-    F;
+    struct http_fixture *f = *state;
     append(f, "/api/v1/streams/a", 3);
     assert_answer(put(f, "/api/v1/streams/a/metadata", "", "{\"$tb\":2}"), 200);
     assert_answer(put(f, "/api/v1/streams/a/metadata", "", "{\"x\":1}"), 200);
@@ -94,9 +94,9 @@ HTTP_TEST(what_is_hidden_stays_hidden_under_new_metadata)
     assert_holds(get(f, "/api/v1/streams/a/info")->body, "\"lastRevision\":3,\"firstRevision\":3,");
 }
 
-HTTP_TEST(metadata_that_another_writer_replaces_meanwhile_is_looked_at_again)
+TEST(metadata_that_another_writer_replaces_meanwhile_is_looked_at_again)
 {
-    F;
+    struct http_fixture *f = *state;
     append(f, "/api/v1/streams/a", 3);
     struct fake_exchange *fake =
         begin(f, "PUT /api/v1/streams/a/metadata", "content-type: application/json\n");
@@ -116,9 +116,9 @@ HTTP_TEST(metadata_that_another_writer_replaces_meanwhile_is_looked_at_again)
     assert_string_equal(get(f, "/api/v1/streams/a/metadata")->body, "{\"$tb\":2,\"x\":1}");
 }
 
-HTTP_TEST(a_stream_is_deleted_and_ended)
+TEST(a_stream_is_deleted_and_ended)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = ask(f, "DELETE /api/v1/streams/a", "", NULL);
     assert_answer(fake, 404);
     assert_holds(fake->body, "stream a does not exist: nothing to delete");
@@ -143,9 +143,9 @@ HTTP_TEST(a_stream_is_deleted_and_ended)
     assert_answer(ask(f, "DELETE /api/v1/streams/a?tombstone=1", "", NULL), 400);
 }
 
-HTTP_TEST(the_store_and_the_node_say_what_they_are)
+TEST(the_store_and_the_node_say_what_they_are)
 {
-    F;
+    struct http_fixture *f = *state;
     append(f, "/api/v1/streams/a", 2);
     struct fake_exchange *fake = get(f, "/api/v1/info");
     assert_answer(fake, 200);
@@ -166,9 +166,9 @@ HTTP_TEST(the_store_and_the_node_say_what_they_are)
     assert_lacks(fake->head, "content-length");
 }
 
-HTTP_TEST(metrics_come_in_both_formats)
+TEST(metrics_come_in_both_formats)
 {
-    F;
+    struct http_fixture *f = *state;
     append(f, "/api/v1/streams/a", 2);
     assert_answer(get(f, "/nowhere"), 404);
     struct fake_exchange *fake = get(f, "/metrics");

@@ -7,9 +7,9 @@
 
 /* ---- routes ---------------------------------------------------------------------------------- */
 
-HTTP_TEST(an_unknown_path_is_not_found)
+TEST(an_unknown_path_is_not_found)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const paths[] = {"/",
                                         "/api/v1",
                                         "/api/v1/streams/",
@@ -27,9 +27,9 @@ HTTP_TEST(an_unknown_path_is_not_found)
     assert_int_equal(f->server.counters.refusals[-FACTUM_NOT_FOUND], 8);
 }
 
-HTTP_TEST(a_wrong_method_is_told_which_are_right)
+TEST(a_wrong_method_is_told_which_are_right)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = ask(f, "PATCH /api/v1/streams/a", "", NULL);
     assert_answer(fake, 405);
     assert_holds(fake->head, "allow: POST, GET, HEAD, DELETE\n");
@@ -38,9 +38,9 @@ HTTP_TEST(a_wrong_method_is_told_which_are_right)
     assert_answer(ask(f, "OPTIONS /metrics", "", NULL), 405);
 }
 
-HTTP_TEST(a_bad_url_is_refused)
+TEST(a_bad_url_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(get(f, "/api/v1/streams/%ff"), 400);
     assert_answer(get(f, "/api/v1/streams/a?limit=1&limit=2"), 400);
     struct fake_exchange *fake = get(f, "/api/v1/streams/a?colour=red");
@@ -52,9 +52,9 @@ HTTP_TEST(a_bad_url_is_refused)
     assert_holds(fake->body, "the query has no \\\"a\\\" here\"");
 }
 
-HTTP_TEST(nobody_is_asked_who_he_is_and_a_reader_may_not_write)
+TEST(nobody_is_asked_who_he_is_and_a_reader_may_not_write)
 {
-    F;
+    struct http_fixture *f = *state;
     f->principal = (struct fct_principal){FCT_RIGHT_NONE, FCT_SLICE("anonymous")};
     struct fake_exchange *fake = get(f, "/api/v1/streams/a");
     assert_answer(fake, 401);
@@ -83,9 +83,9 @@ HTTP_TEST(nobody_is_asked_who_he_is_and_a_reader_may_not_write)
     assert_answer(post(f, "/api/v1/endpoints//retry", "{}"), 404);
 }
 
-HTTP_TEST(a_reader_does_not_get_system_events_in_a_trace)
+TEST(a_reader_does_not_get_system_events_in_a_trace)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(post(f, "/api/v1/events?system",
                        "{\"events\":[{\"stream\":\"$b\",\"type\":\"Hidden\","
                        "\"metadata\":{\"$correlationId\":\"c\"}},{\"stream\":\"a\","
@@ -101,17 +101,17 @@ HTTP_TEST(a_reader_does_not_get_system_events_in_a_trace)
     assert_lacks(fake->body, "Hidden");
 }
 
-HTTP_TEST(another_host_is_refused_before_anything_else)
+TEST(another_host_is_refused_before_anything_else)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(ask(f, "GET /health/live", "host: evil.example:2113\n", NULL), 403);
     assert_answer(ask(f, "GET /health/live", "origin: http://evil.example\n", NULL), 403);
     assert_answer(ask(f, "GET /health/live", "origin: http://localhost:2113\n", NULL), 204);
 }
 
-HTTP_TEST(a_server_that_stops_answers_its_health_alone)
+TEST(a_server_that_stops_answers_its_health_alone)
 {
-    F;
+    struct http_fixture *f = *state;
     f->server.stopping = true;
     struct fake_exchange *fake = post(f, "/api/v1/streams/a", "{\"type\":\"T\"}");
     assert_answer(fake, 503);
@@ -124,9 +124,9 @@ HTTP_TEST(a_server_that_stops_answers_its_health_alone)
 
 /* ---- appends --------------------------------------------------------------------------------- */
 
-HTTP_TEST(an_event_is_appended_and_read_back)
+TEST(an_event_is_appended_and_read_back)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake =
         post(f, "/api/v1/streams/order-1",
              "{\"type\":\"OrderPlaced\",\"data\":{\"a\": [1, \"\\u00e4\"]},\"tags\":[\"x\\ny\"],"
@@ -151,9 +151,9 @@ HTTP_TEST(an_event_is_appended_and_read_back)
     assert_int_equal(f->server.counters.appends, 1);
 }
 
-HTTP_TEST(an_array_is_one_commit)
+TEST(an_array_is_one_commit)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = post(f, "/api/v1/streams/s",
                                       "[{\"type\":\"A\",\"stream\":\"\\u0073\"},{\"type\":\"B\"},"
                                       "{\"type\":\"C\\u0021\",\"data\":\"x\"}]");
@@ -165,9 +165,9 @@ HTTP_TEST(an_array_is_one_commit)
     assert_holds(fake->body, "},\n{");
 }
 
-HTTP_TEST(lines_are_one_commit)
+TEST(lines_are_one_commit)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake =
         ask(f, "POST /api/v1/streams/s", "content-type: application/x-ndjson\n",
             "{\"type\":\"A\"}\r\n\n{\"type\":\"B\",\"data\":1}");
@@ -179,9 +179,9 @@ HTTP_TEST(lines_are_one_commit)
     assert_holds(fake->body, "line 2: \\\"type\\\" at byte 8 must be a string");
 }
 
-HTTP_TEST(a_body_that_makes_no_sense_is_refused_and_nothing_is_written)
+TEST(a_body_that_makes_no_sense_is_refused_and_nothing_is_written)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *body, *reason;
     } cases[] = {
@@ -207,9 +207,9 @@ HTTP_TEST(a_body_that_makes_no_sense_is_refused_and_nothing_is_written)
     assert_answer(get(f, "/api/v1/streams/a"), 404);
 }
 
-HTTP_TEST(a_body_of_another_type_is_refused)
+TEST(a_body_of_another_type_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const fields[] = {"", "content-type: text/plain\n",
                                          "content-type: application/json; charset=latin1\n",
                                          "content-type: application/x-www-form-urlencoded\n"};
@@ -222,9 +222,9 @@ HTTP_TEST(a_body_of_another_type_is_refused)
     }
 }
 
-HTTP_TEST(a_packed_body_is_refused)
+TEST(a_packed_body_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake =
         ask(f, "POST /api/v1/streams/a", "content-type: application/json\ncontent-encoding: gzip\n",
             "{\"type\":\"A\"}");
@@ -236,9 +236,9 @@ HTTP_TEST(a_packed_body_is_refused)
                   201);
 }
 
-HTTP_TEST(a_body_that_is_too_big_is_refused_as_soon_as_that_is_known)
+TEST(a_body_that_is_too_big_is_refused_as_soon_as_that_is_known)
 {
-    F;
+    struct http_fixture *f = *state;
     f->server.append_size_max = 30;
     struct fake_exchange *fake = begin(f, "POST /api/v1/streams/a",
                                        "content-type: application/json\ncontent-length: 1048617\n");
@@ -254,9 +254,9 @@ HTTP_TEST(a_body_that_is_too_big_is_refused_as_soon_as_that_is_known)
     test_free(body);
 }
 
-HTTP_TEST(bodies_of_all_calls_together_are_bounded)
+TEST(bodies_of_all_calls_together_are_bounded)
 {
-    F;
+    struct http_fixture *f = *state;
     f->server.http_bodies_size = FCT_HTTP_BODIES_SIZE_MAX - 3;
     struct fake_exchange *fake = post(f, "/api/v1/streams/a", "{\"type\":\"A\"}");
     assert_answer(fake, 503);
@@ -266,9 +266,9 @@ HTTP_TEST(bodies_of_all_calls_together_are_bounded)
     f->server.http_bodies_size = 0;
 }
 
-HTTP_TEST(a_revision_is_expected_by_field_or_by_query)
+TEST(a_revision_is_expected_by_field_or_by_query)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *target, *fields;
         unsigned status;
@@ -313,9 +313,9 @@ HTTP_TEST(a_revision_is_expected_by_field_or_by_query)
     assert_int_equal(f->server.counters.refusals[-FACTUM_WRONG_REVISION], 8);
 }
 
-HTTP_TEST(the_same_key_gives_the_same_answer)
+TEST(the_same_key_gives_the_same_answer)
 {
-    F;
+    struct http_fixture *f = *state;
     const char *line = "POST /api/v1/streams/a";
     const char *bare = "content-type: application/json\nidempotency-key: k 1\n";
     const char *quoted = "content-type: application/json\nidempotency-key: \"k 1\"\n";
@@ -335,9 +335,9 @@ HTTP_TEST(the_same_key_gives_the_same_answer)
         400);
 }
 
-HTTP_TEST(names_in_paths_are_percent_encoded)
+TEST(names_in_paths_are_percent_encoded)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(post(f, "/api/v1/streams/a%2Fb%20%E2%82%AC+", "{\"type\":\"A\"}"), 201);
     struct fake_exchange *fake = get(f, "/api/v1/streams/a%2Fb%20%E2%82%AC+");
     assert_answer(fake, 200);
@@ -347,9 +347,9 @@ HTTP_TEST(names_in_paths_are_percent_encoded)
     assert_answer(post(f, "/api/v1/streams/$x?system=maybe", "{\"type\":\"A\"}"), 400);
 }
 
-HTTP_TEST(several_streams_are_appended_to_at_once)
+TEST(several_streams_are_appended_to_at_once)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake =
         post(f, "/api/v1/events",
              "{\"events\":[{\"stream\":\"b\",\"type\":\"A\"},{\"stream\":\"a\",\"type\":\"B\"},"
@@ -372,9 +372,9 @@ HTTP_TEST(several_streams_are_appended_to_at_once)
     assert_answer(post(f, "/api/v1/events", "{\"events\":[],\"expected\":{\"a\":0}}"), 409);
 }
 
-HTTP_TEST(a_condition_refuses_what_was_decided_too_late)
+TEST(a_condition_refuses_what_was_decided_too_late)
 {
-    F;
+    struct http_fixture *f = *state;
     char body[1024];
     char token[FACTUM_TOKEN_SIZE] = "";
     struct fake_exchange *fake =
@@ -393,9 +393,9 @@ HTTP_TEST(a_condition_refuses_what_was_decided_too_late)
     assert_holds(fake->body, "\"conflict\":\"");
 }
 
-HTTP_TEST(a_body_for_several_streams_is_strict)
+TEST(a_body_for_several_streams_is_strict)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *body, *reason;
     } cases[] = {
@@ -430,9 +430,9 @@ HTTP_TEST(a_body_for_several_streams_is_strict)
     assert_answer(post(f, "/api/v1/events?expected=any", "{\"events\":[]}"), 400);
 }
 
-HTTP_TEST(more_events_than_an_append_takes_are_refused_uncounted)
+TEST(more_events_than_an_append_takes_are_refused_uncounted)
 {
-    F;
+    struct http_fixture *f = *state;
     f->server.append_size_max = 16 << 20;
     size_t size = 2 * (FCT_HTTP_EVENTS_MAX + 10);
     char *body = test_malloc(size + 1);
@@ -457,9 +457,9 @@ HTTP_TEST(more_events_than_an_append_takes_are_refused_uncounted)
 
 /* ---- the ends of calls ----------------------------------------------------------------------- */
 
-HTTP_TEST(an_append_goes_on_when_its_exchange_is_gone)
+TEST(an_append_goes_on_when_its_exchange_is_gone)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake =
         begin(f, "POST /api/v1/streams/a", "content-type: application/json\n");
     fake_send(fake, "{\"type\":\"A\",\"data\":\"x\\u0041\"}", 29, 29);
@@ -472,9 +472,9 @@ HTTP_TEST(an_append_goes_on_when_its_exchange_is_gone)
     assert_answer(fake, 200);
 }
 
-HTTP_TEST(an_exchange_may_close_at_any_time)
+TEST(an_exchange_may_close_at_any_time)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake =
         begin(f, "POST /api/v1/streams/a", "content-type: application/json\n");
     end_last(f);
@@ -487,9 +487,9 @@ HTTP_TEST(an_exchange_may_close_at_any_time)
     end_last(f);
 }
 
-HTTP_TEST(an_answer_that_cannot_be_sent_is_broken_off)
+TEST(an_answer_that_cannot_be_sent_is_broken_off)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(post(f, "/api/v1/streams/a", "{\"type\":\"A\"}"), 201);
     static const char *const lines[] = {"GET /api/v1/streams/a", "GET /api/v1/streams",
                                         "GET /metrics", "GET /nowhere", "GET /health/live"};
@@ -511,9 +511,9 @@ HTTP_TEST(an_answer_that_cannot_be_sent_is_broken_off)
     }
 }
 
-HTTP_TEST(each_allocation_may_fail)
+TEST(each_allocation_may_fail)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const lines[] = {
         "POST /api/v1/streams/a",
         "POST /api/v1/events",

@@ -32,7 +32,7 @@ static int tear_down(void **state)
 }
 
 #define RECENT_TEST(name) static void name(void **state)
-#define RECENT_CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define RECENT_CASE(name) FIXTURE_CASE(name)
 
 static struct fct_recent_event *add(struct fixture *f, uint64_t position, factum_slice data)
 {

@@ -5,8 +5,6 @@
 #include "core/slice.h"
 #include "server/rights.h"
 
-#define TEST(name) static void name(void **state)
-
 /* The columns of the matrix. */
 enum kind {
     NO_STREAM,
@@ -101,7 +99,6 @@ static void check_cell(const struct row *row, const char *stream, size_t who, si
 
 TEST(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix)
 {
-    (void)state;
     assert_int_equal(sizeof rows / sizeof rows[0], FCT_OP_COUNT);
     size_t cells = 0;
     for (size_t i = 0; i < FCT_OP_COUNT; i++) {
@@ -124,7 +121,6 @@ TEST(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix
 
 TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)
 {
-    (void)state;
     factum_error err = {.status = FACTUM_OK};
     assert_status(fct_rights_check(&principals[1], FCT_OP_APPEND, FCT_SLICE("order-1"), &err),
                   FACTUM_DENIED);
@@ -144,7 +140,6 @@ TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)
 
 TEST(a_name_that_a_terminal_would_obey_or_that_is_long_is_shown_harmlessly)
 {
-    (void)state;
     factum_error err = {.status = FACTUM_OK};
     assert_status(
         fct_rights_check(&principals[0], FCT_OP_READ_STREAM, FCT_SLICE("a\x1b[2J\r\nb"), &err),
@@ -161,10 +156,9 @@ TEST(a_name_that_a_terminal_would_obey_or_that_is_long_is_shown_harmlessly)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix),
-        cmocka_unit_test(a_refusal_says_who_what_which_stream_and_what_is_needed),
-        cmocka_unit_test(a_name_that_a_terminal_would_obey_or_that_is_long_is_shown_harmlessly),
+        CASE(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix),
+        CASE(a_refusal_says_who_what_which_stream_and_what_is_needed),
+        CASE(a_name_that_a_terminal_would_obey_or_that_is_long_is_shown_harmlessly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

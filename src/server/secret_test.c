@@ -5,8 +5,6 @@
 #include "server/secret.h"
 #include "sim/sim_disk.h"
 
-#define TEST(name) static void name(void **state)
-
 /* Calculated with another program (Python's hashlib.scrypt) from "open sesame". */
 #define LINE                                                                                       \
     "factum-admin 1 scrypt 14 8 1 000102030405060708090a0b0c0d0e0f "                               \
@@ -26,7 +24,6 @@ static struct fct_sim_disk *new_disk(void)
 
 TEST(the_line_is_what_another_program_calculates)
 {
-    (void)state;
     struct fct_secret secret;
     factum_error err;
     assert_ok(fct_secret_parse(factum_slice_from(LINE), &secret, &err), err);
@@ -48,7 +45,6 @@ TEST(the_line_is_what_another_program_calculates)
 
 TEST(every_changed_byte_and_every_cut_is_refused_or_another_secret)
 {
-    (void)state;
     char line[] = LINE;
     size_t size = sizeof line - 1;
     struct fct_secret secret = {.cost_log2 = 77};
@@ -100,7 +96,6 @@ TEST(a_cost_that_would_take_all_memory_is_refused)
 
 TEST(a_file_of_a_newer_version_is_not_called_damaged)
 {
-    (void)state;
     struct fct_secret secret;
     factum_error err;
     assert_status(fct_secret_parse(FCT_SLICE("factum-admin 2 argon2 what ever\n"), &secret, &err),
@@ -110,7 +105,6 @@ TEST(a_file_of_a_newer_version_is_not_called_damaged)
 
 TEST(the_first_start_shows_a_secret_and_the_second_knows_it)
 {
-    (void)state;
     struct fct_sim_disk *disk = new_disk();
     const struct fct_os *os = fct_sim_disk_os(disk);
     struct fct_secret secret;
@@ -135,7 +129,6 @@ TEST(the_first_start_shows_a_secret_and_the_second_knows_it)
 
 TEST(two_secrets_have_nothing_in_common)
 {
-    (void)state;
     struct fct_secret secret;
     char texts[2][FCT_SECRET_TEXT_SIZE];
     factum_error err;
@@ -153,7 +146,6 @@ TEST(two_secrets_have_nothing_in_common)
 
 TEST(damage_a_missing_directory_and_a_longer_file_are_told)
 {
-    (void)state;
     struct fct_sim_disk *disk = new_disk();
     const struct fct_os *os = fct_sim_disk_os(disk);
     struct fct_secret secret;
@@ -177,7 +169,6 @@ TEST(damage_a_missing_directory_and_a_longer_file_are_told)
 /* Whatever is lost, a secret that was shown stays the secret. */
 TEST(a_crash_at_any_call_leaves_no_secret_or_a_whole_one_and_a_shown_one_stays)
 {
-    (void)state;
     bool shown = false;
     for (uint64_t at = 0; !shown; at++) {
         assert_in_range(at, 0, 30);
@@ -207,14 +198,14 @@ TEST(a_crash_at_any_call_leaves_no_secret_or_a_whole_one_and_a_shown_one_stays)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_line_is_what_another_program_calculates),
-        cmocka_unit_test(every_changed_byte_and_every_cut_is_refused_or_another_secret),
-        cmocka_unit_test(a_cost_that_would_take_all_memory_is_refused),
-        cmocka_unit_test(a_file_of_a_newer_version_is_not_called_damaged),
-        cmocka_unit_test(the_first_start_shows_a_secret_and_the_second_knows_it),
-        cmocka_unit_test(two_secrets_have_nothing_in_common),
-        cmocka_unit_test(damage_a_missing_directory_and_a_longer_file_are_told),
-        cmocka_unit_test(a_crash_at_any_call_leaves_no_secret_or_a_whole_one_and_a_shown_one_stays),
+        CASE(the_line_is_what_another_program_calculates),
+        CASE(every_changed_byte_and_every_cut_is_refused_or_another_secret),
+        CASE(a_cost_that_would_take_all_memory_is_refused),
+        CASE(a_file_of_a_newer_version_is_not_called_damaged),
+        CASE(the_first_start_shows_a_secret_and_the_second_knows_it),
+        CASE(two_secrets_have_nothing_in_common),
+        CASE(damage_a_missing_directory_and_a_longer_file_are_told),
+        CASE(a_crash_at_any_call_leaves_no_secret_or_a_whole_one_and_a_shown_one_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

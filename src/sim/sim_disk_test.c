@@ -12,7 +12,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     f->disk = fct_sim_disk_create(1, false);
@@ -25,7 +25,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     assert_ok(fct_file_close(&f->file, &f->err), f->err);
@@ -57,7 +57,7 @@ static struct fct_sim_disk *crash(struct fixture *f, enum fct_crash_mode mode, u
 
 /* ---- what a crash leaves --------------------------------------------------------------------- */
 
-static void what_was_synced_survives_every_crash(void **state)
+TEST(what_was_synced_survives_every_crash)
 {
     struct fixture *f = *state;
     fill(f, 'a', 0, 10000);
@@ -75,7 +75,7 @@ static void what_was_synced_survives_every_crash(void **state)
     }
 }
 
-static void a_file_whose_name_was_not_synced_may_be_gone(void **state)
+TEST(a_file_whose_name_was_not_synced_may_be_gone)
 {
     struct fixture *f = *state;
     int there = 0;
@@ -97,7 +97,7 @@ static void a_file_whose_name_was_not_synced_may_be_gone(void **state)
     fct_sim_disk_destroy(all);
 }
 
-static void a_file_in_a_directory_that_is_gone_is_gone(void **state)
+TEST(a_file_in_a_directory_that_is_gone_is_gone)
 {
     struct fixture *f = *state;
     struct fct_file *file;
@@ -118,7 +118,7 @@ static void a_file_in_a_directory_that_is_gone_is_gone(void **state)
 }
 
 /* Every sector is the old one or the new one as a whole; both happen. */
-static void unsynced_sectors_survive_or_not_one_by_one(void **state)
+TEST(unsynced_sectors_survive_or_not_one_by_one)
 {
     struct fixture *f = *state;
     uint64_t kept = 0;
@@ -142,7 +142,7 @@ static void unsynced_sectors_survive_or_not_one_by_one(void **state)
     assert_in_range(kept, SEEDS * 9, SEEDS * 11);
 }
 
-static void a_torn_sector_is_one_a_file_and_has_one_border(void **state)
+TEST(a_torn_sector_is_one_a_file_and_has_one_border)
 {
     struct fixture *f = *state;
     int torn = 0;
@@ -165,7 +165,7 @@ static void a_torn_sector_is_one_a_file_and_has_one_border(void **state)
     assert_true(torn > SEEDS * 9 / 10);
 }
 
-static void a_size_survives_without_its_bytes_and_they_without_it(void **state)
+TEST(a_size_survives_without_its_bytes_and_they_without_it)
 {
     struct fixture *f = *state;
     bool seen[2][2] = {{false}};
@@ -186,7 +186,7 @@ static void a_size_survives_without_its_bytes_and_they_without_it(void **state)
     assert_true(seen[0][0] && seen[0][1] && seen[1][0] && seen[1][1]);
 }
 
-static void a_rename_survives_in_parts(void **state)
+TEST(a_rename_survives_in_parts)
 {
     struct fixture *f = *state;
     bool seen[2][2] = {{false}};
@@ -210,7 +210,7 @@ static void a_rename_survives_in_parts(void **state)
     fct_sim_disk_destroy(after);
 }
 
-static void a_removal_that_was_not_synced_may_be_undone(void **state)
+TEST(a_removal_that_was_not_synced_may_be_undone)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -223,7 +223,7 @@ static void a_removal_that_was_not_synced_may_be_undone(void **state)
     fct_sim_disk_destroy(after);
 }
 
-static void the_same_seed_gives_the_same_crash_and_leaves_the_disk(void **state)
+TEST(the_same_seed_gives_the_same_crash_and_leaves_the_disk)
 {
     struct fixture *f = *state;
     fill(f, 'a', 0, 20 * SECTOR);
@@ -243,7 +243,7 @@ static void the_same_seed_gives_the_same_crash_and_leaves_the_disk(void **state)
     fct_sim_disk_destroy(two);
 }
 
-static void what_is_left_of_a_crash_is_durable(void **state)
+TEST(what_is_left_of_a_crash_is_durable)
 {
     struct fixture *f = *state;
     fill(f, 'a', 0, 20 * SECTOR);
@@ -258,7 +258,7 @@ static void what_is_left_of_a_crash_is_durable(void **state)
     fct_sim_disk_destroy(twice);
 }
 
-static void a_clone_has_both_states_and_its_own_bytes(void **state)
+TEST(a_clone_has_both_states_and_its_own_bytes)
 {
     struct fixture *f = *state;
     fill(f, 'a', 0, 10);
@@ -277,7 +277,7 @@ static void a_clone_has_both_states_and_its_own_bytes(void **state)
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
-static void from_the_chosen_call_on_nothing_changes(void **state)
+TEST(from_the_chosen_call_on_nothing_changes)
 {
     struct fixture *f = *state;
     uint64_t size = 0;
@@ -298,7 +298,7 @@ static void from_the_chosen_call_on_nothing_changes(void **state)
     assert_int_equal(bytes[0], 'a');
 }
 
-static void a_full_disk_refuses_and_frees_what_is_cut(void **state)
+TEST(a_full_disk_refuses_and_frees_what_is_cut)
 {
     struct fixture *f = *state;
     struct fct_file *other;
@@ -315,7 +315,7 @@ static void a_full_disk_refuses_and_frees_what_is_cut(void **state)
     assert_status(fct_file_write(f->file, 1000, "x", 1, &f->err), FACTUM_NO_SPACE);
 }
 
-static void a_map_shows_writes_and_outlives_the_file(void **state)
+TEST(a_map_shows_writes_and_outlives_the_file)
 {
     struct fixture *f = *state;
     const uint8_t *map;
@@ -358,7 +358,7 @@ static void touch(struct fixture *f, const char *path)
     assert_ok(fct_file_close(&file, &f->err), f->err);
 }
 
-static void a_list_has_what_lies_in_the_directory_itself(void **state)
+TEST(a_list_has_what_lies_in_the_directory_itself)
 {
     struct fixture *f = *state;
     struct names names = {.f = f};
@@ -376,7 +376,7 @@ static void a_list_has_what_lies_in_the_directory_itself(void **state)
     assert_string_equal(f->err.text, "list /x: no such directory");
 }
 
-static void what_is_listed_may_be_removed_also_on_a_locked_disk(void **state)
+TEST(what_is_listed_may_be_removed_also_on_a_locked_disk)
 {
     struct fixture *f = *state;
     struct fixture locked = {.disk = fct_sim_disk_create(1, true)};
@@ -398,7 +398,7 @@ static void what_is_listed_may_be_removed_also_on_a_locked_disk(void **state)
     fct_sim_disk_destroy(locked.disk);
 }
 
-static void names_that_are_not_there_are_not_found(void **state)
+TEST(names_that_are_not_there_are_not_found)
 {
     struct fixture *f = *state;
     struct fct_file *other;
@@ -417,7 +417,7 @@ static void names_that_are_not_there_are_not_found(void **state)
     assert_string_equal(f->err.text, "rename /x/a: no such directory");
 }
 
-static void time_stands_still_and_chance_repeats(void **state)
+TEST(time_stands_still_and_chance_repeats)
 {
     struct fixture *f = *state;
     struct fct_sim_disk *other = fct_sim_disk_create(1, false);
@@ -445,7 +445,7 @@ static factum_status read_one(struct fixture *f, uint64_t block, bool alone)
                  : f->os->ops->read(f->file, block * BLOCK, &byte, 1, &done, &f->err);
 }
 
-static void a_bad_block_fails_its_neighbours_until_they_are_read_alone(void **state)
+TEST(a_bad_block_fails_its_neighbours_until_they_are_read_alone)
 {
     struct fixture *f = *state;
     const uint8_t *map;
@@ -477,7 +477,7 @@ static void a_bad_block_fails_its_neighbours_until_they_are_read_alone(void **st
     fct_os_unmap(f->os, map, size);
 }
 
-static void a_read_alone_is_short_before_a_bad_block(void **state)
+TEST(a_read_alone_is_short_before_a_bad_block)
 {
     struct fixture *f = *state;
     static uint8_t bytes[4 * BLOCK];
@@ -492,31 +492,29 @@ static void a_read_alone_is_short_before_a_bad_block(void **state)
     assert_int_equal(done, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_was_synced_survives_every_crash),
-        TEST(a_file_whose_name_was_not_synced_may_be_gone),
-        TEST(a_file_in_a_directory_that_is_gone_is_gone),
-        TEST(unsynced_sectors_survive_or_not_one_by_one),
-        TEST(a_torn_sector_is_one_a_file_and_has_one_border),
-        TEST(a_size_survives_without_its_bytes_and_they_without_it),
-        TEST(a_rename_survives_in_parts),
-        TEST(a_removal_that_was_not_synced_may_be_undone),
-        TEST(the_same_seed_gives_the_same_crash_and_leaves_the_disk),
-        TEST(what_is_left_of_a_crash_is_durable),
-        TEST(a_clone_has_both_states_and_its_own_bytes),
-        TEST(from_the_chosen_call_on_nothing_changes),
-        TEST(a_full_disk_refuses_and_frees_what_is_cut),
-        TEST(a_map_shows_writes_and_outlives_the_file),
-        TEST(a_list_has_what_lies_in_the_directory_itself),
-        TEST(what_is_listed_may_be_removed_also_on_a_locked_disk),
-        TEST(names_that_are_not_there_are_not_found),
-        TEST(time_stands_still_and_chance_repeats),
-        TEST(a_bad_block_fails_its_neighbours_until_they_are_read_alone),
-        TEST(a_read_alone_is_short_before_a_bad_block),
+        FIXTURE_CASE(what_was_synced_survives_every_crash),
+        FIXTURE_CASE(a_file_whose_name_was_not_synced_may_be_gone),
+        FIXTURE_CASE(a_file_in_a_directory_that_is_gone_is_gone),
+        FIXTURE_CASE(unsynced_sectors_survive_or_not_one_by_one),
+        FIXTURE_CASE(a_torn_sector_is_one_a_file_and_has_one_border),
+        FIXTURE_CASE(a_size_survives_without_its_bytes_and_they_without_it),
+        FIXTURE_CASE(a_rename_survives_in_parts),
+        FIXTURE_CASE(a_removal_that_was_not_synced_may_be_undone),
+        FIXTURE_CASE(the_same_seed_gives_the_same_crash_and_leaves_the_disk),
+        FIXTURE_CASE(what_is_left_of_a_crash_is_durable),
+        FIXTURE_CASE(a_clone_has_both_states_and_its_own_bytes),
+        FIXTURE_CASE(from_the_chosen_call_on_nothing_changes),
+        FIXTURE_CASE(a_full_disk_refuses_and_frees_what_is_cut),
+        FIXTURE_CASE(a_map_shows_writes_and_outlives_the_file),
+        FIXTURE_CASE(a_list_has_what_lies_in_the_directory_itself),
+        FIXTURE_CASE(what_is_listed_may_be_removed_also_on_a_locked_disk),
+        FIXTURE_CASE(names_that_are_not_there_are_not_found),
+        FIXTURE_CASE(time_stands_still_and_chance_repeats),
+        FIXTURE_CASE(a_bad_block_fails_its_neighbours_until_they_are_read_alone),
+        FIXTURE_CASE(a_read_alone_is_short_before_a_bad_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,9 +7,6 @@
 
 #include "core/slice.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define F struct fixture *f = *state
 #define MS INT64_C(1000000)
 #define ID(last) "00000000-0000-4000-8000-0000000000" last
 #define TRACE_ID "0af7651916cd43dd8448eb211c80319c"
@@ -44,7 +41,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_trace_close(f->trace);
     factum_status status = factum_close(f->store, NULL);
     return status == FACTUM_OK ? 0 : -1;
@@ -149,7 +146,7 @@ static void add_saga(struct fixture *f)
 
 TEST(a_saga_is_a_tree_across_streams)
 {
-    F;
+    struct fixture *f = *state;
     add_saga(f);
     assert_int_equal(open_trace(f, "c1", NULL), FACTUM_OK);
     factum_trace_info info = info_of(f);
@@ -173,7 +170,7 @@ TEST(a_saga_is_a_tree_across_streams)
 
 TEST(every_kind_of_id_leads_to_the_same_flow)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *id;
         factum_trace_kind kind;
@@ -200,7 +197,7 @@ TEST(every_kind_of_id_leads_to_the_same_flow)
 
 TEST(an_id_of_kurrents_clients_is_a_trace_id_too)
 {
-    F;
+    struct fixture *f = *state;
     add(f, 0, "a-1", "A", NULL, "{\"$traceId\":\"" TRACE_ID "\",\"$spanId\":\"b7ad6b7169203331\"}");
     add(f, 0, "a-2", "B", NULL, "{\"traceparent\":\"00-" TRACE_ID "-b7ad6b7169203331-00\"}");
     assert_int_equal(open_trace(f, TRACE_ID, NULL), FACTUM_OK);
@@ -210,7 +207,7 @@ TEST(an_id_of_kurrents_clients_is_a_trace_id_too)
 
 TEST(an_event_without_a_correlation_leads_to_what_has_its_id_as_one)
 {
-    F;
+    struct fixture *f = *state;
     add(f, 0, "order-1", "OrderPlaced", ID("01"), "");
     add(f, 5, "mail-1", "Sent", NULL,
         "{\"$correlationId\":\"" ID("01") "\",\"$causationId\":\"" ID("01") "\"}");
@@ -222,7 +219,7 @@ TEST(an_event_without_a_correlation_leads_to_what_has_its_id_as_one)
 
 TEST(what_a_saga_answers_is_found_by_its_position)
 {
-    F;
+    struct fixture *f = *state;
     char data[128];
     uint64_t position = add(f, 0, "order-1", "OrderPlaced", ID("01"), "");
     (void)snprintf(data, sizeof data, "{\"start\":{\"position\":%llu}}",
@@ -236,7 +233,7 @@ TEST(what_a_saga_answers_is_found_by_its_position)
 
 TEST(what_is_not_found_says_how_far_it_was_looked)
 {
-    F;
+    struct fixture *f = *state;
     const factum_trace_options few = {.size = sizeof few, .scan_max = 3};
     add_saga(f);
     assert_int_equal(open_trace(f, "nothing", NULL), FACTUM_NOT_FOUND);
@@ -249,7 +246,7 @@ TEST(what_is_not_found_says_how_far_it_was_looked)
 
 TEST(a_cause_that_is_missing_later_or_itself_makes_a_flagged_root)
 {
-    F;
+    struct fixture *f = *state;
     add(f, 0, "a-1", "A", ID("01"), "{\"$correlationId\":\"c\",\"$causationId\":\"" ID("02") "\"}");
     add(f, 0, "a-1", "B", ID("02"), "{\"$correlationId\":\"c\",\"$causationId\":\"" ID("01") "\"}");
     add(f, 0, "a-1", "C", ID("03"), "{\"$correlationId\":\"c\",\"$causationId\":\"" ID("03") "\"}");
@@ -269,7 +266,7 @@ TEST(a_cause_that_is_missing_later_or_itself_makes_a_flagged_root)
 
 TEST(an_id_that_stands_twice_means_the_first_event)
 {
-    F;
+    struct fixture *f = *state;
     add(f, 0, "a-1", "A", ID("01"), "{\"$correlationId\":\"c\"}");
     add(f, 0, "a-2", "A", ID("01"), "{\"$correlationId\":\"c\"}");
     add(f, 0, "a-3", "B", NULL, "{\"$correlationId\":\"c\",\"$causationId\":\"" ID("01") "\"}");
@@ -280,7 +277,7 @@ TEST(an_id_that_stands_twice_means_the_first_event)
 
 TEST(a_command_that_was_sent_again_is_answered_once)
 {
-    F;
+    struct fixture *f = *state;
     static const char sent[] = "{\"$correlationId\":\"c\",\"$commandId\":\"k1\"}";
     add(f, 0, "command:pay-s-1", "pay.Charge", NULL, sent);
     add(f, 9, "command:pay-s-1", "pay.Charge", NULL, sent);
@@ -295,7 +292,7 @@ TEST(a_command_that_was_sent_again_is_answered_once)
 
 TEST(a_tombstone_is_no_answer)
 {
-    F;
+    struct fixture *f = *state;
     add(f, 0, "command:pay-s-1", "pay.Charge", ID("01"),
         "{\"$correlationId\":\"c\",\"$commandId\":\"k1\"}");
     add(f, 0, "command:pay-s-1", "CommandCancelled", NULL,
@@ -314,7 +311,7 @@ static void add_step(struct fixture *f, const char *type, const char *step)
 
 TEST(a_saga_is_stuck_until_the_step_changes)
 {
-    F;
+    struct fixture *f = *state;
     add_step(f, "SagaStuck", "one");
     add_step(f, "SagaStuck", "two");
     add_step(f, "StepStarted", "one");
@@ -331,7 +328,7 @@ TEST(a_saga_is_stuck_until_the_step_changes)
 
 TEST(failures_and_time_outs_are_counted)
 {
-    F;
+    struct fixture *f = *state;
     add_data(f, 0, "pay-1", "CommandFailed", NULL, "{\"$correlationId\":\"c\"}",
              "{\"code\":\"card.declined\",\"text\":\"no money\"}");
     add_step(f, "StepFailed", "pay");
@@ -346,7 +343,7 @@ TEST(failures_and_time_outs_are_counted)
 
 TEST(hostile_metadata_is_not_said)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const bad[] = {
         "{\"$correlationId\":\"c\",\"$causationId\":7,\"$commandId\":{},\"traceparent\":[]}",
         "{\"$correlationId\":\"c\",\"$causationId\":\"\\ud800\",\"$traceId\":\"00\"}",
@@ -378,7 +375,7 @@ TEST(hostile_metadata_is_not_said)
 
 TEST(limits_hold)
 {
-    F;
+    struct fixture *f = *state;
     const factum_trace_options few = {.size = sizeof few, .events_max = 3};
     const factum_trace_options many = {.size = sizeof many, .events_max = 1000001};
     add_saga(f);
@@ -397,7 +394,7 @@ static bool stop_at_once(void *data, uint64_t done, uint64_t total)
 
 TEST(system_streams_can_be_left_out)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event asked = {.stream = FCT_SLICE("$audit"),
                               .type = FCT_SLICE("Asked"),
                               .data = FCT_SLICE("{}"),
@@ -430,7 +427,7 @@ TEST(system_streams_can_be_left_out)
 
 TEST(a_caller_can_end_it)
 {
-    F;
+    struct fixture *f = *state;
     uint64_t done = 0;
     const factum_progress progress = {.data = &done, .step = stop_at_once};
     const factum_trace_options options = {.size = sizeof options, .progress = &progress};
@@ -445,7 +442,7 @@ TEST(a_caller_can_end_it)
 
 TEST(a_tree_of_a_thousand_equal_effects_is_a_line_for_them)
 {
-    F;
+    struct fixture *f = *state;
     char data[160];
     add(f, 0, "import-1", "Imported", ID("01"), "{\"$correlationId\":\"c\"}");
     for (int i = 0; i < 1000; i++) {
@@ -468,7 +465,7 @@ TEST(a_tree_of_a_thousand_equal_effects_is_a_line_for_them)
 
 TEST(what_is_cut_is_counted_and_failures_stay)
 {
-    F;
+    struct fixture *f = *state;
     char type[32];
     add(f, 0, "a-1", "Root", ID("01"), "{\"$correlationId\":\"c\"}");
     for (int i = 0; i < 500; i++) {
@@ -488,7 +485,7 @@ TEST(what_is_cut_is_counted_and_failures_stay)
 
 TEST(a_chain_of_thousands_is_no_recursion_and_few_lines)
 {
-    F;
+    struct fixture *f = *state;
     char id[64];
     char metadata[160];
     for (int i = 0; i < 3000; i++) {
@@ -508,7 +505,7 @@ TEST(a_chain_of_thousands_is_no_recursion_and_few_lines)
 
 TEST(names_from_outside_break_no_form)
 {
-    F;
+    struct fixture *f = *state;
     add(f, 0, "a\"];b-1", "T\"<script>;#\x1b[31m\n\xe2\x80\xae", ID("01"),
         "{\"$correlationId\":\"c\"}");
     add(f, 0, "b-1", "\\", NULL, "{\"$correlationId\":\"c\",\"$causationId\":\"" ID("01") "\"}");
@@ -528,7 +525,7 @@ TEST(names_from_outside_break_no_form)
 
 TEST(json_has_all_nodes_and_edges)
 {
-    F;
+    struct fixture *f = *state;
     factum_json_node nodes[1024];
     factum_json json;
     add_saga(f);
@@ -554,7 +551,7 @@ static factum_status refuse(void *data, factum_slice bytes)
 
 TEST(a_sink_that_fails_ends_the_printing)
 {
-    F;
+    struct fixture *f = *state;
     unsigned calls = 0;
     const factum_trace_sink sink = {.data = &calls, .write = refuse};
     add_saga(f);
@@ -572,28 +569,28 @@ TEST(a_sink_that_fails_ends_the_printing)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_saga_is_a_tree_across_streams),
-        CASE(every_kind_of_id_leads_to_the_same_flow),
-        CASE(an_id_of_kurrents_clients_is_a_trace_id_too),
-        CASE(an_event_without_a_correlation_leads_to_what_has_its_id_as_one),
-        CASE(what_a_saga_answers_is_found_by_its_position),
-        CASE(what_is_not_found_says_how_far_it_was_looked),
-        CASE(a_cause_that_is_missing_later_or_itself_makes_a_flagged_root),
-        CASE(an_id_that_stands_twice_means_the_first_event),
-        CASE(a_command_that_was_sent_again_is_answered_once),
-        CASE(a_tombstone_is_no_answer),
-        CASE(a_saga_is_stuck_until_the_step_changes),
-        CASE(failures_and_time_outs_are_counted),
-        CASE(hostile_metadata_is_not_said),
-        CASE(limits_hold),
-        CASE(system_streams_can_be_left_out),
-        CASE(a_caller_can_end_it),
-        CASE(a_tree_of_a_thousand_equal_effects_is_a_line_for_them),
-        CASE(what_is_cut_is_counted_and_failures_stay),
-        CASE(a_chain_of_thousands_is_no_recursion_and_few_lines),
-        CASE(names_from_outside_break_no_form),
-        CASE(json_has_all_nodes_and_edges),
-        CASE(a_sink_that_fails_ends_the_printing),
+        FIXTURE_CASE(a_saga_is_a_tree_across_streams),
+        FIXTURE_CASE(every_kind_of_id_leads_to_the_same_flow),
+        FIXTURE_CASE(an_id_of_kurrents_clients_is_a_trace_id_too),
+        FIXTURE_CASE(an_event_without_a_correlation_leads_to_what_has_its_id_as_one),
+        FIXTURE_CASE(what_a_saga_answers_is_found_by_its_position),
+        FIXTURE_CASE(what_is_not_found_says_how_far_it_was_looked),
+        FIXTURE_CASE(a_cause_that_is_missing_later_or_itself_makes_a_flagged_root),
+        FIXTURE_CASE(an_id_that_stands_twice_means_the_first_event),
+        FIXTURE_CASE(a_command_that_was_sent_again_is_answered_once),
+        FIXTURE_CASE(a_tombstone_is_no_answer),
+        FIXTURE_CASE(a_saga_is_stuck_until_the_step_changes),
+        FIXTURE_CASE(failures_and_time_outs_are_counted),
+        FIXTURE_CASE(hostile_metadata_is_not_said),
+        FIXTURE_CASE(limits_hold),
+        FIXTURE_CASE(system_streams_can_be_left_out),
+        FIXTURE_CASE(a_caller_can_end_it),
+        FIXTURE_CASE(a_tree_of_a_thousand_equal_effects_is_a_line_for_them),
+        FIXTURE_CASE(what_is_cut_is_counted_and_failures_stay),
+        FIXTURE_CASE(a_chain_of_thousands_is_no_recursion_and_few_lines),
+        FIXTURE_CASE(names_from_outside_break_no_form),
+        FIXTURE_CASE(json_has_all_nodes_and_edges),
+        FIXTURE_CASE(a_sink_that_fails_ends_the_printing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,6 @@
 #include "core/slice.h"
 #include "wire/base64.h"
 
-#define TEST(name) static void name(void **state)
-
 static factum_status decode(const char *text, enum fct_base64_padding padding, char *bytes)
 {
     struct fct_base64_room room = {.bytes = (uint8_t *)bytes, .size = 15};
@@ -48,7 +46,6 @@ TEST(the_vectors_of_rfc_4648_work_both_ways)
 
 TEST(every_byte_survives_at_every_place)
 {
-    (void)state;
     for (unsigned value = 0; value < 256; value++) {
         for (size_t len = 1; len <= 6; len++) {
             uint8_t bytes[6];
@@ -91,7 +88,6 @@ TEST(what_is_not_base64_is_refused)
 
 TEST(bytes_that_do_not_fit_are_refused_and_none_is_written_past_the_end)
 {
-    (void)state;
     for (size_t size = 0; size < 6; size++) {
         uint8_t bytes[8] = "\xee\xee\xee\xee\xee\xee\xee";
         struct fct_base64_room room = {.bytes = bytes, .size = size};
@@ -104,10 +100,10 @@ TEST(bytes_that_do_not_fit_are_refused_and_none_is_written_past_the_end)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_vectors_of_rfc_4648_work_both_ways),
-        cmocka_unit_test(every_byte_survives_at_every_place),
-        cmocka_unit_test(what_is_not_base64_is_refused),
-        cmocka_unit_test(bytes_that_do_not_fit_are_refused_and_none_is_written_past_the_end),
+        CASE(the_vectors_of_rfc_4648_work_both_ways),
+        CASE(every_byte_survives_at_every_place),
+        CASE(what_is_not_base64_is_refused),
+        CASE(bytes_that_do_not_fit_are_refused_and_none_is_written_past_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,9 +41,8 @@ static factum_status feed(struct fct_grpc_deframer *deframer, factum_slice part,
     return status;
 }
 
-static void every_cut_in_three_gives_the_same_messages(void **state)
+TEST(every_cut_in_three_gives_the_same_messages)
 {
-    (void)state;
     for (size_t first = 0; first <= sizeof body; first++) {
         for (size_t second = first; second <= sizeof body; second++) {
             struct fct_buf out;
@@ -63,9 +62,8 @@ static void every_cut_in_three_gives_the_same_messages(void **state)
     }
 }
 
-static void bytes_one_by_one_give_the_same_messages_and_their_ends_are_known(void **state)
+TEST(bytes_one_by_one_give_the_same_messages_and_their_ends_are_known)
 {
-    (void)state;
     static const size_t ends[] = {8, 13, 20, 33};
     struct fct_buf out;
     struct fct_grpc_deframer deframer;
@@ -85,9 +83,8 @@ static void bytes_one_by_one_give_the_same_messages_and_their_ends_are_known(voi
     fct_buf_finish(&out);
 }
 
-static void a_message_that_lies_whole_is_lent_without_an_allocation(void **state)
+TEST(a_message_that_lies_whole_is_lent_without_an_allocation)
 {
-    (void)state;
     factum_error err;
     factum_slice message;
     struct fct_mem_fault fault;
@@ -105,9 +102,8 @@ static void a_message_that_lies_whole_is_lent_without_an_allocation(void **state
     fct_grpc_deframer_finish(&deframer);
 }
 
-static void what_was_collected_is_freed_when_the_next_message_begins(void **state)
+TEST(what_was_collected_is_freed_when_the_next_message_begins)
 {
-    (void)state;
     struct fct_mem_fault fault;
     struct fct_buf out;
     struct fct_grpc_deframer deframer;
@@ -126,9 +122,8 @@ static void what_was_collected_is_freed_when_the_next_message_begins(void **stat
     fct_buf_finish(&out);
 }
 
-static void a_message_over_the_maximum_is_refused_before_anything_is_allocated(void **state)
+TEST(a_message_over_the_maximum_is_refused_before_anything_is_allocated)
 {
-    (void)state;
     factum_error err;
     factum_slice message;
     struct fct_mem_fault fault;
@@ -153,7 +148,6 @@ static void a_message_over_the_maximum_is_refused_before_anything_is_allocated(v
 /* A prefix that announces a large message gets memory only for the bytes that have arrived. */
 static void memory_grows_with_what_arrives(void **state)
 {
-    (void)state;
     factum_error err;
     factum_slice message;
     struct fct_grpc_deframer deframer;
@@ -164,9 +158,8 @@ static void memory_grows_with_what_arrives(void **state)
     fct_grpc_deframer_finish(&deframer);
 }
 
-static void a_flag_other_than_0_is_refused(void **state)
+TEST(a_flag_other_than_0_is_refused)
 {
-    (void)state;
     factum_error err;
     factum_slice message;
     struct fct_grpc_deframer deframer;
@@ -182,9 +175,8 @@ static void a_flag_other_than_0_is_refused(void **state)
     }
 }
 
-static void each_failed_allocation_is_reported_and_nothing_leaks(void **state)
+TEST(each_failed_allocation_is_reported_and_nothing_leaks)
 {
-    (void)state;
     bool done = false;
     for (unsigned long k = 0; !done; k++) {
         struct fct_mem_fault fault;
@@ -207,9 +199,8 @@ static void each_failed_allocation_is_reported_and_nothing_leaks(void **state)
     }
 }
 
-static void a_frame_is_written_around_a_message(void **state)
+TEST(a_frame_is_written_around_a_message)
 {
-    (void)state;
     size_t begun;
     struct fct_buf buf;
     init_buf(&buf);
@@ -239,9 +230,8 @@ static void assert_message(factum_slice text, const char *encoded)
     fct_buf_finish(&buf);
 }
 
-static void a_message_is_percent_encoded(void **state)
+TEST(a_message_is_percent_encoded)
 {
-    (void)state;
     assert_message(FCT_SLICE(""), "");
     assert_message(FCT_SLICE("Event stream 'x' is deleted."), "Event stream 'x' is deleted.");
     assert_message(FCT_SLICE(" !#$&~"), " !#$&~");
@@ -250,9 +240,8 @@ static void a_message_is_percent_encoded(void **state)
     assert_message(FCT_SLICE("\0"), "%00");
 }
 
-static void what_is_not_encoded_properly_is_kept(void **state)
+TEST(what_is_not_encoded_properly_is_kept)
 {
-    (void)state;
     static const char *const texts[] = {"%", "50%", "%4", "%zz", "%4z", "%%"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct fct_buf buf;
@@ -263,9 +252,8 @@ static void what_is_not_encoded_properly_is_kept(void **state)
     }
 }
 
-static void a_message_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
+TEST(a_message_that_does_not_fit_leaves_the_buffer_as_it_was)
 {
-    (void)state;
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), 4);
     assert_int_equal(fct_buf_add(&buf, "a", 1), FACTUM_OK);
@@ -276,9 +264,8 @@ static void a_message_that_does_not_fit_leaves_the_buffer_as_it_was(void **state
     fct_buf_finish(&buf);
 }
 
-static void timeouts_are_milliseconds_rounded_up(void **state)
+TEST(timeouts_are_milliseconds_rounded_up)
 {
-    (void)state;
     static const struct {
         const char *text;
         int64_t ms;
@@ -303,9 +290,8 @@ static void timeouts_are_milliseconds_rounded_up(void **state)
     }
 }
 
-static void what_is_no_timeout_is_refused(void **state)
+TEST(what_is_no_timeout_is_refused)
 {
-    (void)state;
     static const char *const texts[] = {"",   "S",   "10",   "123456789S", "-1S", "+1S", "1 S",
                                         "1s", "1ms", "1.5S", "0x1S",       "1h",  " 1S", "1S "};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -315,9 +301,8 @@ static void what_is_no_timeout_is_refused(void **state)
     }
 }
 
-static void every_status_has_its_code(void **state)
+TEST(every_status_has_its_code)
 {
-    (void)state;
     assert_int_equal(fct_grpc_code_of(FACTUM_OK), FCT_GRPC_OK);
     assert_int_equal(fct_grpc_code_of(FACTUM_INVALID), FCT_GRPC_INVALID_ARGUMENT);
     assert_int_equal(fct_grpc_code_of(FACTUM_STREAM_DELETED), FCT_GRPC_FAILED_PRECONDITION);
@@ -335,21 +320,21 @@ static void every_status_has_its_code(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cut_in_three_gives_the_same_messages),
-        cmocka_unit_test(bytes_one_by_one_give_the_same_messages_and_their_ends_are_known),
-        cmocka_unit_test(a_message_that_lies_whole_is_lent_without_an_allocation),
-        cmocka_unit_test(what_was_collected_is_freed_when_the_next_message_begins),
-        cmocka_unit_test(a_message_over_the_maximum_is_refused_before_anything_is_allocated),
-        cmocka_unit_test(memory_grows_with_what_arrives),
-        cmocka_unit_test(a_flag_other_than_0_is_refused),
-        cmocka_unit_test(each_failed_allocation_is_reported_and_nothing_leaks),
-        cmocka_unit_test(a_frame_is_written_around_a_message),
-        cmocka_unit_test(a_message_is_percent_encoded),
-        cmocka_unit_test(what_is_not_encoded_properly_is_kept),
-        cmocka_unit_test(a_message_that_does_not_fit_leaves_the_buffer_as_it_was),
-        cmocka_unit_test(timeouts_are_milliseconds_rounded_up),
-        cmocka_unit_test(what_is_no_timeout_is_refused),
-        cmocka_unit_test(every_status_has_its_code),
+        CASE(every_cut_in_three_gives_the_same_messages),
+        CASE(bytes_one_by_one_give_the_same_messages_and_their_ends_are_known),
+        CASE(a_message_that_lies_whole_is_lent_without_an_allocation),
+        CASE(what_was_collected_is_freed_when_the_next_message_begins),
+        CASE(a_message_over_the_maximum_is_refused_before_anything_is_allocated),
+        CASE(memory_grows_with_what_arrives),
+        CASE(a_flag_other_than_0_is_refused),
+        CASE(each_failed_allocation_is_reported_and_nothing_leaks),
+        CASE(a_frame_is_written_around_a_message),
+        CASE(a_message_is_percent_encoded),
+        CASE(what_is_not_encoded_properly_is_kept),
+        CASE(a_message_that_does_not_fit_leaves_the_buffer_as_it_was),
+        CASE(timeouts_are_milliseconds_rounded_up),
+        CASE(what_is_no_timeout_is_refused),
+        CASE(every_status_has_its_code),
     };
     return cmocka_run_group_tests_name("grpc", tests, NULL, NULL);
 }

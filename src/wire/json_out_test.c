@@ -5,9 +5,8 @@
 #include "core/slice.h"
 #include "wire/json_out.h"
 
-static void a_text_reads_back_as_it_was(void **state)
+TEST(a_text_reads_back_as_it_was)
 {
-    (void)state;
     uint8_t all[0x80];
     for (size_t i = 0; i < sizeof all; i++) {
         all[i] = (uint8_t)i;
@@ -29,9 +28,8 @@ static void a_text_reads_back_as_it_was(void **state)
     fct_buf_finish(&buf);
 }
 
-static void what_is_not_utf_8_becomes_a_question_mark(void **state)
+TEST(what_is_not_utf_8_becomes_a_question_mark)
 {
-    (void)state;
     static const struct {
         const char *text, *json;
     } cases[] = {
@@ -50,9 +48,8 @@ static void what_is_not_utf_8_becomes_a_question_mark(void **state)
     }
 }
 
-static void a_text_that_does_not_fit_changes_nothing(void **state)
+TEST(a_text_that_does_not_fit_changes_nothing)
 {
-    (void)state;
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), 8);
     assert_int_equal(fct_json_out_text(&buf, FCT_SLICE("abc")), FACTUM_OK);
@@ -67,9 +64,9 @@ static void a_text_that_does_not_fit_changes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_text_reads_back_as_it_was),
-        cmocka_unit_test(what_is_not_utf_8_becomes_a_question_mark),
-        cmocka_unit_test(a_text_that_does_not_fit_changes_nothing),
+        CASE(a_text_reads_back_as_it_was),
+        CASE(what_is_not_utf_8_becomes_a_question_mark),
+        CASE(a_text_that_does_not_fit_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

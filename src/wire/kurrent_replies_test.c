@@ -39,9 +39,8 @@ static void assert_bytes(const struct fct_buf *buf, const void *bytes, size_t si
     assert_memory_equal(buf->ptr, bytes, size);
 }
 
-static void an_event_is_written_byte_by_byte(void **state)
+TEST(an_event_is_written_byte_by_byte)
 {
-    (void)state;
     static const char wanted[] = "\0\0\0\0\x67"
                                  "\x0a\x65\x0a\x60"
                                  "\x0a\x06\x0a\x04\x08\1\x10\2"
@@ -67,9 +66,8 @@ static void an_event_is_written_byte_by_byte(void **state)
 }
 
 /* The time is text whose length changes: every one of them, on both sides of 1970. */
-static void times_are_ticks_rounded_down(void **state)
+TEST(times_are_ticks_rounded_down)
 {
-    (void)state;
     static const struct {
         int64_t created;
         const char *text;
@@ -104,9 +102,8 @@ static void times_are_ticks_rounded_down(void **state)
     }
 }
 
-static void an_event_of_any_size_is_as_long_as_was_said(void **state)
+TEST(an_event_of_any_size_is_as_long_as_was_said)
 {
-    (void)state;
     static uint8_t data[70000];
     static const size_t sizes[] = {0, 1, 30, 60, 100, 127, 128, 129, 16200, 16383, 16384, 70000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -129,9 +126,8 @@ static void an_event_of_any_size_is_as_long_as_was_said(void **state)
     }
 }
 
-static void the_answer_to_a_batch_repeats_the_request(void **state)
+TEST(the_answer_to_a_batch_repeats_the_request)
 {
-    (void)state;
     static const char wanted[] = "\0\0\0\0\x1b"
                                  "\x0a\x06\x0a\4\x08\1\x10\2"
                                  "\x22\5\x1a\3s-1"
@@ -212,9 +208,8 @@ static factum_status encode_answer(int which, struct fct_buf *buf)
     }
 }
 
-static void an_answer_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
+TEST(an_answer_that_does_not_fit_leaves_the_buffer_as_it_was)
 {
-    (void)state;
     for (int which = 0; which < ANSWER_COUNT; which++) {
         factum_status status = FACTUM_TOO_BIG;
         for (size_t size_max = 2; status != FACTUM_OK; size_max++) {
@@ -235,9 +230,8 @@ static void an_answer_that_does_not_fit_leaves_the_buffer_as_it_was(void **state
     }
 }
 
-static void without_memory_the_buffer_is_as_it_was(void **state)
+TEST(without_memory_the_buffer_is_as_it_was)
 {
-    (void)state;
     for (int which = 0; which < ANSWER_COUNT; which++) {
         bool done = false;
         for (unsigned long k = 0; !done; k++) {
@@ -261,9 +255,8 @@ static void without_memory_the_buffer_is_as_it_was(void **state)
 
 /* ---- the request for statistics -------------------------------------------------------------- */
 
-static void a_request_for_statistics_says_whose(void **state)
+TEST(a_request_for_statistics_says_whose)
 {
-    (void)state;
     static const enum fct_kurrent_statistics_mode modes[] = {
         FCT_KURRENT_STATISTICS_ALL, FCT_KURRENT_STATISTICS_TRANSIENT,
         FCT_KURRENT_STATISTICS_CONTINUOUS, FCT_KURRENT_STATISTICS_ONE_TIME};
@@ -295,13 +288,13 @@ static void a_request_for_statistics_says_whose(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_event_is_written_byte_by_byte),
-        cmocka_unit_test(times_are_ticks_rounded_down),
-        cmocka_unit_test(an_event_of_any_size_is_as_long_as_was_said),
-        cmocka_unit_test(the_answer_to_a_batch_repeats_the_request),
-        cmocka_unit_test(an_answer_that_does_not_fit_leaves_the_buffer_as_it_was),
-        cmocka_unit_test(without_memory_the_buffer_is_as_it_was),
-        cmocka_unit_test(a_request_for_statistics_says_whose),
+        CASE(an_event_is_written_byte_by_byte),
+        CASE(times_are_ticks_rounded_down),
+        CASE(an_event_of_any_size_is_as_long_as_was_said),
+        CASE(the_answer_to_a_batch_repeats_the_request),
+        CASE(an_answer_that_does_not_fit_leaves_the_buffer_as_it_was),
+        CASE(without_memory_the_buffer_is_as_it_was),
+        CASE(a_request_for_statistics_says_whose),
     };
     return cmocka_run_group_tests_name("kurrent_replies", tests, NULL, NULL);
 }

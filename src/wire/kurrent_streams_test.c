@@ -53,9 +53,8 @@ static void decode_read(const char *text, struct bytes *bytes, struct fct_kurren
 
 /* ---- Read: the messages of clients ----------------------------------------------------------- */
 
-static void a_read_of_a_stream_is_decoded(void **state)
+TEST(a_read_of_a_stream_is_decoded)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     decode_read("0a170a090a051a03732d311a00280242004a02120052020801", &bytes, &read);
@@ -71,9 +70,8 @@ static void a_read_of_a_stream_is_decoded(void **state)
     assert_int_equal(read.compatibility, 1);
 }
 
-static void a_read_of_all_backwards_is_decoded(void **state)
+TEST(a_read_of_all_backwards_is_decoded)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     decode_read("0a0e12021a001801280342004a021200", &bytes, &read);
@@ -91,9 +89,8 @@ static void a_read_of_all_backwards_is_decoded(void **state)
     assert_int_equal(read.count, 1);
 }
 
-static void subscriptions_are_decoded(void **state)
+TEST(subscriptions_are_decoded)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     decode_read("0a130a090a051a03732d311a00320042004a021200", &bytes, &read);
@@ -112,9 +109,8 @@ static void subscriptions_are_decoded(void **state)
     assert_int_equal(read.filter.checkpoint_interval_multiplier, 5);
 }
 
-static void a_position_and_prefixes_are_decoded(void **state)
+TEST(a_position_and_prefixes_are_decoded)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     decode_read("0a 20 12 08 0a06 08ac02 10ac02 20 01 28 00 3a 0c 0a06 120161 120162 1814 2803"
@@ -136,9 +132,8 @@ static void a_position_and_prefixes_are_decoded(void **state)
     assert_int_equal(read.id_form, FCT_KURRENT_ID_STRUCTURED);
 }
 
-static void what_was_not_set_is_told(void **state)
+TEST(what_was_not_set_is_told)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     static const char *const texts[] = {"", "0a00", "0a020a00", "0a021200", "0a023a00"};
@@ -158,9 +153,8 @@ static void what_was_not_set_is_told(void **state)
     }
 }
 
-static void of_a_oneof_the_last_member_counts_and_the_others_are_forgotten(void **state)
+TEST(of_a_oneof_the_last_member_counts_and_the_others_are_forgotten)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     decode_read("0a 11 0a07 0a031a0161 1007 1206 0a04 0801 1002", &bytes, &read);
@@ -184,9 +178,8 @@ static void of_a_oneof_the_last_member_counts_and_the_others_are_forgotten(void 
     assert_slice(read.filter.regex, "b");
 }
 
-static void a_field_that_comes_twice_is_merged(void **state)
+TEST(a_field_that_comes_twice_is_merged)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     decode_read("0a070a050a031a0161 0a040a021007 0a022805", &bytes, &read);
@@ -196,9 +189,8 @@ static void a_field_that_comes_twice_is_merged(void **state)
     assert_int_equal(read.count, 5);
 }
 
-static void raw_numbers_and_unknown_enums_come_out_as_they_are(void **state)
+TEST(raw_numbers_and_unknown_enums_come_out_as_they_are)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     decode_read("0a 17 0a0b 10ffffffffffffffffff01 1805 2002 28ffffffff0f", &bytes, &read);
@@ -208,9 +200,8 @@ static void raw_numbers_and_unknown_enums_come_out_as_they_are(void **state)
     assert_true(read.count == UINT32_MAX);
 }
 
-static void unknown_fields_and_known_numbers_of_another_type_are_skipped(void **state)
+TEST(unknown_fields_and_known_numbers_of_another_type_are_skipped)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_read read;
     decode_read("0a 12 7a03616263 8d0101020304 2a0161 2805 0801 100a 980601", &bytes, &read);
@@ -220,9 +211,8 @@ static void unknown_fields_and_known_numbers_of_another_type_are_skipped(void **
 
 /* ---- Read: hostile ones ---------------------------------------------------------------------- */
 
-static void a_filter_of_64_prefixes_is_taken_and_one_of_65_is_not(void **state)
+TEST(a_filter_of_64_prefixes_is_taken_and_one_of_65_is_not)
 {
-    (void)state;
     for (size_t count = 64; count <= 65; count++) {
         struct fct_buf buf;
         factum_error err;
@@ -251,9 +241,8 @@ static void a_filter_of_64_prefixes_is_taken_and_one_of_65_is_not(void **state)
     }
 }
 
-static void text_that_is_not_utf8_is_refused(void **state)
+TEST(text_that_is_not_utf8_is_refused)
 {
-    (void)state;
     factum_error err;
     struct fct_kurrent_read read;
     struct fct_kurrent_append append;
@@ -274,7 +263,6 @@ static void text_that_is_not_utf8_is_refused(void **state)
 /* Each message below is one nested field after another, so that any truncation breaks a size. */
 static void every_cut_of_a_request_is_refused(void **state)
 {
-    (void)state;
     factum_error err;
     struct fct_kurrent_read read;
     struct bytes bytes = hex("0a1b1202120032003a0f12090a075e5b5e245d2e2a220028054a021200");
@@ -302,9 +290,8 @@ static void every_cut_of_a_request_is_refused(void **state)
 static const uint8_t id_bytes[16] = {0x0f, 0x0e, 0x0d, 0x0c, 0x0b, 0x0a, 0x49, 0x08,
                                      0x87, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, 0x00};
 
-static void options_of_an_append_are_decoded(void **state)
+TEST(options_of_an_append_are_decoded)
 {
-    (void)state;
     factum_error err;
     struct fct_kurrent_append append;
     static const struct {
@@ -349,9 +336,8 @@ static void assert_proposed(const struct fct_kurrent_proposed *proposed)
     assert_slice(proposed->data, "{\"a\":1}");
 }
 
-static void a_proposed_message_is_decoded(void **state)
+TEST(a_proposed_message_is_decoded)
 {
-    (void)state;
     factum_error err;
     struct fct_kurrent_append append;
     struct bytes bytes = hex("1262" PROPOSED);
@@ -373,9 +359,8 @@ static void decode_proposed(const char *text, struct bytes *bytes,
     assert_int_equal(append->content, FCT_KURRENT_APPEND_MESSAGE);
 }
 
-static void ids_come_in_two_forms_or_are_missing_or_malformed(void **state)
+TEST(ids_come_in_two_forms_or_are_missing_or_malformed)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_append append;
     const struct fct_kurrent_id *id = &append.proposed.id;
@@ -401,9 +386,8 @@ static void ids_come_in_two_forms_or_are_missing_or_malformed(void **state)
     assert_memory_equal(id->uuid.bytes, zeros, 16);
 }
 
-static void metadata_may_come_in_any_order_and_other_keys_are_ignored(void **state)
+TEST(metadata_may_come_in_any_order_and_other_keys_are_ignored)
 {
-    (void)state;
     struct bytes bytes;
     struct fct_kurrent_append append;
     decode_proposed("1216 1209 120174 0a0474797065 1209 0a0474797061 120174", &bytes, &append);
@@ -419,9 +403,8 @@ static void metadata_may_come_in_any_order_and_other_keys_are_ignored(void **sta
 
 /* ---- BatchAppend ----------------------------------------------------------------------------- */
 
-static void a_batch_is_decoded(void **state)
+TEST(a_batch_is_decoded)
 {
-    (void)state;
     factum_error err;
     struct fct_kurrent_batch batch;
     struct fct_kurrent_proposed proposed;
@@ -456,9 +439,8 @@ static void a_batch_is_decoded(void **state)
     assert_true(proposed.data.ptr > copy && proposed.data.ptr < copy + sizeof copy);
 }
 
-static void a_batch_may_lack_everything(void **state)
+TEST(a_batch_may_lack_everything)
 {
-    (void)state;
     factum_error err;
     struct fct_kurrent_batch batch;
     struct fct_kurrent_proposed proposed;
@@ -480,9 +462,8 @@ static void assert_deadline(const char *text, enum fct_kurrent_deadline deadline
     assert_true(batch.deadline_ns == ns);
 }
 
-static void deadlines_are_times_or_durations_and_never_overflow(void **state)
+TEST(deadlines_are_times_or_durations_and_never_overflow)
 {
-    (void)state;
     assert_deadline("1200", FCT_KURRENT_DEADLINE_NONE, 0);
     assert_deadline("1202 3200", FCT_KURRENT_DEADLINE_AT, 0);
     assert_deadline("1204 3a02 080a", FCT_KURRENT_DEADLINE_AFTER, INT64_C(10000000000));
@@ -493,9 +474,8 @@ static void deadlines_are_times_or_durations_and_never_overflow(void **state)
     assert_deadline("120c 3a0a 08ffffffffffffffff7f", FCT_KURRENT_DEADLINE_AFTER, INT64_MAX);
 }
 
-static void what_is_wrong_inside_a_proposed_message_is_found_by_the_iterator(void **state)
+TEST(what_is_wrong_inside_a_proposed_message_is_found_by_the_iterator)
 {
-    (void)state;
     factum_error err;
     struct fct_kurrent_batch batch;
     struct fct_kurrent_proposed proposed;
@@ -512,9 +492,8 @@ static void what_is_wrong_inside_a_proposed_message_is_found_by_the_iterator(voi
 
 /* ---- Delete, Tombstone ----------------------------------------------------------------------- */
 
-static void a_delete_is_decoded(void **state)
+TEST(a_delete_is_decoded)
 {
-    (void)state;
     factum_error err;
     struct fct_kurrent_target target;
     struct bytes bytes = hex("0a090a051a03732d312200");
@@ -538,27 +517,27 @@ static void a_delete_is_decoded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_read_of_a_stream_is_decoded),
-        cmocka_unit_test(a_read_of_all_backwards_is_decoded),
-        cmocka_unit_test(subscriptions_are_decoded),
-        cmocka_unit_test(a_position_and_prefixes_are_decoded),
-        cmocka_unit_test(what_was_not_set_is_told),
-        cmocka_unit_test(of_a_oneof_the_last_member_counts_and_the_others_are_forgotten),
-        cmocka_unit_test(a_field_that_comes_twice_is_merged),
-        cmocka_unit_test(raw_numbers_and_unknown_enums_come_out_as_they_are),
-        cmocka_unit_test(unknown_fields_and_known_numbers_of_another_type_are_skipped),
-        cmocka_unit_test(a_filter_of_64_prefixes_is_taken_and_one_of_65_is_not),
-        cmocka_unit_test(text_that_is_not_utf8_is_refused),
-        cmocka_unit_test(every_cut_of_a_request_is_refused),
-        cmocka_unit_test(options_of_an_append_are_decoded),
-        cmocka_unit_test(a_proposed_message_is_decoded),
-        cmocka_unit_test(ids_come_in_two_forms_or_are_missing_or_malformed),
-        cmocka_unit_test(metadata_may_come_in_any_order_and_other_keys_are_ignored),
-        cmocka_unit_test(a_batch_is_decoded),
-        cmocka_unit_test(a_batch_may_lack_everything),
-        cmocka_unit_test(deadlines_are_times_or_durations_and_never_overflow),
-        cmocka_unit_test(what_is_wrong_inside_a_proposed_message_is_found_by_the_iterator),
-        cmocka_unit_test(a_delete_is_decoded),
+        CASE(a_read_of_a_stream_is_decoded),
+        CASE(a_read_of_all_backwards_is_decoded),
+        CASE(subscriptions_are_decoded),
+        CASE(a_position_and_prefixes_are_decoded),
+        CASE(what_was_not_set_is_told),
+        CASE(of_a_oneof_the_last_member_counts_and_the_others_are_forgotten),
+        CASE(a_field_that_comes_twice_is_merged),
+        CASE(raw_numbers_and_unknown_enums_come_out_as_they_are),
+        CASE(unknown_fields_and_known_numbers_of_another_type_are_skipped),
+        CASE(a_filter_of_64_prefixes_is_taken_and_one_of_65_is_not),
+        CASE(text_that_is_not_utf8_is_refused),
+        CASE(every_cut_of_a_request_is_refused),
+        CASE(options_of_an_append_are_decoded),
+        CASE(a_proposed_message_is_decoded),
+        CASE(ids_come_in_two_forms_or_are_missing_or_malformed),
+        CASE(metadata_may_come_in_any_order_and_other_keys_are_ignored),
+        CASE(a_batch_is_decoded),
+        CASE(a_batch_may_lack_everything),
+        CASE(deadlines_are_times_or_durations_and_never_overflow),
+        CASE(what_is_wrong_inside_a_proposed_message_is_found_by_the_iterator),
+        CASE(a_delete_is_decoded),
     };
     return cmocka_run_group_tests_name("kurrent_streams", tests, NULL, NULL);
 }

@@ -4,9 +4,8 @@
 #include "core/slice.h"
 #include "wire/media.h"
 
-static void a_type_is_what_stands_before_its_parameters(void **state)
+TEST(a_type_is_what_stands_before_its_parameters)
 {
-    (void)state;
     factum_slice type = fct_media_type(FCT_SLICE(" Application/JSON ; charset=utf-8"));
     assert_int_equal(type.len, 16);
     assert_true(fct_media_is(type, "application/json"));
@@ -20,9 +19,8 @@ static void a_type_is_what_stands_before_its_parameters(void **state)
     assert_int_equal(fct_media_type(FCT_SLICE(";")).len, 0);
 }
 
-static void another_charset_than_utf_8_is_seen(void **state)
+TEST(another_charset_than_utf_8_is_seen)
 {
-    (void)state;
     assert_false(fct_media_is_foreign(FCT_SLICE("application/json")));
     assert_false(fct_media_is_foreign(FCT_SLICE("a/b; Charset=UTF-8")));
     assert_false(fct_media_is_foreign(FCT_SLICE("a/b; x=y; charset=\"utf-8\"")));
@@ -30,9 +28,8 @@ static void another_charset_than_utf_8_is_seen(void **state)
     assert_true(fct_media_is_foreign(FCT_SLICE("a/b; charset=\"utf-16\"")));
 }
 
-static void an_accept_field_chooses_by_its_qualities(void **state)
+TEST(an_accept_field_chooses_by_its_qualities)
 {
-    (void)state;
     static const char *const offers[] = {"application/json", "application/x-ndjson",
                                          "text/event-stream"};
     static const struct {
@@ -69,9 +66,9 @@ static void an_accept_field_chooses_by_its_qualities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_type_is_what_stands_before_its_parameters),
-        cmocka_unit_test(another_charset_than_utf_8_is_seen),
-        cmocka_unit_test(an_accept_field_chooses_by_its_qualities),
+        CASE(a_type_is_what_stands_before_its_parameters),
+        CASE(another_charset_than_utf_8_is_seen),
+        CASE(an_accept_field_chooses_by_its_qualities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,8 @@
 #include "core/slice.h"
 #include "wire/problem.h"
 
-static void every_failure_has_a_status_of_http(void **state)
+TEST(every_failure_has_a_status_of_http)
 {
-    (void)state;
     static const struct {
         factum_status code;
         unsigned status;
@@ -52,9 +51,8 @@ static void every_failure_has_a_status_of_http(void **state)
     assert_false(fct_problem_is_passing(409));
 }
 
-static void a_problem_is_json_with_the_words_of_the_error(void **state)
+TEST(a_problem_is_json_with_the_words_of_the_error)
 {
-    (void)state;
     struct fct_buf buf;
     struct fct_json value;
     fct_buf_init(&buf, fct_mem_heap(), 4096);
@@ -73,9 +71,8 @@ static void a_problem_is_json_with_the_words_of_the_error(void **state)
     fct_buf_finish(&buf);
 }
 
-static void a_problem_without_room_is_refused(void **state)
+TEST(a_problem_without_room_is_refused)
 {
-    (void)state;
     struct fct_problem problem = {.code = FACTUM_BUSY,
                                   .status = 503,
                                   .detail = FCT_SLICE("x"),
@@ -96,9 +93,9 @@ static void a_problem_without_room_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_failure_has_a_status_of_http),
-        cmocka_unit_test(a_problem_is_json_with_the_words_of_the_error),
-        cmocka_unit_test(a_problem_without_room_is_refused),
+        CASE(every_failure_has_a_status_of_http),
+        CASE(a_problem_is_json_with_the_words_of_the_error),
+        CASE(a_problem_without_room_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

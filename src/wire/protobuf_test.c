@@ -18,9 +18,8 @@ static void assert_bytes(const struct fct_buf *buf, factum_slice wanted)
     assert_memory_equal(buf->ptr, wanted.ptr, wanted.len);
 }
 
-static void a_message_is_read_field_by_field(void **state)
+TEST(a_message_is_read_field_by_field)
 {
-    (void)state;
     struct fct_pb_field field;
     struct fct_pb_reader reader = fct_pb_reader(
         BYTES(0x08, 0x96, 0x01, 0x12, 2, 'h', 'i', 0x19, 1, 2, 3, 4, 5, 6, 7, 8, 0x25, 1, 2, 3, 4));
@@ -42,9 +41,8 @@ static void a_message_is_read_field_by_field(void **state)
     assert_false(reader.failed);
 }
 
-static void an_empty_message_has_no_fields_and_is_no_failure(void **state)
+TEST(an_empty_message_has_no_fields_and_is_no_failure)
 {
-    (void)state;
     struct fct_pb_field field;
     struct fct_pb_reader reader = fct_pb_reader(fct_slice(NULL, 0));
     assert_false(fct_pb_next(&reader, &field));
@@ -54,7 +52,6 @@ static void an_empty_message_has_no_fields_and_is_no_failure(void **state)
 /* The fields before the end are read; a truncated field is a failure, which stays. */
 static void every_cut_of_a_message_fails_or_ends_between_fields(void **state)
 {
-    (void)state;
     factum_slice whole = BYTES(0x08, 0x96, 0x01, 0x12, 2, 'h', 'i', 0x19, 1, 2, 3, 4, 5, 6, 7, 8,
                                0x25, 1, 2, 3, 4, 0xd2, 0x85, 0xd8, 0xcc, 0x04, 0);
     static const size_t ends[] = {0, 3, 7, 16, 21, 27};
@@ -86,9 +83,8 @@ static void assert_refused(factum_slice message)
     assert_false(fct_pb_next(&reader, &field));
 }
 
-static void what_is_no_field_is_refused(void **state)
+TEST(what_is_no_field_is_refused)
 {
-    (void)state;
     assert_refused(BYTES(0x00, 1));                               /* field 0 */
     assert_refused(BYTES(0x0b));                                  /* begins a group */
     assert_refused(BYTES(0x0c));                                  /* ends one */
@@ -102,9 +98,8 @@ static void what_is_no_field_is_refused(void **state)
         BYTES(0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01)); /* 2^64 - 1 */
 }
 
-static void the_largest_field_number_and_value_are_read(void **state)
+TEST(the_largest_field_number_and_value_are_read)
 {
-    (void)state;
     struct fct_pb_field field;
     struct fct_pb_reader reader = fct_pb_reader(BYTES(
         0xf8, 0xff, 0xff, 0xff, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01));
@@ -113,9 +108,8 @@ static void the_largest_field_number_and_value_are_read(void **state)
     assert_true(field.value == UINT64_MAX);
 }
 
-static void a_varint_beyond_64_bits_or_10_bytes_is_refused(void **state)
+TEST(a_varint_beyond_64_bits_or_10_bytes_is_refused)
 {
-    (void)state;
     assert_refused(
         BYTES(0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02)); /* 65 bits */
     assert_refused(BYTES(0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00));
@@ -127,9 +121,8 @@ static void a_varint_beyond_64_bits_or_10_bytes_is_refused(void **state)
 }
 
 /* Other writers may pad a varint with zeros, up to ten bytes. */
-static void a_padded_varint_is_read(void **state)
+TEST(a_padded_varint_is_read)
 {
-    (void)state;
     struct fct_pb_field field;
     struct fct_pb_reader reader = fct_pb_reader(BYTES(0x88, 0x00, 0x81, 0x80, 0x00));
     assert_true(fct_pb_next(&reader, &field));
@@ -137,9 +130,8 @@ static void a_padded_varint_is_read(void **state)
     assert_int_equal(field.value, 1);
 }
 
-static void zigzag_goes_both_ways(void **state)
+TEST(zigzag_goes_both_ways)
 {
-    (void)state;
     static const int64_t values[] = {0, -1, 1, -2, 2, INT64_MAX, INT64_MIN};
     static const uint64_t bits[] = {0, 1, 2, 3, 4, UINT64_MAX - 1, UINT64_MAX};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
@@ -148,9 +140,8 @@ static void zigzag_goes_both_ways(void **state)
     }
 }
 
-static void put_leaves_out_what_is_zero_and_add_does_not(void **state)
+TEST(put_leaves_out_what_is_zero_and_add_does_not)
 {
-    (void)state;
     struct fct_buf buf;
     init_buf(&buf);
     struct fct_pb_writer writer = fct_pb_writer(&buf);
@@ -166,9 +157,8 @@ static void put_leaves_out_what_is_zero_and_add_does_not(void **state)
     fct_buf_finish(&buf);
 }
 
-static void a_float_is_four_bytes_and_zero_is_left_out(void **state)
+TEST(a_float_is_four_bytes_and_zero_is_left_out)
 {
-    (void)state;
     struct fct_buf buf;
     init_buf(&buf);
     struct fct_pb_writer writer = fct_pb_writer(&buf);
@@ -179,9 +169,8 @@ static void a_float_is_four_bytes_and_zero_is_left_out(void **state)
     fct_buf_finish(&buf);
 }
 
-static void a_nested_message_has_its_size_whatever_it_is(void **state)
+TEST(a_nested_message_has_its_size_whatever_it_is)
 {
-    (void)state;
     static uint8_t content[70000];
     static const size_t sizes[] = {0, 1, 125, 126, 127, 128, 16380, 16381, 16382, 70000};
     memset(content, 'c', sizeof content);
@@ -229,9 +218,8 @@ static void write_sample(struct fct_pb_writer *writer, factum_slice content)
     fct_pb_put_uint(writer, 3, 3);
 }
 
-static void a_failure_of_the_buffer_is_kept_wherever_it_comes(void **state)
+TEST(a_failure_of_the_buffer_is_kept_wherever_it_comes)
 {
-    (void)state;
     static const uint8_t content[200] = {0};
     struct fct_buf buf;
     bool done = false;
@@ -266,18 +254,18 @@ static void a_failure_of_the_buffer_is_kept_wherever_it_comes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_message_is_read_field_by_field),
-        cmocka_unit_test(an_empty_message_has_no_fields_and_is_no_failure),
-        cmocka_unit_test(every_cut_of_a_message_fails_or_ends_between_fields),
-        cmocka_unit_test(what_is_no_field_is_refused),
-        cmocka_unit_test(the_largest_field_number_and_value_are_read),
-        cmocka_unit_test(a_varint_beyond_64_bits_or_10_bytes_is_refused),
-        cmocka_unit_test(a_padded_varint_is_read),
-        cmocka_unit_test(zigzag_goes_both_ways),
-        cmocka_unit_test(put_leaves_out_what_is_zero_and_add_does_not),
-        cmocka_unit_test(a_float_is_four_bytes_and_zero_is_left_out),
-        cmocka_unit_test(a_nested_message_has_its_size_whatever_it_is),
-        cmocka_unit_test(a_failure_of_the_buffer_is_kept_wherever_it_comes),
+        CASE(a_message_is_read_field_by_field),
+        CASE(an_empty_message_has_no_fields_and_is_no_failure),
+        CASE(every_cut_of_a_message_fails_or_ends_between_fields),
+        CASE(what_is_no_field_is_refused),
+        CASE(the_largest_field_number_and_value_are_read),
+        CASE(a_varint_beyond_64_bits_or_10_bytes_is_refused),
+        CASE(a_padded_varint_is_read),
+        CASE(zigzag_goes_both_ways),
+        CASE(put_leaves_out_what_is_zero_and_add_does_not),
+        CASE(a_float_is_four_bytes_and_zero_is_left_out),
+        CASE(a_nested_message_has_its_size_whatever_it_is),
+        CASE(a_failure_of_the_buffer_is_kept_wherever_it_comes),
     };
     return cmocka_run_group_tests_name("protobuf", tests, NULL, NULL);
 }

@@ -122,9 +122,8 @@ static void assert_rest(const factum_append_request *request)
     assert_null(request->call);
 }
 
-static void an_append_comes_out_as_it_went_in(void **state)
+TEST(an_append_comes_out_as_it_went_in)
 {
-    (void)state;
     struct fct_buf buf;
     struct fct_store_append append;
     factum_append_request request;
@@ -154,9 +153,8 @@ static void an_append_comes_out_as_it_went_in(void **state)
     fct_buf_finish(&buf);
 }
 
-static void a_cancel_is_a_number_and_nothing_else(void **state)
+TEST(a_cancel_is_a_number_and_nothing_else)
 {
-    (void)state;
     struct fct_buf buf;
     factum_error err;
     struct fct_store_append append = {.number = 5, .cancel = true};
@@ -187,9 +185,8 @@ static factum_status read_append(factum_slice message)
     return status;
 }
 
-static void broken_appends_are_refused_and_read_no_further(void **state)
+TEST(broken_appends_are_refused_and_read_no_further)
 {
-    (void)state;
     struct fct_buf buf;
     int refused = 0;
     encode_sample(&buf);
@@ -216,9 +213,8 @@ static void broken_appends_are_refused_and_read_no_further(void **state)
     fct_buf_finish(&buf);
 }
 
-static void names_that_are_no_utf_8_are_refused(void **state)
+TEST(names_that_are_no_utf_8_are_refused)
 {
-    (void)state;
     assert_status(read_append(FCT_SLICE("\x2a\4\x0a\2\xc3\x28")), FACTUM_INVALID); /* stream */
     assert_status(read_append(FCT_SLICE("\x2a\3\x12\1\xff")), FACTUM_INVALID);     /* type */
     assert_status(read_append(FCT_SLICE("\x2a\3\x2a\1\xff")), FACTUM_INVALID);     /* tag */
@@ -229,9 +225,8 @@ static void names_that_are_no_utf_8_are_refused(void **state)
     assert_status(read_append(FCT_SLICE("\x2a\3\x1a\1\xff")), FACTUM_OK); /* data may be anything */
 }
 
-static void of_a_condition_that_comes_twice_the_last_counts(void **state)
+TEST(of_a_condition_that_comes_twice_the_last_counts)
 {
-    (void)state;
     struct fct_store_append append;
     factum_append_request request;
     factum_error err;
@@ -247,9 +242,8 @@ static void of_a_condition_that_comes_twice_the_last_counts(void **state)
     fct_mem_free(fct_mem_heap(), memory);
 }
 
-static void a_message_that_cannot_be_written_leaves_the_buffer(void **state)
+TEST(a_message_that_cannot_be_written_leaves_the_buffer)
 {
-    (void)state;
     struct sample sample;
     struct fct_mem_fault fault;
     make_sample(&sample);
@@ -284,9 +278,8 @@ static void a_message_that_cannot_be_written_leaves_the_buffer(void **state)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static void an_answer_has_its_numbers_where_the_proto_has_them(void **state)
+TEST(an_answer_has_its_numbers_where_the_proto_has_them)
 {
-    (void)state;
     static const uint64_t revisions[] = {3, 300};
     const struct fct_store_appended appended = {
         .number = 101,
@@ -326,9 +319,8 @@ static void an_answer_has_its_numbers_where_the_proto_has_them(void **state)
     fct_buf_finish(&buf);
 }
 
-static void an_answer_of_a_failure_keeps_its_words(void **state)
+TEST(an_answer_of_a_failure_keeps_its_words)
 {
-    (void)state;
     struct fct_store_appended appended = {
         .status = FACTUM_IO, .err = {FACTUM_IO, 28, "append: log.1: No space \xc3\xa4"}};
     struct fct_store_appended got;
@@ -344,9 +336,8 @@ static void an_answer_of_a_failure_keeps_its_words(void **state)
     fct_buf_finish(&buf);
 }
 
-static void a_text_that_is_too_long_is_cut(void **state)
+TEST(a_text_that_is_too_long_is_cut)
 {
-    (void)state;
     uint8_t bytes[600] = "\x10\1\x1a\xa8\4"; /* INVALID, a text of 552 bytes */
     struct fct_store_appended got;
     factum_error err;
@@ -359,15 +350,15 @@ static void a_text_that_is_too_long_is_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_append_comes_out_as_it_went_in),
-        cmocka_unit_test(a_cancel_is_a_number_and_nothing_else),
-        cmocka_unit_test(broken_appends_are_refused_and_read_no_further),
-        cmocka_unit_test(names_that_are_no_utf_8_are_refused),
-        cmocka_unit_test(of_a_condition_that_comes_twice_the_last_counts),
-        cmocka_unit_test(a_message_that_cannot_be_written_leaves_the_buffer),
-        cmocka_unit_test(an_answer_has_its_numbers_where_the_proto_has_them),
-        cmocka_unit_test(an_answer_of_a_failure_keeps_its_words),
-        cmocka_unit_test(a_text_that_is_too_long_is_cut),
+        CASE(an_append_comes_out_as_it_went_in),
+        CASE(a_cancel_is_a_number_and_nothing_else),
+        CASE(broken_appends_are_refused_and_read_no_further),
+        CASE(names_that_are_no_utf_8_are_refused),
+        CASE(of_a_condition_that_comes_twice_the_last_counts),
+        CASE(a_message_that_cannot_be_written_leaves_the_buffer),
+        CASE(an_answer_has_its_numbers_where_the_proto_has_them),
+        CASE(an_answer_of_a_failure_keeps_its_words),
+        CASE(a_text_that_is_too_long_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

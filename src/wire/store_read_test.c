@@ -35,9 +35,8 @@ static const char event_bytes[] = "\x0a\1s\x12\1t\x1a\1d\x22\1m\x2a\1c\x32\1x\x3
                                   "\x3a\x10\1\2\3\4\5\6\7\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10"
                                   "\x40\x21\x48\x22\x50\x23\x58\x24\x60\0\x68\1\x70\x25\x7a\3y:2";
 
-static void a_batch_is_written_byte_by_byte(void **state)
+TEST(a_batch_is_written_byte_by_byte)
 {
-    (void)state;
     struct fct_buf buf;
     struct fct_store_batch batch;
     factum_event event = sample_event();
@@ -64,9 +63,8 @@ static void assert_slice(factum_slice slice, const char *text)
     assert_memory_equal(slice.ptr, text, slice.len);
 }
 
-static void an_event_comes_out_as_it_went_in(void **state)
+TEST(an_event_comes_out_as_it_went_in)
 {
-    (void)state;
     struct fct_store_event_room room;
     factum_event event;
     factum_event wanted = sample_event();
@@ -98,9 +96,8 @@ static void an_event_comes_out_as_it_went_in(void **state)
     assert_slice(*event.key, "y:2");
 }
 
-static void events_of_a_batch_come_one_by_one(void **state)
+TEST(events_of_a_batch_come_one_by_one)
 {
-    (void)state;
     struct fct_buf buf;
     struct fct_store_batch batch;
     struct fct_store_events events;
@@ -130,9 +127,8 @@ static void events_of_a_batch_come_one_by_one(void **state)
     fct_buf_finish(&buf);
 }
 
-static void an_event_without_memory_leaves_the_batch(void **state)
+TEST(an_event_without_memory_leaves_the_batch)
 {
-    (void)state;
     struct fct_mem_fault fault;
     struct fct_buf buf;
     struct fct_store_batch batch;
@@ -160,9 +156,8 @@ static void an_event_without_memory_leaves_the_batch(void **state)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static void a_read_request_has_its_numbers_where_the_proto_has_them(void **state)
+TEST(a_read_request_has_its_numbers_where_the_proto_has_them)
 {
-    (void)state;
     const factum_query_item item = {.types = names, .type_count = 1, .tags = names, .tag_count = 2};
     const factum_query query = {&item, 1};
     const factum_filter filter = {.size = sizeof filter,
@@ -221,9 +216,8 @@ static void a_read_request_has_its_numbers_where_the_proto_has_them(void **state
     fct_buf_finish(&buf);
 }
 
-static void the_smallest_request_reads_everything(void **state)
+TEST(the_smallest_request_reads_everything)
 {
-    (void)state;
     struct fct_store_read read;
     factum_read_request got;
     factum_error err;
@@ -238,9 +232,8 @@ static void the_smallest_request_reads_everything(void **state)
     assert_false(got.until_created_set);
 }
 
-static void a_filter_that_comes_twice_counts_once(void **state)
+TEST(a_filter_that_comes_twice_counts_once)
 {
-    (void)state;
     struct fct_store_read read;
     factum_read_request got;
     factum_error err;
@@ -257,13 +250,13 @@ static void a_filter_that_comes_twice_counts_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_batch_is_written_byte_by_byte),
-        cmocka_unit_test(an_event_comes_out_as_it_went_in),
-        cmocka_unit_test(events_of_a_batch_come_one_by_one),
-        cmocka_unit_test(an_event_without_memory_leaves_the_batch),
-        cmocka_unit_test(a_read_request_has_its_numbers_where_the_proto_has_them),
-        cmocka_unit_test(the_smallest_request_reads_everything),
-        cmocka_unit_test(a_filter_that_comes_twice_counts_once),
+        CASE(a_batch_is_written_byte_by_byte),
+        CASE(an_event_comes_out_as_it_went_in),
+        CASE(events_of_a_batch_come_one_by_one),
+        CASE(an_event_without_memory_leaves_the_batch),
+        CASE(a_read_request_has_its_numbers_where_the_proto_has_them),
+        CASE(the_smallest_request_reads_everything),
+        CASE(a_filter_that_comes_twice_counts_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

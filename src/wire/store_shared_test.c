@@ -51,9 +51,8 @@ static void assert_wanted(struct wanted *wanted, struct fct_buf *got, factum_sta
 
 static const factum_uuid id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
 
-static void what_a_store_says_of_itself_has_its_numbers(void **state)
+TEST(what_a_store_says_of_itself_has_its_numbers)
 {
-    (void)state;
     struct wanted wanted;
     struct fct_buf buf;
     const struct fct_store_opened opened = {
@@ -88,9 +87,8 @@ static void what_a_store_says_of_itself_has_its_numbers(void **state)
     assert_wanted(&wanted, &buf, fct_store_encode_opened(&buf, &opened));
 }
 
-static void questions_and_their_answers_have_their_numbers(void **state)
+TEST(questions_and_their_answers_have_their_numbers)
 {
-    (void)state;
     struct wanted wanted;
     struct fct_buf buf;
     uint64_t revisions[] = {5, 6};
@@ -150,9 +148,8 @@ static void questions_and_their_answers_have_their_numbers(void **state)
     assert_wanted(&wanted, &buf, fct_store_encode_ask(&buf, &ask));
 }
 
-static void figures_have_their_numbers(void **state)
+TEST(figures_have_their_numbers)
 {
-    (void)state;
     struct wanted wanted;
     struct fct_buf buf;
     factum_info info = {.store_id = id,
@@ -191,9 +188,8 @@ static void figures_have_their_numbers(void **state)
     assert_wanted(&wanted, &buf, fct_store_encode_answer(&buf, &question));
 }
 
-static void lists_have_their_numbers(void **state)
+TEST(lists_have_their_numbers)
 {
-    (void)state;
     struct wanted wanted;
     struct fct_buf buf;
     struct fct_store_page page;
@@ -227,9 +223,8 @@ static void lists_have_their_numbers(void **state)
     assert_wanted(&wanted, &buf, FACTUM_OK);
 }
 
-static void reports_have_their_numbers(void **state)
+TEST(reports_have_their_numbers)
 {
-    (void)state;
     struct wanted wanted;
     struct fct_buf buf;
     const struct fct_store_upkept upkept = {
@@ -271,9 +266,8 @@ static void reports_have_their_numbers(void **state)
     assert_wanted(&wanted, &buf, fct_store_encode_backed_up(&buf, &upkept));
 }
 
-static void news_has_its_numbers(void **state)
+TEST(news_has_its_numbers)
 {
-    (void)state;
     struct wanted wanted;
     struct fct_buf buf;
     static const uint32_t hits[] = {7, 8};
@@ -303,9 +297,8 @@ static void news_has_its_numbers(void **state)
     assert_wanted(&wanted, &buf, fct_store_encode_interests(&buf, interests, 2));
 }
 
-static void numbers_of_a_list_may_be_packed_or_not(void **state)
+TEST(numbers_of_a_list_may_be_packed_or_not)
 {
-    (void)state;
     struct fct_store_news news;
     uint32_t hits[FCT_STORE_HITS_MAX];
     factum_error err;
@@ -321,9 +314,8 @@ static void numbers_of_a_list_may_be_packed_or_not(void **state)
     assert_text(err, "not a valid NewsAnswer message");
 }
 
-static void an_answer_to_another_question_is_refused(void **state)
+TEST(an_answer_to_another_question_is_refused)
 {
-    (void)state;
     factum_stream_info stream = {.size = sizeof stream};
     factum_question question = {.kind = FACTUM_ASK_STREAM, .stream = &stream};
     factum_slice event = {NULL, 0};
@@ -341,9 +333,8 @@ static void an_answer_to_another_question_is_refused(void **state)
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
 
-static void the_status_of_the_store_comes_before_that_of_grpc(void **state)
+TEST(the_status_of_the_store_comes_before_that_of_grpc)
 {
-    (void)state;
     factum_error err;
     factum_slice none = {NULL, 0};
     assert_status(fct_store_outcome(FCT_SLICE("5"), FCT_SLICE("read%3A no such stream %C3%A4"),
@@ -355,9 +346,8 @@ static void the_status_of_the_store_comes_before_that_of_grpc(void **state)
     assert_status(fct_store_outcome(FCT_SLICE("0"), none, none, none, &err), FACTUM_OK);
 }
 
-static void a_call_that_no_store_ended_has_the_nearest_status(void **state)
+TEST(a_call_that_no_store_ended_has_the_nearest_status)
 {
-    (void)state;
     static const struct {
         const char *code;
         factum_status status;
@@ -387,9 +377,8 @@ static void a_call_that_no_store_ended_has_the_nearest_status(void **state)
     }
 }
 
-static void a_long_message_of_a_peer_is_cut_between_characters(void **state)
+TEST(a_long_message_of_a_peer_is_cut_between_characters)
 {
-    (void)state;
     factum_error err;
     static uint8_t text[6000];
     for (size_t i = 0; i < sizeof text; i += 2) {
@@ -402,9 +391,8 @@ static void a_long_message_of_a_peer_is_cut_between_characters(void **state)
     assert_true(fct_utf8_valid(factum_slice_from(err.text)));
 }
 
-static void every_failure_has_a_number_and_comes_back(void **state)
+TEST(every_failure_has_a_number_and_comes_back)
 {
-    (void)state;
     factum_status status;
     char text[FCT_STORE_NUMBER_SIZE_MAX];
 #define CHECK(name, value, words)                                                                  \
@@ -426,18 +414,18 @@ static void every_failure_has_a_number_and_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_store_says_of_itself_has_its_numbers),
-        cmocka_unit_test(questions_and_their_answers_have_their_numbers),
-        cmocka_unit_test(figures_have_their_numbers),
-        cmocka_unit_test(lists_have_their_numbers),
-        cmocka_unit_test(reports_have_their_numbers),
-        cmocka_unit_test(news_has_its_numbers),
-        cmocka_unit_test(numbers_of_a_list_may_be_packed_or_not),
-        cmocka_unit_test(an_answer_to_another_question_is_refused),
-        cmocka_unit_test(the_status_of_the_store_comes_before_that_of_grpc),
-        cmocka_unit_test(a_call_that_no_store_ended_has_the_nearest_status),
-        cmocka_unit_test(a_long_message_of_a_peer_is_cut_between_characters),
-        cmocka_unit_test(every_failure_has_a_number_and_comes_back),
+        CASE(what_a_store_says_of_itself_has_its_numbers),
+        CASE(questions_and_their_answers_have_their_numbers),
+        CASE(figures_have_their_numbers),
+        CASE(lists_have_their_numbers),
+        CASE(reports_have_their_numbers),
+        CASE(news_has_its_numbers),
+        CASE(numbers_of_a_list_may_be_packed_or_not),
+        CASE(an_answer_to_another_question_is_refused),
+        CASE(the_status_of_the_store_comes_before_that_of_grpc),
+        CASE(a_call_that_no_store_ended_has_the_nearest_status),
+        CASE(a_long_message_of_a_peer_is_cut_between_characters),
+        CASE(every_failure_has_a_number_and_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

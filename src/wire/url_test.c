@@ -17,9 +17,8 @@ static void assert_part(factum_slice part, const char *text)
     assert_memory_equal(part.ptr, text, part.len);
 }
 
-static void a_path_is_split_before_it_is_decoded(void **state)
+TEST(a_path_is_split_before_it_is_decoded)
 {
-    (void)state;
     struct fct_url url;
     factum_error err;
     assert_ok(parse_text("/api/v1/streams/a%2Fb+c%E2%82%AC/info", &url, &err), err);
@@ -34,9 +33,8 @@ static void a_path_is_split_before_it_is_decoded(void **state)
     assert_int_equal(url.segment_count, 2);
 }
 
-static void a_query_has_members_with_and_without_values(void **state)
+TEST(a_query_has_members_with_and_without_values)
 {
-    (void)state;
     struct fct_url url;
     factum_error err;
     assert_ok(parse_text("/e?backwards&type=A+b%2B&&q=%7B=&z=", &url, &err), err);
@@ -49,9 +47,8 @@ static void a_query_has_members_with_and_without_values(void **state)
     assert_null(fct_url_member(&url, ""));
 }
 
-static void a_bad_target_is_refused_with_its_reason(void **state)
+TEST(a_bad_target_is_refused_with_its_reason)
 {
-    (void)state;
     static const struct {
         const char *target, *reason;
     } cases[] = {
@@ -83,9 +80,8 @@ static void a_bad_target_is_refused_with_its_reason(void **state)
     }
 }
 
-static void segments_and_members_have_their_maximum(void **state)
+TEST(segments_and_members_have_their_maximum)
 {
-    (void)state;
     for (size_t more = 0; more < 2; more++) {
         char target[256] = "";
         struct fct_url url;
@@ -102,9 +98,8 @@ static void segments_and_members_have_their_maximum(void **state)
     }
 }
 
-static void each_beginning_of_a_target_is_taken_or_refused(void **state)
+TEST(each_beginning_of_a_target_is_taken_or_refused)
 {
-    (void)state;
     static const char whole[] = "/api/v1/streams/%E2%82%AC/x?a=%E2%82%AC&b&c=1";
     for (size_t len = 0; len < sizeof whole; len++) {
         char *copy = test_malloc(len + 1); /* its end is watched */
@@ -122,11 +117,11 @@ static void each_beginning_of_a_target_is_taken_or_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_path_is_split_before_it_is_decoded),
-        cmocka_unit_test(a_query_has_members_with_and_without_values),
-        cmocka_unit_test(a_bad_target_is_refused_with_its_reason),
-        cmocka_unit_test(segments_and_members_have_their_maximum),
-        cmocka_unit_test(each_beginning_of_a_target_is_taken_or_refused),
+        CASE(a_path_is_split_before_it_is_decoded),
+        CASE(a_query_has_members_with_and_without_values),
+        CASE(a_bad_target_is_refused_with_its_reason),
+        CASE(segments_and_members_have_their_maximum),
+        CASE(each_beginning_of_a_target_is_taken_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

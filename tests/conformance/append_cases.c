@@ -6,7 +6,7 @@
 
 TEST(any_makes_a_stream_and_goes_on)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
     assert_int_equal(f->result.revision, 0);
     OK(append_one(f, "a-1", factum_any(), "B"));
@@ -16,7 +16,7 @@ TEST(any_makes_a_stream_and_goes_on)
 
 TEST(no_stream_holds_once)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_no_stream(), "A"));
     assert_status(append_one(f, "a-1", factum_no_stream(), "A"), FACTUM_WRONG_REVISION);
     assert_text(f->err, "stream a-1 is at revision 0, but it should not exist");
@@ -25,7 +25,7 @@ TEST(no_stream_holds_once)
 
 TEST(stream_exists_wants_a_stream)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(append_one(f, "a-1", factum_stream_exists(), "A"), FACTUM_WRONG_REVISION);
     assert_text(f->err, "stream a-1 does not exist, but it should exist");
     OK(append_one(f, "a-1", factum_any(), "A"));
@@ -34,7 +34,7 @@ TEST(stream_exists_wants_a_stream)
 
 TEST(a_revision_must_be_the_last)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "order-42", factum_any(), "A"));
     OK(append_one(f, "order-42", factum_at(0), "B"));
     OK(append_one(f, "order-42", factum_at(1), "C"));
@@ -49,7 +49,7 @@ TEST(a_revision_must_be_the_last)
 
 TEST(a_revision_of_an_absent_stream_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(append_one(f, "a-1", factum_at(0), "A"), FACTUM_WRONG_REVISION);
     assert_text(f->err, "does not exist");
     assert_int_equal(f->result.actual_state, FACTUM_STREAM_ABSENT);
@@ -57,7 +57,7 @@ TEST(a_revision_of_an_absent_stream_is_refused)
 
 TEST(an_append_without_an_expectation_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event event = event_of("a-1", "A", 0);
     assert_status(append_events(f, &event, 1, NULL, 0), FACTUM_INVALID);
     assert_text(f->err, "without an expectation");
@@ -68,7 +68,7 @@ TEST(an_append_without_an_expectation_is_refused)
 
 TEST(two_expectations_of_one_stream_are_refused)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event event = event_of("a-1", "A", 0);
     factum_expectation two[] = {{event.stream, factum_any()}, {event.stream, factum_any()}};
     assert_status(append_events(f, &event, 1, two, 2), FACTUM_INVALID);
@@ -77,7 +77,7 @@ TEST(two_expectations_of_one_stream_are_refused)
 
 TEST(an_append_without_events_only_checks)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
     factum_expectation holds = {FCT_SLICE("a-1"), factum_at(0)};
     factum_expectation fails = {FCT_SLICE("a-1"), factum_at(1)};
@@ -89,7 +89,7 @@ TEST(an_append_without_events_only_checks)
 
 TEST(an_append_to_several_streams_is_all_or_nothing)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
     factum_new_event events[] = {event_of("a-1", "B", 0), event_of("b-1", "C", 0),
                                  event_of("a-1", "D", 0)};
@@ -108,7 +108,7 @@ TEST(an_append_to_several_streams_is_all_or_nothing)
 
 TEST(a_stream_can_be_checked_without_being_written)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
     factum_new_event event = event_of("b-1", "B", 0);
     factum_expectation wrong[] = {{FCT_SLICE("b-1"), factum_any()},
@@ -121,7 +121,7 @@ TEST(a_stream_can_be_checked_without_being_written)
 
 TEST(revisions_of_each_event_are_told)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
     factum_new_event events[] = {event_of("a-1", "B", 0), event_of("b-1", "C", 0),
                                  event_of("a-1", "D", 0)};
@@ -146,7 +146,7 @@ TEST(revisions_of_each_event_are_told)
 
 TEST(a_repeated_append_with_any_is_recognised)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_any(), "A", 1));
     uint64_t position = f->result.position;
     OK(append_id(f, "a-1", factum_any(), "A", 1));
@@ -158,7 +158,7 @@ TEST(a_repeated_append_with_any_is_recognised)
 
 TEST(the_same_id_in_another_stream_is_new)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_any(), "A", 1));
     OK(append_id(f, "b-1", factum_any(), "A", 1));
     assert_false(f->result.already);
@@ -166,7 +166,7 @@ TEST(the_same_id_in_another_stream_is_new)
 
 TEST(a_repeated_append_with_a_revision_is_recognised)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     OK(append_id(f, "a-1", factum_at(0), "B", 2));
     OK(append_id(f, "a-1", factum_at(1), "C", 3));
@@ -181,7 +181,7 @@ TEST(a_repeated_append_with_a_revision_is_recognised)
 
 TEST(the_right_revision_writes_the_same_id_again)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     OK(append_id(f, "a-1", factum_at(0), "A", 1));
     assert_false(f->result.already);
@@ -190,7 +190,7 @@ TEST(the_right_revision_writes_the_same_id_again)
 
 TEST(an_id_that_was_written_twice_was_repeated_as_the_second)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     OK(append_id(f, "a-1", factum_at(0), "A", 1));
     OK(append_id(f, "a-1", factum_at(1), "B", 2));
@@ -206,7 +206,7 @@ TEST(an_id_that_was_written_twice_was_repeated_as_the_second)
 
 TEST(a_repetition_is_recognised_in_a_stream_that_was_deleted_since)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     OK(append_id(f, "a-1", factum_at(0), "B", 2));
     uint64_t position = f->result.position;
@@ -221,7 +221,7 @@ TEST(a_repetition_is_recognised_in_a_stream_that_was_deleted_since)
 
 TEST(half_a_repetition_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event events[] = {event_of("a-1", "A", 1), event_of("a-1", "B", 2)};
     factum_expectation expectation = {FCT_SLICE("a-1"), factum_any()};
     OK(append_events(f, events, 2, &expectation, 1));
@@ -233,7 +233,7 @@ TEST(half_a_repetition_is_refused)
 
 TEST(a_repetition_over_several_streams_is_recognised_whole)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event events[] = {event_of("a-1", "A", 1), event_of("b-1", "B", 2)};
     factum_expectation expectations[] = {{FCT_SLICE("a-1"), factum_no_stream()},
                                          {FCT_SLICE("b-1"), factum_no_stream()}};
@@ -248,7 +248,7 @@ TEST(a_repetition_over_several_streams_is_recognised_whole)
 
 TEST(of_ids_that_are_there_twice_the_retried_ones_are_recognised)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     OK(append_id(f, "a-1", factum_at(0), "B", 1)); /* the right revision: written again */
     uint64_t second = f->result.position;
@@ -265,7 +265,7 @@ TEST(of_ids_that_are_there_twice_the_retried_ones_are_recognised)
 
 TEST(a_repetition_with_stream_exists_is_recognised)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_any(), "A", 1));
     OK(append_id(f, "a-1", factum_stream_exists(), "B", 2));
     OK(append_id(f, "a-1", factum_stream_exists(), "B", 2));
@@ -277,7 +277,7 @@ TEST(a_repetition_with_stream_exists_is_recognised)
 
 TEST(an_expectation_that_holds_again_writes_again)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     OK(delete_stream(f, "a-1", factum_any()));
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1)); /* there is no stream, as it says */
@@ -289,7 +289,7 @@ TEST(an_expectation_that_holds_again_writes_again)
 /* As docs/guide/retries.md has it. */
 TEST(a_soft_delete_between_the_tries_changes_what_is_recognised)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     OK(append_id(f, "a-1", factum_at(0), "B", 2));
     OK(append_id(f, "a-1", factum_any(), "C", 3));
@@ -314,7 +314,7 @@ TEST(a_soft_delete_between_the_tries_changes_what_is_recognised)
 
 TEST(ids_survive_reopening)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_any(), "A", 1));
     fixture_reopen(f);
     OK(append_id(f, "a-1", factum_any(), "A", 1));
@@ -335,7 +335,7 @@ static factum_status append_two(struct fixture *f, uint8_t first_id, const char 
 
 TEST(a_mixture_is_refused_by_the_first_stream_that_repeats)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_two(f, 1, "b-1", 2));
     factum_new_event events[] = {event_of("c-1", "C", 3), event_of("b-1", "B", 2),
                                  event_of("a-1", "A", 1)};
@@ -350,7 +350,7 @@ TEST(a_mixture_is_refused_by_the_first_stream_that_repeats)
 
 TEST(a_mixture_is_not_refused_by_the_stream_that_is_as_expected)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_id(f, "c-1", factum_no_stream(), "C", 1));
     OK(append_id(f, "d-1", factum_no_stream(), "D", 2));
     factum_new_event events[] = {event_of("d-1", "D", 3), event_of("c-1", "C", 1)};
@@ -365,7 +365,7 @@ TEST(a_mixture_is_not_refused_by_the_stream_that_is_as_expected)
 
 TEST(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_two(f, 1, "b-1", 0));
     assert_status(append_two(f, 1, "b-1", 0), FACTUM_WRONG_REVISION);
     assert_int_equal(f->result.refused_index, 0);
@@ -380,7 +380,7 @@ TEST(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused)
 
 TEST(events_without_an_id_are_given_one)
 {
-    F;
+    struct fixture *f = *state;
     enum { EVENTS = 6 };
     factum_uuid ids[EVENTS];
     struct fct_reader *reader;
@@ -411,7 +411,7 @@ TEST(events_without_an_id_are_given_one)
 
 TEST(events_without_ids_are_never_repetitions)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_two(f, 0, "b-1", 0));
     OK(append_two(f, 0, "b-1", 0));
     assert_false(f->result.already);
@@ -421,7 +421,7 @@ TEST(events_without_ids_are_never_repetitions)
 
 TEST(a_stream_with_ids_for_some_events_is_never_a_repetition)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_two(f, 1, "a-1", 0));
     assert_status(append_two(f, 1, "a-1", 0), FACTUM_WRONG_REVISION);
     assert_text(f->err, "only some of these events are in it");
@@ -432,7 +432,7 @@ TEST(a_stream_with_ids_for_some_events_is_never_a_repetition)
 
 TEST(a_repetition_ignores_what_is_expected_of_other_streams)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event event = event_of("a-1", "A", 1);
     factum_expectation expectations[] = {{FCT_SLICE("b-1"), factum_no_stream()},
                                          {FCT_SLICE("a-1"), factum_no_stream()}};
@@ -447,36 +447,36 @@ TEST(a_repetition_ignores_what_is_expected_of_other_streams)
 }
 
 const struct CMUnitTest append_cases[] = {
-    CASE(any_makes_a_stream_and_goes_on),
-    CASE(no_stream_holds_once),
-    CASE(stream_exists_wants_a_stream),
-    CASE(a_revision_must_be_the_last),
-    CASE(a_revision_of_an_absent_stream_is_refused),
-    CASE(an_append_without_an_expectation_is_refused),
-    CASE(two_expectations_of_one_stream_are_refused),
-    CASE(an_append_without_events_only_checks),
-    CASE(an_append_to_several_streams_is_all_or_nothing),
-    CASE(a_stream_can_be_checked_without_being_written),
-    CASE(revisions_of_each_event_are_told),
-    CASE(a_repeated_append_with_any_is_recognised),
-    CASE(the_same_id_in_another_stream_is_new),
-    CASE(a_repeated_append_with_a_revision_is_recognised),
-    CASE(the_right_revision_writes_the_same_id_again),
-    CASE(an_id_that_was_written_twice_was_repeated_as_the_second),
-    CASE(a_repetition_is_recognised_in_a_stream_that_was_deleted_since),
-    CASE(half_a_repetition_is_refused),
-    CASE(a_repetition_over_several_streams_is_recognised_whole),
-    CASE(of_ids_that_are_there_twice_the_retried_ones_are_recognised),
-    CASE(a_soft_delete_between_the_tries_changes_what_is_recognised),
-    CASE(ids_survive_reopening),
-    CASE(a_repetition_with_stream_exists_is_recognised),
-    CASE(an_expectation_that_holds_again_writes_again),
-    CASE(a_mixture_is_refused_by_the_first_stream_that_repeats),
-    CASE(a_mixture_is_not_refused_by_the_stream_that_is_as_expected),
-    CASE(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused),
-    CASE(events_without_an_id_are_given_one),
-    CASE(events_without_ids_are_never_repetitions),
-    CASE(a_stream_with_ids_for_some_events_is_never_a_repetition),
-    CASE(a_repetition_ignores_what_is_expected_of_other_streams),
+    FIXTURE_CASE(any_makes_a_stream_and_goes_on),
+    FIXTURE_CASE(no_stream_holds_once),
+    FIXTURE_CASE(stream_exists_wants_a_stream),
+    FIXTURE_CASE(a_revision_must_be_the_last),
+    FIXTURE_CASE(a_revision_of_an_absent_stream_is_refused),
+    FIXTURE_CASE(an_append_without_an_expectation_is_refused),
+    FIXTURE_CASE(two_expectations_of_one_stream_are_refused),
+    FIXTURE_CASE(an_append_without_events_only_checks),
+    FIXTURE_CASE(an_append_to_several_streams_is_all_or_nothing),
+    FIXTURE_CASE(a_stream_can_be_checked_without_being_written),
+    FIXTURE_CASE(revisions_of_each_event_are_told),
+    FIXTURE_CASE(a_repeated_append_with_any_is_recognised),
+    FIXTURE_CASE(the_same_id_in_another_stream_is_new),
+    FIXTURE_CASE(a_repeated_append_with_a_revision_is_recognised),
+    FIXTURE_CASE(the_right_revision_writes_the_same_id_again),
+    FIXTURE_CASE(an_id_that_was_written_twice_was_repeated_as_the_second),
+    FIXTURE_CASE(a_repetition_is_recognised_in_a_stream_that_was_deleted_since),
+    FIXTURE_CASE(half_a_repetition_is_refused),
+    FIXTURE_CASE(a_repetition_over_several_streams_is_recognised_whole),
+    FIXTURE_CASE(of_ids_that_are_there_twice_the_retried_ones_are_recognised),
+    FIXTURE_CASE(a_soft_delete_between_the_tries_changes_what_is_recognised),
+    FIXTURE_CASE(ids_survive_reopening),
+    FIXTURE_CASE(a_repetition_with_stream_exists_is_recognised),
+    FIXTURE_CASE(an_expectation_that_holds_again_writes_again),
+    FIXTURE_CASE(a_mixture_is_refused_by_the_first_stream_that_repeats),
+    FIXTURE_CASE(a_mixture_is_not_refused_by_the_stream_that_is_as_expected),
+    FIXTURE_CASE(a_repetition_in_one_stream_with_another_that_has_no_ids_is_refused),
+    FIXTURE_CASE(events_without_an_id_are_given_one),
+    FIXTURE_CASE(events_without_ids_are_never_repetitions),
+    FIXTURE_CASE(a_stream_with_ids_for_some_events_is_never_a_repetition),
+    FIXTURE_CASE(a_repetition_ignores_what_is_expected_of_other_streams),
 };
 const size_t append_case_count = sizeof append_cases / sizeof append_cases[0];

@@ -6,7 +6,7 @@
 
 TEST(a_completion_comes_once_and_never_from_inside_the_submit)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     for (size_t i = 0; i < 200; i++) {
@@ -30,7 +30,7 @@ TEST(a_completion_comes_once_and_never_from_inside_the_submit)
 
 TEST(without_threads_there_are_no_completions)
 {
-    F;
+    struct fixture *f = *state;
     struct flights *set = flights_begin(f, 0);
     struct flight *flight = flight_make(set, "a-1", 0);
     factum_status status = flight_submit(flight, &f->err);
@@ -47,7 +47,7 @@ TEST(without_threads_there_are_no_completions)
 
 TEST(ops_of_one_completer_come_in_groups)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     flights_make(set, "a", 60);
@@ -65,7 +65,7 @@ TEST(ops_of_one_completer_come_in_groups)
 
 TEST(ops_go_to_their_own_completer)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *sets[] = {flights_begin(f, 0), flights_begin(f, 1)};
     flights_make(sets[0], "a", 30);
@@ -84,7 +84,7 @@ TEST(ops_go_to_their_own_completer)
 
 TEST(a_refusal_comes_by_completion_with_its_text)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     struct flight *flight = flight_make(set, "a-1", 0);
@@ -159,27 +159,27 @@ static void submit_by_threads(struct fixture *f, size_t waiting)
 
 TEST(several_threads_submit)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     submit_by_threads(f, 0);
 }
 
 TEST(appends_that_wait_go_with_those_that_do_not)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     submit_by_threads(f, 2);
 }
 
 TEST(several_threads_append_and_wait)
 {
-    F;
+    struct fixture *f = *state;
     submit_by_threads(f, 4);
 }
 
 TEST(closing_ends_what_is_under_way)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     flights_make(set, "a", 100);
@@ -203,7 +203,7 @@ static void submit_next(struct flight *flight)
 
 TEST(a_completer_may_submit)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     flights_make(set, "a", 50);
@@ -224,7 +224,7 @@ static void submit_again(struct flight *flight)
 
 TEST(an_op_that_has_ended_is_its_owners_again)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     set->each = submit_again;
@@ -278,7 +278,7 @@ static void call_what_waits(struct flight *flight)
 
 TEST(a_completer_must_not_call_what_waits)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     set->each = call_what_waits;
@@ -314,7 +314,7 @@ static void find_nothing(struct flight *flight)
 
 TEST(a_completer_may_ask_what_the_leader_knows_while_appends_come_in)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     if (kind_is_remote(f->kind)) {
         return; /* its answer comes later, to a question that must live until then */
@@ -334,7 +334,7 @@ TEST(a_completer_may_ask_what_the_leader_knows_while_appends_come_in)
 
 TEST(a_cancelled_append_ends_by_its_completer_and_as_the_store_says)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     flights_make(set, "a", 100);
@@ -356,7 +356,7 @@ TEST(a_cancelled_append_ends_by_its_completer_and_as_the_store_says)
 
 TEST(an_append_that_is_submitted_after_its_deadline_is_not_taken)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     struct flight *flight = flight_make(set, "a-1", 0);
@@ -371,7 +371,7 @@ TEST(an_append_that_is_submitted_after_its_deadline_is_not_taken)
 
 TEST(an_append_whose_deadline_passes_while_it_waits_is_as_the_store_says)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     struct flights *set = flights_begin(f, 0);
     flights_make(set, "a", 40);
@@ -408,7 +408,7 @@ static void set_deadline(struct flight *flight, uint64_t ms)
 
 TEST(an_append_whose_answer_is_lost_has_an_unknown_outcome_at_its_deadline)
 {
-    F;
+    struct fixture *f = *state;
     if (!kind_is_remote(f->kind)) {
         return;
     }
@@ -429,7 +429,7 @@ TEST(an_append_whose_answer_is_lost_has_an_unknown_outcome_at_its_deadline)
 
 TEST(waiting_for_an_answer_that_is_lost_ends_at_the_deadline)
 {
-    F;
+    struct fixture *f = *state;
     if (!kind_is_remote(f->kind)) {
         return;
     }
@@ -445,7 +445,7 @@ TEST(waiting_for_an_answer_that_is_lost_ends_at_the_deadline)
 
 TEST(lost_answers_end_when_they_are_cancelled_or_the_engine_is_closed)
 {
-    F;
+    struct fixture *f = *state;
     if (!kind_is_remote(f->kind)) {
         return;
     }
@@ -474,7 +474,7 @@ TEST(lost_answers_end_when_they_are_cancelled_or_the_engine_is_closed)
 
 TEST(an_append_that_expires_before_it_is_handed_over_is_never_made)
 {
-    F;
+    struct fixture *f = *state;
     if (!kind_is_remote(f->kind)) {
         return;
     }

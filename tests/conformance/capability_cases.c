@@ -78,7 +78,7 @@ static void assert_append(struct fct_engine *engine, const factum_append_request
 
 TEST(without_atomic_appends_across_streams_there_is_one_stream_each)
 {
-    F;
+    struct fixture *f = *state;
     struct masked masked;
     struct fct_engine *engine = mask(&masked, f, FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS);
     factum_new_event events[] = {event_of("a-1", "A", 0), event_of("a-1", "B", 0),
@@ -103,7 +103,7 @@ TEST(without_atomic_appends_across_streams_there_is_one_stream_each)
 
 TEST(without_conditions_they_are_refused)
 {
-    F;
+    struct fixture *f = *state;
     struct masked masked;
     struct fct_engine *engine = mask(&masked, f, FACTUM_CAPABILITY_CONDITIONS);
     factum_slice type = FCT_SLICE("A");
@@ -118,7 +118,7 @@ TEST(without_conditions_they_are_refused)
 
 TEST(without_a_total_order_streams_and_lists_are_read)
 {
-    F;
+    struct fixture *f = *state;
     struct masked masked;
     struct fct_engine *engine = mask(&masked, f, FACTUM_CAPABILITY_TOTAL_ORDER);
     factum_slice type = FCT_SLICE("A");
@@ -146,7 +146,7 @@ TEST(without_a_total_order_streams_and_lists_are_read)
 
 TEST(without_lists_they_are_refused)
 {
-    F;
+    struct fixture *f = *state;
     struct masked masked;
     struct fct_engine *engine = mask(&masked, f, FACTUM_CAPABILITY_LIST);
     factum_list_request request = {.size = sizeof request};
@@ -161,7 +161,7 @@ TEST(without_lists_they_are_refused)
 
 TEST(the_capabilities_of_upkeep_are_its_functions)
 {
-    F;
+    struct fixture *f = *state;
     const struct fct_engine_ops *ops = f->engine.ops;
     const struct fct_upkeep_ops *upkeep = ops->upkeep;
     bool verify = upkeep != NULL && upkeep->verify != NULL;
@@ -174,7 +174,7 @@ TEST(the_capabilities_of_upkeep_are_its_functions)
 
 TEST(what_is_durable_says_so)
 {
-    F;
+    struct fixture *f = *state;
     bool durable = (f->engine.ops->capabilities & FACTUM_CAPABILITY_DURABLE) != 0;
     factum_new_event event = event_of("a-1", "A", 0);
     factum_expectation expectation = {event.stream, factum_any()};
@@ -199,7 +199,7 @@ TEST(what_is_durable_says_so)
 /* Each bit that is set, by one use of it. */
 TEST(what_an_engine_says_that_it_can_do_works)
 {
-    F;
+    struct fixture *f = *state;
     uint32_t capabilities = f->engine.ops->capabilities;
     factum_slice type = FCT_SLICE("A");
     factum_query_item item = {.types = &type, .type_count = 1};
@@ -251,7 +251,7 @@ const struct CMUnitTest capability_cases[] = {
     CASE_ONCE(without_a_total_order_streams_and_lists_are_read),
     CASE_ONCE(without_lists_they_are_refused),
     CASE_ONCE(the_capabilities_of_upkeep_are_its_functions),
-    CASE(what_is_durable_says_so),
-    CASE(what_an_engine_says_that_it_can_do_works),
+    FIXTURE_CASE(what_is_durable_says_so),
+    FIXTURE_CASE(what_an_engine_says_that_it_can_do_works),
 };
 const size_t capability_case_count = sizeof capability_cases / sizeof capability_cases[0];

@@ -22,7 +22,7 @@ static factum_status append_key(struct fixture *f, const char *stream, factum_ex
 
 TEST(a_key_gives_the_first_result_again)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_key(f, "a-1", factum_no_stream(), "A", "k1"));
     uint64_t position = f->result.position;
     OK(append_one(f, "a-1", factum_any(), "B"));
@@ -35,7 +35,7 @@ TEST(a_key_gives_the_first_result_again)
 
 TEST(a_key_with_other_content_is_a_conflict)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_key(f, "a-1", factum_any(), "A", "k1"));
     assert_status(append_key(f, "a-1", factum_any(), "B", "k1"), FACTUM_KEY_CONFLICT);
     assert_text(f->err, "idempotency key k1 was used for an append with other content");
@@ -44,7 +44,7 @@ TEST(a_key_with_other_content_is_a_conflict)
 
 TEST(a_key_is_recognised_whatever_the_ids)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event events[] = {event_of("a-1", "A", 1), event_of("b-1", "B", 2),
                                  event_of("a-1", "C", 3)};
     factum_expectation expectations[] = {{FCT_SLICE("a-1"), factum_no_stream()},
@@ -74,7 +74,7 @@ TEST(a_key_is_recognised_whatever_the_ids)
 
 TEST(an_append_without_events_keeps_its_key)
 {
-    F;
+    struct fixture *f = *state;
     factum_append_request request = {.size = sizeof request, .idempotency_key = FCT_SLICE("k1")};
     OK(append_request(f, &request, NULL));
     assert_false(f->result.already);
@@ -86,7 +86,7 @@ TEST(an_append_without_events_keeps_its_key)
 
 TEST(the_content_of_an_append_without_events_is_what_it_checks)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
     factum_expectation expectations[] = {{FCT_SLICE("a-1"), factum_stream_exists()},
                                          {FCT_SLICE("b-1"), factum_no_stream()}};
@@ -114,7 +114,7 @@ TEST(the_content_of_an_append_without_events_is_what_it_checks)
 
 TEST(keys_survive_reopening)
 {
-    F;
+    struct fixture *f = *state;
     for (int i = 0; i < 40; i++) {
         char key[16];
         (void)snprintf(key, sizeof key, "k%d", i);
@@ -150,7 +150,7 @@ static factum_status append_if(struct fixture *f, const char *type, const char *
 
 TEST(a_condition_on_a_tag_lets_one_through)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice tag = FCT_SLICE("email:x");
     factum_query_item item = {.tags = &tag, .tag_count = 1};
     OK(append_if(f, "Registered", "email:y", &item, 0));
@@ -163,7 +163,7 @@ TEST(a_condition_on_a_tag_lets_one_through)
 
 TEST(a_condition_on_types_and_tags_wants_both)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice tag = FCT_SLICE("sku:1");
     factum_slice type = FCT_SLICE("Sold");
     factum_query_item both = {.types = &type, .type_count = 1, .tags = &tag, .tag_count = 1};
@@ -177,7 +177,7 @@ TEST(a_condition_on_types_and_tags_wants_both)
 
 TEST(a_condition_sees_the_metadata_that_an_append_wrote_by_itself)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice type = FCT_SLICE("$metadata");
     factum_query_item item = {.types = &type, .type_count = 1};
     OK(append_one(f, "d-1", factum_any(), "A"));
@@ -191,7 +191,7 @@ TEST(a_condition_sees_the_metadata_that_an_append_wrote_by_itself)
 
 TEST(a_condition_that_names_nothing_is_invalid)
 {
-    F;
+    struct fixture *f = *state;
     factum_query_item nothing = {.type_count = 0};
     assert_status(append_if(f, "A", NULL, &nothing, 0), FACTUM_INVALID);
 }
@@ -200,7 +200,7 @@ TEST(a_condition_that_names_nothing_is_invalid)
 
 TEST(an_append_after_its_deadline_writes_nothing)
 {
-    F;
+    struct fixture *f = *state;
     factum_call call = {.size = sizeof call, .deadline = 1};
     factum_new_event event = event_of("a-1", "A", 0);
     factum_expectation expectation = {event.stream, factum_any()};
@@ -223,16 +223,16 @@ TEST(an_append_after_its_deadline_writes_nothing)
 }
 
 const struct CMUnitTest condition_cases[] = {
-    CASE(a_key_gives_the_first_result_again),
-    CASE(a_key_with_other_content_is_a_conflict),
-    CASE(a_key_is_recognised_whatever_the_ids),
-    CASE(an_append_without_events_keeps_its_key),
-    CASE(the_content_of_an_append_without_events_is_what_it_checks),
-    CASE(keys_survive_reopening),
-    CASE(a_condition_on_a_tag_lets_one_through),
-    CASE(a_condition_on_types_and_tags_wants_both),
-    CASE(a_condition_sees_the_metadata_that_an_append_wrote_by_itself),
-    CASE(a_condition_that_names_nothing_is_invalid),
-    CASE(an_append_after_its_deadline_writes_nothing),
+    FIXTURE_CASE(a_key_gives_the_first_result_again),
+    FIXTURE_CASE(a_key_with_other_content_is_a_conflict),
+    FIXTURE_CASE(a_key_is_recognised_whatever_the_ids),
+    FIXTURE_CASE(an_append_without_events_keeps_its_key),
+    FIXTURE_CASE(the_content_of_an_append_without_events_is_what_it_checks),
+    FIXTURE_CASE(keys_survive_reopening),
+    FIXTURE_CASE(a_condition_on_a_tag_lets_one_through),
+    FIXTURE_CASE(a_condition_on_types_and_tags_wants_both),
+    FIXTURE_CASE(a_condition_sees_the_metadata_that_an_append_wrote_by_itself),
+    FIXTURE_CASE(a_condition_that_names_nothing_is_invalid),
+    FIXTURE_CASE(an_append_after_its_deadline_writes_nothing),
 };
 const size_t condition_case_count = sizeof condition_cases / sizeof condition_cases[0];

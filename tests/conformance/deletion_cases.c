@@ -6,7 +6,7 @@
 
 TEST(metadata_limits_what_is_read_of_a_stream)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 5);
     OK(set_metadata(f, "s-1", "{\"$maxCount\":2}"));
     assert_string_equal(stream_text(f, "s-1"), "3:A 4:B");
@@ -22,7 +22,7 @@ TEST(metadata_limits_what_is_read_of_a_stream)
 
 TEST(metadata_that_is_set_shows_nothing_that_was_hidden)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 3);
     OK(set_metadata(f, "s-1", "{\"$maxCount\":1,\"owner\":\"x\"}"));
     OK(delete_stream(f, "s-1", factum_any()));
@@ -51,7 +51,7 @@ TEST(metadata_that_is_set_shows_nothing_that_was_hidden)
 
 TEST(a_tombstoned_stream_takes_no_metadata)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 1);
     OK(set_metadata(f, "s-1", "{\"a\":1}"));
     OK(tombstone(f, "s-1", factum_any()));
@@ -65,7 +65,7 @@ TEST(a_tombstoned_stream_takes_no_metadata)
 
 TEST(metadata_that_makes_no_sense_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(set_metadata(f, "s-1", "[]"), FACTUM_INVALID);
     assert_status(set_metadata(f, "s-1", "{\"$maxCount\":\"x\"}"), FACTUM_INVALID);
     assert_status(set_metadata(f, "s-1", "{\"$tb\":-1}"), FACTUM_INVALID);
@@ -74,7 +74,7 @@ TEST(metadata_that_makes_no_sense_is_refused)
 
 TEST(a_deleted_stream_goes_on_with_the_next_revision)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 3);
     OK(delete_stream(f, "s-1", factum_at(2)));
     assert_string_equal(stream_text(f, "s-1"), "STREAM_NOT_FOUND");
@@ -93,7 +93,7 @@ TEST(a_deleted_stream_goes_on_with_the_next_revision)
 
 TEST(deleting_checks_what_is_expected)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(delete_stream(f, "s-1", factum_any()), FACTUM_WRONG_REVISION);
     append_many(f, "s-1", 2);
     assert_status(delete_stream(f, "s-1", factum_at(0)), FACTUM_WRONG_REVISION);
@@ -103,7 +103,7 @@ TEST(deleting_checks_what_is_expected)
 
 TEST(a_tombstone_ends_a_stream_for_ever)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 2);
     OK(tombstone(f, "s-1", factum_at(1)));
     assert_status(append_one(f, "s-1", factum_any(), "X"), FACTUM_STREAM_DELETED);
@@ -118,7 +118,7 @@ TEST(a_tombstone_ends_a_stream_for_ever)
 
 TEST(a_stream_that_was_deleted_before_it_was_written_can_be_written)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice json = FCT_SLICE("{\"$tb\":9223372036854775807}");
     OK(fct_engine_metadata_set(&f->engine, FCT_SLICE("a-1"), factum_any(), json, NULL, &f->err));
     assert_string_equal(stream_text(f, "a-1"), "STREAM_NOT_FOUND");
@@ -128,7 +128,7 @@ TEST(a_stream_that_was_deleted_before_it_was_written_can_be_written)
 
 TEST(deleted_streams_begin_anew_in_the_order_of_their_events)
 {
-    F;
+    struct fixture *f = *state;
     const char *const names[] = {"a-1", "b-1"};
     for (size_t i = 0; i < 2; i++) {
         OK(append_one(f, names[i], factum_any(), "A"));
@@ -154,7 +154,7 @@ TEST(deleted_streams_begin_anew_in_the_order_of_their_events)
 
 TEST(only_what_exists_can_be_deleted)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(delete_stream(f, "s-1", factum_any()), FACTUM_WRONG_REVISION);
     assert_string_equal(f->err.text, "stream s-1 does not exist, but it should exist");
     assert_int_equal(f->result.actual_state, FACTUM_STREAM_ABSENT);
@@ -170,7 +170,7 @@ TEST(only_what_exists_can_be_deleted)
 
 TEST(a_stream_that_was_deleted_without_events_does_not_exist)
 {
-    F;
+    struct fixture *f = *state;
     OK(set_metadata(f, "m-1", "{\"o\":1}"));
     factum_expectation exists = {FCT_SLICE("m-1"), factum_stream_exists()};
     OK(append_events(f, NULL, 0, &exists, 1)); /* metadata is enough */
@@ -190,7 +190,7 @@ TEST(a_stream_that_was_deleted_without_events_does_not_exist)
 
 TEST(of_a_tombstoned_stream_only_nothing_can_be_expected)
 {
-    F;
+    struct fixture *f = *state;
     OK(tombstone(f, "t-1", factum_no_stream()));
     assert_int_equal(f->result.revision, FACTUM_REVISION_TOMBSTONE);
     const struct {
@@ -216,7 +216,7 @@ TEST(of_a_tombstoned_stream_only_nothing_can_be_expected)
 
 TEST(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds)
 {
-    F;
+    struct fixture *f = *state;
     for (size_t first = 0; first < 2; first++) {
         const char *stream = first == 0 ? "a-1" : "b-1";
         const char *metastream = first == 0 ? "$$a-1" : "$$b-1";
@@ -238,7 +238,7 @@ TEST(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds)
 
 TEST(the_longest_names_can_be_deleted_and_have_metadata)
 {
-    F;
+    struct fixture *f = *state;
     char meta[FACTUM_NAME_SIZE_MAX + 4] = "$$";
     char *name = meta + 2;
     memset(name, 'n', FACTUM_NAME_SIZE_MAX + 1);
@@ -284,7 +284,7 @@ static const char *followed(struct fixture *f, const char *stream, factum_from f
 
 TEST(a_follower_is_given_the_tombstone_from_any_place_before_it)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "a-1", 2);
     OK(tombstone(f, "a-1", factum_any()));
     const uint64_t last = FACTUM_REVISION_TOMBSTONE;
@@ -301,7 +301,7 @@ TEST(a_follower_is_given_the_tombstone_from_any_place_before_it)
 
 TEST(a_tombstone_alone_leaves_no_revisions)
 {
-    F;
+    struct fixture *f = *state;
     factum_stream_info info = {.size = sizeof info};
     factum_slice json = FCT_SLICE("{\"$tb\":5}");
     OK(fct_engine_metadata_set(&f->engine, FCT_SLICE("a-1"), factum_any(), json, NULL, &f->err));
@@ -314,7 +314,7 @@ TEST(a_tombstone_alone_leaves_no_revisions)
 
 TEST(the_stores_own_types_are_not_for_users)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(append_one(f, "s-1", factum_any(), "$metadata"), FACTUM_INVALID);
     assert_status(append_one(f, "s-1", factum_any(), "$streamDeleted"), FACTUM_INVALID);
     assert_status(append_one(f, "$$s-1", factum_any(), "A"), FACTUM_INVALID);
@@ -322,22 +322,22 @@ TEST(the_stores_own_types_are_not_for_users)
 }
 
 const struct CMUnitTest deletion_cases[] = {
-    CASE(metadata_limits_what_is_read_of_a_stream),
-    CASE(metadata_that_is_set_shows_nothing_that_was_hidden),
-    CASE(a_tombstoned_stream_takes_no_metadata),
-    CASE(metadata_that_makes_no_sense_is_refused),
-    CASE(a_deleted_stream_goes_on_with_the_next_revision),
-    CASE(deleting_checks_what_is_expected),
-    CASE(a_tombstone_ends_a_stream_for_ever),
-    CASE(a_stream_that_was_deleted_before_it_was_written_can_be_written),
-    CASE(deleted_streams_begin_anew_in_the_order_of_their_events),
-    CASE(only_what_exists_can_be_deleted),
-    CASE(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds),
-    CASE(the_longest_names_can_be_deleted_and_have_metadata),
-    CASE(a_stream_that_was_deleted_without_events_does_not_exist),
-    CASE(of_a_tombstoned_stream_only_nothing_can_be_expected),
-    CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),
-    CASE(a_tombstone_alone_leaves_no_revisions),
-    CASE(the_stores_own_types_are_not_for_users),
+    FIXTURE_CASE(metadata_limits_what_is_read_of_a_stream),
+    FIXTURE_CASE(metadata_that_is_set_shows_nothing_that_was_hidden),
+    FIXTURE_CASE(a_tombstoned_stream_takes_no_metadata),
+    FIXTURE_CASE(metadata_that_makes_no_sense_is_refused),
+    FIXTURE_CASE(a_deleted_stream_goes_on_with_the_next_revision),
+    FIXTURE_CASE(deleting_checks_what_is_expected),
+    FIXTURE_CASE(a_tombstone_ends_a_stream_for_ever),
+    FIXTURE_CASE(a_stream_that_was_deleted_before_it_was_written_can_be_written),
+    FIXTURE_CASE(deleted_streams_begin_anew_in_the_order_of_their_events),
+    FIXTURE_CASE(only_what_exists_can_be_deleted),
+    FIXTURE_CASE(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds),
+    FIXTURE_CASE(the_longest_names_can_be_deleted_and_have_metadata),
+    FIXTURE_CASE(a_stream_that_was_deleted_without_events_does_not_exist),
+    FIXTURE_CASE(of_a_tombstoned_stream_only_nothing_can_be_expected),
+    FIXTURE_CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),
+    FIXTURE_CASE(a_tombstone_alone_leaves_no_revisions),
+    FIXTURE_CASE(the_stores_own_types_are_not_for_users),
 };
 const size_t deletion_case_count = sizeof deletion_cases / sizeof deletion_cases[0];

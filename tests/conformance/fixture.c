@@ -176,7 +176,7 @@ void fixture_close(struct fixture *fixture)
     remove_dir(fixture);
 }
 
-int fixture_set_up(void **state)
+int set_up(void **state)
 {
     static struct fixture fixture;
     fixture_open(&fixture, *state);
@@ -184,7 +184,7 @@ int fixture_set_up(void **state)
     return 0;
 }
 
-int fixture_tear_down(void **state)
+int tear_down(void **state)
 {
     fixture_close(*state);
     return 0;

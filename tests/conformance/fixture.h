@@ -132,22 +132,16 @@ void unstall(struct fixture *fixture);
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
 #define OK(call) assert_ok(call, f->err)
 /* clang-format off */
-#define CASE(name)                                                                                 \
-    {                                                                                              \
-        #name, name, fixture_set_up, fixture_tear_down, NULL                                       \
-    }
 /* It has its own way to append, or does not append: runs once for each kind. */
 #define CASE_ONCE(name)                                                                            \
     {                                                                                              \
-        #name, name, fixture_set_up, fixture_tear_down, (void *)once                               \
+        #name, name, set_up, tear_down, (void *)once                               \
     }
 /* clang-format on */
-int fixture_set_up(void **state);
-int fixture_tear_down(void **state);
+int set_up(void **state);
+int tear_down(void **state);
 extern char once[];
 
 /* The kinds without threads have no completions, and no news while nobody calls. */

@@ -35,7 +35,7 @@ static bool all_bytes_are(const void *bytes, size_t len, uint8_t value)
 
 TEST(an_append_request_may_be_older_or_newer)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event event = event_of("a-1", "A", 0);
     factum_expectation expectation = {event.stream, factum_any()};
     GROWN(factum_append_request) grown;
@@ -68,7 +68,7 @@ TEST(an_append_request_may_be_older_or_newer)
 
 TEST(the_context_of_a_call_may_be_older_or_newer)
 {
-    F;
+    struct fixture *f = *state;
     GROWN(factum_call) call;
     factum_append_request append = {.size = sizeof append, .call = &call.it};
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
@@ -104,7 +104,7 @@ TEST(the_context_of_a_call_may_be_older_or_newer)
 
 TEST(a_read_request_may_be_older_or_newer)
 {
-    F;
+    struct fixture *f = *state;
     GROWN(factum_read_request) grown;
     append_many(f, "s-1", 2);
     memset(&grown, 0xff, sizeof grown);
@@ -127,7 +127,7 @@ TEST(a_read_request_may_be_older_or_newer)
 
 TEST(a_filter_may_be_older_or_newer)
 {
-    F;
+    struct fixture *f = *state;
     GROWN(factum_filter) grown;
     factum_slice prefix = FCT_SLICE("s-");
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
@@ -152,7 +152,7 @@ TEST(a_filter_may_be_older_or_newer)
 
 TEST(a_list_request_may_be_older_or_newer)
 {
-    F;
+    struct fixture *f = *state;
     GROWN(factum_list_request) grown;
     struct fct_lister *lister;
     factum_list_entry entry;
@@ -177,7 +177,7 @@ TEST(a_list_request_may_be_older_or_newer)
 
 TEST(what_the_library_keeps_for_itself_must_be_whole)
 {
-    F;
+    struct fixture *f = *state;
     factum_append_request request = {.size = sizeof request};
     factum_append_op op = {.size = sizeof op - 1, .request = &request};
     factum_completer completer = {.done = NULL};
@@ -205,7 +205,7 @@ TEST(what_the_library_keeps_for_itself_must_be_whole)
 
 TEST(an_answer_about_a_stream_may_be_older_or_newer)
 {
-    F;
+    struct fixture *f = *state;
     GROWN(factum_stream_info) grown;
     const factum_slice name = FCT_SLICE("s-1");
     append_many(f, "s-1", 3);
@@ -228,7 +228,7 @@ TEST(an_answer_about_a_stream_may_be_older_or_newer)
 
 TEST(an_answer_about_a_key_may_be_older_or_newer)
 {
-    F;
+    struct fixture *f = *state;
     GROWN(factum_key_info) grown;
     uint64_t revision = 5;
     factum_new_event event = event_of("a-1", "A", 0);
@@ -266,7 +266,7 @@ TEST(an_answer_about_a_key_may_be_older_or_newer)
 
 TEST(figures_may_be_older_or_newer)
 {
-    F;
+    struct fixture *f = *state;
     GROWN(factum_info) grown;
     factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_INFO};
     question.info = &grown.it;
@@ -283,8 +283,8 @@ TEST(figures_may_be_older_or_newer)
 }
 
 const struct CMUnitTest growth_cases[] = {
-    CASE(an_append_request_may_be_older_or_newer),
-    CASE(the_context_of_a_call_may_be_older_or_newer),
+    FIXTURE_CASE(an_append_request_may_be_older_or_newer),
+    FIXTURE_CASE(the_context_of_a_call_may_be_older_or_newer),
     CASE_ONCE(a_read_request_may_be_older_or_newer),
     CASE_ONCE(a_filter_may_be_older_or_newer),
     CASE_ONCE(a_list_request_may_be_older_or_newer),

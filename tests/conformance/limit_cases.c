@@ -5,7 +5,7 @@
 
 TEST(streams_and_types_are_listed)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 4);
     append_many(f, "s-2", 1);
     fixture_reopen(f);
@@ -32,7 +32,7 @@ TEST(streams_and_types_are_listed)
 
 TEST(what_is_over_a_limit_is_refused_before_it_is_written)
 {
-    F;
+    struct fixture *f = *state;
     static char big[10001];
     static char name[FACTUM_NAME_SIZE_MAX + 2];
     factum_new_event event = event_of("l-1", "A", 0);
@@ -72,7 +72,7 @@ TEST(what_is_over_a_limit_is_refused_before_it_is_written)
 
 TEST(much_is_kept_over_reopening_and_verifies)
 {
-    F;
+    struct fixture *f = *state;
     for (int round = 0; round < 4; round++) {
         for (int i = 0; i < 60; i++) {
             char stream[16];
@@ -92,8 +92,8 @@ TEST(much_is_kept_over_reopening_and_verifies)
 }
 
 const struct CMUnitTest limit_cases[] = {
-    CASE(streams_and_types_are_listed),
-    CASE(what_is_over_a_limit_is_refused_before_it_is_written),
-    CASE(much_is_kept_over_reopening_and_verifies),
+    FIXTURE_CASE(streams_and_types_are_listed),
+    FIXTURE_CASE(what_is_over_a_limit_is_refused_before_it_is_written),
+    FIXTURE_CASE(much_is_kept_over_reopening_and_verifies),
 };
 const size_t limit_case_count = sizeof limit_cases / sizeof limit_cases[0];

@@ -83,7 +83,7 @@ static void append_with_tags(struct fixture *f, const char *stream, const char *
 
 TEST(names_are_listed_in_the_order_in_which_they_appeared)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "order-2", factum_any(), "Placed"));
     OK(append_one(f, "plain", factum_any(), "Noted"));
     OK(append_one(f, "order-1", factum_any(), "Placed"));
@@ -99,7 +99,7 @@ TEST(names_are_listed_in_the_order_in_which_they_appeared)
 
 TEST(the_order_is_the_same_after_a_reopening)
 {
-    F;
+    struct fixture *f = *state;
     for (int round = 0; round < 4; round++) {
         char name[8];
         for (int i = 4; i > round; i--) {
@@ -118,7 +118,7 @@ TEST(the_order_is_the_same_after_a_reopening)
 
 TEST(an_entry_says_how_many_events_there_are_and_where_the_first_and_the_last_lie)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_lister *lister;
     factum_list_entry entry;
     append_many(f, "s-1", 3);
@@ -141,7 +141,7 @@ TEST(an_entry_says_how_many_events_there_are_and_where_the_first_and_the_last_li
 
 TEST(a_name_that_appears_after_a_list_was_opened_is_not_in_it)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_lister *lister;
     factum_list_entry entry;
     factum_list_request request = listing(FACTUM_LIST_STREAMS);
@@ -155,7 +155,7 @@ TEST(a_name_that_appears_after_a_list_was_opened_is_not_in_it)
 
 TEST(a_page_goes_on_after_the_first_position_of_the_last_name)
 {
-    F;
+    struct fixture *f = *state;
     char all[400];
     char pages[400] = "";
     for (int i = 0; i < 25; i++) {
@@ -183,7 +183,7 @@ TEST(a_page_goes_on_after_the_first_position_of_the_last_name)
 
 TEST(tags_of_one_event_are_listed_in_its_order_and_never_parted_by_a_page)
 {
-    F;
+    struct fixture *f = *state;
     if (collides(f)) {
         return;
     }
@@ -201,7 +201,7 @@ TEST(tags_of_one_event_are_listed_in_its_order_and_never_parted_by_a_page)
 
 TEST(the_streams_of_a_category_are_listed)
 {
-    F;
+    struct fixture *f = *state;
     const char *const names[] = {"order-1", "cart-1", "order-2", "orders-1", "order", "order-3"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         append_many(f, names[i], 1);
@@ -223,7 +223,7 @@ TEST(the_streams_of_a_category_are_listed)
 
 TEST(names_with_a_prefix_are_listed)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "order-41", factum_any(), "OrderPlaced"));
     OK(append_one(f, "cart-1", factum_any(), "CartFilled"));
     OK(append_one(f, "order-5", factum_any(), "OrderPaid"));
@@ -243,7 +243,7 @@ TEST(names_with_a_prefix_are_listed)
 
 TEST(system_streams_and_deleted_streams_are_listed)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 2);
     OK(fct_engine_remove(&f->engine, FACTUM_ACTION_DELETE, FCT_SLICE("s-1"), factum_any(), NULL,
                          &f->err));
@@ -259,7 +259,7 @@ TEST(system_streams_and_deleted_streams_are_listed)
 
 TEST(a_stream_that_has_nothing_but_its_tombstone_is_listed)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 1);
     OK(fct_engine_remove(&f->engine, FACTUM_ACTION_TOMBSTONE, FCT_SLICE("never-1"), factum_any(),
                          NULL, &f->err));
@@ -273,7 +273,7 @@ TEST(a_stream_that_has_nothing_but_its_tombstone_is_listed)
 
 TEST(events_of_one_append_are_listed_in_its_order)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event events[] = {event_of("b-1", "B", 0), event_of("a-1", "A", 0),
                                  event_of("b-1", "C", 0), event_of("c-1", "A", 0)};
     factum_expectation expectations[] = {{FCT_SLICE("a-1"), factum_any()},
@@ -289,7 +289,7 @@ TEST(events_of_one_append_are_listed_in_its_order)
 
 TEST(an_empty_store_lists_nothing)
 {
-    F;
+    struct fixture *f = *state;
     for (int kind = FACTUM_LIST_STREAMS; kind <= FACTUM_LIST_TAGS; kind++) {
         assert_string_equal(kind_text(f, (factum_list_kind)kind), "");
     }
@@ -306,7 +306,7 @@ static void assert_refused(struct fixture *f, const factum_list_request *request
 
 TEST(a_list_that_cannot_be_is_refused_with_the_reason)
 {
-    F;
+    struct fixture *f = *state;
     static char big[FACTUM_NAME_SIZE_MAX + 1];
     memset(big, 'x', sizeof big);
     assert_refused(f, NULL, "list: the request is NULL");
@@ -335,18 +335,18 @@ TEST(a_list_that_cannot_be_is_refused_with_the_reason)
 }
 
 const struct CMUnitTest list_cases[] = {
-    CASE(names_are_listed_in_the_order_in_which_they_appeared),
-    CASE(the_order_is_the_same_after_a_reopening),
-    CASE(an_entry_says_how_many_events_there_are_and_where_the_first_and_the_last_lie),
-    CASE(a_name_that_appears_after_a_list_was_opened_is_not_in_it),
-    CASE(a_page_goes_on_after_the_first_position_of_the_last_name),
-    CASE(tags_of_one_event_are_listed_in_its_order_and_never_parted_by_a_page),
-    CASE(the_streams_of_a_category_are_listed),
-    CASE(names_with_a_prefix_are_listed),
-    CASE(system_streams_and_deleted_streams_are_listed),
-    CASE(a_stream_that_has_nothing_but_its_tombstone_is_listed),
-    CASE(events_of_one_append_are_listed_in_its_order),
-    CASE(an_empty_store_lists_nothing),
-    CASE(a_list_that_cannot_be_is_refused_with_the_reason),
+    FIXTURE_CASE(names_are_listed_in_the_order_in_which_they_appeared),
+    FIXTURE_CASE(the_order_is_the_same_after_a_reopening),
+    FIXTURE_CASE(an_entry_says_how_many_events_there_are_and_where_the_first_and_the_last_lie),
+    FIXTURE_CASE(a_name_that_appears_after_a_list_was_opened_is_not_in_it),
+    FIXTURE_CASE(a_page_goes_on_after_the_first_position_of_the_last_name),
+    FIXTURE_CASE(tags_of_one_event_are_listed_in_its_order_and_never_parted_by_a_page),
+    FIXTURE_CASE(the_streams_of_a_category_are_listed),
+    FIXTURE_CASE(names_with_a_prefix_are_listed),
+    FIXTURE_CASE(system_streams_and_deleted_streams_are_listed),
+    FIXTURE_CASE(a_stream_that_has_nothing_but_its_tombstone_is_listed),
+    FIXTURE_CASE(events_of_one_append_are_listed_in_its_order),
+    FIXTURE_CASE(an_empty_store_lists_nothing),
+    FIXTURE_CASE(a_list_that_cannot_be_is_refused_with_the_reason),
 };
 const size_t list_case_count = sizeof list_cases / sizeof list_cases[0];

@@ -9,7 +9,7 @@
 
 TEST(a_listener_hears_of_appends_and_of_nothing_after_it_was_ended)
 {
-    F;
+    struct fixture *f = *state;
     struct counting *counting = count_news(f);
     OK(append_one(f, "a-1", factum_any(), "A"));
     await_word(&counting->ends, 1);
@@ -70,7 +70,7 @@ static void join_appender(struct appender *appender)
 
 TEST(whoever_listens_first_and_then_looks_misses_nothing)
 {
-    F;
+    struct fixture *f = *state;
     enum { EVENTS = 150 };
     struct counting *counting = count_news(f);
     struct appender *appender = start_appender(f, EVENTS);
@@ -130,7 +130,7 @@ static void await_events(struct fixture *f, const char *name, uint64_t count)
 
 TEST(news_that_come_while_a_listener_is_called_come_together)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     static struct slow slow;
     struct flights *set = flights_begin(f, 0);
@@ -173,7 +173,7 @@ static void notify_fleeting(void *data, uint32_t news)
 
 TEST(after_unlisten_has_returned_notify_does_not_run)
 {
-    F;
+    struct fixture *f = *state;
     static struct fleeting fleeting;
     struct appender *appender = start_appender(f, UINT32_MAX);
     memset(&fleeting, 0, sizeof fleeting);
@@ -196,7 +196,7 @@ TEST(after_unlisten_has_returned_notify_does_not_run)
 
 TEST(a_listener_that_listens_already_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     struct counting *counting = count_news(f);
     assert_status(fct_engine_listen(&f->engine, &counting->listener, &f->err), FACTUM_INVALID);
     assert_text(f->err, "listens already");
@@ -229,7 +229,7 @@ static void notify_relay(void *data, uint32_t news)
 
 TEST(a_listener_may_end_itself_and_begin_others)
 {
-    F;
+    struct fixture *f = *state;
     static struct relay relay;
     memset(&relay, 0, sizeof relay);
     relay.f = f;
@@ -277,7 +277,7 @@ static void notify_busybody(void *data, uint32_t news)
 
 TEST(a_listener_may_submit_and_must_not_wait)
 {
-    F;
+    struct fixture *f = *state;
     static struct busybody busybody;
     struct flights *set = flights_begin(f, 0);
     memset(&busybody, 0, sizeof busybody);
@@ -324,7 +324,7 @@ static void listen_many(struct fixture *f, _Atomic uint32_t *calls, size_t count
 
 TEST(ten_thousand_listeners_hear_of_an_append)
 {
-    F;
+    struct fixture *f = *state;
     enum { LISTENERS = 10000 };
     static _Atomic uint32_t calls;
     atomic_store(&calls, 0);
@@ -338,7 +338,7 @@ TEST(ten_thousand_listeners_hear_of_an_append)
 
 TEST(there_is_a_limit_to_listeners)
 {
-    F;
+    struct fixture *f = *state;
     static _Atomic uint32_t calls;
     listen_many(f, &calls, FACTUM_LISTENERS_MAX);
     many[FACTUM_LISTENERS_MAX] =
@@ -357,7 +357,7 @@ TEST(there_is_a_limit_to_listeners)
 
 TEST(waiting_ends_with_news_or_time)
 {
-    F;
+    struct fixture *f = *state;
     uint64_t place = place_now(f);
     OK(fct_engine_wait(&f->engine, place, 0, NULL, &f->err)); /* it is visible */
     assert_status(fct_engine_wait(&f->engine, place + 1, 0, NULL, &f->err), FACTUM_TIMEOUT);
@@ -406,7 +406,7 @@ static void join_waiters(struct waiter *waiters, size_t count, factum_status sta
 
 TEST(one_append_ends_the_waiting_of_many)
 {
-    F;
+    struct fixture *f = *state;
     enum { WAITERS = 16 };
     static struct waiter waiters[WAITERS];
     static _Atomic uint32_t ended;
@@ -421,7 +421,7 @@ TEST(one_append_ends_the_waiting_of_many)
 
 TEST(waiting_is_stopped_from_another_thread)
 {
-    F;
+    struct fixture *f = *state;
     enum { WAITERS = 4 };
     static struct waiter waiters[WAITERS];
     static _Atomic uint32_t ended;
@@ -442,7 +442,7 @@ TEST(waiting_is_stopped_from_another_thread)
 }
 
 const struct CMUnitTest news_cases[] = {
-    CASE(a_listener_hears_of_appends_and_of_nothing_after_it_was_ended),
+    FIXTURE_CASE(a_listener_hears_of_appends_and_of_nothing_after_it_was_ended),
     CASE_ONCE(whoever_listens_first_and_then_looks_misses_nothing),
     CASE_ONCE(news_that_come_while_a_listener_is_called_come_together),
     CASE_ONCE(after_unlisten_has_returned_notify_does_not_run),
@@ -451,7 +451,7 @@ const struct CMUnitTest news_cases[] = {
     CASE_ONCE(a_listener_may_submit_and_must_not_wait),
     CASE_ONCE(ten_thousand_listeners_hear_of_an_append),
     CASE_ONCE(there_is_a_limit_to_listeners),
-    CASE(waiting_ends_with_news_or_time),
+    FIXTURE_CASE(waiting_ends_with_news_or_time),
     CASE_ONCE(one_append_ends_the_waiting_of_many),
     CASE_ONCE(waiting_is_stopped_from_another_thread),
 };

@@ -31,7 +31,7 @@ static void await_ready(struct fct_reader *reader, struct readiness *readiness, 
 
 TEST(a_reader_calls_back_once_for_each_pending)
 {
-    F;
+    struct fixture *f = *state;
     static struct readiness readiness;
     struct fct_reader *reader;
     factum_event event;
@@ -111,7 +111,7 @@ static size_t read_by_waiting(struct fixture *f, const factum_read_request *requ
 
 TEST(a_read_and_a_list_that_find_little_pause_after_their_steps)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice none = FCT_SLICE("none");
     const factum_slice rare = FCT_SLICE("rare");
     const factum_filter filters[] = {
@@ -155,7 +155,7 @@ TEST(a_read_and_a_list_that_find_little_pause_after_their_steps)
 
 TEST(a_read_needs_its_request_for_the_call_only)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_tagged(f, "s-1", "A", "t"));
     OK(append_tagged(f, "s-1", "B", "t"));
     const char *const names[] = {"", "s-1", "s", "A", "", "t"};
@@ -185,7 +185,7 @@ TEST(a_read_needs_its_request_for_the_call_only)
 
 TEST(a_reader_that_is_closed_calls_nobody_back)
 {
-    F;
+    struct fixture *f = *state;
     static struct readiness readiness;
     append_many(f, "s-1", 3);
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
@@ -209,7 +209,7 @@ TEST(a_reader_that_is_closed_calls_nobody_back)
 
 TEST(a_list_calls_back_once_for_each_pending)
 {
-    F;
+    struct fixture *f = *state;
     static struct readiness readiness;
     struct fct_lister *lister;
     factum_list_entry entry;
@@ -248,7 +248,7 @@ TEST(a_list_calls_back_once_for_each_pending)
 
 TEST(a_question_that_is_pending_is_answered_once)
 {
-    F;
+    struct fixture *f = *state;
     enum { QUESTIONS = 30 };
     static factum_question questions[QUESTIONS];
     uint32_t pending = 0;

@@ -22,7 +22,7 @@ static size_t submit_until_busy(struct flights *set)
 
 TEST(too_many_appends_are_refused_until_there_is_room)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     f->limits.queue_max = 8;
     fixture_renew(f);
@@ -68,7 +68,7 @@ static void make_big(struct flights *set, size_t size)
 
 TEST(too_many_bytes_are_refused_until_there_is_room)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     f->limits.queue_size_max = 100000;
     fixture_renew(f);
@@ -93,7 +93,7 @@ TEST(too_many_bytes_are_refused_until_there_is_room)
 
 TEST(one_append_is_taken_whatever_its_size)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     f->limits.queue_size_max = 100;
     fixture_renew(f);
@@ -122,7 +122,7 @@ static void submit_when_ended(struct flight *flight)
 
 TEST(whoever_submits_one_for_each_that_ended_is_never_refused)
 {
-    F;
+    struct fixture *f = *state;
     NEEDS_THREADS;
     f->limits.queue_max = 4;
     fixture_renew(f);

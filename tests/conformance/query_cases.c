@@ -63,7 +63,7 @@ static void append_shop(struct fixture *f)
 
 TEST(a_query_gives_events_of_any_of_its_types_with_all_of_its_tags)
 {
-    F;
+    struct fixture *f = *state;
     append_shop(f);
     struct asked types = {.query.item_count = 0};
     ask_for(&types, "Placed", "Shipped", NULL, NULL);
@@ -85,7 +85,7 @@ TEST(a_query_gives_events_of_any_of_its_types_with_all_of_its_tags)
 
 TEST(an_event_that_fits_several_items_comes_once)
 {
-    F;
+    struct fixture *f = *state;
     append_shop(f);
     struct asked asked = {.query.item_count = 0};
     ask_for(&asked, "Placed", NULL, NULL, NULL);
@@ -100,7 +100,7 @@ TEST(an_event_that_fits_several_items_comes_once)
 
 TEST(a_query_begins_and_ends_at_any_place)
 {
-    F;
+    struct fixture *f = *state;
     append_shop(f);
     struct asked asked = {.query.item_count = 0};
     ask_for(&asked, NULL, NULL, "customer:1", NULL);
@@ -132,7 +132,7 @@ TEST(a_query_begins_and_ends_at_any_place)
 
 TEST(from_after_a_place_goes_for_any_source)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 2);
     uint64_t place = place_now(f);
     append_many(f, "s-1", 3);
@@ -200,7 +200,7 @@ static factum_status append_decided(struct fixture *f, const struct asked *asked
 
 TEST(the_place_of_a_read_is_that_of_its_condition)
 {
-    F;
+    struct fixture *f = *state;
     struct asked asked = {.query.item_count = 0};
     uint64_t mine;
     uint64_t other;
@@ -223,7 +223,7 @@ TEST(the_place_of_a_read_is_that_of_its_condition)
 
 TEST(a_query_is_followed)
 {
-    F;
+    struct fixture *f = *state;
     struct asked asked = {.query.item_count = 0};
     struct fct_reader *reader;
     append_shop(f);
@@ -259,7 +259,7 @@ TEST(a_query_is_followed)
 
 TEST(a_query_needs_no_memory_of_its_caller_after_the_call)
 {
-    F;
+    struct fixture *f = *state;
     struct asked asked = {.query.item_count = 0};
     char tag[] = "customer:1";
     factum_slice prefix = FCT_SLICE("order-");
@@ -281,7 +281,7 @@ TEST(a_query_needs_no_memory_of_its_caller_after_the_call)
 
 TEST(a_query_sees_what_metadata_hides)
 {
-    F;
+    struct fixture *f = *state;
     struct asked asked = {.query.item_count = 0};
     append_many(f, "s-1", 3);
     OK(set_metadata(f, "s-1", "{\"$maxCount\":1}"));
@@ -296,7 +296,7 @@ TEST(a_query_sees_what_metadata_hides)
 
 TEST(a_query_that_makes_no_sense_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     struct asked asked = {.query.item_count = 0};
     factum_read_request request = querying(&asked);
     assert_string_equal(read_text(f, &request), "INVALID");
@@ -327,7 +327,7 @@ TEST(a_query_that_makes_no_sense_is_refused)
 
 TEST(a_query_has_its_limits)
 {
-    F;
+    struct fixture *f = *state;
     enum { MANY = 10000 };
     static factum_query_item items[MANY];
     static factum_slice types[FACTUM_QUERY_NAMES_MAX + 1];
@@ -391,7 +391,7 @@ static factum_filter *choose(struct chosen *chosen, const char *prefix, const ch
 
 TEST(a_filter_is_stream_prefixes_and_types_or_their_prefixes)
 {
-    F;
+    struct fixture *f = *state;
     append_shop(f);
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
     struct chosen nothing = {.filter.size = 0};
@@ -416,7 +416,7 @@ TEST(a_filter_is_stream_prefixes_and_types_or_their_prefixes)
 
 TEST(a_filter_goes_with_any_source)
 {
-    F;
+    struct fixture *f = *state;
     append_shop(f);
     struct chosen chosen = {.filter.size = 0};
     factum_read_request stream = reading(FACTUM_SOURCE_STREAM, "order-1");
@@ -444,7 +444,7 @@ TEST(a_filter_goes_with_any_source)
 
 TEST(a_filtered_read_is_followed)
 {
-    F;
+    struct fixture *f = *state;
     struct chosen chosen = {.filter.size = 0};
     struct fct_reader *reader;
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
@@ -460,7 +460,7 @@ TEST(a_filtered_read_is_followed)
 
 TEST(a_filter_has_its_limits)
 {
-    F;
+    struct fixture *f = *state;
     static factum_slice names[FACTUM_FILTER_NAMES_MAX + 1];
     for (size_t i = 0; i <= FACTUM_FILTER_NAMES_MAX; i++) {
         names[i] = FCT_SLICE("s");
@@ -489,19 +489,19 @@ TEST(a_filter_has_its_limits)
 }
 
 const struct CMUnitTest query_cases[] = {
-    CASE(a_query_gives_events_of_any_of_its_types_with_all_of_its_tags),
-    CASE(an_event_that_fits_several_items_comes_once),
-    CASE(a_query_begins_and_ends_at_any_place),
-    CASE(from_after_a_place_goes_for_any_source),
-    CASE(the_place_of_a_read_is_that_of_its_condition),
-    CASE(a_query_is_followed),
-    CASE(a_query_needs_no_memory_of_its_caller_after_the_call),
-    CASE(a_query_sees_what_metadata_hides),
+    FIXTURE_CASE(a_query_gives_events_of_any_of_its_types_with_all_of_its_tags),
+    FIXTURE_CASE(an_event_that_fits_several_items_comes_once),
+    FIXTURE_CASE(a_query_begins_and_ends_at_any_place),
+    FIXTURE_CASE(from_after_a_place_goes_for_any_source),
+    FIXTURE_CASE(the_place_of_a_read_is_that_of_its_condition),
+    FIXTURE_CASE(a_query_is_followed),
+    FIXTURE_CASE(a_query_needs_no_memory_of_its_caller_after_the_call),
+    FIXTURE_CASE(a_query_sees_what_metadata_hides),
     CASE_ONCE(a_query_that_makes_no_sense_is_refused),
     CASE_ONCE(a_query_has_its_limits),
-    CASE(a_filter_is_stream_prefixes_and_types_or_their_prefixes),
-    CASE(a_filter_goes_with_any_source),
-    CASE(a_filtered_read_is_followed),
+    FIXTURE_CASE(a_filter_is_stream_prefixes_and_types_or_their_prefixes),
+    FIXTURE_CASE(a_filter_goes_with_any_source),
+    FIXTURE_CASE(a_filtered_read_is_followed),
     CASE_ONCE(a_filter_has_its_limits),
 };
 const size_t query_case_count = sizeof query_cases / sizeof query_cases[0];

@@ -24,7 +24,7 @@ static factum_uuid id_of(uint8_t id)
 
 TEST(the_place_holds_all_that_was_appended)
 {
-    F;
+    struct fixture *f = *state;
     uint64_t before = place_now(f);
     OK(append_one(f, "s-1", factum_any(), "A"));
     assert_true(f->result.position > before);
@@ -50,7 +50,7 @@ static factum_stream_info stream_info(struct fixture *f, const char *stream)
 
 TEST(a_stream_says_how_it_stands)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(stream_info(f, "s-1").state, FACTUM_STREAM_ABSENT);
     append_many(f, "s-1", 3);
     uint64_t position = f->result.position;
@@ -135,7 +135,7 @@ static void assert_full(const factum_event_copy *copy, uint8_t id, uint64_t posi
 
 TEST(an_event_is_found_by_its_position_and_owned)
 {
-    F;
+    struct fixture *f = *state;
     append_full(f, 1);
     uint64_t position = f->result.position;
     factum_event_copy copy = {.memory = NULL};
@@ -164,7 +164,7 @@ TEST(an_event_is_found_by_its_position_and_owned)
 
 TEST(the_newest_event_with_an_id_is_found)
 {
-    F;
+    struct fixture *f = *state;
     append_full(f, 1);
     uint64_t in_e = f->result.position;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
@@ -222,7 +222,7 @@ static void append_crowd(struct fixture *f, size_t count)
 
 TEST(an_event_is_found_among_the_newest_65536)
 {
-    F;
+    struct fixture *f = *state;
     if (kind_is_memory(f->kind)) {
         return; /* takes time squared there */
     }
@@ -271,7 +271,7 @@ static factum_status append_keyed(struct fixture *f, const char *key, const char
 
 TEST(a_key_says_what_was_appended_under_it)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "a-1", 2);
     OK(append_keyed(f, "k1", "", 9, 2));
     factum_append_result result = f->result;
@@ -306,7 +306,7 @@ TEST(a_key_says_what_was_appended_under_it)
 
 TEST(the_key_of_an_append_without_events_has_no_positions)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "a-1", 1);
     OK(append_keyed(f, "k1", "", 0, 0));
     factum_key_info info = {.size = sizeof info};
@@ -321,7 +321,7 @@ TEST(the_key_of_an_append_without_events_has_no_positions)
 
 TEST(a_fingerprint_that_is_given_says_what_the_same_content_is)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_keyed(f, "k1", "{\"trace\":1}", 7, 2));
     uint64_t position = f->result.position;
     OK(append_keyed(f, "k1", "{\"trace\":2}", 7, 2));
@@ -354,7 +354,7 @@ static uint64_t count(struct fixture *f, factum_source source, const char *name,
 
 TEST(events_of_a_source_are_counted_between_two_places)
 {
-    F;
+    struct fixture *f = *state;
     if (f->kind == ENGINE_LOCAL_COLLIDING) {
         return; /* names that share a key are counted together there */
     }
@@ -382,7 +382,7 @@ TEST(events_of_a_source_are_counted_between_two_places)
 
 TEST(the_whole_log_and_queries_are_not_counted)
 {
-    F;
+    struct fixture *f = *state;
     factum_question question = question_of(FACTUM_ASK_COUNT, "x");
     question.upto = UINT64_MAX;
     question.source = FACTUM_SOURCE_ALL;
@@ -400,7 +400,7 @@ TEST(the_whole_log_and_queries_are_not_counted)
 
 TEST(figures_are_those_of_the_store)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 3);
     append_many(f, "s-2", 1);
     factum_info info = {.size = sizeof info};
@@ -417,7 +417,7 @@ TEST(figures_are_those_of_the_store)
 
 TEST(a_question_after_its_deadline_is_not_answered)
 {
-    F;
+    struct fixture *f = *state;
     factum_call call = {.size = sizeof call, .deadline = 1};
     factum_question question = question_of(FACTUM_ASK_PLACE, NULL);
     question.call = &call;
@@ -429,7 +429,7 @@ TEST(a_question_after_its_deadline_is_not_answered)
 
 TEST(a_reader_gives_nothing_after_its_deadline)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_reader *reader;
     factum_event event;
     factum_call call = {.size = sizeof call, .deadline = 1};
@@ -454,17 +454,17 @@ TEST(a_reader_gives_nothing_after_its_deadline)
 }
 
 const struct CMUnitTest question_cases[] = {
-    CASE(the_place_holds_all_that_was_appended),
-    CASE(a_stream_says_how_it_stands),
-    CASE(an_event_is_found_by_its_position_and_owned),
-    CASE(the_newest_event_with_an_id_is_found),
+    FIXTURE_CASE(the_place_holds_all_that_was_appended),
+    FIXTURE_CASE(a_stream_says_how_it_stands),
+    FIXTURE_CASE(an_event_is_found_by_its_position_and_owned),
+    FIXTURE_CASE(the_newest_event_with_an_id_is_found),
     CASE_ONCE(an_event_is_found_among_the_newest_65536),
-    CASE(a_key_says_what_was_appended_under_it),
-    CASE(the_key_of_an_append_without_events_has_no_positions),
-    CASE(a_fingerprint_that_is_given_says_what_the_same_content_is),
-    CASE(events_of_a_source_are_counted_between_two_places),
+    FIXTURE_CASE(a_key_says_what_was_appended_under_it),
+    FIXTURE_CASE(the_key_of_an_append_without_events_has_no_positions),
+    FIXTURE_CASE(a_fingerprint_that_is_given_says_what_the_same_content_is),
+    FIXTURE_CASE(events_of_a_source_are_counted_between_two_places),
     CASE_ONCE(the_whole_log_and_queries_are_not_counted),
-    CASE(figures_are_those_of_the_store),
+    FIXTURE_CASE(figures_are_those_of_the_store),
     CASE_ONCE(a_question_after_its_deadline_is_not_answered),
     CASE_ONCE(a_reader_gives_nothing_after_its_deadline),
 };

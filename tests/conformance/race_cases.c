@@ -86,7 +86,7 @@ static struct flights *begin_flights(struct fixture *f, const char *stream, size
 
 TEST(of_many_that_expect_the_same_revision_one_is_written)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "a-1", 3);
     for (uint64_t revision = 2; revision < 6; revision++) {
         struct flights *set = begin_flights(f, "a-1", 40);
@@ -102,7 +102,7 @@ TEST(of_many_that_expect_the_same_revision_one_is_written)
 
 TEST(of_many_that_expect_no_stream_one_is_written)
 {
-    F;
+    struct fixture *f = *state;
     struct flights *set = begin_flights(f, "a-1", 40);
     for (size_t i = 0; i < set->count; i++) {
         set->items[i].expectation.expected = factum_no_stream();
@@ -122,7 +122,7 @@ TEST(of_many_that_expect_no_stream_one_is_written)
 
 TEST(of_many_with_one_key_one_is_written)
 {
-    F;
+    struct fixture *f = *state;
     struct flights *set = begin_flights(f, "a-1", 40);
     for (size_t i = 0; i < set->count; i++) {
         set->items[i].request.idempotency_key = FCT_SLICE("k");
@@ -134,7 +134,7 @@ TEST(of_many_with_one_key_one_is_written)
 
 TEST(of_many_with_one_key_and_different_content_one_is_written)
 {
-    F;
+    struct fixture *f = *state;
     struct flights *set = flights_begin(f, 0);
     flights_make(set, "a", 40);
     for (size_t i = 0; i < set->count; i++) {
@@ -146,7 +146,7 @@ TEST(of_many_with_one_key_and_different_content_one_is_written)
 
 TEST(of_many_with_one_event_id_one_is_written)
 {
-    F;
+    struct fixture *f = *state;
     struct flights *set = flights_begin(f, 0);
     for (size_t i = 0; i < 40; i++) {
         (void)flight_make(set, "a-1", 7);
@@ -158,7 +158,7 @@ TEST(of_many_with_one_event_id_one_is_written)
 
 TEST(of_many_under_one_condition_one_is_written)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice tag = FCT_SLICE("seat:7");
     factum_slice type = FCT_SLICE("A");
     factum_query_item item = {.types = &type, .type_count = 1, .tags = &tag, .tag_count = 1};
@@ -183,7 +183,7 @@ TEST(of_many_under_one_condition_one_is_written)
 
 TEST(nothing_follows_a_tombstone)
 {
-    F;
+    struct fixture *f = *state;
     struct flights *set = begin_flights(f, "a-1", 40);
     for (size_t i = 10; i < 40; i += 10) {
         struct flight *flight = &set->items[i];
@@ -214,7 +214,7 @@ TEST(nothing_follows_a_tombstone)
 
 TEST(deletions_and_appends_leave_what_the_last_of_them_made)
 {
-    F;
+    struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
     struct flights *set = begin_flights(f, "a-1", 40);
     for (size_t i = 0; i < 40; i += 2) {
@@ -249,7 +249,7 @@ struct pair {
 
 TEST(appends_to_the_same_streams_do_not_come_between_each_other)
 {
-    F;
+    struct fixture *f = *state;
     static struct pair pairs[40];
     struct flights *set = begin_flights(f, "a-1", 40);
     for (size_t i = 0; i < 40; i++) {
@@ -314,7 +314,7 @@ static void commit_in_thread(void *data)
 
 TEST(a_reader_sees_a_commit_whole_or_not_at_all)
 {
-    F;
+    struct fixture *f = *state;
     static struct committer committer;
     struct fct_reader *reader;
     factum_event event;

@@ -5,7 +5,7 @@
 
 TEST(a_stream_is_read_backwards_and_from_any_place)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 5);
     append_many(f, "s-2", 2);
     factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
@@ -28,7 +28,7 @@ TEST(a_stream_is_read_backwards_and_from_any_place)
 
 TEST(until_a_revision_or_position_ends_a_read)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 3);
     uint64_t position = f->result.position;
     append_many(f, "s-1", 3);
@@ -46,7 +46,7 @@ TEST(until_a_revision_or_position_ends_a_read)
 
 TEST(from_a_position_is_inclusive_both_ways)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 3);
     uint64_t position = f->result.position;
     append_many(f, "s-1", 2);
@@ -74,7 +74,7 @@ TEST(from_a_position_is_inclusive_both_ways)
 
 TEST(the_whole_log_has_no_revisions)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 2);
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
     all.from = FACTUM_FROM_REVISION;
@@ -88,7 +88,7 @@ TEST(the_whole_log_has_no_revisions)
 
 TEST(backwards_from_inside_an_event_begins_with_it)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 2);
     OK(append_one(f, "s-1", factum_any(), "Last"));
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
@@ -105,7 +105,7 @@ TEST(backwards_from_inside_an_event_begins_with_it)
 
 TEST(the_past_is_read_by_either_time)
 {
-    F;
+    struct fixture *f = *state;
     factum_expectation expectation = {FCT_SLICE("t-1"), factum_any()};
     for (int i = 0; i < 3; i++) {
         factum_new_event event = event_of("t-1", i == 0 ? "A" : i == 1 ? "B" : "C", 0);
@@ -129,7 +129,7 @@ TEST(the_past_is_read_by_either_time)
 
 TEST(times_may_lie_at_the_ends_of_their_range)
 {
-    F;
+    struct fixture *f = *state;
     static const int64_t times[] = {INT64_MAX, INT64_MIN, 0};
     static const char *const types[] = {"Last", "First", "Middle"};
     factum_expectation expectation = {FCT_SLICE("t-1"), factum_any()};
@@ -154,7 +154,7 @@ TEST(times_may_lie_at_the_ends_of_their_range)
 
 TEST(a_stream_that_does_not_exist_yet_is_followed)
 {
-    F;
+    struct fixture *f = *state;
     struct fct_reader *reader;
     factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
     OK(fct_engine_read(&f->engine, &request, true, &reader, &f->err));
@@ -173,7 +173,7 @@ TEST(a_stream_that_does_not_exist_yet_is_followed)
 
 TEST(categories_types_and_tags_are_lists_over_streams)
 {
-    F;
+    struct fixture *f = *state;
     if (f->kind == ENGINE_LOCAL_COLLIDING) {
         return; /* events of names that share a key are skipped there, but counted in ordinals */
     }
@@ -198,7 +198,7 @@ TEST(categories_types_and_tags_are_lists_over_streams)
 /* Where names share a key, ordinals have gaps; but each event has one, whichever way it is read. */
 TEST(an_event_has_the_same_ordinal_read_forward_and_backward)
 {
-    F;
+    struct fixture *f = *state;
     enum { EVENTS = 24 };
     append_many(f, "s-1", EVENTS / 2); /* of types A, B and C in turn */
     append_many(f, "t-1", EVENTS / 2);
@@ -244,7 +244,7 @@ TEST(an_event_has_the_same_ordinal_read_forward_and_backward)
 
 TEST(a_flow_is_read_by_its_correlation_id)
 {
-    F;
+    struct fixture *f = *state;
     factum_expectation expectation = {FCT_SLICE("f-1"), factum_any()};
     factum_new_event event = event_of("f-1", "A", 0);
     event.metadata = FCT_SLICE("{\"$correlationId\":\"flow\\u002d1\"}");
@@ -255,7 +255,7 @@ TEST(a_flow_is_read_by_its_correlation_id)
 
 TEST(virtual_streams_cannot_be_written)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(append_one(f, "$ce-s", factum_any(), "A"), FACTUM_INVALID);
     assert_status(append_one(f, "$all", factum_any(), "A"), FACTUM_INVALID);
     assert_status(append_one(f, "$$", factum_any(), "A"), FACTUM_INVALID);
@@ -278,7 +278,7 @@ static factum_status append_system(struct fixture *f, const char *stream, const 
 
 TEST(a_system_stream_is_written_by_those_only_who_say_so)
 {
-    F;
+    struct fixture *f = *state;
     assert_status(append_one(f, "$sys", factum_any(), "A"), FACTUM_INVALID);
     assert_string_equal(f->err.text,
                         "stream $sys: names that begin with $ are kept for the system; choose "
@@ -290,7 +290,7 @@ TEST(a_system_stream_is_written_by_those_only_who_say_so)
 
 TEST(a_bad_name_is_shown_in_its_refusal)
 {
-    F;
+    struct fixture *f = *state;
     char name[FACTUM_NAME_SIZE_MAX + 2];
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
@@ -313,7 +313,7 @@ TEST(a_bad_name_is_shown_in_its_refusal)
 
 TEST(the_longest_types_categories_and_correlation_ids_are_read_as_streams)
 {
-    F;
+    struct fixture *f = *state;
     char type[FACTUM_NAME_SIZE_MAX + 6] = "$et-";
     char category[FACTUM_NAME_SIZE_MAX + 6] = "$ce-";
     char flow[FACTUM_NAME_SIZE_MAX + 6] = "$bc-";
@@ -345,7 +345,7 @@ TEST(the_longest_types_categories_and_correlation_ids_are_read_as_streams)
 
 TEST(everything_is_read_in_order)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 2);
     OK(append_system(f, "$sys", "S"));
     append_many(f, "s-2", 1);
@@ -361,7 +361,7 @@ TEST(everything_is_read_in_order)
 
 TEST(an_event_comes_back_as_it_was)
 {
-    F;
+    struct fixture *f = *state;
     factum_slice tags[] = {FCT_SLICE("a"), FCT_SLICE("b:c")};
     factum_new_event event = event_of("e-1", "Type \xc3\xbc", 7);
     event.data = fct_slice("\0\1\2", 3);
@@ -392,7 +392,7 @@ TEST(an_event_comes_back_as_it_was)
 
 TEST(a_cursor_does_not_see_later_appends_until_extended)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 2);
     factum_read_request request = reading(FACTUM_SOURCE_STREAM, "s-1");
     struct fct_reader *reader;
@@ -413,7 +413,7 @@ TEST(a_cursor_does_not_see_later_appends_until_extended)
 
 TEST(a_content_type_comes_back_as_it_was)
 {
-    F;
+    struct fixture *f = *state;
     factum_new_event events[3] = {event_of("e-1", "A", 0), event_of("e-1", "B", 0),
                                   event_of("e-1", "C", 0)};
     events[0].media_type = FCT_SLICE("image/png");
@@ -486,7 +486,7 @@ static void append_keyed(struct fixture *f, const char *stream, const char *type
 
 TEST(an_event_tells_its_commit_and_its_key)
 {
-    F;
+    struct fixture *f = *state;
     append_keyed(f, "s-1", "ABC", "k1");
     append_keyed(f, "s-1", "D", "");
     append_keyed(f, "s-2", "E", "k2");
@@ -515,7 +515,7 @@ TEST(an_event_tells_its_commit_and_its_key)
 
 TEST(metadata_that_a_commit_adds_is_of_it_without_its_key)
 {
-    F;
+    struct fixture *f = *state;
     append_many(f, "s-1", 2);
     OK(delete_stream(f, "s-1", factum_any()));
     append_keyed(f, "s-1", "XY", "again");
@@ -530,7 +530,7 @@ TEST(metadata_that_a_commit_adds_is_of_it_without_its_key)
 
 TEST(who_does_not_ask_for_commits_gets_none)
 {
-    F;
+    struct fixture *f = *state;
     append_keyed(f, "s-1", "A", "k1");
     factum_read_request request = reading(FACTUM_SOURCE_ALL, "");
     struct fct_reader *reader;
@@ -542,27 +542,27 @@ TEST(who_does_not_ask_for_commits_gets_none)
 }
 
 const struct CMUnitTest read_cases[] = {
-    CASE(a_stream_is_read_backwards_and_from_any_place),
-    CASE(until_a_revision_or_position_ends_a_read),
-    CASE(from_a_position_is_inclusive_both_ways),
-    CASE(the_whole_log_has_no_revisions),
-    CASE(backwards_from_inside_an_event_begins_with_it),
-    CASE(the_past_is_read_by_either_time),
-    CASE(times_may_lie_at_the_ends_of_their_range),
-    CASE(a_stream_that_does_not_exist_yet_is_followed),
-    CASE(categories_types_and_tags_are_lists_over_streams),
-    CASE(an_event_has_the_same_ordinal_read_forward_and_backward),
-    CASE(a_flow_is_read_by_its_correlation_id),
-    CASE(virtual_streams_cannot_be_written),
-    CASE(a_system_stream_is_written_by_those_only_who_say_so),
-    CASE(a_bad_name_is_shown_in_its_refusal),
-    CASE(the_longest_types_categories_and_correlation_ids_are_read_as_streams),
-    CASE(everything_is_read_in_order),
-    CASE(an_event_comes_back_as_it_was),
-    CASE(a_cursor_does_not_see_later_appends_until_extended),
-    CASE(a_content_type_comes_back_as_it_was),
-    CASE(an_event_tells_its_commit_and_its_key),
-    CASE(metadata_that_a_commit_adds_is_of_it_without_its_key),
-    CASE(who_does_not_ask_for_commits_gets_none),
+    FIXTURE_CASE(a_stream_is_read_backwards_and_from_any_place),
+    FIXTURE_CASE(until_a_revision_or_position_ends_a_read),
+    FIXTURE_CASE(from_a_position_is_inclusive_both_ways),
+    FIXTURE_CASE(the_whole_log_has_no_revisions),
+    FIXTURE_CASE(backwards_from_inside_an_event_begins_with_it),
+    FIXTURE_CASE(the_past_is_read_by_either_time),
+    FIXTURE_CASE(times_may_lie_at_the_ends_of_their_range),
+    FIXTURE_CASE(a_stream_that_does_not_exist_yet_is_followed),
+    FIXTURE_CASE(categories_types_and_tags_are_lists_over_streams),
+    FIXTURE_CASE(an_event_has_the_same_ordinal_read_forward_and_backward),
+    FIXTURE_CASE(a_flow_is_read_by_its_correlation_id),
+    FIXTURE_CASE(virtual_streams_cannot_be_written),
+    FIXTURE_CASE(a_system_stream_is_written_by_those_only_who_say_so),
+    FIXTURE_CASE(a_bad_name_is_shown_in_its_refusal),
+    FIXTURE_CASE(the_longest_types_categories_and_correlation_ids_are_read_as_streams),
+    FIXTURE_CASE(everything_is_read_in_order),
+    FIXTURE_CASE(an_event_comes_back_as_it_was),
+    FIXTURE_CASE(a_cursor_does_not_see_later_appends_until_extended),
+    FIXTURE_CASE(a_content_type_comes_back_as_it_was),
+    FIXTURE_CASE(an_event_tells_its_commit_and_its_key),
+    FIXTURE_CASE(metadata_that_a_commit_adds_is_of_it_without_its_key),
+    FIXTURE_CASE(who_does_not_ask_for_commits_gets_none),
 };
 const size_t read_case_count = sizeof read_cases / sizeof read_cases[0];

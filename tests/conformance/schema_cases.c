@@ -49,7 +49,7 @@ static factum_status put_placed(struct fixture *f, const char *key, const char *
 
 TEST(a_key_is_known_although_its_events_fit_no_more)
 {
-    F;
+    struct fixture *f = *state;
     if (!has_schemas(f)) {
         return;
     }
@@ -70,6 +70,6 @@ TEST(a_key_is_known_although_its_events_fit_no_more)
 }
 
 const struct CMUnitTest schema_cases[] = {
-    CASE(a_key_is_known_although_its_events_fit_no_more),
+    FIXTURE_CASE(a_key_is_known_although_its_events_fit_no_more),
 };
 const size_t schema_case_count = sizeof schema_cases / sizeof schema_cases[0];

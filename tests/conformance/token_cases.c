@@ -11,7 +11,7 @@ static factum_status parse(struct fixture *f, const char *text, uint64_t *place)
 
 TEST(a_place_comes_back_from_its_token)
 {
-    F;
+    struct fixture *f = *state;
     char text[FACTUM_TOKEN_SIZE];
     append_many(f, "s-1", 3);
     const uint64_t places[] = {0, 1, f->result.position, place_now(f), UINT64_MAX};
@@ -29,7 +29,7 @@ TEST(a_place_comes_back_from_its_token)
 
 TEST(a_token_outlives_the_process)
 {
-    F;
+    struct fixture *f = *state;
     char before[FACTUM_TOKEN_SIZE];
     char after[FACTUM_TOKEN_SIZE];
     append_many(f, "s-1", 3);
@@ -45,7 +45,7 @@ TEST(a_token_outlives_the_process)
 
 TEST(what_is_not_a_token_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     char text[FACTUM_TOKEN_SIZE];
     uint64_t place = 5;
     fct_token_format(&f->engine.timelines, 42, text);
@@ -82,7 +82,7 @@ TEST(what_is_not_a_token_is_refused)
 
 TEST(the_token_of_another_store_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     char text[FACTUM_TOKEN_SIZE];
     uint64_t place = 5;
     append_many(f, "s-1", 1);
@@ -97,7 +97,7 @@ TEST(the_token_of_another_store_is_refused)
 
 TEST(a_token_from_before_a_fork_holds_after_it)
 {
-    F;
+    struct fixture *f = *state;
     char old_text[FACTUM_TOKEN_SIZE];
     char lost[FACTUM_TOKEN_SIZE];
     char text[FACTUM_TOKEN_SIZE];
@@ -130,7 +130,7 @@ TEST(a_token_from_before_a_fork_holds_after_it)
 
 TEST(a_token_has_a_fixed_form)
 {
-    F;
+    struct fixture *f = *state;
     char text[FACTUM_TOKEN_SIZE];
     const struct fct_timelines timelines = {
         .count = 2,

@@ -188,7 +188,7 @@ static void catch_up(struct fixture *f, uint64_t events)
 
 /* ---- crashes --------------------------------------------------------------------------------- */
 
-static void after_a_flush_a_crash_costs_nothing(void **state)
+TEST(after_a_flush_a_crash_costs_nothing)
 {
     struct fixture *f = *state;
     for (uint64_t events = EVENTS_PER_FLUSH; events <= EVENTS; events += EVENTS_PER_FLUSH) {
@@ -234,9 +234,8 @@ static bool crash_at(uint64_t at, enum fct_crash_mode mode)
     return !ended;
 }
 
-static void a_crash_at_any_call_leaves_what_replay_completes(void **state)
+TEST(a_crash_at_any_call_leaves_what_replay_completes)
 {
-    (void)state;
     for (int mode = 0; mode < FCT_CRASH_MODES; mode++) {
         uint64_t at = 5;
         while (crash_at(at, (enum fct_crash_mode)mode)) {
@@ -260,7 +259,7 @@ static const char *run_path(const struct fixture *f, size_t number)
     return NULL;
 }
 
-static void any_run_that_is_gone_is_missed_and_rebuilt(void **state)
+TEST(any_run_that_is_gone_is_missed_and_rebuilt)
 {
     struct fixture *f = *state;
     assert_ok(work(f, EVENTS - EVENTS_PER_FLUSH), f->err);
@@ -294,7 +293,7 @@ static void flip(struct fixture *f, size_t run, uint64_t offset)
     bytes[offset] ^= 4;
 }
 
-static void a_bit_that_flips_anywhere_never_gives_a_wrong_posting(void **state)
+TEST(a_bit_that_flips_anywhere_never_gives_a_wrong_posting)
 {
     struct fixture *f = *state;
     struct fct_random random = {.state = 9};
@@ -322,7 +321,7 @@ static void a_bit_that_flips_anywhere_never_gives_a_wrong_posting(void **state)
     }
 }
 
-static void a_reader_that_meets_damage_reports_it_and_names_the_missing_range(void **state)
+TEST(a_reader_that_meets_damage_reports_it_and_names_the_missing_range)
 {
     struct fixture *f = *state;
     uint64_t position;
@@ -344,7 +343,7 @@ static void a_reader_that_meets_damage_reports_it_and_names_the_missing_range(vo
     check_all(f, f->added);
 }
 
-static void a_merge_that_meets_damage_names_the_run(void **state)
+TEST(a_merge_that_meets_damage_names_the_run)
 {
     struct fixture *f = *state;
     assert_ok(work(f, 3 * EVENTS_PER_FLUSH), f->err);
@@ -366,7 +365,7 @@ static void a_merge_that_meets_damage_names_the_run(void **state)
 
 /* ---- readers over changes -------------------------------------------------------------------- */
 
-static void ordinals_stay_whatever_is_flushed_and_merged(void **state)
+TEST(ordinals_stay_whatever_is_flushed_and_merged)
 {
     struct fixture *f = *state;
     struct fct_postings postings;
@@ -387,7 +386,7 @@ static void ordinals_stay_whatever_is_flushed_and_merged(void **state)
     assert_status(fct_postings_previous(&postings, &position, &f->err), FACTUM_DONE);
 }
 
-static void a_waiting_memtable_is_read_like_the_others(void **state)
+TEST(a_waiting_memtable_is_read_like_the_others)
 {
     struct fixture *f = *state;
     close_index(f);
@@ -408,7 +407,7 @@ static void a_waiting_memtable_is_read_like_the_others(void **state)
     check_all(f, f->added);
 }
 
-static void a_key_that_does_not_exist_costs_no_block(void **state)
+TEST(a_key_that_does_not_exist_costs_no_block)
 {
     struct fixture *f = *state;
     struct fct_index_stats before;
@@ -428,17 +427,16 @@ static void a_key_that_does_not_exist_costs_no_block(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(after_a_flush_a_crash_costs_nothing),
-        TEST(a_crash_at_any_call_leaves_what_replay_completes),
-        TEST(any_run_that_is_gone_is_missed_and_rebuilt),
-        TEST(a_bit_that_flips_anywhere_never_gives_a_wrong_posting),
-        TEST(a_reader_that_meets_damage_reports_it_and_names_the_missing_range),
-        TEST(a_merge_that_meets_damage_names_the_run),
-        TEST(ordinals_stay_whatever_is_flushed_and_merged),
-        TEST(a_waiting_memtable_is_read_like_the_others),
-        TEST(a_key_that_does_not_exist_costs_no_block),
+        FIXTURE_CASE(after_a_flush_a_crash_costs_nothing),
+        FIXTURE_CASE(a_crash_at_any_call_leaves_what_replay_completes),
+        FIXTURE_CASE(any_run_that_is_gone_is_missed_and_rebuilt),
+        FIXTURE_CASE(a_bit_that_flips_anywhere_never_gives_a_wrong_posting),
+        FIXTURE_CASE(a_reader_that_meets_damage_reports_it_and_names_the_missing_range),
+        FIXTURE_CASE(a_merge_that_meets_damage_names_the_run),
+        FIXTURE_CASE(ordinals_stay_whatever_is_flushed_and_merged),
+        FIXTURE_CASE(a_waiting_memtable_is_read_like_the_others),
+        FIXTURE_CASE(a_key_that_does_not_exist_costs_no_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

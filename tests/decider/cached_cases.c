@@ -47,7 +47,7 @@ static factum_state_cache_info cache_info(struct fixture *f)
 
 TEST(a_warm_decision_is_one_append)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_int_equal(ask(f, "c-1", ADD(1), "k0"), FACTUM_ACCEPTED);
     const struct fct_engine_ops *ops = begin_count(f);
@@ -66,7 +66,7 @@ TEST(a_warm_decision_is_one_append)
 
 TEST(a_lost_race_reads_only_what_is_newer)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_int_equal(
         ask(f, "c-1", (counter_command){.act = COUNTER_ADD, .number = 1, .times = 9}, NULL),
@@ -89,7 +89,7 @@ TEST(a_lost_race_reads_only_what_is_newer)
 
 TEST(a_warm_rejection_is_by_the_newest_state)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     append(f, "c-1", "Added", "{\"n\":41}", NULL);
@@ -101,7 +101,7 @@ TEST(a_warm_rejection_is_by_the_newest_state)
 
 TEST(a_warm_rejection_may_become_an_acceptance)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command once = {.act = COUNTER_ADD_ONCE, .number = 1};
     make_cache(f);
     assert_int_equal(ask(f, "c-1", once, NULL), FACTUM_ACCEPTED);
@@ -112,7 +112,7 @@ TEST(a_warm_rejection_may_become_an_acceptance)
 
 TEST(a_warm_repetition_gets_the_first_answer)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command once = {.act = COUNTER_ADD_ONCE, .number = 1};
     make_cache(f);
     assert_int_equal(ask(f, "c-1", once, "k1"), FACTUM_ACCEPTED);
@@ -134,7 +134,7 @@ TEST(a_warm_repetition_gets_the_first_answer)
 
 TEST(a_warm_failure_repeats_the_first_answer)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command once = {.act = COUNTER_ADD_ONCE_OR_FAIL, .number = 1};
     make_cache(f);
     assert_int_equal(ask(f, "c-1", once, "k1"), FACTUM_ACCEPTED);
@@ -149,7 +149,7 @@ TEST(a_warm_failure_repeats_the_first_answer)
 
 TEST(a_warm_failure_may_become_an_acceptance)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command once = {.act = COUNTER_ADD_ONCE_OR_FAIL, .number = 1};
     make_cache(f);
     assert_int_equal(ask(f, "c-1", once, NULL), FACTUM_ACCEPTED);
@@ -161,7 +161,7 @@ TEST(a_warm_failure_may_become_an_acceptance)
 
 TEST(a_deletion_is_not_overlooked)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     OK(factum_delete(f->store, FCT_SLICE("c-1"), factum_any(), NULL, &f->err));
@@ -180,7 +180,7 @@ TEST(a_deletion_is_not_overlooked)
 
 TEST(hidden_events_are_not_in_the_state)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", ADD(2), NULL), FACTUM_ACCEPTED);
@@ -195,7 +195,7 @@ TEST(hidden_events_are_not_in_the_state)
 
 TEST(a_stream_with_a_window_is_not_cached)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     OK(factum_metadata_set(f->store, FCT_SLICE("c-1"), factum_any(), FCT_SLICE("{\"$maxCount\":2}"),
                            NULL, &f->err));
@@ -210,7 +210,7 @@ TEST(a_stream_with_a_window_is_not_cached)
 
 TEST(a_failure_leaves_no_state_behind)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     append(f, "c-1", "Multiplied", "{}", NULL);
@@ -224,7 +224,7 @@ TEST(a_failure_leaves_no_state_behind)
 
 TEST(states_know_their_decider)
 {
-    F;
+    struct fixture *f = *state;
     factum_decider other = counter_decider;
     const counter_command reject = {.act = COUNTER_REJECT};
     make_cache(f);
@@ -242,7 +242,7 @@ TEST(states_know_their_decider)
 
 TEST(the_cache_is_bounded)
 {
-    F;
+    struct fixture *f = *state;
     char name[16];
     const factum_state_cache_options options = {.size = sizeof options, .entry_count_max = 3};
     OK(factum_state_cache_create(f->store, &options, &f->cache, &f->err));
@@ -266,7 +266,7 @@ TEST(the_cache_is_bounded)
 
 TEST(a_cache_serves_one_store)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command one = ADD(1);
     factum_store *other = (factum_store *)(void *)f;
     make_cache(f);
@@ -277,19 +277,19 @@ TEST(a_cache_serves_one_store)
 }
 
 const struct CMUnitTest cached_cases[] = {
-    CASE(a_warm_decision_is_one_append),
-    CASE(a_lost_race_reads_only_what_is_newer),
-    CASE(a_warm_rejection_is_by_the_newest_state),
-    CASE(a_warm_rejection_may_become_an_acceptance),
-    CASE(a_warm_repetition_gets_the_first_answer),
-    CASE(a_warm_failure_repeats_the_first_answer),
-    CASE(a_warm_failure_may_become_an_acceptance),
-    CASE(a_deletion_is_not_overlooked),
-    CASE(hidden_events_are_not_in_the_state),
-    CASE(a_stream_with_a_window_is_not_cached),
-    CASE(a_failure_leaves_no_state_behind),
-    CASE(states_know_their_decider),
-    CASE(the_cache_is_bounded),
-    CASE(a_cache_serves_one_store),
+    FIXTURE_CASE(a_warm_decision_is_one_append),
+    FIXTURE_CASE(a_lost_race_reads_only_what_is_newer),
+    FIXTURE_CASE(a_warm_rejection_is_by_the_newest_state),
+    FIXTURE_CASE(a_warm_rejection_may_become_an_acceptance),
+    FIXTURE_CASE(a_warm_repetition_gets_the_first_answer),
+    FIXTURE_CASE(a_warm_failure_repeats_the_first_answer),
+    FIXTURE_CASE(a_warm_failure_may_become_an_acceptance),
+    FIXTURE_CASE(a_deletion_is_not_overlooked),
+    FIXTURE_CASE(hidden_events_are_not_in_the_state),
+    FIXTURE_CASE(a_stream_with_a_window_is_not_cached),
+    FIXTURE_CASE(a_failure_leaves_no_state_behind),
+    FIXTURE_CASE(states_know_their_decider),
+    FIXTURE_CASE(the_cache_is_bounded),
+    FIXTURE_CASE(a_cache_serves_one_store),
 };
 const size_t cached_case_count = sizeof cached_cases / sizeof cached_cases[0];

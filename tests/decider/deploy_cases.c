@@ -35,7 +35,7 @@ static void append_definition(struct fixture *f, const char *type, const char *d
 
 TEST(what_is_deployed_is_found_with_its_history)
 {
-    F;
+    struct fixture *f = *state;
     factum_deployment done;
     factum_deployed *found;
     const uint64_t first = 0;
@@ -69,7 +69,7 @@ TEST(what_is_deployed_is_found_with_its_history)
 
 TEST(the_same_text_again_changes_nothing)
 {
-    F;
+    struct fixture *f = *state;
     factum_deployment done;
     OK(deploy(f, COUNTER_LUA, &done));
     const factum_deployment first = done;
@@ -86,7 +86,7 @@ TEST(the_same_text_again_changes_nothing)
 
 TEST(a_script_that_does_not_open_is_not_deployed)
 {
-    F;
+    struct fixture *f = *state;
     factum_deployment done;
     factum_deployed *found;
     assert_status(deploy(f, "initial = = 1", &done), FACTUM_INVALID);
@@ -104,7 +104,7 @@ TEST(a_script_that_does_not_open_is_not_deployed)
 
 TEST(names_that_are_no_category_are_refused)
 {
-    F;
+    struct fixture *f = *state;
     factum_deployed *found;
     static const char *const names[] = {"", "a-b", "-", "$x", "$definition:decider", "\xff"};
     factum_lua_enable();
@@ -119,7 +119,7 @@ TEST(names_that_are_no_category_are_refused)
 
 TEST(an_expectation_that_does_not_hold_refuses)
 {
-    F;
+    struct fixture *f = *state;
     factum_deployment done;
     OK(deploy(f, COUNTER_LUA, &done));
     factum_deploy_options options = {.size = sizeof options, .expected = factum_no_stream()};
@@ -138,7 +138,7 @@ TEST(an_expectation_that_does_not_hold_refuses)
 
 TEST(a_deleted_definition_is_none_and_can_be_deployed_again)
 {
-    F;
+    struct fixture *f = *state;
     factum_deployment done;
     factum_deployed *found;
     OK(deploy(f, COUNTER_LUA, &done));
@@ -154,7 +154,7 @@ TEST(a_deleted_definition_is_none_and_can_be_deployed_again)
 
 TEST(what_is_no_deployed_decider_is_refused_and_mended_by_the_next)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const datas[] = {
         "",
         "7",
@@ -197,7 +197,7 @@ static bool list_one(void *data, const factum_deployed *deployed)
 
 TEST(the_list_has_the_newest_of_each)
 {
-    F;
+    struct fixture *f = *state;
     factum_deployment done;
     struct listed listed = {.stop = false};
     const factum_deployed_each each = {&listed, list_one};
@@ -216,7 +216,7 @@ TEST(the_list_has_the_newest_of_each)
 
 TEST(a_deployed_decider_decides)
 {
-    F;
+    struct fixture *f = *state;
     factum_deployment done;
     factum_deployed *found;
     factum_script_decider *decider;
@@ -256,7 +256,7 @@ static void run_rival(void *data)
 
 TEST(of_rivals_each_is_written_or_refused_and_equal_ones_agree)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const texts[] = {COUNTER_LUA, COUNTER_LUA, COUNTER_LUA "-- 2\n",
                                         COUNTER_LUA "-- 2\n"};
     struct rival_deployer rivals[4];
@@ -306,7 +306,7 @@ static const char *blame_text(const factum_blame *blame)
 
 TEST(blame_names_the_event_that_changed_a_value_last)
 {
-    F;
+    struct fixture *f = *state;
     factum_blame *blame;
     OK(factum_blame_create(0, &blame, &f->err));
     assert_string_equal(blame_text(blame), "");
@@ -326,7 +326,7 @@ TEST(blame_names_the_event_that_changed_a_value_last)
 
 TEST(blame_keeps_only_the_events_that_a_value_names)
 {
-    F;
+    struct fixture *f = *state;
     factum_blame *blame;
     char type[1024];
     char state_text[64];
@@ -358,7 +358,7 @@ static void refuses_state(struct fixture *f, factum_blame *blame, factum_slice t
 
 TEST(blame_has_a_maximum_and_names_it)
 {
-    F;
+    struct fixture *f = *state;
     static char text[65536];
     factum_blame *blame;
     OK(factum_blame_create(65536, &blame, &f->err));
@@ -392,19 +392,19 @@ TEST(blame_has_a_maximum_and_names_it)
 }
 
 const struct CMUnitTest deploy_cases[] = {
-    CASE(what_is_deployed_is_found_with_its_history),
-    CASE(the_same_text_again_changes_nothing),
-    CASE(a_script_that_does_not_open_is_not_deployed),
-    CASE(names_that_are_no_category_are_refused),
-    CASE(an_expectation_that_does_not_hold_refuses),
-    CASE(a_deleted_definition_is_none_and_can_be_deployed_again),
-    CASE(what_is_no_deployed_decider_is_refused_and_mended_by_the_next),
-    CASE(the_list_has_the_newest_of_each),
-    CASE(a_deployed_decider_decides),
-    CASE(of_rivals_each_is_written_or_refused_and_equal_ones_agree),
-    CASE(blame_names_the_event_that_changed_a_value_last),
-    CASE(blame_keeps_only_the_events_that_a_value_names),
-    CASE(blame_has_a_maximum_and_names_it),
+    FIXTURE_CASE(what_is_deployed_is_found_with_its_history),
+    FIXTURE_CASE(the_same_text_again_changes_nothing),
+    FIXTURE_CASE(a_script_that_does_not_open_is_not_deployed),
+    FIXTURE_CASE(names_that_are_no_category_are_refused),
+    FIXTURE_CASE(an_expectation_that_does_not_hold_refuses),
+    FIXTURE_CASE(a_deleted_definition_is_none_and_can_be_deployed_again),
+    FIXTURE_CASE(what_is_no_deployed_decider_is_refused_and_mended_by_the_next),
+    FIXTURE_CASE(the_list_has_the_newest_of_each),
+    FIXTURE_CASE(a_deployed_decider_decides),
+    FIXTURE_CASE(of_rivals_each_is_written_or_refused_and_equal_ones_agree),
+    FIXTURE_CASE(blame_names_the_event_that_changed_a_value_last),
+    FIXTURE_CASE(blame_keeps_only_the_events_that_a_value_names),
+    FIXTURE_CASE(blame_has_a_maximum_and_names_it),
 };
 const size_t deploy_case_count = sizeof deploy_cases / sizeof deploy_cases[0];
 #endif

@@ -67,7 +67,7 @@ static void open_served(struct fixture *f)
 }
 #endif
 
-int fixture_set_up(void **state)
+int set_up(void **state)
 {
     static struct fixture fixture;
     struct fixture *f = &fixture;
@@ -87,9 +87,9 @@ int fixture_set_up(void **state)
     return 0;
 }
 
-int fixture_tear_down(void **state)
+int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_state_cache_destroy(f->cache);
     OK(factum_close(f->store, &f->err));
     if (f->kind == STORE_DOUBLE) {

@@ -39,20 +39,14 @@ struct fixture {
 extern const char *const store_names[STORE_KINDS];
 bool store_is_built(enum store_kind kind);
 bool store_loses_answers(enum store_kind kind);
-int fixture_set_up(void **state);
-int fixture_tear_down(void **state);
+int set_up(void **state);
+int tear_down(void **state);
 /* The answer of the next append that is made gets lost. */
 void lose_answer(struct fixture *f);
 void make_cache(struct fixture *f);
 
-#define TEST(name) static void name(void **state)
-#define F struct fixture *f = *state
 #define OK(call) assert_ok(call, f->err)
 /* clang-format off */
-#define CASE(name)                                                                                 \
-    {                                                                                              \
-        #name, name, fixture_set_up, fixture_tear_down, NULL                                       \
-    }
 /* clang-format on */
 
 /* A request to the counter of |stream|, with the fixture's cache. */

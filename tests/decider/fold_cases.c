@@ -26,7 +26,7 @@ static int64_t sum_of(struct fixture *f, const factum_read_request *request, boo
 
 TEST(a_state_is_as_of_a_revision_or_a_time)
 {
-    F;
+    struct fixture *f = *state;
     factum_fold_info info;
     for (int64_t i = 0; i < 4; i++) {
         const counter_command add = {.act = COUNTER_ADD, .number = 1 << i};
@@ -54,7 +54,7 @@ TEST(a_state_is_as_of_a_revision_or_a_time)
 
 TEST(an_unknown_type_is_skipped_and_counted_if_one_asks)
 {
-    F;
+    struct fixture *f = *state;
     factum_fold_info info;
     factum_fold *fold;
     append(f, "c-1", "Added", "{\"n\":1}", NULL);
@@ -81,7 +81,7 @@ TEST(an_unknown_type_is_skipped_and_counted_if_one_asks)
 
 TEST(an_initial_state_may_be_given)
 {
-    F;
+    struct fixture *f = *state;
     static const counter_state ten = {.sum = 10};
     factum_decider decider = counter_decider;
     const factum_event event = {.type = FCT_SLICE("Added"), .data = FCT_SLICE("{\"n\":5}")};
@@ -97,7 +97,7 @@ TEST(an_initial_state_may_be_given)
 
 TEST(a_fold_over_its_limit_stays_broken_until_a_reset)
 {
-    F;
+    struct fixture *f = *state;
     const factum_fold_options options = {.size = sizeof options, .state_size_max = 64};
     const factum_event note = {.type = FCT_SLICE("Noted"),
                                .data = FCT_SLICE("{\"text\":\"0123456789abcdef0123456789\"}")};
@@ -116,7 +116,7 @@ TEST(a_fold_over_its_limit_stays_broken_until_a_reset)
 
 TEST(what_a_fold_is_given_is_checked)
 {
-    F;
+    struct fixture *f = *state;
     factum_fold *fold;
     factum_fold_info info = {.size = 0};
     factum_read_request request = reading("none-1");
@@ -136,10 +136,10 @@ TEST(what_a_fold_is_given_is_checked)
 }
 
 const struct CMUnitTest fold_cases[] = {
-    CASE(a_state_is_as_of_a_revision_or_a_time),
-    CASE(an_unknown_type_is_skipped_and_counted_if_one_asks),
-    CASE(an_initial_state_may_be_given),
-    CASE(a_fold_over_its_limit_stays_broken_until_a_reset),
-    CASE(what_a_fold_is_given_is_checked),
+    FIXTURE_CASE(a_state_is_as_of_a_revision_or_a_time),
+    FIXTURE_CASE(an_unknown_type_is_skipped_and_counted_if_one_asks),
+    FIXTURE_CASE(an_initial_state_may_be_given),
+    FIXTURE_CASE(a_fold_over_its_limit_stays_broken_until_a_reset),
+    FIXTURE_CASE(what_a_fold_is_given_is_checked),
 };
 const size_t fold_case_count = sizeof fold_cases / sizeof fold_cases[0];

@@ -11,7 +11,7 @@ static counter_command take(const char *stream, const char *tag, int64_t number)
 
 TEST(what_is_taken_is_taken_in_every_stream)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, NULL, take("a-1", "email:x", 1), NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, NULL, take("a-2", "email:x", 2), NULL), FACTUM_REJECTED);
     assert_string_equal(f->result.code, "tagged.taken");
@@ -24,7 +24,7 @@ TEST(what_is_taken_is_taken_in_every_stream)
 
 TEST(what_does_not_fit_the_query_does_not_matter)
 {
-    F;
+    struct fixture *f = *state;
     append(f, "a-1", "Multiplied", "{}", "email:x"); /* another type: neither read nor covered */
     append(f, "a-1", "Added", "{\"n\":1}", "email:y");
     assert_int_equal(ask(f, NULL, take("a-2", "email:x", 2), NULL), FACTUM_ACCEPTED);
@@ -50,7 +50,7 @@ static void write_meanwhile(void *data)
 
 TEST(an_event_that_comes_to_fit_is_decided_on)
 {
-    F;
+    struct fixture *f = *state;
     struct meanwhile meanwhile = {.f = f, .type = "Added", .tag = "email:x"};
     counter_command command = take("a-1", "email:x", 1);
     command.meanwhile = write_meanwhile;
@@ -62,7 +62,7 @@ TEST(an_event_that_comes_to_fit_is_decided_on)
 
 TEST(an_event_that_does_not_fit_is_no_race)
 {
-    F;
+    struct fixture *f = *state;
     struct meanwhile meanwhile = {.f = f, .type = "Added", .tag = "email:y"};
     counter_command command = take("a-1", "email:x", 1);
     command.meanwhile = write_meanwhile;
@@ -73,7 +73,7 @@ TEST(an_event_that_does_not_fit_is_no_race)
 
 TEST(the_query_may_come_with_the_request)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice tag = FCT_SLICE("email:x");
     const factum_query_item item = {.tags = &tag, .tag_count = 1};
     const factum_query query = {.items = &item, .item_count = 1};
@@ -94,7 +94,7 @@ TEST(the_query_may_come_with_the_request)
 
 TEST(a_repeat_gets_its_answer_whatever_the_query_is_now)
 {
-    F;
+    struct fixture *f = *state;
     counter_command command = take("a-1", "email:x", 1);
     for (int cached = 0; cached < 2; cached++) {
         const char *id = cached == 0 ? "k1" : "k2";
@@ -119,7 +119,7 @@ TEST(a_repeat_gets_its_answer_whatever_the_query_is_now)
 
 TEST(another_command_over_the_query_is_a_conflict)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, NULL, take("a-1", "email:x", 1), "k1"), FACTUM_ACCEPTED);
     assert_status(submit(f, NULL, take("a-1", "email:y", 1), "k1"), FACTUM_KEY_CONFLICT);
     assert_status(submit(f, NULL, take("a-2", "email:x", 1), "k1"), FACTUM_KEY_CONFLICT);
@@ -129,7 +129,7 @@ TEST(another_command_over_the_query_is_a_conflict)
 
 TEST(a_state_over_a_query_is_cached_too)
 {
-    F;
+    struct fixture *f = *state;
     factum_state_cache_info info = {.size = sizeof info};
     make_cache(f);
     assert_int_equal(ask(f, NULL, take("a-1", "email:x", 1), NULL), FACTUM_ACCEPTED);
@@ -154,7 +154,7 @@ static void register_tag(struct fixture *f)
 
 TEST(a_tag_out_of_the_data_is_seen_by_the_next_command)
 {
-    F;
+    struct fixture *f = *state;
     const factum_slice tag = FCT_SLICE("n:7");
     const factum_query_item item = {.tags = &tag, .tag_count = 1};
     const factum_query query = {.items = &item, .item_count = 1};
@@ -183,7 +183,7 @@ TEST(a_tag_out_of_the_data_is_seen_by_the_next_command)
 
 TEST(a_warm_refusal_of_the_append_repeats_the_first_answer)
 {
-    F;
+    struct fixture *f = *state;
     counter_command command = take("a-1", "email:x", 1);
     command.act = COUNTER_TAG_OR_FAIL;
     make_cache(f);
@@ -195,15 +195,15 @@ TEST(a_warm_refusal_of_the_append_repeats_the_first_answer)
 }
 
 const struct CMUnitTest query_cases[] = {
-    CASE(what_is_taken_is_taken_in_every_stream),
-    CASE(what_does_not_fit_the_query_does_not_matter),
-    CASE(an_event_that_comes_to_fit_is_decided_on),
-    CASE(an_event_that_does_not_fit_is_no_race),
-    CASE(the_query_may_come_with_the_request),
-    CASE(a_repeat_gets_its_answer_whatever_the_query_is_now),
-    CASE(another_command_over_the_query_is_a_conflict),
-    CASE(a_state_over_a_query_is_cached_too),
-    CASE(a_tag_out_of_the_data_is_seen_by_the_next_command),
-    CASE(a_warm_refusal_of_the_append_repeats_the_first_answer),
+    FIXTURE_CASE(what_is_taken_is_taken_in_every_stream),
+    FIXTURE_CASE(what_does_not_fit_the_query_does_not_matter),
+    FIXTURE_CASE(an_event_that_comes_to_fit_is_decided_on),
+    FIXTURE_CASE(an_event_that_does_not_fit_is_no_race),
+    FIXTURE_CASE(the_query_may_come_with_the_request),
+    FIXTURE_CASE(a_repeat_gets_its_answer_whatever_the_query_is_now),
+    FIXTURE_CASE(another_command_over_the_query_is_a_conflict),
+    FIXTURE_CASE(a_state_over_a_query_is_cached_too),
+    FIXTURE_CASE(a_tag_out_of_the_data_is_seen_by_the_next_command),
+    FIXTURE_CASE(a_warm_refusal_of_the_append_repeats_the_first_answer),
 };
 const size_t query_case_count = sizeof query_cases / sizeof query_cases[0];

@@ -93,13 +93,13 @@ static void assert_all_counted(struct fixture *f)
 
 TEST(every_command_of_16_threads_counts_once)
 {
-    F;
+    struct fixture *f = *state;
     assert_all_counted(f);
 }
 
 TEST(every_command_counts_once_with_a_cache)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_all_counted(f);
 }
@@ -136,13 +136,13 @@ static void assert_same_counted(struct fixture *f)
 
 TEST(one_id_sent_16_times_at_once_counts_once)
 {
-    F;
+    struct fixture *f = *state;
     assert_same_counted(f);
 }
 
 TEST(one_id_sent_at_once_counts_once_with_a_cache)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_same_counted(f);
 }
@@ -176,13 +176,13 @@ static void assert_tags_unique(struct fixture *f)
 
 TEST(one_of_16_gets_the_address)
 {
-    F;
+    struct fixture *f = *state;
     assert_tags_unique(f);
 }
 
 TEST(one_of_16_gets_the_address_with_a_cache)
 {
-    F;
+    struct fixture *f = *state;
     make_cache(f);
     assert_tags_unique(f);
 }
@@ -197,7 +197,7 @@ static void overtake(void *data)
 
 TEST(a_race_that_is_always_lost_ends)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command add = {
         .act = COUNTER_ADD, .number = 100, .meanwhile = overtake, .data = f};
     factum_transact_request request = request_of(f, "c-1", &add, "k1");
@@ -214,7 +214,7 @@ TEST(a_race_that_is_always_lost_ends)
 
 TEST(a_deadline_ends_the_retries)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command add = {
         .act = COUNTER_ADD, .number = 100, .meanwhile = overtake, .data = f};
     const factum_call call = {.size = sizeof call, .deadline = factum_deadline(150)};
@@ -230,13 +230,13 @@ TEST(a_deadline_ends_the_retries)
 }
 
 const struct CMUnitTest rival_cases[] = {
-    CASE(every_command_of_16_threads_counts_once),
-    CASE(every_command_counts_once_with_a_cache),
-    CASE(one_id_sent_16_times_at_once_counts_once),
-    CASE(one_id_sent_at_once_counts_once_with_a_cache),
-    CASE(one_of_16_gets_the_address),
-    CASE(one_of_16_gets_the_address_with_a_cache),
-    CASE(a_race_that_is_always_lost_ends),
-    CASE(a_deadline_ends_the_retries),
+    FIXTURE_CASE(every_command_of_16_threads_counts_once),
+    FIXTURE_CASE(every_command_counts_once_with_a_cache),
+    FIXTURE_CASE(one_id_sent_16_times_at_once_counts_once),
+    FIXTURE_CASE(one_id_sent_at_once_counts_once_with_a_cache),
+    FIXTURE_CASE(one_of_16_gets_the_address),
+    FIXTURE_CASE(one_of_16_gets_the_address_with_a_cache),
+    FIXTURE_CASE(a_race_that_is_always_lost_ends),
+    FIXTURE_CASE(a_deadline_ends_the_retries),
 };
 const size_t rival_case_count = sizeof rival_cases / sizeof rival_cases[0];

@@ -10,7 +10,7 @@
 
 TEST(an_accepted_command_appends_its_events)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(
         ask(f, "c-1", (counter_command){.act = COUNTER_ADD, .number = 5, .times = 3}, NULL),
         FACTUM_ACCEPTED);
@@ -29,7 +29,7 @@ TEST(an_accepted_command_appends_its_events)
 
 TEST(a_rejection_has_code_and_text_and_writes_nothing)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(7), NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_REJECT}, "r1"),
                      FACTUM_REJECTED);
@@ -43,7 +43,7 @@ TEST(a_rejection_has_code_and_text_and_writes_nothing)
 
 TEST(a_noop_writes_nothing)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command note = {.act = COUNTER_NOTE, .text = FCT_SLICE("a \"note\"\n")};
     assert_int_equal(ask(f, "c-1", note, NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", note, NULL), FACTUM_NOOP);
@@ -52,7 +52,7 @@ TEST(a_noop_writes_nothing)
 
 TEST(a_rejection_is_not_recorded)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_REJECT}, "k"), FACTUM_REJECTED);
     assert_int_equal(ask(f, "c-1", ADD(2), "k"), FACTUM_ACCEPTED);
@@ -61,7 +61,7 @@ TEST(a_rejection_is_not_recorded)
 
 TEST(a_stream_that_does_not_exist_has_no_revision)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, "none-1", (counter_command){.act = COUNTER_REJECT}, NULL),
                      FACTUM_REJECTED);
     assert_false(f->result.has_revision);
@@ -72,7 +72,7 @@ TEST(a_stream_that_does_not_exist_has_no_revision)
 
 TEST(a_command_id_counts_once)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command twice = {.act = COUNTER_ADD_ONCE, .number = 4, .times = 2};
     assert_int_equal(ask(f, "c-1", twice, "k1"), FACTUM_ACCEPTED);
     assert_false(f->result.already);
@@ -92,7 +92,7 @@ TEST(a_command_id_counts_once)
 
 TEST(an_id_of_another_command_is_a_conflict)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(1), "k1"), FACTUM_ACCEPTED);
     assert_status(submit(f, "c-1", ADD(2), "k1"), FACTUM_KEY_CONFLICT);
     assert_text(f->err, "command id k1 was used for another command");
@@ -105,7 +105,7 @@ TEST(an_id_of_another_command_is_a_conflict)
 
 TEST(the_content_may_be_given_and_what_varies_left_out)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command one = ADD(1);
     const counter_command two = ADD(2);
     factum_transact_request request = request_of(f, "c-1", &one, "k1");
@@ -123,7 +123,7 @@ TEST(the_content_may_be_given_and_what_varies_left_out)
 
 TEST(a_command_without_an_id_counts_each_time)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     assert_int_equal(state_of(f, "c-1").sum, 2);
@@ -160,7 +160,7 @@ static void assert_member(const char *metadata, const char *name, const char *wa
 
 TEST(events_are_stamped)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command two = {.act = COUNTER_ADD, .number = 1, .times = 2};
     factum_transact_request request = request_of(f, "c-1", &two, "id \"1\"");
     request.correlation_id = FCT_SLICE("flow");
@@ -190,7 +190,7 @@ TEST(events_are_stamped)
 
 TEST(a_command_is_its_own_correlation)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(1), "k1"), FACTUM_ACCEPTED);
     const char *metadata = metadata_of(f, "c-1", 0);
     assert_member(metadata, "$correlationId", "k1");
@@ -202,7 +202,7 @@ TEST(a_command_is_its_own_correlation)
 
 TEST(a_broken_trace_is_left_out_and_is_no_part_of_the_content)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command one = ADD(1);
     factum_transact_request request = request_of(f, "c-1", &one, "k1");
     request.traceparent = FCT_SLICE("00-BROKEN");
@@ -224,7 +224,7 @@ TEST(a_broken_trace_is_left_out_and_is_no_part_of_the_content)
 
 TEST(an_unknown_event_type_is_named_and_nothing_is_decided)
 {
-    F;
+    struct fixture *f = *state;
     char wanted[160];
     append(f, "c-1", "Added", "{\"n\":1}", NULL);
     append(f, "c-1", "Multiplied", "{}", NULL);
@@ -238,7 +238,7 @@ TEST(an_unknown_event_type_is_named_and_nothing_is_decided)
 
 TEST(an_event_that_cannot_be_read_is_named)
 {
-    F;
+    struct fixture *f = *state;
     append(f, "c-1", "Added", "{\"n\":\"one\"}", NULL);
     assert_status(submit(f, "c-1", ADD(1), NULL), FACTUM_INVALID);
     assert_text(f->err, "event Added: its data is not valid");
@@ -254,7 +254,7 @@ static void refuses(struct fixture *f, counter_act act, const char *wanted)
 
 TEST(a_decider_that_contradicts_itself_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     refuses(f, COUNTER_ACCEPT_NOTHING, "decider counter accepts a command without an event");
     refuses(f, COUNTER_REJECT_WITH_EVENT, "emits 1 event and rejects the command");
     refuses(f, COUNTER_REJECT_WITHOUT_CODE, "rejects a command without a code");
@@ -266,7 +266,7 @@ TEST(a_decider_that_contradicts_itself_is_refused)
 
 TEST(a_request_that_makes_no_sense_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command one = ADD(1);
     const factum_query query = {.item_count = 0};
     factum_transact_request request = request_of(f, "", &one, NULL);
@@ -301,7 +301,7 @@ TEST(a_request_that_makes_no_sense_is_refused)
 
 TEST(a_state_has_a_limit)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command note = {.act = COUNTER_NOTE, .text = FCT_SLICE("0123456789abcdef")};
     factum_transact_request request = request_of(f, "c-1", &note, NULL);
     OK(send_request(f, &request));
@@ -312,7 +312,7 @@ TEST(a_state_has_a_limit)
 
 TEST(a_tombstoned_stream_is_told)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     OK(factum_tombstone(f->store, FCT_SLICE("c-1"), factum_any(), NULL, &f->err));
     assert_status(submit(f, "c-1", ADD(1), NULL), FACTUM_STREAM_DELETED);
@@ -320,7 +320,7 @@ TEST(a_tombstoned_stream_is_told)
 
 TEST(a_deleted_stream_begins_again)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command once = {.act = COUNTER_ADD_ONCE, .number = 3};
     assert_int_equal(ask(f, "c-1", once, NULL), FACTUM_ACCEPTED);
     OK(factum_delete(f->store, FCT_SLICE("c-1"), factum_any(), NULL, &f->err));
@@ -332,7 +332,7 @@ TEST(a_deleted_stream_begins_again)
 
 TEST(a_stream_that_metadata_hides_is_appended_to)
 {
-    F;
+    struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     OK(factum_metadata_set(f->store, FCT_SLICE("c-1"), factum_any(), FCT_SLICE("{\"$tb\":2}"), NULL,
@@ -347,7 +347,7 @@ TEST(a_stream_that_metadata_hides_is_appended_to)
 
 TEST(an_answer_that_got_lost_is_found_by_its_key)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command one = ADD(1);
     factum_call call = {.size = sizeof call, .deadline = factum_deadline(2000)};
     factum_transact_request request = request_of(f, "c-1", &one, "k1");
@@ -372,7 +372,7 @@ TEST(an_answer_that_got_lost_is_found_by_its_key)
 
 TEST(a_deadline_that_has_passed_writes_nothing)
 {
-    F;
+    struct fixture *f = *state;
     const counter_command one = ADD(1);
     const factum_call call = {.size = sizeof call, .deadline = 1};
     factum_transact_request request = request_of(f, "c-1", &one, "k1");
@@ -382,27 +382,27 @@ TEST(a_deadline_that_has_passed_writes_nothing)
 }
 
 const struct CMUnitTest transact_cases[] = {
-    CASE(an_accepted_command_appends_its_events),
-    CASE(a_rejection_has_code_and_text_and_writes_nothing),
-    CASE(a_noop_writes_nothing),
-    CASE(a_rejection_is_not_recorded),
-    CASE(a_stream_that_does_not_exist_has_no_revision),
-    CASE(a_command_id_counts_once),
-    CASE(an_id_of_another_command_is_a_conflict),
-    CASE(the_content_may_be_given_and_what_varies_left_out),
-    CASE(a_command_without_an_id_counts_each_time),
-    CASE(events_are_stamped),
-    CASE(a_command_is_its_own_correlation),
-    CASE(a_broken_trace_is_left_out_and_is_no_part_of_the_content),
-    CASE(an_unknown_event_type_is_named_and_nothing_is_decided),
-    CASE(an_event_that_cannot_be_read_is_named),
-    CASE(a_decider_that_contradicts_itself_is_refused),
-    CASE(a_request_that_makes_no_sense_is_refused),
-    CASE(a_state_has_a_limit),
-    CASE(a_tombstoned_stream_is_told),
-    CASE(a_deleted_stream_begins_again),
-    CASE(a_stream_that_metadata_hides_is_appended_to),
-    CASE(an_answer_that_got_lost_is_found_by_its_key),
-    CASE(a_deadline_that_has_passed_writes_nothing),
+    FIXTURE_CASE(an_accepted_command_appends_its_events),
+    FIXTURE_CASE(a_rejection_has_code_and_text_and_writes_nothing),
+    FIXTURE_CASE(a_noop_writes_nothing),
+    FIXTURE_CASE(a_rejection_is_not_recorded),
+    FIXTURE_CASE(a_stream_that_does_not_exist_has_no_revision),
+    FIXTURE_CASE(a_command_id_counts_once),
+    FIXTURE_CASE(an_id_of_another_command_is_a_conflict),
+    FIXTURE_CASE(the_content_may_be_given_and_what_varies_left_out),
+    FIXTURE_CASE(a_command_without_an_id_counts_each_time),
+    FIXTURE_CASE(events_are_stamped),
+    FIXTURE_CASE(a_command_is_its_own_correlation),
+    FIXTURE_CASE(a_broken_trace_is_left_out_and_is_no_part_of_the_content),
+    FIXTURE_CASE(an_unknown_event_type_is_named_and_nothing_is_decided),
+    FIXTURE_CASE(an_event_that_cannot_be_read_is_named),
+    FIXTURE_CASE(a_decider_that_contradicts_itself_is_refused),
+    FIXTURE_CASE(a_request_that_makes_no_sense_is_refused),
+    FIXTURE_CASE(a_state_has_a_limit),
+    FIXTURE_CASE(a_tombstoned_stream_is_told),
+    FIXTURE_CASE(a_deleted_stream_begins_again),
+    FIXTURE_CASE(a_stream_that_metadata_hides_is_appended_to),
+    FIXTURE_CASE(an_answer_that_got_lost_is_found_by_its_key),
+    FIXTURE_CASE(a_deadline_that_has_passed_writes_nothing),
 };
 const size_t transact_case_count = sizeof transact_cases / sizeof transact_cases[0];

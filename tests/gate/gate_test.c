@@ -11,10 +11,6 @@
 #include "support/mem_fault.h"
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define F struct fixture *f = *state
-
 #define QTY "{\"properties\":{\"qty\":{\"minimum\":1}}}"
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -92,7 +88,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_status status = fct_engine_close(&f->engine, &f->err);
     return status == FACTUM_OK && f->mem.held == 0 ? 0 : 1;
 }
@@ -177,7 +173,7 @@ static void read_last(struct fixture *f, const char *stream)
 
 TEST(the_subject_with_category_is_asked_before_the_one_without)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
     assert_refused(f, "order-1", "Placed", "{\"qty\":0}");
     assert_ok(put_schema(f, "order/Placed", "{\"required\":[\"a\"]}", factum_any()), f->err);
@@ -191,7 +187,7 @@ TEST(the_subject_with_category_is_asked_before_the_one_without)
 
 TEST(a_mode_of_a_subject_counts_before_that_of_its_category)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(put_schema(f, "order/Placed", QTY, factum_any()), f->err);
     assert_ok(put_mode(f, "order/", "off"), f->err);
     assert_put(f, "order-1", "Placed", "{\"qty\":0}");
@@ -210,7 +206,7 @@ TEST(a_mode_of_a_subject_counts_before_that_of_its_category)
 
 TEST(the_event_that_does_not_fit_is_said_and_nothing_is_written)
 {
-    F;
+    struct fixture *f = *state;
     const factum_new_event events[] = {
         {.stream = FCT_SLICE("a"), .type = FCT_SLICE("Other"), .data = FCT_SLICE("x")},
         {.stream = FCT_SLICE("a"), .type = FCT_SLICE("Placed"), .data = FCT_SLICE("{\"qty\":1}")},
@@ -227,7 +223,7 @@ TEST(the_event_that_does_not_fit_is_said_and_nothing_is_written)
 
 TEST(the_id_is_stamped_where_there_is_a_place_for_it)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *before, *after;
     } cases[] = {
@@ -252,7 +248,7 @@ TEST(the_id_is_stamped_where_there_is_a_place_for_it)
 
 TEST(a_sender_cannot_hide_a_fault)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const sent[] = {
         "{\"$schema.fault\":\"none\",\"$schema.id\":1,\"a\":1}",
         "{\"a\":1,\"\\u0024schema.fault\":{\"b\":[]}}",
@@ -269,7 +265,7 @@ TEST(a_sender_cannot_hide_a_fault)
 
 TEST(a_long_fault_is_cut_between_characters)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(put_schema(f, "Placed", "{\"additionalProperties\":{\"minimum\":1}}", factum_any()),
               f->err);
     assert_ok(put_mode(f, "Placed", "warn"), f->err);
@@ -289,7 +285,7 @@ TEST(a_long_fault_is_cut_between_characters)
 
 TEST(tags_are_taken_from_the_data)
 {
-    F;
+    struct fixture *f = *state;
     static const struct {
         const char *data, *tags;
     } cases[] = {
@@ -314,7 +310,7 @@ TEST(tags_are_taken_from_the_data)
 
 TEST(a_value_that_cannot_be_a_tag_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     char data[2048];
     assert_ok(
         put_schema(f, "Placed", "{\"properties\":{\"t\":{\"x-factum-tag\":\"t\"}}}", factum_any()),
@@ -340,7 +336,7 @@ TEST(a_value_that_cannot_be_a_tag_is_refused)
 
 TEST(tags_are_taken_from_the_items_of_arrays)
 {
-    F;
+    struct fixture *f = *state;
     static const char schema[] =
         "{\"properties\":{"
         "\"lines\":{\"items\":{\"properties\":{\"sku\":{\"x-factum-tag\":\"sku\"},"
@@ -369,7 +365,7 @@ TEST(tags_are_taken_from_the_items_of_arrays)
 
 TEST(more_items_than_an_event_can_have_tags_are_refused)
 {
-    F;
+    struct fixture *f = *state;
     char data[2048];
     assert_ok(put_schema(f, "Placed",
                          "{\"properties\":{\"l\":{\"items\":{\"properties\":{\"t\":{\"x-factum-"
@@ -391,7 +387,7 @@ TEST(more_items_than_an_event_can_have_tags_are_refused)
 
 TEST(a_key_in_the_metadata_makes_an_append_known)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const bad[] = {"{\"$idempotencyKey\":1}", "{\"$idempotencyKey\":\"\"}",
                                       "{\"$idempotencyKey\":\"a\\n\"}"};
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
@@ -411,7 +407,7 @@ TEST(a_key_in_the_metadata_makes_an_append_known)
 
 TEST(a_retry_that_does_not_fit_a_newer_version_is_known)
 {
-    F;
+    struct fixture *f = *state;
     static const char key[] = "{\"$idempotencyKey\":\"k\"}";
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
     assert_ok(put(f, "a", "Placed", "{\"qty\":1}", key), f->err);
@@ -446,7 +442,7 @@ static void never_done(void *data, factum_append_op *const *ops, size_t count)
 
 TEST(a_version_that_was_not_written_does_not_bind)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
     for (int i = 0; i < 6; i++) { /* more than are retired at once */
         assert_status(put_schema(f, "Placed", "{\"required\":[\"a\"]}", factum_at(9)),
@@ -461,7 +457,7 @@ TEST(a_version_that_was_not_written_does_not_bind)
 
 TEST(only_the_registrys_events_are_taken_into_its_stream)
 {
-    F;
+    struct fixture *f = *state;
     const factum_new_event mixed[] = {
         {.stream = FCT_SLICE("$schemas"),
          .type = FCT_SLICE("$SchemaModeSet"),
@@ -488,7 +484,7 @@ TEST(only_the_registrys_events_are_taken_into_its_stream)
 
 TEST(a_repeat_of_an_old_version_does_not_bind_again)
 {
-    F;
+    struct fixture *f = *state;
     const factum_new_event first = {
         .stream = FCT_SLICE(FCT_SCHEMAS_STREAM),
         .type = FCT_SLICE(FCT_SCHEMA_REGISTERED),
@@ -508,7 +504,7 @@ TEST(a_repeat_of_an_old_version_does_not_bind_again)
 
 TEST(an_append_that_expects_something_of_the_registry_goes_on)
 {
-    F;
+    struct fixture *f = *state;
     const factum_new_event event = {
         .stream = FCT_SLICE("a"), .type = FCT_SLICE("Placed"), .data = FCT_SLICE("{\"qty\":1}")};
     factum_expectation expectations[] = {{FCT_SLICE("$schemas"), factum_at(0)},
@@ -530,7 +526,7 @@ TEST(an_append_that_expects_something_of_the_registry_goes_on)
 
 TEST(a_user_called_back_cannot_write_to_the_registry)
 {
-    F;
+    struct fixture *f = *state;
     char data[] = "{\"subject\":\"A\",\"mode\":\"off\"}";
     const factum_new_event event = {.stream = FCT_SLICE(FCT_SCHEMAS_STREAM),
                                     .type = FCT_SLICE(FCT_SCHEMA_MODE_SET),
@@ -606,7 +602,7 @@ static void window_of_a_version(struct fixture *f)
 
 TEST(what_a_version_under_way_decides_is_busy)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
     f->window = window_of_a_version;
     f->outcome = FACTUM_IO;
@@ -628,7 +624,7 @@ static void window_of_a_first_version(struct fixture *f)
 
 TEST(nothing_of_a_first_version_shows_while_it_is_under_way)
 {
-    F;
+    struct fixture *f = *state;
     static const char schema[] =
         "{\"properties\":{\"qty\":{\"minimum\":1},\"t\":{\"x-factum-tag\":\"t\"}}}";
     f->window = window_of_a_first_version;
@@ -651,7 +647,7 @@ static void window_of_a_category(struct fixture *f)
 
 TEST(the_plain_schema_is_in_force_while_one_with_category_is_under_way)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
     f->window = window_of_a_category;
     f->outcome = FACTUM_IO;
@@ -673,7 +669,7 @@ static void window_of_a_stricter_mode(struct fixture *f)
 
 TEST(while_a_mode_is_under_way_the_stricter_counts)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const subjects[] = {"Placed", "order/Placed", "order/"};
     static const char *const modes[] = {"warn", "off"};
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
@@ -705,7 +701,7 @@ static void window_of_tags(struct fixture *f)
 
 TEST(an_event_that_a_version_under_way_would_tag_waits_for_it)
 {
-    F;
+    struct fixture *f = *state;
     assert_ok(
         put_schema(f, "Placed", "{\"properties\":{\"t\":{\"x-factum-tag\":\"t\"}}}", factum_any()),
         f->err);
@@ -725,7 +721,7 @@ TEST(an_event_that_a_version_under_way_would_tag_waits_for_it)
 
 TEST(an_allocation_that_fails_leaves_all_as_it_was)
 {
-    F;
+    struct fixture *f = *state;
     static const char with_tag[] =
         "{\"properties\":{\"qty\":{\"minimum\":1},\"t\":{\"x-factum-tag\":\"t\"}}}";
     unsigned long n = 0;
@@ -763,30 +759,30 @@ TEST(an_allocation_that_fails_leaves_all_as_it_was)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(the_subject_with_category_is_asked_before_the_one_without),
-        CASE(a_mode_of_a_subject_counts_before_that_of_its_category),
-        CASE(the_event_that_does_not_fit_is_said_and_nothing_is_written),
-        CASE(the_id_is_stamped_where_there_is_a_place_for_it),
-        CASE(a_sender_cannot_hide_a_fault),
-        CASE(a_long_fault_is_cut_between_characters),
-        CASE(tags_are_taken_from_the_data),
-        CASE(a_value_that_cannot_be_a_tag_is_refused),
-        CASE(tags_are_taken_from_the_items_of_arrays),
-        CASE(more_items_than_an_event_can_have_tags_are_refused),
-        CASE(a_key_in_the_metadata_makes_an_append_known),
-        CASE(a_retry_that_does_not_fit_a_newer_version_is_known),
-        CASE(a_version_that_was_not_written_does_not_bind),
-        CASE(only_the_registrys_events_are_taken_into_its_stream),
-        CASE(a_repeat_of_an_old_version_does_not_bind_again),
-        CASE(an_append_that_expects_something_of_the_registry_goes_on),
-        CASE(a_user_called_back_cannot_write_to_the_registry),
-        cmocka_unit_test(without_its_schemas_a_store_takes_no_events),
-        CASE(what_a_version_under_way_decides_is_busy),
-        CASE(nothing_of_a_first_version_shows_while_it_is_under_way),
-        CASE(the_plain_schema_is_in_force_while_one_with_category_is_under_way),
-        CASE(while_a_mode_is_under_way_the_stricter_counts),
-        CASE(an_event_that_a_version_under_way_would_tag_waits_for_it),
-        CASE(an_allocation_that_fails_leaves_all_as_it_was),
+        FIXTURE_CASE(the_subject_with_category_is_asked_before_the_one_without),
+        FIXTURE_CASE(a_mode_of_a_subject_counts_before_that_of_its_category),
+        FIXTURE_CASE(the_event_that_does_not_fit_is_said_and_nothing_is_written),
+        FIXTURE_CASE(the_id_is_stamped_where_there_is_a_place_for_it),
+        FIXTURE_CASE(a_sender_cannot_hide_a_fault),
+        FIXTURE_CASE(a_long_fault_is_cut_between_characters),
+        FIXTURE_CASE(tags_are_taken_from_the_data),
+        FIXTURE_CASE(a_value_that_cannot_be_a_tag_is_refused),
+        FIXTURE_CASE(tags_are_taken_from_the_items_of_arrays),
+        FIXTURE_CASE(more_items_than_an_event_can_have_tags_are_refused),
+        FIXTURE_CASE(a_key_in_the_metadata_makes_an_append_known),
+        FIXTURE_CASE(a_retry_that_does_not_fit_a_newer_version_is_known),
+        FIXTURE_CASE(a_version_that_was_not_written_does_not_bind),
+        FIXTURE_CASE(only_the_registrys_events_are_taken_into_its_stream),
+        FIXTURE_CASE(a_repeat_of_an_old_version_does_not_bind_again),
+        FIXTURE_CASE(an_append_that_expects_something_of_the_registry_goes_on),
+        FIXTURE_CASE(a_user_called_back_cannot_write_to_the_registry),
+        CASE(without_its_schemas_a_store_takes_no_events),
+        FIXTURE_CASE(what_a_version_under_way_decides_is_busy),
+        FIXTURE_CASE(nothing_of_a_first_version_shows_while_it_is_under_way),
+        FIXTURE_CASE(the_plain_schema_is_in_force_while_one_with_category_is_under_way),
+        FIXTURE_CASE(while_a_mode_is_under_way_the_stricter_counts),
+        FIXTURE_CASE(an_event_that_a_version_under_way_would_tag_waits_for_it),
+        FIXTURE_CASE(an_allocation_that_fails_leaves_all_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,10 +10,6 @@
 
 #include <limits.h>
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define F struct fixture *f = *state
-
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define SPAN "b7ad6b7169203331"
 #define PARENT "00-" TRACE "-" SPAN "-01"
@@ -42,7 +38,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    F;
+    struct fixture *f = *state;
     factum_status status = fct_engine_close(&f->engine, &f->err);
     return status == FACTUM_OK && f->mem.held == 0 ? 0 : 1;
 }
@@ -102,7 +98,7 @@ static const char *stored(struct fixture *f, const char *metadata, const factum_
 
 TEST(without_a_context_nothing_is_touched)
 {
-    F;
+    struct fixture *f = *state;
     assert_string_equal(stored(f, "", NULL), "");
     assert_string_equal(stored(f, "{\"$traceId\":\"" TRACE "\",\"$spanId\":\"" SPAN "\"}", NULL),
                         "{\"$traceId\":\"" TRACE "\",\"$spanId\":\"" SPAN "\"}");
@@ -110,7 +106,7 @@ TEST(without_a_context_nothing_is_touched)
 
 TEST(a_context_without_a_trace_begins_none)
 {
-    F;
+    struct fixture *f = *state;
     const factum_call call = call_of("", "a=b");
     assert_string_equal(stored(f, "", &call), "");
     assert_string_equal(stored(f, "{\"a\":1}", &call), "{\"a\":1}");
@@ -118,7 +114,7 @@ TEST(a_context_without_a_trace_begins_none)
 
 TEST(the_trace_of_the_call_goes_into_events_with_an_id_of_its_own)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const before[][2] = {
         {"", "{"}, {"{}", "{"}, {" { } ", "{ "}, {"{\"a\":1}", "{\"a\":1,"}};
     const factum_call call = call_of(PARENT, "v=\"1\\2\"");
@@ -134,7 +130,7 @@ TEST(the_trace_of_the_call_goes_into_events_with_an_id_of_its_own)
 
 TEST(events_of_one_append_have_one_parent_and_each_append_its_own)
 {
-    F;
+    struct fixture *f = *state;
     char first[2048];
     const factum_call call = call_of(PARENT, "");
     const factum_new_event event = {.stream = FCT_SLICE("s-1"), .type = FCT_SLICE("T")};
@@ -148,7 +144,7 @@ TEST(events_of_one_append_have_one_parent_and_each_append_its_own)
 
 TEST(each_of_many_events_gets_what_it_lacks)
 {
-    F;
+    struct fixture *f = *state;
     enum { MANY = 20 };
     const factum_call call = call_of(PARENT, "");
     factum_new_event events[MANY];
@@ -176,7 +172,7 @@ TEST(each_of_many_events_gets_what_it_lacks)
 
 TEST(what_the_writer_says_stays)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const said[] = {
         "{\"traceparent\":\"00-11111111111111111111111111111111-2222222222222222-00\"}",
         "{\"traceparent\":\"broken\"}",
@@ -196,7 +192,7 @@ TEST(what_the_writer_says_stays)
 
 TEST(ids_of_kurrents_clients_become_a_traceparent)
 {
-    F;
+    struct fixture *f = *state;
     const factum_call call = call_of("", "");
     const factum_call other =
         call_of("00-11111111111111111111111111111111-2222222222222222-00", "");
@@ -219,7 +215,7 @@ TEST(ids_of_kurrents_clients_become_a_traceparent)
 
 TEST(a_broken_context_begins_a_new_trace_without_its_state)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const broken[] = {
         "x",
         "00-" TRACE "-" SPAN "-0",
@@ -247,7 +243,7 @@ TEST(a_broken_context_begins_a_new_trace_without_its_state)
 
 TEST(a_long_or_bad_tracestate_does_not_go_along)
 {
-    F;
+    struct fixture *f = *state;
     char longer[600];
     (void)snprintf(longer, sizeof longer, "a=%0255d,b=%0255d,c=1", 1, 1);
     const factum_call calls[] = {call_of(PARENT, longer), call_of(PARENT, "a=1,a=2")};
@@ -260,7 +256,7 @@ TEST(a_long_or_bad_tracestate_does_not_go_along)
 
 TEST(a_retry_in_another_trace_is_the_same_append)
 {
-    F;
+    struct fixture *f = *state;
     static const char *const metadata[] = {"", "{\"$correlationId\":\"c\"}"};
     const factum_call first = call_of(PARENT, "");
     const factum_call second =
@@ -281,7 +277,7 @@ TEST(a_retry_in_another_trace_is_the_same_append)
 
 TEST(a_stamp_of_the_trace_and_one_of_a_schema_both_stay)
 {
-    F;
+    struct fixture *f = *state;
     static const char schema[] =
         "{\"subject\":\"T\",\"version\":1,\"id\":1,\"hash\":\"0123456789abcdef0123456789abcdef"
         "0123456789abcdef0123456789abcdef\",\"proof\":\"none\",\"schema\":{\"type\":\"object\"}}";
@@ -300,7 +296,7 @@ TEST(a_stamp_of_the_trace_and_one_of_a_schema_both_stay)
 
 TEST(ids_of_the_context_go_into_events_that_say_none)
 {
-    F;
+    struct fixture *f = *state;
     const factum_call call = {.size = sizeof call,
                               .correlation_id = FCT_SLICE("a \"flow\""),
                               .causation_id = FCT_SLICE("why\n")};
@@ -317,7 +313,7 @@ TEST(ids_of_the_context_go_into_events_that_say_none)
 
 TEST(ids_of_the_context_are_indexed)
 {
-    F;
+    struct fixture *f = *state;
     const factum_call call = {.size = sizeof call, .correlation_id = FCT_SLICE("flow")};
     const factum_read_request request = {
         .size = sizeof request, .source = FACTUM_SOURCE_CORRELATION, .name = FCT_SLICE("flow")};
@@ -331,14 +327,14 @@ TEST(ids_of_the_context_are_indexed)
 
 TEST(an_id_that_is_no_text_is_refused)
 {
-    F;
+    struct fixture *f = *state;
     const factum_call call = {.size = sizeof call, .correlation_id = FCT_SLICE("\xff")};
     assert_status(put(f, "s-1", "", &call, ""), FACTUM_INVALID);
 }
 
 TEST(without_memory_nothing_is_written)
 {
-    F;
+    struct fixture *f = *state;
     factum_call call = call_of(PARENT, "");
     call.correlation_id = FCT_SLICE("flow");
     factum_status status = FACTUM_NO_MEMORY;
@@ -357,21 +353,21 @@ TEST(without_memory_nothing_is_written)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(without_a_context_nothing_is_touched),
-        CASE(a_context_without_a_trace_begins_none),
-        CASE(the_trace_of_the_call_goes_into_events_with_an_id_of_its_own),
-        CASE(events_of_one_append_have_one_parent_and_each_append_its_own),
-        CASE(each_of_many_events_gets_what_it_lacks),
-        CASE(what_the_writer_says_stays),
-        CASE(ids_of_kurrents_clients_become_a_traceparent),
-        CASE(a_broken_context_begins_a_new_trace_without_its_state),
-        CASE(a_long_or_bad_tracestate_does_not_go_along),
-        CASE(a_retry_in_another_trace_is_the_same_append),
-        CASE(a_stamp_of_the_trace_and_one_of_a_schema_both_stay),
-        CASE(ids_of_the_context_go_into_events_that_say_none),
-        CASE(ids_of_the_context_are_indexed),
-        CASE(an_id_that_is_no_text_is_refused),
-        CASE(without_memory_nothing_is_written),
+        FIXTURE_CASE(without_a_context_nothing_is_touched),
+        FIXTURE_CASE(a_context_without_a_trace_begins_none),
+        FIXTURE_CASE(the_trace_of_the_call_goes_into_events_with_an_id_of_its_own),
+        FIXTURE_CASE(events_of_one_append_have_one_parent_and_each_append_its_own),
+        FIXTURE_CASE(each_of_many_events_gets_what_it_lacks),
+        FIXTURE_CASE(what_the_writer_says_stays),
+        FIXTURE_CASE(ids_of_kurrents_clients_become_a_traceparent),
+        FIXTURE_CASE(a_broken_context_begins_a_new_trace_without_its_state),
+        FIXTURE_CASE(a_long_or_bad_tracestate_does_not_go_along),
+        FIXTURE_CASE(a_retry_in_another_trace_is_the_same_append),
+        FIXTURE_CASE(a_stamp_of_the_trace_and_one_of_a_schema_both_stay),
+        FIXTURE_CASE(ids_of_the_context_go_into_events_that_say_none),
+        FIXTURE_CASE(ids_of_the_context_are_indexed),
+        FIXTURE_CASE(an_id_that_is_no_text_is_refused),
+        FIXTURE_CASE(without_memory_nothing_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

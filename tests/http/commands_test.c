@@ -47,9 +47,9 @@ static struct fake_exchange *command(struct http_fixture *f, const char *name, c
     return ask(f, line, fields, body);
 }
 
-HTTP_TEST(a_decider_is_deployed_listed_and_shown)
+TEST(a_decider_is_deployed_listed_and_shown)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = deploy(f, "", account);
     assert_answer(fake, 201);
     assert_holds(fake->head, "etag: \"0\"\n");
@@ -86,9 +86,9 @@ HTTP_TEST(a_decider_is_deployed_listed_and_shown)
     assert_lacks(fake->body, "initial");
 }
 
-HTTP_TEST(only_who_may_deploy_brings_code)
+TEST(only_who_may_deploy_brings_code)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const streams[] = {"$definition:decider-account", "$definition:saga-x"};
     for (int right = FCT_RIGHT_NONE; right <= FCT_RIGHT_ADMIN; right++) {
         unsigned refused = right == FCT_RIGHT_NONE ? 401 : 403;
@@ -119,9 +119,9 @@ HTTP_TEST(only_who_may_deploy_brings_code)
     assert_string_equal(get(f, "/api/v1/deciders")->body, "{\"deciders\":[]}");
 }
 
-HTTP_TEST(what_cannot_be_deployed_is_refused)
+TEST(what_cannot_be_deployed_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = deploy(f, "", "\ninitial = = 1");
     assert_answer(fake, 422);
     assert_holds(fake->body, "\"detail\":\"account.lua:2: ");
@@ -149,9 +149,9 @@ HTTP_TEST(what_cannot_be_deployed_is_refused)
     }
 }
 
-HTTP_TEST(a_command_is_decided_and_answered_with_its_events)
+TEST(a_command_is_decided_and_answered_with_its_events)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(deploy(f, "", account), 201);
     struct fake_exchange *fake = command(f, "Twice", NULL, "");
     assert_answer(fake, 200);
@@ -174,9 +174,9 @@ HTTP_TEST(a_command_is_decided_and_answered_with_its_events)
     assert_holds(get(f, "/metrics")->body, "factum_commands_total{outcome=\"rejected\"} 1\n");
 }
 
-HTTP_TEST(a_command_with_a_key_counts_once)
+TEST(a_command_with_a_key_counts_once)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(deploy(f, "", account), 201);
     struct fake_exchange *fake = command(f, "Add", "k", "{\"n\":5}");
     assert_answer(fake, 200);
@@ -194,9 +194,9 @@ HTTP_TEST(a_command_with_a_key_counts_once)
     assert_holds(get(f, "/api/v1/streams/account-1/info")->body, "\"lastRevision\":0,");
 }
 
-HTTP_TEST(a_command_carries_its_flow_and_its_trace)
+TEST(a_command_carries_its_flow_and_its_trace)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(deploy(f, "", account), 201);
     struct fake_exchange *fake =
         ask(f, "POST " COMMAND "Add",
@@ -208,9 +208,9 @@ HTTP_TEST(a_command_carries_its_flow_and_its_trace)
                              "\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-");
 }
 
-HTTP_TEST(a_command_that_makes_no_sense_is_refused)
+TEST(a_command_that_makes_no_sense_is_refused)
 {
-    F;
+    struct http_fixture *f = *state;
     struct fake_exchange *fake = command(f, "Add", NULL, "{}");
     assert_answer(fake, 404);
     assert_holds(fake->body, "no decider is deployed for the category account: deploy one");
@@ -232,9 +232,9 @@ HTTP_TEST(a_command_that_makes_no_sense_is_refused)
     assert_answer(get(f, "/api/v1/streams/account-1"), 404);
 }
 
-HTTP_TEST(a_script_that_goes_too_far_is_stopped)
+TEST(a_script_that_goes_too_far_is_stopped)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(deploy(f, "", account), 201);
     struct fake_exchange *fake = command(f, "Spin", NULL, "{}");
     assert_answer(fake, 422);
@@ -246,9 +246,9 @@ HTTP_TEST(a_script_that_goes_too_far_is_stopped)
     assert_answer(command(f, "Add", NULL, "{\"n\":1}"), 200);
 }
 
-HTTP_TEST(a_new_version_decides_the_next_command)
+TEST(a_new_version_decides_the_next_command)
 {
-    F;
+    struct http_fixture *f = *state;
     char text[2048];
     for (int i = 1; i <= 3; i++) {
         char expected[64];
@@ -268,9 +268,9 @@ HTTP_TEST(a_new_version_decides_the_next_command)
 }
 
 /* More categories than are kept opened, each twice. */
-HTTP_TEST(many_categories_are_decided_in_turn)
+TEST(many_categories_are_decided_in_turn)
 {
-    F;
+    struct http_fixture *f = *state;
     char line[128];
     factum_lua_enable();
     f->principal.right = FCT_RIGHT_DEPLOY;
@@ -285,9 +285,9 @@ HTTP_TEST(many_categories_are_decided_in_turn)
     }
 }
 
-HTTP_TEST(a_state_is_shown_now_and_as_it_was)
+TEST(a_state_is_shown_now_and_as_it_was)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(get(f, STATE), 404);
     assert_answer(deploy(f, "", account), 201);
     assert_answer(get(f, STATE), 404);
@@ -318,9 +318,9 @@ HTTP_TEST(a_state_is_shown_now_and_as_it_was)
 }
 
 /* A script cannot write where only the system, or who deploys, may write. */
-HTTP_TEST(a_script_writes_no_system_stream)
+TEST(a_script_writes_no_system_stream)
 {
-    F;
+    struct http_fixture *f = *state;
     static const char *const streams[][2] = {
         {"$definition:decider-account", "$DeciderDeployed"},
         {"$x", "Made"},
@@ -346,9 +346,9 @@ HTTP_TEST(a_script_writes_no_system_stream)
     }
 }
 
-HTTP_TEST(a_decider_over_a_query_names_its_streams)
+TEST(a_decider_over_a_query_names_its_streams)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(
         deploy(f, "",
                "initial = { taken = false }\n"
@@ -371,9 +371,9 @@ HTTP_TEST(a_decider_over_a_query_names_its_streams)
     assert_holds(fake->body, "\"code\":\"taken\"");
 }
 
-HTTP_TEST(only_so_many_run_at_once)
+TEST(only_so_many_run_at_once)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(deploy(f, "", account), 201);
     f->server.jobs[FCT_JOB_COMMAND] = 32;
     struct fake_exchange *fake = command(f, "Twice", NULL, "");
@@ -386,9 +386,9 @@ HTTP_TEST(only_so_many_run_at_once)
     assert_answer(command(f, "Twice", NULL, ""), 200);
 }
 
-HTTP_TEST(a_client_that_goes_away_leaves_its_command_to_count)
+TEST(a_client_that_goes_away_leaves_its_command_to_count)
 {
-    F;
+    struct http_fixture *f = *state;
     assert_answer(deploy(f, "", account), 201);
     struct fake_exchange *fake =
         begin(f, "POST " COMMAND "Add", "content-type: application/json\n");

@@ -104,9 +104,8 @@ static bool query_has(const char *query, factum_slice name)
     return strstr(query, word) != NULL;
 }
 
-static void each_route_is_described(void **state)
+TEST(each_route_is_described)
 {
-    (void)state;
     size_t count;
     const struct fct_http_route *routes = fct_http_routes(&count);
     for (size_t i = 0; i < count; i++) {
@@ -120,9 +119,8 @@ static void each_route_is_described(void **state)
     }
 }
 
-static void each_description_has_a_route(void **state)
+TEST(each_description_has_a_route)
 {
-    (void)state;
     size_t count;
     size_t described = 0;
     const struct fct_http_route *routes = fct_http_routes(&count);
@@ -155,9 +153,8 @@ static void each_description_has_a_route(void **state)
     assert_int_equal(described, count);
 }
 
-static void each_member_of_a_query_is_described_and_the_other_way_round(void **state)
+TEST(each_member_of_a_query_is_described_and_the_other_way_round)
 {
-    (void)state;
     size_t count;
     const struct fct_http_route *routes = fct_http_routes(&count);
     for (size_t i = 0; i < count; i++) {
@@ -194,9 +191,8 @@ static void each_member_of_a_query_is_described_and_the_other_way_round(void **s
     }
 }
 
-static void each_reference_leads_somewhere(void **state)
+TEST(each_reference_leads_somewhere)
 {
-    (void)state;
     static const char mark[] = "\"$ref\": \"";
     size_t count = 0;
     for (const char *at = document_text; (at = strstr(at, mark)) != NULL; at += 8) {
@@ -225,9 +221,9 @@ static void print_target(const struct fct_http_route *route, char target[256], c
     (void)snprintf(target + len, 256 - (size_t)len, "%s", query);
 }
 
-static void what_is_answered_is_described(void **state)
+TEST(what_is_answered_is_described)
 {
-    F;
+    struct http_fixture *f = *state;
     static const struct {
         const char *query, *fields, *body;
     } cases[] = {
@@ -268,10 +264,10 @@ static void what_is_answered_is_described(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_route_is_described),
-        cmocka_unit_test(each_description_has_a_route),
-        cmocka_unit_test(each_member_of_a_query_is_described_and_the_other_way_round),
-        cmocka_unit_test(each_reference_leads_somewhere),
+        CASE(each_route_is_described),
+        CASE(each_description_has_a_route),
+        CASE(each_member_of_a_query_is_described_and_the_other_way_round),
+        CASE(each_reference_leads_somewhere),
         HTTP_CASE(what_is_answered_is_described),
     };
     if (argc != 2) {

@@ -19,7 +19,6 @@
 #include "support/mem_fault.h"
 #include "support/scratch.h"
 
-#define TEST(name) static void name(void **state)
 #define NS_PER_MS UINT64_C(1000000)
 
 struct fixture {
@@ -174,7 +173,6 @@ static void stop_breaking(struct breaker *breaker)
 
 TEST(an_append_over_a_connection_that_breaks_is_made_once_and_looks_like_a_first_one)
 {
-    (void)state;
     struct breaker breaker;
     start_breaking(&breaker, 3);
     for (uint64_t i = 0; i < 300; i++) {
@@ -190,7 +188,6 @@ TEST(an_append_over_a_connection_that_breaks_is_made_once_and_looks_like_a_first
 
 TEST(an_append_with_a_key_over_a_connection_that_breaks_is_made_once)
 {
-    (void)state;
     struct breaker breaker;
     start_breaking(&breaker, 3);
     for (uint64_t i = 0; i < 100; i++) {
@@ -229,7 +226,6 @@ static void flood_done(void *data, factum_append_op *const *ops, size_t count)
 
 TEST(many_appends_under_way_are_each_made_once)
 {
-    (void)state;
     static struct flood flood;
     static const uint8_t bytes[5000];
     struct breaker breaker;
@@ -265,7 +261,6 @@ TEST(many_appends_under_way_are_each_made_once)
 
 TEST(a_delete_whose_answer_is_lost_has_an_unknown_outcome)
 {
-    (void)state;
     OK(append("s-1", factum_any(), NULL, 0, NULL));
     fct_engine_remote_lose(&f.engine, 1);
     struct breaker breaker;
@@ -281,7 +276,6 @@ TEST(a_delete_whose_answer_is_lost_has_an_unknown_outcome)
 
 TEST(what_waits_for_a_server_goes_on_when_it_comes_back)
 {
-    (void)state;
     static struct flood flood;
     memset(&flood, 0, sizeof flood);
     const factum_completer completer = {&flood, flood_done};
@@ -314,7 +308,6 @@ TEST(what_waits_for_a_server_goes_on_when_it_comes_back)
 
 TEST(without_a_server_calls_are_unreachable_at_their_deadline)
 {
-    (void)state;
     stop_server();
     sleep_ms(20);
     assert_status(append("s-1", factum_any(), NULL, factum_deadline(150), NULL),
@@ -333,7 +326,6 @@ TEST(without_a_server_calls_are_unreachable_at_their_deadline)
 
 TEST(another_store_at_the_address_is_not_taken_for_this_one)
 {
-    (void)state;
     OK(append("s-1", factum_any(), NULL, 0, NULL));
     stop_server();
     close_store();
@@ -352,7 +344,6 @@ TEST(another_store_at_the_address_is_not_taken_for_this_one)
 
 TEST(closing_without_a_server_ends_what_waits)
 {
-    (void)state;
     static struct flood flood;
     memset(&flood, 0, sizeof flood);
     const factum_completer completer = {&flood, flood_done};
@@ -370,7 +361,6 @@ TEST(closing_without_a_server_ends_what_waits)
 
 TEST(without_a_server_no_store_is_opened)
 {
-    (void)state;
     close_engine();
     stop_server();
     assert_status(open_engine(fct_mem_heap()), FACTUM_UNREACHABLE);
@@ -424,7 +414,6 @@ static uint64_t read_all(const factum_read_request *request, unsigned step)
 
 TEST(a_read_over_a_connection_that_breaks_has_no_gap)
 {
-    (void)state;
     fill();
     factum_read_request request = {.size = sizeof request};
     assert_int_equal(read_all(&request, 1), EVENTS);
@@ -447,7 +436,6 @@ TEST(a_read_over_a_connection_that_breaks_has_no_gap)
 
 TEST(what_is_appended_while_a_read_is_broken_off_is_not_in_it)
 {
-    (void)state;
     struct fct_reader *reader;
     factum_event event;
     factum_status status;
@@ -470,7 +458,6 @@ TEST(what_is_appended_while_a_read_is_broken_off_is_not_in_it)
 
 TEST(a_following_reader_misses_nothing_and_repeats_nothing)
 {
-    (void)state;
     struct fct_reader *reader;
     struct breaker breaker;
     factum_event event;
@@ -498,7 +485,6 @@ TEST(a_following_reader_misses_nothing_and_repeats_nothing)
  * whether the server was asked or its news said that there is nothing. */
 TEST(many_following_readers_see_their_events_and_no_others)
 {
-    (void)state;
     enum { READERS = 40, ROUNDS = 200 };
     static struct fct_reader *readers[READERS];
     static uint64_t next[READERS];
@@ -542,7 +528,6 @@ TEST(many_following_readers_see_their_events_and_no_others)
 
 TEST(a_list_over_a_connection_that_breaks_has_each_name_once)
 {
-    (void)state;
     enum { NAMES = 600 };
     static uint8_t seen[NAMES];
     memset(seen, 0, sizeof seen);
@@ -581,7 +566,6 @@ TEST(a_list_over_a_connection_that_breaks_has_each_name_once)
 
 TEST(many_readers_that_are_not_read_hold_up_nobody)
 {
-    (void)state;
     enum { READERS = 700 }; /* more than may be under way at once */
     static struct fct_reader *readers[READERS];
     static uint8_t bytes[60000];
@@ -610,7 +594,6 @@ TEST(many_readers_that_are_not_read_hold_up_nobody)
 
 TEST(addresses_that_are_none_are_refused_without_their_secret)
 {
-    (void)state;
     static const char *const wrong[] = {
         "factum://",         "factum://admin:hidden@",    "factum://admin:hidden@host:",
         "factum://h:0",      "factum://h:65536",          "factum://h:12x",
@@ -630,7 +613,6 @@ TEST(addresses_that_are_none_are_refused_without_their_secret)
 
 TEST(the_secret_is_asked_for_and_never_shown)
 {
-    (void)state;
     factum_server *server;
     const factum_server_options options = {
         .size = sizeof options, .listen = "127.0.0.1:0", .secret_dir = f.dir};
@@ -665,7 +647,6 @@ TEST(the_secret_is_asked_for_and_never_shown)
 
 TEST(the_public_api_opens_an_address)
 {
-    (void)state;
     factum_store *store;
     factum_remote_enable();
     factum_remote_enable();
@@ -719,7 +700,6 @@ static void use_all(void)
 
 TEST(every_failed_allocation_ends_calls_and_leaves_nothing_behind)
 {
-    (void)state;
     struct fct_mem_fault fault;
     unsigned long failed = 1;
     close_engine();
@@ -736,11 +716,8 @@ TEST(every_failed_allocation_ends_calls_and_leaves_nothing_behind)
     assert_int_equal(failed, 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 TEST(a_lost_connection_is_logged_once_and_so_is_its_return)
 {
-    (void)state;
     atomic_store(&logged.lost, 0);
     atomic_store(&logged.back, 0);
     stop_server();
@@ -824,7 +801,6 @@ static int tear_down_web(void **state)
 
 TEST(a_request_brings_what_the_server_answers)
 {
-    (void)state;
     factum_remote_request info = {.target = "/api/v1/info"};
     OK(ask_web(&info));
     assert_int_equal(web.answer.http_status, 200);
@@ -845,7 +821,6 @@ TEST(a_request_brings_what_the_server_answers)
 
 TEST(a_refusal_of_a_request_is_the_status_and_the_text_of_the_server)
 {
-    (void)state;
     factum_remote_request request = {.target = "/api/v1/streams/nothing-1"};
     assert_status(ask_web(&request), FACTUM_STREAM_NOT_FOUND);
     assert_text(f.err, "nothing-1");
@@ -866,7 +841,6 @@ TEST(a_refusal_of_a_request_is_the_status_and_the_text_of_the_server)
 
 TEST(requests_that_cannot_be_sent_are_refused)
 {
-    (void)state;
     static const char *const targets[] = {NULL, "", "api", "/a b", "/a\n", "/\xc3\xa4"};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         factum_remote_request target = {.target = targets[i]};
@@ -888,7 +862,6 @@ TEST(requests_that_cannot_be_sent_are_refused)
 
 TEST(an_answer_is_bounded_and_can_be_broken_off)
 {
-    (void)state;
     fill();
     factum_remote_request request = {.target = "/api/v1/events?limit=3000", .answer_max = 10000};
     assert_status(ask_web(&request), FACTUM_TOO_BIG);
@@ -910,7 +883,6 @@ TEST(an_answer_is_bounded_and_can_be_broken_off)
 
 TEST(an_answer_that_is_cut_off_is_not_taken_for_a_whole_one)
 {
-    (void)state;
     fill();
     factum_remote_request request = {.target = "/api/v1/events?limit=3000"};
     web.hangs_up = true;
@@ -941,7 +913,6 @@ static void break_web(void *data)
 
 TEST(a_request_that_changes_something_is_sent_once_over_a_connection_that_breaks)
 {
-    (void)state;
     enum { ROUNDS = 300 };
     uint64_t sure = 0;
     uint64_t unsure = 0;
@@ -969,32 +940,33 @@ TEST(a_request_that_changes_something_is_sent_once_over_a_connection_that_breaks
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_lost_connection_is_logged_once_and_so_is_its_return),
-        CASE(an_append_over_a_connection_that_breaks_is_made_once_and_looks_like_a_first_one),
-        CASE(an_append_with_a_key_over_a_connection_that_breaks_is_made_once),
-        CASE(many_appends_under_way_are_each_made_once),
-        CASE(a_delete_whose_answer_is_lost_has_an_unknown_outcome),
-        CASE(what_waits_for_a_server_goes_on_when_it_comes_back),
-        CASE(without_a_server_calls_are_unreachable_at_their_deadline),
-        CASE(another_store_at_the_address_is_not_taken_for_this_one),
-        CASE(closing_without_a_server_ends_what_waits),
-        CASE(without_a_server_no_store_is_opened),
-        CASE(a_read_over_a_connection_that_breaks_has_no_gap),
-        CASE(what_is_appended_while_a_read_is_broken_off_is_not_in_it),
-        CASE(a_following_reader_misses_nothing_and_repeats_nothing),
-        CASE(many_following_readers_see_their_events_and_no_others),
-        CASE(a_list_over_a_connection_that_breaks_has_each_name_once),
-        CASE(many_readers_that_are_not_read_hold_up_nobody),
-        CASE(addresses_that_are_none_are_refused_without_their_secret),
-        CASE(the_secret_is_asked_for_and_never_shown),
-        CASE(the_public_api_opens_an_address),
+        FIXTURE_CASE(a_lost_connection_is_logged_once_and_so_is_its_return),
+        FIXTURE_CASE(
+            an_append_over_a_connection_that_breaks_is_made_once_and_looks_like_a_first_one),
+        FIXTURE_CASE(an_append_with_a_key_over_a_connection_that_breaks_is_made_once),
+        FIXTURE_CASE(many_appends_under_way_are_each_made_once),
+        FIXTURE_CASE(a_delete_whose_answer_is_lost_has_an_unknown_outcome),
+        FIXTURE_CASE(what_waits_for_a_server_goes_on_when_it_comes_back),
+        FIXTURE_CASE(without_a_server_calls_are_unreachable_at_their_deadline),
+        FIXTURE_CASE(another_store_at_the_address_is_not_taken_for_this_one),
+        FIXTURE_CASE(closing_without_a_server_ends_what_waits),
+        FIXTURE_CASE(without_a_server_no_store_is_opened),
+        FIXTURE_CASE(a_read_over_a_connection_that_breaks_has_no_gap),
+        FIXTURE_CASE(what_is_appended_while_a_read_is_broken_off_is_not_in_it),
+        FIXTURE_CASE(a_following_reader_misses_nothing_and_repeats_nothing),
+        FIXTURE_CASE(many_following_readers_see_their_events_and_no_others),
+        FIXTURE_CASE(a_list_over_a_connection_that_breaks_has_each_name_once),
+        FIXTURE_CASE(many_readers_that_are_not_read_hold_up_nobody),
+        FIXTURE_CASE(addresses_that_are_none_are_refused_without_their_secret),
+        FIXTURE_CASE(the_secret_is_asked_for_and_never_shown),
+        FIXTURE_CASE(the_public_api_opens_an_address),
         WEB_CASE(a_request_brings_what_the_server_answers),
         WEB_CASE(a_refusal_of_a_request_is_the_status_and_the_text_of_the_server),
         WEB_CASE(requests_that_cannot_be_sent_are_refused),
         WEB_CASE(an_answer_is_bounded_and_can_be_broken_off),
         WEB_CASE(an_answer_that_is_cut_off_is_not_taken_for_a_whole_one),
         WEB_CASE(a_request_that_changes_something_is_sent_once_over_a_connection_that_breaks),
-        CASE(every_failed_allocation_ends_calls_and_leaves_nothing_behind),
+        FIXTURE_CASE(every_failed_allocation_ends_calls_and_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,9 +11,6 @@
 
 #include "support/test.h"
 
-#define TEST(name) static void name(void **state)
-#define CASE(name) cmocka_unit_test(name)
-
 static const char *directory;
 
 /* The file |name| of |dir| in memory that lasts until the next call. */
@@ -100,19 +97,16 @@ static void check_sound(const char *name, factum_slice text)
 
 TEST(every_sound_definition_is_proved_sound)
 {
-    (void)state;
     assert_true(each_file(directory, check_sound) >= 12);
 }
 
 TEST(every_sound_definition_loads)
 {
-    (void)state;
     assert_true(each_file(directory, load_sound) >= 12);
 }
 
 TEST(every_wrong_definition_is_refused_for_its_reason)
 {
-    (void)state;
     char wrong[1024];
     assert_true(snprintf(wrong, sizeof wrong, "%s/wrong", directory) < (int)sizeof wrong);
     assert_true(each_file(wrong, load_wrong) >= 80);

@@ -14,7 +14,7 @@ struct fixture {
     factum_error err;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     f->disk = fct_sim_disk_create(1, false);
@@ -27,7 +27,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     struct fixture *f = *state;
     f->fault.at = UINT64_MAX;
@@ -118,7 +118,7 @@ static factum_status call(struct fixture *f, int which, bool *takes_space)
     }
 }
 
-static void every_call_can_be_made_to_fail(void **state)
+TEST(every_call_can_be_made_to_fail)
 {
     struct fixture *f = *state;
     bool takes_space;
@@ -139,7 +139,7 @@ static void every_call_can_be_made_to_fail(void **state)
     }
 }
 
-static void a_full_disk_fails_only_what_takes_space(void **state)
+TEST(a_full_disk_fails_only_what_takes_space)
 {
     struct fixture *f = *state;
     f->fault.kind = FCT_FAULT_ENOSPC;
@@ -169,7 +169,7 @@ static void a_full_disk_fails_only_what_takes_space(void **state)
     assert_null(other);
 }
 
-static void one_call_fails_or_all_from_it_on(void **state)
+TEST(one_call_fails_or_all_from_it_on)
 {
     struct fixture *f = *state;
     f->fault.kind = FCT_FAULT_EIO;
@@ -186,7 +186,7 @@ static void one_call_fails_or_all_from_it_on(void **state)
     assert_int_equal(f->fault.failed, 4);
 }
 
-static void without_a_kind_calls_are_counted_and_pass(void **state)
+TEST(without_a_kind_calls_are_counted_and_pass)
 {
     struct fixture *f = *state;
     uint64_t before = f->fault.calls;
@@ -200,7 +200,7 @@ static void without_a_kind_calls_are_counted_and_pass(void **state)
     assert_int_equal(f->fault.failed, 0);
 }
 
-static void a_close_that_fails_closes_all_the_same(void **state)
+TEST(a_close_that_fails_closes_all_the_same)
 {
     struct fixture *f = *state;
     f->fault.kind = FCT_FAULT_EIO;
@@ -210,7 +210,7 @@ static void a_close_that_fails_closes_all_the_same(void **state)
     assert_null(f->file);
 }
 
-static void a_failed_list_calls_nobody(void **state)
+TEST(a_failed_list_calls_nobody)
 {
     struct fixture *f = *state;
     int count = 0;
@@ -222,7 +222,7 @@ static void a_failed_list_calls_nobody(void **state)
     assert_int_equal(count, 1);
 }
 
-static void the_clocks_are_those_of_the_inner_one(void **state)
+TEST(the_clocks_are_those_of_the_inner_one)
 {
     struct fixture *f = *state;
     uint64_t before = f->fault.calls;
@@ -235,9 +235,8 @@ static void the_clocks_are_those_of_the_inner_one(void **state)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static void the_chosen_allocation_fails_and_leaves_the_old_block(void **state)
+TEST(the_chosen_allocation_fails_and_leaves_the_old_block)
 {
-    (void)state;
     struct fct_mem_fault mem;
     fct_mem_fault_init(&mem);
     char *block = fct_mem_alloc(&mem.mem, 4);
@@ -257,9 +256,8 @@ static void the_chosen_allocation_fails_and_leaves_the_old_block(void **state)
     assert_int_equal(mem.calls, 3); /* to free is no allocation */
 }
 
-static void all_allocations_fail_from_the_chosen_one_on(void **state)
+TEST(all_allocations_fail_from_the_chosen_one_on)
 {
-    (void)state;
     struct fct_mem_fault mem;
     fct_mem_fault_init(&mem);
     mem.sticky = 1;
@@ -276,20 +274,18 @@ static void all_allocations_fail_from_the_chosen_one_on(void **state)
     assert_int_equal(mem.held, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_call_can_be_made_to_fail),
-        TEST(a_full_disk_fails_only_what_takes_space),
-        TEST(one_call_fails_or_all_from_it_on),
-        TEST(without_a_kind_calls_are_counted_and_pass),
-        TEST(a_close_that_fails_closes_all_the_same),
-        TEST(a_failed_list_calls_nobody),
-        TEST(the_clocks_are_those_of_the_inner_one),
-        cmocka_unit_test(the_chosen_allocation_fails_and_leaves_the_old_block),
-        cmocka_unit_test(all_allocations_fail_from_the_chosen_one_on),
+        FIXTURE_CASE(every_call_can_be_made_to_fail),
+        FIXTURE_CASE(a_full_disk_fails_only_what_takes_space),
+        FIXTURE_CASE(one_call_fails_or_all_from_it_on),
+        FIXTURE_CASE(without_a_kind_calls_are_counted_and_pass),
+        FIXTURE_CASE(a_close_that_fails_closes_all_the_same),
+        FIXTURE_CASE(a_failed_list_calls_nobody),
+        FIXTURE_CASE(the_clocks_are_those_of_the_inner_one),
+        CASE(the_chosen_allocation_fails_and_leaves_the_old_block),
+        CASE(all_allocations_fail_from_the_chosen_one_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,8 +169,6 @@ static inline int http_tear_down(void **state)
     return 0;
 }
 
-#define HTTP_TEST(name) static void name(void **state)
-#define F struct http_fixture *f = *state
 #define HTTP_CASE(name) cmocka_unit_test_setup_teardown(name, http_set_up, http_tear_down)
 
 #define assert_answer(fake, expected)                                                              \

@@ -30,7 +30,7 @@ static inline void note_message(void *data, factum_log_level level, const char *
     (void)snprintf(f->logged, sizeof f->logged, "%d %s %s", (int)level, id, text);
 }
 
-static inline int setup(void **state)
+static inline int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof *f);
     f->disk = fct_sim_disk_create(1, false);
@@ -51,7 +51,7 @@ static inline int setup(void **state)
     return 0;
 }
 
-static inline int teardown(void **state)
+static inline int tear_down(void **state)
 {
     struct fixture *f = *state;
     fct_index_close(f->index);

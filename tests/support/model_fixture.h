@@ -201,4 +201,7 @@ static inline void model_exec(sqlite3 *db, const char *sql)
     }
 }
 
+/* An entry in the table of main: a test that gets its own model, and gives it back. */
+#define MODEL_CASE(name) cmocka_unit_test_setup_teardown(name, model_set_up, model_tear_down)
+
 #endif

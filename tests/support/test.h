@@ -13,6 +13,13 @@
 
 #include <factum/base.h>
 
+/* The head of a test; its name is a sentence. A fixture that set_up made is *state. */
+#define TEST(name) static void name(__attribute__((unused)) void **state)
+
+/* Entries in the table of main: a test, and one with the fixture of set_up and tear_down. */
+#define CASE(name) cmocka_unit_test(name)
+#define FIXTURE_CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 /* The call succeeded; else its error text is printed. |err| is a factum_error. */
 #define assert_ok(call, err)                                                                       \
     do {                                                                                           \
