@@ -74,7 +74,7 @@ TEST(a_merge_that_meets_damage_names_the_run_and_sets_it_aside)
 }
 
 /* Good checksums over postings that do not rise: a forged file. */
-static void a_merge_of_postings_out_of_order_is_damage(void **state)
+TEST(a_merge_of_postings_out_of_order_is_damage)
 {
     struct fixture *f = *state;
     uint64_t size;

@@ -451,7 +451,7 @@ TEST(verify_names_the_first_damaged_run_and_sets_all_aside)
 }
 
 /* A run with good checksums whose postings are before or after the range of its footer. */
-static void a_run_that_leaves_its_range_is_the_one_that_is_quarantined(void **state)
+TEST(a_run_that_leaves_its_range_is_the_one_that_is_quarantined)
 {
     struct fixture *f = *state;
     uint64_t size;

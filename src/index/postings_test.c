@@ -52,7 +52,7 @@ TEST(what_is_not_shown_is_not_there)
 }
 
 /* A cursor that was opened before a flush and a merge continues after them. */
-static void a_cursor_stays_valid_over_flushes_and_merges(void **state)
+TEST(a_cursor_stays_valid_over_flushes_and_merges)
 {
     struct fixture *f = *state;
     open_index(f);

@@ -53,7 +53,7 @@ static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *fi
 
 /* The next append does what could not be done. Once END is removed it is not known whether that is
  * durable: the log has FAILED, and the next append does not look for END. */
-static void without_space_the_first_append_is_refused_or_the_log_stops(void **state)
+TEST(without_space_the_first_append_is_refused_or_the_log_stops)
 {
     factum_status statuses[2];
     factum_error err;

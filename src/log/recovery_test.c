@@ -405,14 +405,14 @@ TEST(a_second_loss_keeps_what_the_first_one_quarantined)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_copy_whose_completion_was_interrupted_opens),
-        TEST(another_history_of_the_same_length_is_refused),
-        TEST(a_damaged_END_still_proves_that_there_was_a_log),
-        TEST(a_proof_of_an_impossible_position_is_not_believed),
-        TEST(only_torn_files_of_its_own_are_removed),
-        TEST(a_sealed_file_that_is_truncated_is_not_read_past_its_end),
-        TEST(a_segment_without_room_for_a_seal_is_not_written_to),
-        TEST(a_second_loss_keeps_what_the_first_one_quarantined),
+        FIXTURE_CASE(a_copy_whose_completion_was_interrupted_opens),
+        FIXTURE_CASE(another_history_of_the_same_length_is_refused),
+        FIXTURE_CASE(a_damaged_END_still_proves_that_there_was_a_log),
+        FIXTURE_CASE(a_proof_of_an_impossible_position_is_not_believed),
+        FIXTURE_CASE(only_torn_files_of_its_own_are_removed),
+        FIXTURE_CASE(a_sealed_file_that_is_truncated_is_not_read_past_its_end),
+        FIXTURE_CASE(a_segment_without_room_for_a_seal_is_not_written_to),
+        FIXTURE_CASE(a_second_loss_keeps_what_the_first_one_quarantined),
     };
     return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);
 }

@@ -179,7 +179,6 @@ static const char *listen_here(void)
 
 TEST(a_unix_socket_is_dialled_and_answers)
 {
-    (void)state;
     assert_ok(fct_acceptor_listen_unix(f.acceptor, f.path, &f.err), f.err);
     dial(NULL, NULL, "localhost");
     fct_loop_run(f.loop);

@@ -406,7 +406,7 @@ TEST(what_is_not_http2_ends_the_connection)
 }
 
 /* Any bytes: nothing is read beyond them, and everything is freed. */
-static void bytes_that_are_changed_do_no_harm(void **state)
+TEST(bytes_that_are_changed_do_no_harm)
 {
     uint8_t copy[4096];
     begin(H2_ECHO);

@@ -78,7 +78,7 @@ TEST(what_is_released_and_dropped_comes_from_the_device_again)
 }
 
 /* The same state as after a failure of the device, which a test cannot cause. */
-static void pages_that_are_read_alone_are_those_of_the_file(void **state)
+TEST(pages_that_are_read_alone_are_those_of_the_file)
 {
     struct fixture *f = *state;
     static uint8_t bytes[PAGES * PAGE];

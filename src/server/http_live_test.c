@@ -329,7 +329,7 @@ TEST(figures_say_how_far_subscribers_are_behind)
 }
 
 /* Metadata that hides future events hides them from riding feeds, too. */
-HTTP_TEST(what_is_truncated_in_advance_is_not_given)
+TEST(what_is_truncated_in_advance_is_not_given)
 {
     struct http_fixture *f = *state;
     static struct fake_exchange other;

@@ -146,7 +146,7 @@ TEST(a_message_over_the_maximum_is_refused_before_anything_is_allocated)
 }
 
 /* A prefix that announces a large message gets memory only for the bytes that have arrived. */
-static void memory_grows_with_what_arrives(void **state)
+TEST(memory_grows_with_what_arrives)
 {
     factum_error err;
     factum_slice message;

@@ -261,7 +261,7 @@ TEST(text_that_is_not_utf8_is_refused)
 }
 
 /* Each message below is one nested field after another, so that any truncation breaks a size. */
-static void every_cut_of_a_request_is_refused(void **state)
+TEST(every_cut_of_a_request_is_refused)
 {
     factum_error err;
     struct fct_kurrent_read read;

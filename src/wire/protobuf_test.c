@@ -50,7 +50,7 @@ TEST(an_empty_message_has_no_fields_and_is_no_failure)
 }
 
 /* The fields before the end are read; a truncated field is a failure, which stays. */
-static void every_cut_of_a_message_fails_or_ends_between_fields(void **state)
+TEST(every_cut_of_a_message_fails_or_ends_between_fields)
 {
     factum_slice whole = BYTES(0x08, 0x96, 0x01, 0x12, 2, 'h', 'i', 0x19, 1, 2, 3, 4, 5, 6, 7, 8,
                                0x25, 1, 2, 3, 4, 0xd2, 0x85, 0xd8, 0xcc, 0x04, 0);
