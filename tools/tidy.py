@@ -47,7 +47,7 @@ WORDS = [
     (r"of late", "recent"),
     (r"untold", "undelivered"),
     (r"what of", "name the thing"),
-    (r"(?:is|are|was|were) none", "none exists, no X exists"),
+    (r"(?:is|are|was|were) none(?!,)", "none exists, no X exists"),
     (r"but for", "except"),
     (r"patience", "spin budget"),
     (r"crowds?", "waiting callers"),
@@ -155,8 +155,8 @@ def check_words(name, text):
         part = COMMENT_EDGE.sub(lambda m: "\n" + " " * (len(m.group()) - 1), part)
         for found in WORD.finditer(part):
             said = " ".join(found.group().split())
-            if said.endswith("None"):
-                continue  # Python's
+            if said.endswith(("None", "NONE")):
+                continue  # Python's, and constants
             yield text.count("\n", 0, start + found.start()) + 1, f'"{said}": {WORDS[found.lastindex - 1][1]}'
 
 

@@ -399,7 +399,7 @@ TEST(what_is_empty_or_of_another_kind_has_no_parts)
 
 /* ---- some members ---------------------------------------------------------------------------- */
 
-/* The member of |text|, as it stands there; NULL: there is none. */
+/* The member of |text|, as written; NULL if it is missing. */
 static void assert_picked(const char *text, const char *name, const char *expected)
 {
     struct fct_json value;

@@ -152,7 +152,7 @@ static void call_all(struct fct_notifier *notifier, uint32_t bits)
     notifier_check(notifier);
 }
 
-/* Calls every listener with the bits that were posted. False: there are none, or another thread is
+/* Calls every listener with the bits that were posted. False: no bit is set, or another thread is
  * calling listeners; that one takes them. */
 static bool call_listeners(struct fct_notifier *notifier)
 {
@@ -288,7 +288,7 @@ void fct_notifier_deliver(struct fct_notifier *notifier)
     }
 }
 
-/* Calls the completers of ops that have ended. False: there are none. */
+/* Calls the completers of ops that have ended. False: no op has ended. */
 static bool end_ops(struct fct_notifier *notifier)
 {
     fct_mutex_lock(&notifier->ops_lock);

@@ -343,7 +343,7 @@ factum_status fct_group_run(struct fct_group *group, struct fct_group_member *me
     return FACTUM_OK;
 }
 
-/* By the committer: delivers the completions that wait for it. False: there are none. */
+/* By the committer: delivers the completions that wait for it. False: nothing waits. */
 static bool deliver(struct fct_group *group)
 {
     fct_mutex_lock(&group->lock);

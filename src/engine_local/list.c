@@ -148,7 +148,7 @@ static bool is_asked_for(const struct lister *lister, factum_slice name)
             fct_slice_equal(fct_category(lister->record.stream), request->category));
 }
 
-/* Goes to the next record with names. DONE: there is none, or the count is reached. */
+/* Goes to the next record with names. DONE: no record is left, or the count is reached. */
 static factum_status next_record(struct lister *lister, factum_error *err)
 {
     uint64_t position;

@@ -109,7 +109,7 @@ void fct_commit_encode(struct fct_local *local, struct fct_commit_op *commit);
 /* read_seek.c: the kind of the list that a source reads. Not for ALL and QUERY. */
 enum fct_index_kind fct_local_kind_of(factum_source source);
 
-/* facts.c: finds the COMMIT record of an idempotency key. DONE: there is none. */
+/* facts.c: finds the COMMIT record of an idempotency key. DONE: no such record exists. */
 FCT_MUST_USE factum_status fct_local_find_key(struct fct_local *local, factum_slice name,
                                               struct fct_record *commit, factum_error *err);
 

@@ -330,7 +330,7 @@ factum_status fct_query_walk_create(struct fct_query_walk **out, struct fct_loca
 }
 
 /* The categories of all streams that have one of the prefixes, each once. False: a prefix does not
- * name a category, or there is none. */
+ * name a category, or no name follows. */
 static bool categories_of(const factum_filter *filter, factum_slice *categories, size_t *count)
 {
     *count = 0;

@@ -48,7 +48,7 @@ FCT_MUST_USE factum_status fct_query_walk_next(struct fct_query_walk *walk, uint
 
 /* Does the stored event fit? */
 bool fct_record_fits(const struct fct_record *record, const factum_query *query);
-/* Finds the first event after the place |after| that fits |query|. DONE: there is none.
+/* Finds the first event after the place |after| that fits |query|. DONE: no event fits.
  * Errors: NO_MEMORY, CORRUPT, IO. */
 FCT_MUST_USE factum_status fct_query_first_after(struct fct_local *local, const factum_query *query,
                                                  uint64_t after, uint64_t *position,

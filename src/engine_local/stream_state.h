@@ -12,7 +12,7 @@
 
 struct fct_local;
 
-/* Finds the last event of a stream before |upto|. DONE: there is none.
+/* Finds the last event of a stream before |upto|. DONE: the stream has no event there.
  * Errors: CORRUPT, IO. */
 FCT_MUST_USE factum_status fct_local_last_record(struct fct_local *local, factum_slice stream,
                                                  uint64_t upto, struct fct_record *record,

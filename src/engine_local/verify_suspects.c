@@ -103,7 +103,7 @@ static factum_status find_posting(struct fct_suspects *suspects, const struct fc
 }
 
 /* Finds the record before |record| in its stream, whose list other streams may share. |postings| is
- * before the posting of |record|. DONE: there is none. */
+ * before the posting of |record|. DONE: no posting is before it. */
 static factum_status before_in_stream(struct fct_suspects *suspects,
                                       const struct fct_record *record,
                                       struct fct_postings *postings, struct fct_record *before,

@@ -23,7 +23,7 @@ struct fct_suspects {
     bool buckets[FCT_INDEX_BIRTH + 1][FCT_SUM_BUCKETS]; /* by kind */
 };
 
-/* Suspects the buckets in which the sums differ. False: there are none. */
+/* Suspects the buckets in which the sums differ. False: all sums agree. */
 bool fct_suspects_find(struct fct_suspects *suspects, const struct fct_posting_sums *log,
                        const struct fct_posting_sums *index);
 /* Suspects every bucket. */

@@ -82,7 +82,7 @@ struct fct_segment *fct_log_last_segment(const struct fct_log *log);
 /* The segment with the greatest base up to |position|; NULL if the log has no segments. |position|
  * may be after the end of the segment. Any thread. */
 struct fct_segment *fct_log_segment_at(const struct fct_log *log, uint64_t position);
-/* The neighbours of |segment|; NULL if there is none. Any thread. */
+/* The neighbours of |segment|; NULL at either end. Any thread. */
 struct fct_segment *fct_log_segment_after(const struct fct_log *log,
                                           const struct fct_segment *segment);
 struct fct_segment *fct_log_segment_before(const struct fct_log *log,

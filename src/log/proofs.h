@@ -14,7 +14,7 @@ struct fct_proofs {
     struct fct_log_point points[FCT_SCAN_POINTS_MAX];
     const char *names[FCT_SCAN_POINTS_MAX];
     size_t count;
-    uint64_t end;        /* the position in log/END; 0 if there is none */
+    uint64_t end;        /* the position in log/END; 0 without that file */
     uint64_t proven_end; /* the greater position of END and LAST */
     uint32_t epoch;
 };

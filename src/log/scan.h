@@ -31,7 +31,7 @@ struct fct_scan {
     bool sealed;    /* the valid log ends with a seal */
     bool failed;    /* a block from |offset| on cannot be read; see fct_scan_rest */
     /* A point inside the valid log that contradicts it: a different batch starts there, or none
-     * does. NULL if there is none. */
+     * does. NULL if the log was not damaged. */
     const struct fct_log_point *foreign;
 };
 

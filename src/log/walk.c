@@ -529,7 +529,7 @@ static factum_status step_back(struct fct_log_walk *walk, struct fct_record *rec
     return FACTUM_OK;
 }
 
-/* To the end of the records of the segment before; STEP_END if there is none. */
+/* To the end of the records of the segment before; STEP_END at the first segment. */
 static factum_status segment_back(struct fct_log_walk *walk, enum walk_step *step,
                                   factum_error *err)
 {

@@ -104,7 +104,7 @@ static factum_status query_bind_one(sqlite3_stmt *statement, int number,
     case SQLITE_NOMEM:
         return fct_fail(err, FACTUM_NO_MEMORY, "no memory for a query");
     default:
-        return fct_fail(err, FACTUM_INVALID, "the parameter :%.*s has a kind %d: there is none",
+        return fct_fail(err, FACTUM_INVALID, "the parameter :%.*s is of an unknown kind: %d",
                         FCT_FMT(given->name), (int)given->value.kind);
     }
 }

@@ -144,7 +144,7 @@ TEST(wrong_parameters_are_named)
     assert_text(f->err, "the parameter :c is a text that is not UTF-8");
     parameters[0].value.kind = (factum_value_kind)9;
     assert_status(fixture_run(f, query), FACTUM_INVALID);
-    assert_text(f->err, "the parameter :c has a kind 9");
+    assert_text(f->err, "the parameter :c is of an unknown kind: 9");
     parameters[0].value.kind = FACTUM_VALUE_NULL;
     query.parameter_count = 2;
     assert_status(fixture_run(f, query), FACTUM_INVALID);

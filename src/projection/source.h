@@ -23,7 +23,8 @@ bool fct_source_wants(const struct fct_source *source, const struct fct_definiti
                       factum_slice stream, factum_slice type, const factum_slice *tags,
                       size_t tag_count);
 /* Finds the first wanted event after the place |after| and at or before |upto| (UINT64_MAX: the
- * end); *created is when it was recorded. Returns DONE if there is none. Errors: as factum_read. */
+ * end); *created is when it was recorded. Returns DONE if no event is wanted there. Errors: as
+ * factum_read. */
 FCT_MUST_USE factum_status fct_source_first(const struct fct_source *source, factum_store *store,
                                             uint64_t after, uint64_t upto, const factum_call *call,
                                             int64_t *created, factum_error *err);

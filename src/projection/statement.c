@@ -75,7 +75,7 @@ static factum_status parameter_path(struct fct_parser *parser, factum_slice memb
     return FACTUM_OK;
 }
 
-/* Refuses |name|, which begins like a reserved name but is none. */
+/* Refuses |name|, which begins like a reserved name but is not one. */
 static factum_status statement_refuse_reserved(const struct fct_parser *parser, factum_slice name,
                                                const struct fct_parameter *parameter)
 {

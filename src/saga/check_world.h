@@ -7,7 +7,7 @@
  *
  * A participant answers under the key of the command: a repeated command gets the first answer. An
  * undo that comes before its do closes the key of the do and is answered with ok. A new generation
- * is a new command, which the participant decides afresh.
+ * is a new command, which the participant decides on its own.
  */
 #ifndef FCT_SAGA_CHECK_WORLD_H
 #define FCT_SAGA_CHECK_WORLD_H

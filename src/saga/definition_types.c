@@ -112,7 +112,7 @@ static struct typed_schema typed_command_schema(const struct typed *typed,
     return found.known ? found : typed_find(typed, call->name);
 }
 
-/* Puts |text| on the tape of |doc|, unless it is there already. False: nothing can be known. */
+/* Puts |text| on the tape of |doc|, unless the tape has it already. False: nothing is known. */
 static bool typed_open(struct typed *typed, struct typed_doc *doc, factum_slice text)
 {
     static const struct fct_json_extent extent = {.depth_max = FACTUM_JSON_DEPTH_LIMIT};

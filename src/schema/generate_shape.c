@@ -493,8 +493,8 @@ static void shape_by_type(const struct fct_gen *gen, struct fct_gen_shape *shape
 
 /* ---- one schema ------------------------------------------------------------------------------ */
 
-/* The anyOf or oneOf of the parts that does more than limit; *list is FACTUM_JSON_NONE if there is
- * none. Several set shape->remark. */
+/* The anyOf or oneOf of the parts that does more than limit; *list is FACTUM_JSON_NONE if no part
+ * has one. Several set shape->remark. */
 static factum_status find_choice(struct fct_gen *gen, struct fct_gen_shape *shape,
                                  struct branches *branches, uint32_t *list)
 {

@@ -145,7 +145,7 @@ static factum_status put_rejection(const struct command_job *asked, struct fct_b
 
 /* ---- deciding -------------------------------------------------------------------------------- */
 
-/* True if the script or its definition has failed and thereby refused the command. */
+/* True if the script or its definition has failed, which refuses the command. */
 static bool is_of_decider(factum_status status)
 {
     return status == FACTUM_INVALID || status == FACTUM_TOO_BIG || status == FACTUM_NEWER_FORMAT;

@@ -71,7 +71,7 @@ TEST(nobody_is_asked_who_he_is_and_a_reader_may_not_write)
     assert_answer(post(f, "/api/v1/endpoints/stock/retry", "{}"), 403);
     assert_answer(post(f, "/api/v1/endpoints/stock/skip", "{\"position\":1,\"reason\":\"x\"}"),
                   403);
-    assert_answer(get(f, "/api/v1/parked-deliveries"), 501); /* it may, but there are none */
+    assert_answer(get(f, "/api/v1/parked-deliveries"), 501); /* allowed; no endpoints */
     assert_answer(get(f, "/api/v1/endpoints"), 501);
     f->principal = (struct fct_principal){FCT_RIGHT_WRITE, FCT_SLICE("writer")};
     assert_answer(post(f, "/api/v1/events?system",

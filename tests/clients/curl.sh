@@ -30,7 +30,7 @@ told 'with the content type of gRPC' 'content-type: application/grpc' "$(call $f
 told 'also to application/grpc+proto' 'grpc-status: 0' \
     "$(call $features "$empty" -H 'content-type: application/grpc+proto')"
 for bad in x 100 m 123456789m -1m '1 m' 1.5S; do
-    told "the timeout \"$bad\" is none" 'grpc-status: 3' "$(call $features "$empty" -H "grpc-timeout: $bad")"
+    told "the timeout \"$bad\" is refused" 'grpc-status: 3' "$(call $features "$empty" -H "grpc-timeout: $bad")"
 done
 for good in 1H 1M 9S 9999m 999999u 99999999n; do
     told "the timeout $good is one" 'grpc-status: 0' "$(call $features "$empty" -H "grpc-timeout: $good")"

@@ -282,7 +282,7 @@ static void rename_file(struct damage *damage)
     }
 }
 
-/* A header that fits but for the salt, behind the end or over something. */
+/* A header that fits except for the salt, after the end or over something. */
 static void forge(struct damage *damage)
 {
     const struct base *base = damage->base;

@@ -147,7 +147,7 @@ static bool has_table(unsigned table, uint64_t version)
     return strcmp(table_names[table], "odd") != 0 || version % 2 == 1;
 }
 
-/* Its tables are the fold of the events up to its checkpoint, but for what is parked. */
+/* Its tables are the fold of the events up to its checkpoint, except the parked events. */
 static const char *check_build(struct image *image, const struct build_at *build)
 {
     static uint64_t parked[WORLD_EVENTS_MAX];

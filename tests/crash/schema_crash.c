@@ -4,8 +4,8 @@
  *
  * A store has some events and version 1 of a schema; version 2 is registered: the proof checks the
  * stored events, the version is appended to "$schemas", and the gate binds it. After any
- * interruption all acknowledged events are there. Version 2 is there whole or not at all, and it is
- * there if it was acknowledged. The newest version of the store binds, both before the store is
+ * interruption all acknowledged events are there. Version 2 exists whole or not at all, and
+ * exists if it was acknowledged. The newest version of the store binds, both before the store is
  * closed and after it is opened again. A registration that failed can be made again. Version 1
  * binds in any case. Prints TAP.
  */

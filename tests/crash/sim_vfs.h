@@ -10,7 +10,7 @@
  * An *actor* is what opens files: a simulated process, of which one can be killed while another
  * lives. What it has written stays, what it has locked is free, and whatever it tries fails.
  *
- * Any thread, but for the functions here: they are for a time when SQLite has nothing to do.
+ * Any thread, except the functions here: they are for a time when SQLite has nothing to do.
  */
 #ifndef FCT_TESTS_CRASH_SIM_VFS_H
 #define FCT_TESTS_CRASH_SIM_VFS_H

@@ -238,7 +238,7 @@ static void try_block(struct fct_sim_disk *store, const char *path, uint64_t off
     named = UINT64_MAX;
     names = 0;
     if (!fct_sim_disk_fail_block(disk, path, offset)) {
-        die("fail a block", "there is none");
+        die("fail a block", "no block of that kind exists");
     }
     blocks++;
     if (!answered(open_store(&engine, disk, &err), "open", &err)) {
@@ -291,7 +291,7 @@ static void try_block_while_open(const struct fct_sim_disk *store, const char *p
         die("read", "events are missing");
     }
     if (!fct_sim_disk_fail_block(disk, path, offset)) {
-        die("fail a block", "there is none");
+        die("fail a block", "no block of that kind exists");
     }
     blocks++;
     factum_verify_report report;

@@ -116,10 +116,10 @@ TEST(a_warm_repetition_gets_the_first_answer)
     const counter_command once = {.act = COUNTER_ADD_ONCE, .number = 1};
     make_cache(f);
     assert_int_equal(ask(f, "c-1", once, "k1"), FACTUM_ACCEPTED);
-    /* decided anew it would be rejected */
+    /* decided again it would be rejected */
     assert_int_equal(ask(f, "c-1", once, "k1"), FACTUM_ACCEPTED);
     assert_true(f->result.already);
-    /* decided anew it would be accepted */
+    /* decided again it would be accepted */
     assert_int_equal(ask(f, "c-1", ADD(2), "k2"), FACTUM_ACCEPTED);
     assert_int_equal(ask(f, "c-1", ADD(2), "k2"), FACTUM_ACCEPTED);
     assert_true(f->result.already);

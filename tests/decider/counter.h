@@ -40,7 +40,7 @@ typedef struct counter_command {
     factum_slice text;
     const char *stream;
     const char *tag;
-    bool no_query; /* its query is none; no part of what it asks for */
+    bool no_query; /* it has no valid query, nor any part of one */
     /* Called at the beginning of each decide: what happens meanwhile. */
     void (*meanwhile)(void *data);
     void *data;

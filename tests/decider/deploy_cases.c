@@ -1,5 +1,5 @@
 /* deploy_cases.c - deployed deciders (deploy.h) and blame: on every kind of store. Run by
- * decider_test.c. Without Lua there are none. */
+ * decider_test.c. Without Lua the list is empty. */
 #include "fixture.h"
 
 #ifdef FCT_WITH_LUA

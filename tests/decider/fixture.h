@@ -64,7 +64,7 @@ void append(struct fixture *f, const char *stream, const char *type, const char 
             const char *tag);
 /* The events of a stream, as "type data; type data"; or the name of the status. */
 const char *stream_text(struct fixture *f, const char *stream);
-/* The counter's state in |stream|, read afresh. */
+/* The counter's state in |stream|, read again. */
 counter_state state_of(struct fixture *f, const char *stream);
 uint64_t position_of(struct fixture *f, const char *stream, uint64_t revision);
 

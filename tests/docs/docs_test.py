@@ -245,7 +245,7 @@ def commands_of():
 
 
 def undescribed(command, options):
-    """What of a command is missing in its help, the man page, the reference; None if nothing is."""
+    """The parts of a command that are missing in its help, the man page, the reference; None if nothing is."""
     _, usage = run(["factum", command, "--help"], ROOT)
     manual = (ROOT / "docs" / "man" / "factum.1").read_text(encoding="utf-8")
     manual = re.sub(r"\\f[BIR]", "", manual).replace("\\-", "-")

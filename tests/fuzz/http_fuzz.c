@@ -33,7 +33,7 @@ static void deploy_script(factum_store *store)
 }
 #endif
 
-/* The head of the input as the fake wants it; false if it is none. */
+/* The head of the input as the fake wants it; false if it is not one. */
 static bool split(const uint8_t *data, size_t size, char line[2048], char fields[2048],
                   factum_slice *body)
 {

@@ -62,7 +62,7 @@ static uint32_t referenced(factum_slice reference)
     return found;
 }
 
-/* What {"$ref": "..."} names; |value| itself if it is none. */
+/* What {"$ref": "..."} names; |value| itself if it is no reference. */
 static uint32_t resolve(uint32_t value)
 {
     uint32_t reference;

@@ -887,7 +887,7 @@ def full_files():
 
 def one_address():
     """Too many connections of one address: refused, and told."""
-    server = Server("crowd", "--connections-per-address-max", "20")
+    server = Server("many", "--connections-per-address-max", "20")
     sockets = [server.connect() for _ in range(30)]
     refused = [sock for sock in sockets if is_closed(sock, 0.05)]
     said = "connections-per-address-max allows: refused" in server.output()

@@ -173,7 +173,7 @@ head -c 60 in.ndjson.gz >cut.gz
 t "gzip that breaks off" 1 "ends too soon" F --store s5 import cut.gz
 printf '{"stream":"x","type":"A"}\nnonsense\n{"stream":"x","type":"B"}\n' >bad.ndjson
 t "a bad line stops and is named" 2 "^factum: bad.ndjson:2: not valid JSON: unexpected word nonsense where a value should be at byte 0" F --store s6 import bad.ndjson
-t "what came before it is there" 0 "^x  0  A" F --store s6 read x
+t "earlier events are stored" 0 "^x  0  A" F --store s6 read x
 t "a bad line is skipped" 0 "2 events imported.*1 bad line$" F --store s7 import bad.ndjson --on-error skip
 t "a missing file" 4 "No such file" F import nothing.ndjson
 seq 1 3000 | sed 's/.*/{"stream":"n-&","type":"T","data":&}/' >many.ndjson

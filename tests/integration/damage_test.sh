@@ -125,7 +125,7 @@ t "damage of the index is no loss" 5 "rebuilt from the log, and nothing is lost"
 t "and is gone" 0 "^ok: " verify
 fresh
 rm -rf x/index
-t "an index that is gone is made anew" 0 "^ok: " verify
+t "a missing index is rebuilt" 0 "^ok: " verify
 
 # directories that are no stores
 echo text >file

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# data_test.sh - what import and append take, what they refuse and how they say it, and what of a
+# data_test.sh - what import and append take, what they refuse with which message, and how much of a
 # store survives export and import. Prints TAP. FACTUM names the program.
 . "$(dirname "$0")/program.sh"
 t() { try "$@"; }
@@ -55,7 +55,7 @@ t "second 60 is refused" 2 "second 60, which exists only as 23:59:60 UTC" \
     F --store b append o-1 T --time 2025-03-10T12:34:60Z
 t "a leap second is not" 0 "revision 3" F --store b append o-1 T --time 2016-12-31T23:59:60Z
 t "and stays in its minute" 0 '"time":"2016-12-31T23:59:59.999999999Z"' F --store b read o-1 --json
-t "a content type that is none" 2 'has content type "png": a content type is "type/subtype"' \
+t "an invalid content type" 2 'has content type "png": a content type is "type/subtype"' \
     F --store b append o-1 T x --content-type png
 t "bytes have one content type" 2 "exclude each other" \
     F --store b append o-1 T x --content-type image/png --bytes

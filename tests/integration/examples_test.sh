@@ -309,7 +309,7 @@ ok 'a report as of a time is the report of the events until then' past_report
 ok 'an order at its first revision is placed' past_of_one
 ok 'orders-show names an order that is missing' \
     refuses 1 'order-none' "$examples/orders-show" generated.factum order-none
-ok 'orders-show refuses a time that is none' \
+ok 'orders-show refuses an invalid time' \
     refuses 2 usage "$examples/orders-show" generated.factum order-1 --at noon
 ok 'orders-report does not make a store' refuses 1 '' "$examples/orders-report" none.factum
 ok 'orders-generate refuses no orders' refuses 2 usage "$examples/orders-generate" --orders 0

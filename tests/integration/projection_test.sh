@@ -120,7 +120,7 @@ t "a retry that fails" 0 "^factum: 2 events are still parked$" F parked retry or
 t "a key that is not parked" 4 "no event of the key order-9" F parked retry orders order-9
 t "a skip needs a reason" 2 "say --why" F parked skip orders "$poison"
 t "a skip of what is not parked" 4 "no event at position 1" F parked skip orders 1 --why x
-t "a position that is none" 2 "POSITION" F parked skip orders -1x --why x
+t "an invalid position" 2 "POSITION" F parked skip orders -1x --why x
 t "skipped" 0 "^orders: skipped$" F parked skip orders "$poison" --why "a wrong amount" --by ann
 t "what waited is tried" 0 "expected 1 row, 0 changed" F parked list orders
 place3() { F append order-3fix OrderPlaced '{"orderId":"o3","total":5}' && F query orders "SELECT 1"; }
@@ -201,7 +201,7 @@ t "as JSON" 0 '^\{"table":"orders","change":"changed","columns":\["order_id",.*"
 t "with the counts" 0 '^\{"tables":\[\{"table":"orders","added":0,"removed":0,"changed":5\}\],"total":5,"more":true\}$' \
     P diff orders --json --changes-max 1
 t "of what is not there" 4 "" P diff carts
-t "a number of changes that is none" 2 "changes-max" P diff orders --changes-max 0
+t "an invalid number of changes" 2 "changes-max" P diff orders --changes-max 0
 poison=$(place 7 -7 | position)
 paid=$(pay 7 1 | position)
 Q "SELECT 1" >/dev/null 2>&1

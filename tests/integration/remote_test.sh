@@ -103,7 +103,7 @@ same "verify" verify
 same "verify as JSON" verify --json
 token=$("$factum" --store here info --json | sed 's/.*"token":"\([^"]*\)".*/\1/')
 same "read after a token" read --all --after "$token"
-same "a token that is none" read --all --after nonsense
+same "an invalid token" read --all --after nonsense
 
 # writing: the same to both
 id=5c6a2d3e-0000-4000-8000-000000000001
@@ -149,7 +149,7 @@ t "ping of the store that is named" 0 "^factum" "$factum" --connect "$address" p
 t "ping of a directory" 2 "takes the address of a server" "$factum" ping here
 t "ping of nobody" 11 "connect to 127.0.0.1:1: Connection refused" "$factum" ping factum://127.0.0.1:1
 t "a store of nobody" 11 "connect to 127.0.0.1:1: Connection refused" "$factum" --store factum://127.0.0.1:1 read --all
-t "an address that is none" 2 "an address is factum://HOST:PORT" "$factum" --store factum://x:y read --all
+t "an invalid address" 2 "an address is factum://HOST:PORT" "$factum" --store factum://x:y read --all
 t "another kind of address" 2 "no kind of address begins with http://" "$factum" --store http://x read --all
 
 # live

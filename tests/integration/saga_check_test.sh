@@ -28,7 +28,7 @@ t "as JSON" 0 '^\{"name":"order","version":1,"hash":"[0-9a-f]{64}","sound":true,
 t "other bounds" 0 "bounds: 1 id of each command after failures, 0 acts of operators" S check order.yaml --generations 1 --acts 0
 t "too few states to decide" 7 "not decided: there are more states, 50 states" S check order.yaml --states-max 50
 t "a bound that is too high" 2 "generations takes 4 at most" S check order.yaml --generations 5
-t "a bound that is none" 2 "acts takes a whole number" S check order.yaml --acts x
+t "an invalid bound" 2 "acts takes a whole number" S check order.yaml --acts x
 t "a missing file" 4 "none.yaml: No such file" S check none.yaml
 from_input() { S check - <"$work/order.yaml"; }
 t "from standard input" 0 "sound" from_input

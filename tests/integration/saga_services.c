@@ -79,7 +79,7 @@ static uint64_t draw(const struct service *service, uint8_t salt, factum_slice t
     return hash * UINT64_C(0x9e3779b97f4a7c15) >> 33;
 }
 
-/* The text of a member; empty if there is none. Lies in the command. */
+/* The text of a member; empty if it is missing. Borrowed from the command. */
 static factum_slice text_of(const factum_command *command, const char *name)
 {
     const uint32_t value =

@@ -147,7 +147,7 @@ same "removed for acts" projection pause orders
 # What only a server has.
 export FACTUM_STORE=$address
 t "deployed again at the server" 0 "^orders version 2" P deploy two.sql
-t "it is asked as soon as it is there" 0 "^ *2$" Q "SELECT count(*) FROM orders" --wait "$token"
+t "the query waits for the event" 0 "^ *2$" Q "SELECT count(*) FROM orders" --wait "$token"
 t "paused at the server" 0 "^orders: paused$" P pause orders
 token=$(place 4 1 | token)
 t "a token that does not come in time" 9 "^factum: accepted at $token; the model orders is behind" \

@@ -98,10 +98,10 @@ expect "by the UNIX socket too" '"n":1' "http://x/$streams/Read" "$read_s1" $h2 
 result $? "which is its owner's alone"
 expect "an unknown call is unimplemented" "grpc-status: 12" "http://$address/$streams/Nothing" "$empty" $h2
 expect "half a message is refused" "grpc-status: 3" "http://$address/$streams/Read" '\0\0\0\0\x19\x0a' $h2
-expect "a message that is none is refused" "grpc-status: 3" "http://$address/$streams/Read" '\0\0\0\0\x02\xff\xff' $h2
+expect "an invalid message is refused" "grpc-status: 3" "http://$address/$streams/Read" '\0\0\0\0\x02\xff\xff' $h2
 expect "a compressed message is refused" "grpc-status: 12" "http://$address/$streams/Read" '\x01\0\0\0\0' $h2
 expect "a huge message is refused at its prefix" "grpc-status: 8" "http://$address/$streams/Read" '\0\xff\xff\xff\xff' $h2
-expect "a deadline that is none is refused" "grpc-status: 3" "http://$address/$features" "$empty" $h2 -H 'grpc-timeout: soon'
+expect "an invalid deadline is refused" "grpc-status: 3" "http://$address/$features" "$empty" $h2 -H 'grpc-timeout: soon'
 try "the store is the server's" 6 "in use by another process" "$factum" --store a info
 try "the port is taken" 3 "in use by another program" "$factum" --store b serve --insecure --listen "$address"
 try "and the socket" 3 "in use by another program" "$factum" --store b serve --insecure --listen 127.0.0.1:0 --unix sockets/s
@@ -209,7 +209,7 @@ if command -v openssl >/dev/null; then
     kill -HUP "$server"
     sleep 0.3
     grep -q "the old certificate stays" said
-    result $? "one that is none is reported, and the server goes on"
+    result $? "an invalid one is reported, and the server continues"
     stop TERM
     result $? "it stops"
 else

@@ -142,7 +142,7 @@ last "begins a new trace" '"traceparent": *"00-[0-9a-f]{32}-[0-9a-f]{16}-01"' a-
 result $? "which is not the broken one"
 call "two traceparents" 201 "" "$api/streams/a-4" -H "$json" -H "$parent" -H "$parent" -d "$event"
 ! curl -sS "$api/streams/a-4" | grep -q "$trace"
-result $? "are none"
+result $? "do not exist"
 call "an append with a key" 201 "" "$api/streams/a-5" -H "$json" -H "$parent" -H "idempotency-key: k" -d "$event"
 call "is the same in another trace and flow" 200 '"already":true' "$api/streams/a-5" -H "$json" \
     -H "traceparent: 00-11111111111111111111111111111111-2222222222222222-00" -H "x-correlation-id: other" \

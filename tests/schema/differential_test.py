@@ -322,7 +322,7 @@ def main():
             say([], f"{who} agrees", f" # SKIP {why_not}")
             continue
         problems, known = compare(who, lines, ours, ask(lines))
-        say(problems, f"{who} agrees on {len(lines)} pairs but for {sum(known.values())} known differences, "
+        say(problems, f"{who} agrees on {len(lines)} pairs except {sum(known.values())} known differences, "
                       f"{len(problems)} others")
         for reason, times in sorted(known.items()):
             print(f"# {who}: {times} times: {reason}")

@@ -134,7 +134,7 @@ factum_status model_replay(const struct model *model, struct fct_index *index, u
     return status;
 }
 
-/* Makes one missing range anew. */
+/* Rebuilds one missing range. */
 factum_status model_rebuild(const struct model *model, struct fct_index *index, uint64_t from,
                             uint64_t to, factum_error *err)
 {
@@ -342,7 +342,7 @@ static factum_status model_check_births(const struct model *model, struct fct_in
             model_die(model, "a birth is not in its list");
         }
         if (status >= 0 && extra > 0 && stats.doubtful_births == 0) {
-            model_die(model, "a birth that is none, and it is not said");
+            model_die(model, "a false birth that is not reported");
         }
     }
     return status < 0 ? status : FACTUM_OK;

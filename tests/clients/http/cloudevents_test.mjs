@@ -199,7 +199,7 @@ test("a key makes retries of a message one append", async () => {
   assert.equal((await read(path)).length, 2);
 });
 
-test("events that are none are refused, and say why", async () => {
+test("bodies that are not events are refused, and say why", async () => {
   const path = `/streams/${unique("refused")}`;
   const without = (name) => {
     const { [`ce-${name}`]: _, ...headers } = HTTP.binary(make()).headers;
