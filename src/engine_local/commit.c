@@ -105,7 +105,7 @@ static factum_status make_room(struct fct_local *local, size_t entries, factum_e
 static void publish(struct fct_local *local)
 {
     uint64_t end = fct_log_end(local->log);
-    FCT_ASSERT(end > atomic_load_explicit(&local->published, memory_order_relaxed));
+    FCT_ASSERT(end >= atomic_load_explicit(&local->published, memory_order_relaxed));
     atomic_store(&local->published, end);
     fct_notifier_note(&local->notifier, FACTUM_NEWS_END);
 }

@@ -36,7 +36,6 @@ static void lister_check(const struct lister *lister)
 {
     FCT_ASSERT(lister->name_at <= lister->name_count);
     FCT_ASSERT(lister->name_count <= FACTUM_TAGS_MAX);
-    FCT_ASSERT(lister->request.count_max == 0 || lister->given <= lister->request.count_max);
 }
 
 /* Puts the names of |kind| in |record| into |names|, each once, and returns their number. */

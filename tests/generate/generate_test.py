@@ -222,7 +222,7 @@ def test_command(folder, tap):
     (folder / "wrong" / "Bad.json").write_text("{\n]")
     expect("a schema that is not JSON", 2, "the schema of Bad: not valid JSON", "shop", "wrong")
     (folder / "wrong" / "Bad.json").write_text(" " * (1 << 20) + "{}")
-    expect("a schema over the limit", 2, "more than 1048576 bytes", "shop", "wrong")
+    expect("a schema over the limit", 2, "over the limit of 1048576 bytes", "shop", "wrong")
     write_schemas(schemas / "Opened", {"1": {}})
     expect("a type twice", 2, "there is both Opened.json and Opened/N.json", "shop", "shop")
     status, _, errors = run(FACTUM + ["schema", "generate", "shop", "--from", str(schemas)])

@@ -38,7 +38,7 @@ rm "$(seg 2)"
 t "a segment is missing" 5 "segment 0*2.seg is missing from the log: restore it" info
 fresh
 rm "$(seg 1)"
-t "the first segment is missing" 5 "0*2.seg is the first one there, but not the first of the log" read
+t "the first segment is missing" 5 "0*2.seg is the first file, but not the first segment of the log" read
 fresh
 rm "$(seg 3)"
 t "the last segment is missing" 5 "the segment after it is missing; acknowledged up to" verify
@@ -136,7 +136,7 @@ echo text >full/text
 store=full t "nor is a directory of other things" 3 "contains other files and no store" append s T
 [ "$(ls full)" = text ]
 result $? "and nothing is put there"
-store=none/x t "a store in no directory" 4 "in which the store none/x is to be made" append s T
+store=none/x t "a store in no directory" 4 "in which the store none/x is to be created" append s T
 
 # a backup is no store, and a store no backup
 fresh

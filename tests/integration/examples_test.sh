@@ -121,7 +121,7 @@ demo() {
 # Every command that the demo advises works, and the README's tour after them in the same shell.
 advised() {
     sed -n '/Try next:$/,/^README/p' demo.txt | sed '1d;$d; s/^  //; s/   .*//; s/ *$//' >advice
-    sed -n '/^## Five minutes/,/^Now for other programs/p' "$root/README.md" |
+    sed -n '/^## Five minutes/,/^Now other programs/p' "$root/README.md" |
         sed -n '/^```sh/,/^```$/p' >tour
     if [ "$(grep -c '^factum ' advice)" != $((5 + (${#read_side[@]} > 0))) ] || [ "$(grep -c '^export ' advice)" != 2 ] ||
         ! grep -q '^unset FACTUM_STORE$' tour; then

@@ -118,7 +118,7 @@ t "as JSON" 0 '^\{"parked":\[\{.*\}\],"event":\{"stream":"order-3","type":"Order
 t "an event that is not parked" 4 "no event at position 1 is parked" F parked show orders 1
 t "a retry that fails" 0 "^factum: 2 events are still parked$" F parked retry orders order-3
 t "a key that is not parked" 4 "no event of the key order-9" F parked retry orders order-9
-t "a skip needs a reason" 2 "say --why" F parked skip orders "$poison"
+t "a skip needs a reason" 2 "give --why" F parked skip orders "$poison"
 t "a skip of what is not parked" 4 "no event at position 1" F parked skip orders 1 --why x
 t "an invalid position" 2 "POSITION" F parked skip orders -1x --why x
 t "skipped" 0 "^orders: skipped$" F parked skip orders "$poison" --why "a wrong amount" --by ann
