@@ -432,7 +432,8 @@ TEST(deep_and_large_texts_end_early)
     assert_repeated_refused("", "- ", 131072, FACTUM_TOO_BIG, "s.yaml:1:65: yaml: nesting");
     assert_repeated_refused("", "? ", 131072, FACTUM_INVALID, "s.yaml:1:3: yaml: a key is a list");
     assert_repeated_refused("a: [", "1,", 131000, FACTUM_TOO_BIG, "s.yaml:1:");
-    assert_repeated_refused("{", "a,", 131000, FACTUM_INVALID, "s.yaml:1:4: yaml: \"a\" occurs twice");
+    assert_repeated_refused("{", "a,", 131000, FACTUM_INVALID,
+                            "s.yaml:1:4: yaml: \"a\" occurs twice");
     assert_repeated_refused("", "x", 262145, FACTUM_TOO_BIG, "s.yaml: a definition has at most");
     assert_repeated_refused("", "#", 262144, FACTUM_INVALID, "s.yaml:1:1: yaml: the file is empty");
     assert_repeated_refused("a: ", "x", 262141, FACTUM_INVALID, "s.yaml:1:1: unknown-key: ");
@@ -441,7 +442,8 @@ TEST(deep_and_large_texts_end_early)
     assert_repeated_refused("", "'", 262144, FACTUM_INVALID, "s.yaml:1:1: value: ");
     assert_repeated_refused("", "!", 262144, FACTUM_INVALID, "s.yaml:");
     assert_repeated_refused("", "%", 262144, FACTUM_INVALID, "s.yaml:");
-    assert_repeated_refused("", "? a\n", 65536, FACTUM_INVALID, "s.yaml:2:3: yaml: \"a\" occurs twice");
+    assert_repeated_refused("", "? a\n", 65536, FACTUM_INVALID,
+                            "s.yaml:2:3: yaml: \"a\" occurs twice");
 }
 
 TEST(many_members_are_too_big)
