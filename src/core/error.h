@@ -20,6 +20,13 @@ int fct_fmt_size(factum_slice text);
  * An incomplete UTF-8 character at the end is removed. */
 void fct_text_clean(char *text);
 
+/* Returns |err|, or |own| if it is NULL. For a function that reads what a callee reports, or whose
+ * callees do. */
+static inline factum_error *fct_error_or(factum_error *err, factum_error *own)
+{
+    return err == NULL ? own : err;
+}
+
 /* Fills |err| (os_error 0) and returns |status|. */
 FCT_COLD FCT_PRINTF(3, 4) factum_status
     fct_fail(factum_error *err, factum_status status, const char *format, ...);

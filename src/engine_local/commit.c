@@ -90,7 +90,8 @@ static factum_status make_room(struct fct_local *local, size_t entries, factum_e
     }
     if (fct_index_missing(local->index, &from, &to)) {
         uint64_t damaged_from;
-        factum_status rebuilt = fct_local_rebuild_index(local, &damaged_from, NULL);
+        factum_error ignored;
+        factum_status rebuilt = fct_local_rebuild_index(local, &damaged_from, &ignored);
         (void)rebuilt; /* fct_index_reserve fails when too much is in memory */
     }
     factum_status status = fct_log_sync(local->log, err);

@@ -61,7 +61,8 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
 
 static factum_status local_close(void *self, factum_error *err)
 {
-    return finish(self, true, err);
+    factum_error own;
+    return finish(self, true, fct_error_or(err, &own));
 }
 
 static factum_status local_listen(void *self, factum_listener *listener, factum_error *err)
@@ -252,7 +253,8 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
         status = fct_local_replay(local, &damaged_from, &reason);
     }
     if (status == FACTUM_OK && much) { /* a process that ends soon would never merge the runs */
-        factum_status settled = fct_index_settle(local->index, NULL);
+        factum_error ignored;
+        factum_status settled = fct_index_settle(local->index, &ignored);
         (void)settled; /* unmerged runs only cost time */
     }
     if (status == FACTUM_OK) {
@@ -373,6 +375,8 @@ static factum_status hand_over(struct fct_engine *engine, struct fct_local *loca
 factum_status fct_engine_local_open(struct fct_engine *engine,
                                     const struct fct_local_options *options, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_limits limits = options->limits;
     factum_status status = fct_limits_default(&limits, err);
     if (status != FACTUM_OK) {
@@ -402,7 +406,8 @@ factum_status fct_engine_local_open(struct fct_engine *engine,
         status = hand_over(engine, local, &limits, err);
     }
     if (status != FACTUM_OK) {
-        (void)finish(local, false, NULL);
+        factum_error later;
+        (void)finish(local, false, &later);
         return status;
     }
     return fct_engine_ready(engine, err);

@@ -122,6 +122,8 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
     struct fct_store_dir dir = {.lock = NULL};
     struct repair repair = {.os = os, .mem = mem, .path = path};
     (void)progress;
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = find_store(&repair, err);
     if (status == FACTUM_OK) {
         status = fct_store_dir_open(&dir, os, path, true, err);

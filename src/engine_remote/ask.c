@@ -74,8 +74,10 @@ static factum_status ask_take(factum_question *question, factum_slice message, f
     full.key = &key;
     full.info = &info;
     if (question->kind == FACTUM_ASK_KEY) {
-        fct_sized_copy(&key, sizeof key, question->key);
-        key.size = sizeof key;
+        factum_key_info given;
+        fct_sized_copy(&given, sizeof given, question->key);
+        key.revisions = given.revisions; /* of the answer, an absent member stays 0 */
+        key.revisions_max = given.revisions_max;
     }
     factum_status status = fct_store_decode_answer(message, &full, &event, err);
     if (status != FACTUM_OK) {

@@ -31,7 +31,6 @@ void fct_births_init(struct fct_births *births, struct fct_index *index)
 {
     births->index = index;
     births->version = NULL;
-    FCT_ASSERT(index->version != NULL);
     births->before = UINT64_MAX;
     births->sealed = true;
     births->doubtful = 0;

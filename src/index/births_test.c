@@ -263,6 +263,36 @@ TEST(where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_said)
     assert_string_equal(births(f, FCT_INDEX_TYPE), "8 16");
 }
 
+/* The second tag of the last event is the only entry of the second step: it is no birth of its own,
+ * but it is doubtful. */
+TEST(a_doubt_in_the_last_step_is_counted)
+{
+    enum { EVENTS = 13 };
+    struct fixture *f = *state;
+    uint64_t size;
+    open_index(f);
+    add(f, 8, (struct event){1, 0, 1, {0}, FCT_BIRTH_YES});
+    flush(f);
+    close_index(f);
+    open_index(f);
+    uint8_t *bytes = run_bytes(f, 1, &size);
+    memset(bytes, 0xff, (size_t)size - FCT_RUN_FOOTER_SIZE);
+    add(f, 16, (struct event){2, 0, 1, {0}, FCT_BIRTH_YES}); /* finds the damage */
+    uint64_t doubtful = stats_of(f).doubtful_births;
+    struct fct_index_entry entries[5 * EVENTS];
+    static_assert(5 * EVENTS == FCT_BIRTHS_STEP + 1, "one entry is in the second step");
+    size_t count = 0;
+    for (unsigned i = 0; i < EVENTS; i++) {
+        struct event event = {10 + i, 10 + i, 10 + i, {100 + 2 * i, 101 + 2 * i}, FCT_BIRTH_YES};
+        count += entries_of(f, &event, 24 + 8 * (uint64_t)i, entries + count);
+    }
+    assert_int_equal(count, 5 * EVENTS);
+    assert_ok(fct_index_reserve(f->index, count, &f->err), f->err);
+    fct_index_add(f->index, entries, count);
+    fct_index_show(f->index, (struct fct_index_point){.position = 24 + 8 * EVENTS});
+    assert_int_equal(stats_of(f).doubtful_births, doubtful + 4 * EVENTS); /* all but the streams */
+}
+
 TEST(births_survive_flushes_merges_openings_and_losses)
 {
     struct fixture *f = *state;
@@ -337,6 +367,7 @@ int main(void)
         FIXTURE_CASE(a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt),
         FIXTURE_CASE(ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log),
         FIXTURE_CASE(where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_said),
+        FIXTURE_CASE(a_doubt_in_the_last_step_is_counted),
         FIXTURE_CASE(births_survive_flushes_merges_openings_and_losses),
         FIXTURE_CASE(postings_between_two_positions_are_counted_without_a_walk),
     };

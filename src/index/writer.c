@@ -151,18 +151,18 @@ void fct_index_add(struct fct_index *index, const struct fct_index_entry *entrie
 {
     struct fct_births births;
     fct_births_init(&births, index);
-    FCT_ASSERT(count == 0 || entries[0].position >= index->version->active->end.position);
     for (size_t at = 0; at < count; at += FCT_BIRTHS_STEP) {
         size_t step = count - at < FCT_BIRTHS_STEP ? count - at : FCT_BIRTHS_STEP;
         fct_rwlock_write(&index->lock);
         struct fct_memtable *table = index->version->active;
+        FCT_ASSERT(at > 0 || entries[0].position >= table->end.position);
         fct_births_add(&births, table);
         uint64_t fresh = add_some(table, entries + at, step, count - at);
         fct_rwlock_unlock(&index->lock);
         fct_births_find(&births, entries + at, step,
                         fresh); /* without the lock: it may read runs */
     }
-    if (births.count > 0) {
+    if (births.count > 0 || births.doubtful > 0) {
         fct_rwlock_write(&index->lock);
         fct_births_add(&births, index->version->active);
         fct_rwlock_unlock(&index->lock);

@@ -86,6 +86,14 @@ static factum_status find_batch(struct loss *loss, uint64_t position, factum_err
     loss->segment = segment;
     loss->from = base + at;
     loss_check(loss);
+    /* Only a forged file has no room: the writer keeps it free. Refused before anything changes. */
+    bool stays_sealed = atomic_load(&segment->sealed) && atomic_load(&segment->used) == at;
+    if (!stays_sealed && segment->header.size - at < FCT_SEAL_SIZE) {
+        return fct_fail(err, FACTUM_CORRUPT,
+                        "repair: the segment has no room for a seal at position %" PRIu64
+                        ": restore a backup",
+                        loss->from);
+    }
     return FACTUM_OK;
 }
 

@@ -30,8 +30,9 @@ struct fct_scan {
     uint32_t epoch; /* the greatest one seen */
     bool sealed;    /* the valid log ends with a seal */
     bool failed;    /* a block from |offset| on cannot be read; see fct_scan_rest */
-    /* A point inside the valid log that contradicts it: a different batch starts there, or none
-     * does. NULL if the log was not damaged. */
+    /* A point that the segment contradicts: the batch that ends there has another number or
+     * chain value, or no batch boundary is there although the scan passed it. NULL if none was
+     * found. Borrowed from |points|, which must outlive the scan. */
     const struct fct_log_point *foreign;
 };
 

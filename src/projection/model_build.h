@@ -9,8 +9,8 @@
  *  1. A build has its row in factum_checkpoint if and only if it has its tables.
  *  2. Every view of the file shows a table of the build in use, and each of its tables has a view.
  *
- * Every function that writes joins an open transaction, as a whole or not at all, and otherwise is
- * a transaction of its own. One thread at a time.
+ * A function that writes, except those of acts, runs as a savepoint if a transaction is open,
+ * and otherwise in its own transaction. Its changes are made completely or not at all. One thread at a time.
  */
 #ifndef FCT_PROJECTION_MODEL_BUILD_H
 #define FCT_PROJECTION_MODEL_BUILD_H

@@ -16,7 +16,8 @@ struct fct_decimal {
     int64_t magnitude; /* at most FCT_DECIMAL_MAGNITUDE_MAX away from 0 */
 };
 
-/* A larger exponent is treated as this one: no text that fits into memory shows the difference. */
+/* An exponent is limited to 1/16 of this, so adding the digits before the point cannot exceed it.
+ * No text that fits into memory shows the difference. */
 #define FCT_DECIMAL_MAGNITUDE_MAX (INT64_C(1) << 60)
 
 /* |text| is a JSON number. */
@@ -27,7 +28,7 @@ bool fct_decimal_is_integer(const struct fct_decimal *number);
 /* Equal for equal numbers, also for 1, 1.0 and 10e-1. */
 uint64_t fct_decimal_hash(const struct fct_decimal *number, uint64_t seed);
 
-/* False: not whole, or more than 18 digits. */
+/* Sets *value to the number. Returns false if it is not whole or has more than 18 digits. */
 bool fct_decimal_small(const struct fct_decimal *number, int64_t *value);
 
 /* A divisor: |divisor| times ten to the power |exponent|. */

@@ -21,8 +21,8 @@ struct metric {
     bool counter;
 };
 
-/* Adds a family's head. In the text format a counter's name ends with _total; in OpenMetrics the
- * names of its samples do. */
+/* Writes the HELP and TYPE lines of a metric family. The samples of a counter end with _total in
+ * both formats; the name of its family does so only in the text format. */
 static factum_status put_head(struct fct_buf *out, enum metric_form form,
                               const struct metric *metric)
 {
@@ -40,7 +40,7 @@ static factum_status put_metric(struct fct_buf *out, enum metric_form form,
                                : status;
 }
 
-/* The statuses that are failures. */
+/* All statuses. put_refusals skips those that are not failures. */
 static const factum_status refusal_kinds[] = {
 #define REFUSAL_KIND(name, value, text) FACTUM_##name,
     FACTUM_STATUS_LIST(REFUSAL_KIND)
@@ -193,7 +193,7 @@ static factum_status put_counters(struct fct_buf *out, enum metric_form form,
          counters->bytes_appended, true},
         {"factum_append_groups", "Groups of appends that ended together.", counters->append_groups,
          true},
-        {"factum_events_read", "Events given to readers and subscribers.", counters->events_read,
+        {"factum_events_read", "Events returned to readers and subscribers.", counters->events_read,
          true},
         {"factum_connections", "Connections accepted.", ever, true},
         {"factum_connections_open", "Connections open now.", open, false},
