@@ -10,7 +10,8 @@
  *  2. Every view of the file shows a table of the build in use, and each of its tables has a view.
  *
  * A function that writes, except those of acts, runs as a savepoint if a transaction is open,
- * and otherwise in its own transaction. Its changes are made completely or not at all. One thread at a time.
+ * and otherwise in its own transaction. Its changes are made completely or not at all. One thread
+ * at a time.
  */
 #ifndef FCT_PROJECTION_MODEL_BUILD_H
 #define FCT_PROJECTION_MODEL_BUILD_H
