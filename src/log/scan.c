@@ -143,7 +143,7 @@ static void start_at(struct fct_scan *scan, const struct fct_log_point *point)
     }
     if (header.number + 1 != point->batch_number ||
         fct_batch_chain(scan->map + before) != point->chain) {
-        scan->foreign = point; /* a whole batch, of another history */
+        scan->foreign = point; /* a valid batch, but of another history */
         return;
     }
     if (offset <= scan->offset) {
@@ -222,7 +222,7 @@ void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven)
     scan_check(scan);
 }
 
-/* Each byte equals the one before it: libc compares faster than a loop here would. */
+/* Compares the bytes with themselves shifted by one: memcmp is faster than a loop. */
 static bool all_zero(const uint8_t *bytes, size_t size)
 {
     FCT_ASSERT(size > 0);

@@ -30,9 +30,9 @@ struct fct_decimal fct_decimal_parse(factum_slice text)
 {
     struct fct_decimal number = {.negative = text.len > 0 && text.ptr[0] == '-'};
     size_t at = number.negative ? 1 : 0;
-    int64_t seen = 0;        /* digits from the first that is not 0 */
+    int64_t seen = 0;        /* digits so far, counted from the first nonzero digit */
     int64_t whole = 0;       /* significant digits before the point */
-    int64_t zeros_after = 0; /* zeros directly after the point, before any other digit */
+    int64_t zeros_after = 0; /* zeros after the point, before the first nonzero digit */
     bool after_point = false;
     for (; at < text.len && (text.ptr[at] | 0x20) != 'e'; at++) {
         uint8_t c = text.ptr[at];
@@ -57,7 +57,7 @@ struct fct_decimal fct_decimal_parse(factum_slice text)
     return number;
 }
 
-/* The next digit, past a point. */
+/* Returns the next digit as an ASCII character and advances *at; skips a point. */
 static uint8_t next_digit(const uint8_t **at)
 {
     if (**at == '.') {
@@ -156,7 +156,8 @@ bool fct_decimal_is_multiple(const struct fct_decimal *number, const struct fct_
     for (uint32_t i = 0; i < number->count; i++) {
         rest = (rest * 10 + (uint64_t)(next_digit(&at) - '0')) % of->divisor;
     }
-    /* A factor of 10 removes one 2 and one 5, and the divisor has at most 59 of each. */
+    /* Each multiplication by 10 cancels one factor 2 and one factor 5 of the divisor, which is
+     * below 2^60. After 60 of them, more cannot change whether |rest| is 0. */
     for (int i = 0; i < 60 && i < tens && rest != 0; i++) {
         rest = rest * 10 % of->divisor;
     }

@@ -1,4 +1,8 @@
-/* store_ask.c - see store_ask.h. Layer: wire. */
+/* store_ask.c - see store_ask.h. Layer: wire.
+ *
+ * Field numbers: AskRequest, AskAnswer, StreamInfo, KeyInfo and Info in
+ * proto/factum/v1/store.proto.
+ */
 #include "wire/store_ask.h"
 
 #include "core/check.h"

@@ -1,8 +1,8 @@
 /* store_int.h - how the messages of factum.v1.Store are read and written. Layer: wire, private.
  *
  * A message with plain members alone has a table of them: number on the wire, kind, offset in the
- * struct. Only the most frequent messages, Event and NewEvent, are written by hand. Of a message
- * field that comes twice the last one is taken.
+ * struct. Only the most frequent messages, Event and NewEvent, are written by hand. If a message
+ * field occurs twice, the last one counts.
  */
 #ifndef FCT_WIRE_STORE_INT_H
 #define FCT_WIRE_STORE_INT_H
