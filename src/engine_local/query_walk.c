@@ -411,6 +411,7 @@ factum_status fct_query_first_after(struct fct_local *local, const factum_query 
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(walk != NULL);
     fct_query_walk_seek(walk, after + 1);
     do {
         struct fct_record record;
