@@ -221,6 +221,7 @@ static factum_status snapshot_next(struct snapshot *snapshot, struct copied *nex
 static factum_status next_once(struct fct_index_keys *keys, struct copied *next, factum_error *err)
 {
     factum_status status = keys->snapshot == NULL ? take_snapshot(keys, err) : FACTUM_OK;
+    FCT_ASSERT(status != FACTUM_OK || keys->snapshot != NULL);
     while (status == FACTUM_OK) {
         status = snapshot_next(keys->snapshot, next, err);
         if (status != FACTUM_OK || !keys->begun ||

@@ -170,7 +170,7 @@ static factum_status check_payload(struct check *check, const struct fct_batch_h
 static factum_status check_batch(struct check *check, factum_error *err)
 {
     uint8_t encoded[FCT_BATCH_HEADER_SIZE];
-    struct fct_batch_header header;
+    struct fct_batch_header header = {.payload_size = 0};
     verify_check(check);
     factum_status status = check_batch_header(check, encoded, &header, err);
     if (status == FACTUM_OK) {

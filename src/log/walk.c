@@ -301,7 +301,7 @@ factum_status fct_log_walk_init(struct fct_log_walk *walk, struct fct_log *log, 
         if (walk_record_at(walk, from - FCT_RECORD_ALIGN, &record)) {
             walk->position = from - FCT_RECORD_ALIGN + record.size;
         } else {
-            struct boundaries found;
+            struct boundaries found = {.after = from};
             status = find_boundaries(walk, from, &found, err);
             walk->position = status == FACTUM_OK ? found.after : from;
         }
