@@ -8,12 +8,15 @@
 static unsigned cases;
 static unsigned failed;
 
-FCT_PRINTF(2, 0) static void print_case(bool passed, const char *format, va_list args)
+static void begin_case(bool passed)
 {
     cases++;
     failed += passed ? 0 : 1;
     printf("%s %u - ", passed ? "ok" : "not ok", cases);
-    (void)vprintf(format, args);
+}
+
+static void end_case(void)
+{
     printf("\n");
     (void)fflush(stdout);
 }
@@ -21,17 +24,21 @@ FCT_PRINTF(2, 0) static void print_case(bool passed, const char *format, va_list
 void tap_case(bool passed, const char *format, ...)
 {
     va_list args;
+    begin_case(passed);
     va_start(args, format);
-    print_case(passed, format, args);
+    (void)vprintf(format, args);
     va_end(args);
+    end_case();
 }
 
 void tap_fail(const char *format, ...)
 {
     va_list args;
+    begin_case(false);
     va_start(args, format);
-    print_case(false, format, args);
+    (void)vprintf(format, args);
     va_end(args);
+    end_case();
     exit(tap_end());
 }
 
