@@ -1,37 +1,15 @@
 /* cmd_append.c - factum append: one event, or the events of a file as one commit. Layer: cli. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/input.h"
+#include "cli/whole_file.h"
 
 #define DATA_SIZE_MAX ((size_t)16 << 20)
 #define LINES_MAX 100000 /* as append_events_max in open_store */
-
-/* Reads all of standard input; the caller frees the bytes. */
-static uint8_t *read_standard_input(size_t *len)
-{
-    uint8_t *bytes = malloc(DATA_SIZE_MAX + 1);
-    *len = 0;
-    while (bytes != NULL) {
-        ssize_t got = read(STDIN_FILENO, bytes + *len, DATA_SIZE_MAX + 1 - *len);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            break;
-        }
-        *len += (size_t)got;
-        if (*len > DATA_SIZE_MAX) {
-            break;
-        }
-    }
-    return bytes;
-}
 
 static void print_result(const struct options *options, const factum_store *store,
                          const factum_append_result *result, size_t event_count)
@@ -193,7 +171,10 @@ static int append_one(const struct options *options)
     };
     uint8_t *bytes = NULL;
     if (options->argument_count == 3 && strcmp(options->arguments[2], "-") == 0) {
-        bytes = read_standard_input(&event.data.len);
+        int failed = file_read("-", DATA_SIZE_MAX, &bytes, &event.data.len);
+        if (failed != 0) {
+            return failed;
+        }
         event.data.ptr = bytes;
     } else if (options->argument_count == 3) {
         event.data = factum_slice_from(options->arguments[2]);

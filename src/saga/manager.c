@@ -143,7 +143,8 @@ factum_status fct_manager_add_open(struct fct_manager *manager, factum_slice sag
                                    int64_t due, factum_error *err)
 {
     const struct fct_saga_key key = {saga, id};
-    if (!fct_manager_hosts(manager, saga)) {
+    /* The list is a table, which others can write to. */
+    if (!fct_saga_key_valid(&key) || !fct_manager_hosts(manager, saga)) {
         return FACTUM_OK;
     }
     struct fct_entry *entry = fct_entries_get(&manager->entries, &key);

@@ -212,6 +212,24 @@ TEST(sagas_that_run_keep_the_version_that_they_began_with)
     drive_close(&d);
 }
 
+TEST(a_listed_saga_whose_id_is_too_long_is_left_out)
+{
+    struct drive d;
+    char id[2 * FACTUM_SAGA_ID_MAX];
+    (void)state;
+    memset(id, 'x', sizeof id);
+    drive_open(&d, SHOP("1"));
+    const factum_slice listed[] = {fct_slice(id, sizeof id), FCT_SLICE(""), fct_slice("a\0b", 3)};
+    for (size_t i = 0; i < sizeof listed / sizeof listed[0]; i++) {
+        assert_ok(fct_manager_add_open(d.manager, FCT_SLICE("shop"), listed[i], d.now - 1, &d.err),
+                  d.err);
+    }
+    assert_ok(fct_manager_tick(d.manager, d.now, &d.err), d.err);
+    start(&d);
+    assert_int_equal(drive_count(&d, "command:stock-shop-1", "stock.Reserve"), 1);
+    drive_close(&d);
+}
+
 /* SG-20 */
 TEST(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on)
 {
@@ -511,6 +529,7 @@ int main(void)
         CASE(a_deadline_while_it_compensates_changes_nothing),
         CASE(of_two_who_write_at_once_one_decides_again),
         CASE(sagas_that_run_keep_the_version_that_they_began_with),
+        CASE(a_listed_saga_whose_id_is_too_long_is_left_out),
         CASE(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on),
         CASE(a_command_that_cannot_be_made_is_not_sent_and_says_why),
         CASE(an_answer_whose_saga_never_comes_is_told_to_the_log_once),

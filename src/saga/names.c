@@ -22,6 +22,12 @@ bool fct_saga_name_valid(factum_slice name)
     return true;
 }
 
+bool fct_saga_key_valid(const struct fct_saga_key *key)
+{
+    return fct_saga_name_valid(key->name) && key->id.len > 0 && key->id.len <= FACTUM_SAGA_ID_MAX &&
+           memchr(key->id.ptr, '\0', key->id.len) == NULL;
+}
+
 bool fct_saga_key_read(factum_slice text, struct fct_saga_key *key)
 {
     if (fct_slice_starts(text, FCT_SLICE(FCT_SAGA_PREFIX))) {
@@ -33,8 +39,7 @@ bool fct_saga_key_read(factum_slice text, struct fct_saga_key *key)
     }
     key->name = fct_slice(text.ptr, (size_t)(dash - text.ptr));
     key->id = fct_slice_from(text, key->name.len + 1);
-    return fct_saga_name_valid(key->name) && key->id.len > 0 && key->id.len <= FACTUM_SAGA_ID_MAX &&
-           memchr(key->id.ptr, '\0', key->id.len) == NULL;
+    return fct_saga_key_valid(key);
 }
 
 bool fct_saga_stream_read(factum_slice stream, struct fct_saga_key *key)

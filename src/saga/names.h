@@ -42,6 +42,9 @@ struct fct_command_id {
 
 /* [a-z][a-z0-9_]*, at most FACTUM_SAGA_NAME_MAX bytes */
 bool fct_saga_name_valid(factum_slice name);
+/* Can it be printed as the name of a stream? A key that fct_saga_key_read has not read needs this
+ * check before the functions below. */
+bool fct_saga_key_valid(const struct fct_saga_key *key);
 /* Reads NAME-ID, also after "saga:". False: neither. */
 bool fct_saga_key_read(factum_slice text, struct fct_saga_key *key);
 /* Is it the stream of a saga? If so, fills in |key|. */
