@@ -30,7 +30,7 @@ test:
 	@tools/install_deps.sh --test
 	@echo 'building, checking and testing: about nine minutes on two cores'
 	@$(MAKE) --no-print-directory build/test/build.ninja
-	@tools/run_tests.py --static $(addprefix --suite ,$(suites)) build/test
+	@tools/run_tests.py --static --in-memory $(addprefix --suite ,$(suites)) build/test
 
 bench:
 	@tools/install_deps.sh --bench

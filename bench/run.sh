@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh BUILD - measures goals E1 to E11, E13, E15, E16, R1 to R5 and S1 to S7: Factum beside SQLite, LMDB,
+# run.sh BUILD - measures goals E1 to E11, E13, E15, E16, M1 to M5 and F1 to F7: Factum beside SQLite, LMDB,
 # RocksDB and the bare log, its read models beside a loop written by hand, and its sagas beside their commits
 # made by hand, in one run.
 #

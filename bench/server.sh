@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# server.sh BUILD - measures goals S1 to S9: the server of BUILD beside Redis 7 Streams, PostgreSQL, NATS
+# server.sh BUILD - measures goals V1 to V9: the server of BUILD beside Redis 7 Streams, PostgreSQL, NATS
 # JetStream (which does not sync), the floor (server/floor.c) and bare HTTP/2, in one run.
 #
 #   make bench-server                     everything, several minutes; bench/results/server.*

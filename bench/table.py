@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""table.py RESULTS.tsv - goals E1 to E11, E13, E15, E16 and R1 to R5 and S1 to S7 as ratios of one run: what was measured, what was to be reached."""
+"""table.py RESULTS.tsv - goals E1 to E11, E13, E15 and E16 (the engine), M1 to M5 (read models) and
+F1 to F7 (sagas: flows) as ratios of one run: what was measured, what was to be reached."""
 import sys
 
 rows, spread, foreign = {}, {}, {}
@@ -33,13 +34,14 @@ def best(metric, param, least=False):
 
 def print_table(title, metric, params, peers):
     print(f"\n{title}")
-    print(" " * 13 + "".join(f"{p[:18]:>19}" for p in params))
+    width = max(19, 2 + max(len(p) for p in params))
+    print(" " * 13 + "".join(f"{p:>{width}}" for p in params))
     for peer in peers:
         cells = [get(peer, metric, p) for p in params]
         if any(c is not None for c in cells):
             shown = [number(c) + (f" ±{spread[peer, metric, p] / 2:.0%}" if c is not None and
                                   spread.get((peer, metric, p)) else "") for c, p in zip(cells, params)]
-            print(f"{peer:13}" + "".join(f"{s:>19}" for s in shown))
+            print(f"{peer:13}" + "".join(f"{s:>{width}}" for s in shown))
 
 
 def goal(name, what, value, base, must, reach, upper=False):
@@ -175,32 +177,32 @@ goal("E15", "time of a commit with 1,000 listeners / with none",
      f("listeners", "none"), f("listeners", "1000"), 1.1, 1.02, True)
 goal("E16", "verify / replay in the same run, 10M events",
      get(BIG, "verify", "all"), get(BIG, "verify", "replay"), .2, .5)
-goal("R1", "catch-up of one projection / loop by hand", f("catch_up_ratio", "one projection"), 1, .8, .9)
-goal("R1", "catch-up of three projections / three loops by hand",
+goal("M1", "catch-up of one projection / loop by hand", f("catch_up_ratio", "one projection"), 1, .8, .9)
+goal("M1", "catch-up of three projections / three loops by hand",
      f("catch_up_ratio", "three projections"), 1, .8, .9)
-goal("R2", "rebuild / 300,000 events a second", f("rebuild", "one projection"), 300000, 1, None)
-goal("R3", "append to visible, p99 / 20 ms", f("visible_p99", LIVE), 20000, 1, None, True)
-goal("R3", "append to visible, p50 / append to answer, p50", f("visible_p50", LIVE),
+goal("M2", "rebuild / 300,000 events a second", f("rebuild", "one projection"), 300000, 1, None)
+goal("M3", "append to visible, p99 / 20 ms", f("visible_p99", LIVE), 20000, 1, None, True)
+goal("M3", "append to visible, p50 / append to answer, p50", f("visible_p50", LIVE),
      f("acknowledged_p50", LIVE), None, 2, True)
-goal("R4", "append with mode sync, p50 / mode async, 1 writer", f("sync_append_p50", "mode sync, 1 writer"),
+goal("M4", "append with mode sync, p50 / mode async, 1 writer", f("sync_append_p50", "mode sync, 1 writer"),
      f("sync_append_p50", "mode async, 1 writer"), None, 3, True)
-goal("R4", "append with mode sync, p50 / mode async, 16 writers",
+goal("M4", "append with mode sync, p50 / mode async, 16 writers",
      f("sync_append_p50", "mode sync, 16 writers"), f("sync_append_p50", "mode async, 16 writers"), None, 3, True)
-goal("R5", "wait for what is there / 1 us", f("wait", "already there"), 1000, 1, None, True)
+goal("M5", "wait for what is there / 1 us", f("wait", "already there"), 1000, 1, None, True)
 for at in AT_ONCE:
-    goal("S1", f"sagas of four steps, time / by hand, {at}", f("saga_time", at), 1, 1.5, None, True)
+    goal("F1", f"sagas of four steps, time / by hand, {at}", f("saga_time", at), 1, 1.5, None, True)
 for at in AT_ONCE:
-    goal("S2", f"the same over the server, {at}", f("saga_time", at + ", server"), 1, None, 1.5, True)
+    goal("F2", f"the same over the server, {at}", f("saga_time", at + ", server"), 1, None, 1.5, True)
 hand_commit = get("hand", "saga_commit_p50", AT_ONCE[0])
-goal("S3", "command to the commit of its answer, p50 / two by hand", f("saga_step_p50", AT_ONCE[0]),
+goal("F3", "command to the commit of its answer, p50 / two by hand", f("saga_step_p50", AT_ONCE[0]),
      hand_commit and 2 * hand_commit, None, 1.5, True)
 for what in ("armed", "fired, 10,000 due at once"):
-    goal("S4", f"timers {what}, time / by hand", f("timers_time", what), 1, None, 1.5, True)
-goal("S5", "start with 100,000 running sagas / 5 s", f("saga_start", "ready"), 5000, 1, None, True)
-goal("S5", "memory a running saga after a start / 1 KiB", f("saga_memory", "after a start"), 1024, 1, None, True)
-goal("S6", "checker, states a second / 450,000", f("saga_check", "states/s"), 450000, None, 1)
+    goal("F4", f"timers {what}, time / by hand", f("timers_time", what), 1, None, 1.5, True)
+goal("F5", "start with 100,000 running sagas / 5 s", f("saga_start", "ready"), 5000, 1, None, True)
+goal("F5", "memory a running saga after a start / 1 KiB", f("saga_memory", "after a start"), 1024, 1, None, True)
+goal("F6", "checker, states a second / 450,000", f("saga_check", "states/s"), 450000, None, 1)
 for at in ("1 at once", "256 at once"):
-    goal("S7", f"append with a trace, time / with the same bytes, {at}", f("append_traced_time", at), 1, 1.05, None, True)
-    goal("S7", f"the same by CPU time, {at}", f("append_traced_cpu", at), 1, None, 1.05, True)
-    goal("S7", f"append with a trace, time / without its bytes, {at}", f("append_traced_all", at), 1, None, 1.05, True)
+    goal("F7", f"append with a trace, time / with the same bytes, {at}", f("append_traced_time", at), 1, 1.05, None, True)
+    goal("F7", f"the same by CPU time, {at}", f("append_traced_cpu", at), 1, None, 1.05, True)
+    goal("F7", f"append with a trace, time / without its bytes, {at}", f("append_traced_all", at), 1, None, 1.05, True)
 print("\nCPU that others took: " + ", ".join(f"{p} {v:.0f} %" for p, v in foreign.items()))

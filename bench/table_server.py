@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""table_server.py SERVER.tsv - goals S1 to S9 as ratios of one run, with every figure of it."""
+"""table_server.py SERVER.tsv - goals V1 to V9 as ratios of one run, with every figure of it."""
 import sys
 
 rows, spread, foreign = {}, {}, {}
@@ -89,33 +89,33 @@ def against(name, what, peer, metric, param, must, reach=None, upper=False, own=
 
 for peer, must, reach in (("floor", .25, .45), ("redis-always", 2.5, None), ("jetstream-nosync", 2.5, None),
                           ("redis-everysec", 1, None)):
-    against("S1", "BatchAppend, 256 in flight", peer, "append", "c1w256", must, reach)
-against("S2", "unary, 256 streams", "http2", "append", "c1w256", .4, .6, own="factum-unary")
-against("S2", "unary, 256 streams", "redis-always", "append", "c1w256", 1.2, own="factum-unary")
-against("S3", "unary, 256 connections", "http2", "append", "c256w1", .6, .8, own="factum-unary")
-against("S3", "unary, 256 connections", "redis-always", "append", "c256w1", .6, .9, own="factum-unary")
-against("S3", "unary, 256 connections", "postgres", "append", "c256w1", 4, own="factum-unary")
-against("S4", "one at a time, p50", "floor", "append_p50", "c1w1", 1.6, 1.25, True)
-against("S4", "one at a time, p50", "redis-always", "append_p50", "c1w1", .9, None, True)
-goal("S4", "one at a time, p99 / own p50", f("append_p99", "c1w1"), f("append_p50", "c1w1"), 2.5, None, True)
-against("S5", "replay of all", "floor", "replay", REPLAY, .12, .25)
-goal("S5", "replay of all / best of Redis, JetStream, PostgreSQL", f("replay", REPLAY), best("replay", REPLAY, PEERS), 1.6)
-against("S6", "rehydrate 100 events, p50", "redis-always", "rehydrate_p50", "100 events", 1, .6, True)
-against("S6", "rehydrate 100 events, p50", "postgres", "rehydrate_p50", "100 events", .4, None, True)
-against("S7", "append to subscriber, p50", "floor", "e2e_p50", "append to subscriber", 1.3, 1, True)
-against("S7", "append to subscriber, p50", "redis-always", "e2e_p50", "append to subscriber", 1.1, None, True)
-goal("S7", "append to subscriber, p99 / own p50", f("e2e_p99", "append to subscriber"),
+    against("V1", "BatchAppend, 256 in flight", peer, "append", "c1w256", must, reach)
+against("V2", "unary, 256 streams", "http2", "append", "c1w256", .4, .6, own="factum-unary")
+against("V2", "unary, 256 streams", "redis-always", "append", "c1w256", 1.2, own="factum-unary")
+against("V3", "unary, 256 connections", "http2", "append", "c256w1", .6, .8, own="factum-unary")
+against("V3", "unary, 256 connections", "redis-always", "append", "c256w1", .6, .9, own="factum-unary")
+against("V3", "unary, 256 connections", "postgres", "append", "c256w1", 4, own="factum-unary")
+against("V4", "one at a time, p50", "floor", "append_p50", "c1w1", 1.6, 1.25, True)
+against("V4", "one at a time, p50", "redis-always", "append_p50", "c1w1", .9, None, True)
+goal("V4", "one at a time, p99 / own p50", f("append_p99", "c1w1"), f("append_p50", "c1w1"), 2.5, None, True)
+against("V5", "replay of all", "floor", "replay", REPLAY, .12, .25)
+goal("V5", "replay of all / best of Redis, JetStream, PostgreSQL", f("replay", REPLAY), best("replay", REPLAY, PEERS), 1.6)
+against("V6", "rehydrate 100 events, p50", "redis-always", "rehydrate_p50", "100 events", 1, .6, True)
+against("V6", "rehydrate 100 events, p50", "postgres", "rehydrate_p50", "100 events", .4, None, True)
+against("V7", "append to subscriber, p50", "floor", "e2e_p50", "append to subscriber", 1.3, 1, True)
+against("V7", "append to subscriber, p50", "redis-always", "e2e_p50", "append to subscriber", 1.1, None, True)
+goal("V7", "append to subscriber, p99 / own p50", f("e2e_p99", "append to subscriber"),
      f("e2e_p50", "append to subscriber"), 4, None, True)
-against("S8", "memory, idle and empty", "redis-always", "memory", "idle, empty", 1.6, None, True)
-goal("S8", "memory, idle and empty / 16 MB", f("memory", "idle, empty"), 16, 1, .625, True)
-against("S8", "memory, loaded and replayed", "redis-always", "memory", "after replay", .1, None, True)
-goal("S8", "memory, loaded and replayed / 43 MB", f("memory", "after replay"), 43, 1, .558, True)
-against("S9", "start after a clean stop", "jetstream-nosync", "startup", "clean stop before", .25, None, True)
-against("S9", "start after a clean stop", "postgres", "startup", "clean stop before", 1, None, True)
-goal("S9", "start after a clean stop / 50 ms", f("startup", "clean stop before"), 50, 1, .4, True)
-against("S9", "start after a clean stop", "redis-always", "startup", "clean stop before", .03, None, True)
-against("S9", "start after kill -9", "jetstream-nosync", "startup", "hard stop before", .5, None, True)
-against("S9", "start after kill -9", "redis-always", "startup", "hard stop before", .03, None, True)
+against("V8", "memory, idle and empty", "redis-always", "memory", "idle, empty", 1.6, None, True)
+goal("V8", "memory, idle and empty / 16 MB", f("memory", "idle, empty"), 16, 1, .625, True)
+against("V8", "memory, loaded and replayed", "redis-always", "memory", "after replay", .1, None, True)
+goal("V8", "memory, loaded and replayed / 43 MB", f("memory", "after replay"), 43, 1, .558, True)
+against("V9", "start after a clean stop", "jetstream-nosync", "startup", "clean stop before", .25, None, True)
+against("V9", "start after a clean stop", "postgres", "startup", "clean stop before", 1, None, True)
+goal("V9", "start after a clean stop / 50 ms", f("startup", "clean stop before"), 50, 1, .4, True)
+against("V9", "start after a clean stop", "redis-always", "startup", "clean stop before", .03, None, True)
+against("V9", "start after kill -9", "jetstream-nosync", "startup", "hard stop before", .5, None, True)
+against("V9", "start after kill -9", "redis-always", "startup", "hard stop before", .03, None, True)
 for none, some, what in (("none", "1000, written", "each tenth append is seen"), ("none, again", "1000, quiet", "of quiet streams")):
     for metric, unit in (("subscribers_cpu", "CPU time"), ("subscribers_p50", "p50")):
         goal("", f"1,000 subscribers / none, {unit} of an append, {what}", f(metric, some), f(metric, none), 1.1, None, True)

@@ -37,7 +37,7 @@ BANNED = [
     ("asctime ctime gmtime localtime", "fct_time_text, gmtime_r", ()),
     ("strerror", "the text of factum_error, strerror_r", ("src/core/status.c", "src/cli/", "tests/", "bench/", "examples/")),
     ("malloc calloc realloc reallocarray aligned_alloc posix_memalign free strdup strndup",
-     "struct factum_allocator (core/mem.h)",
+     "struct fct_mem (core/mem.h)",
      ("src/core/mem.c", "src/os/", "src/sim/sim_node.c", "src/cli/", "tests/", "bench/",
       "examples/")),
 ]

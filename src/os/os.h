@@ -1,14 +1,15 @@
-/* os.h - the library's only access to the machine: files, directories, clocks, random bytes.
- * Layer: os.
+/* os.h - files, directories, clocks and random bytes of the machine, behind a vtable. Layer: os.
  *
- * A struct fct_os is a vtable with its data. The library uses fct_os_real(). Tests use the doubles
- * in tests/support: a simulated disk, and a wrapper that makes chosen calls fail. All I/O, time and
- * randomness of the library goes through a struct fct_os; tools/check_layers.py refuses the system
- * headers elsewhere.
+ * A struct fct_os is a vtable with its data. The library uses fct_os_real(). Tests and simulations
+ * put sim/sim_disk.h, a disk in memory that loses what was not synced, or support/fault.h, which
+ * makes chosen calls fail, in its place. The store reads and writes through a struct fct_os alone.
+ * Outside this layer are sockets (net/), the command line, the files of SQLite and the sockets
+ * of libcurl; tools/layers.toml lists who may include the system headers.
  *
  * Paths are C strings in the form of the host. Functions return FACTUM_OK, or fill the error record
- * ("<verb> <path>: <reason>") and return IO, NO_SPACE, NO_MEMORY, NOT_FOUND, EXISTS or LOCKED.
- * Several threads may use a file at once; positions are always explicit.
+ * ("<verb> <path>: <reason>", where a path is known). Errors: IO, NO_SPACE, NO_MEMORY, NOT_FOUND,
+ * EXISTS, LOCKED, and what a comment adds. Several threads may use a file at once; positions are
+ * always explicit.
  */
 #ifndef FCT_OS_OS_H
 #define FCT_OS_OS_H
@@ -17,13 +18,13 @@
 
 #include "core/compiler.h"
 
-struct fct_file; /* an open file; its os creates it */
+struct fct_file; /* an open file, made by the |open| of an os */
 struct fct_os;
 
-/* A part of a map. */
+/* Bytes [offset, offset + size) of a map. */
 struct fct_map_part {
     const uint8_t *map;
-    uint64_t limit; /* the file has at least this many bytes */
+    uint64_t limit; /* bytes of the map that may be touched: not beyond the end of the file */
     uint64_t offset;
     uint64_t size; /* offset + size <= limit */
 };
@@ -35,18 +36,18 @@ enum fct_open_flags {
     FCT_OPEN_EXCLUSIVE = 4, /* with CREATE: EXISTS if the file exists */
 };
 
-/* The raw calls. Reads and writes may be short, as those of the system; use the helpers below. */
+/* The raw calls; use the helpers below. A read or write may do less than |len|; *done is how much.
+ * A read of 0 bytes is the end of the file. EINTR is handled inside. */
 struct fct_os_ops {
     factum_status (*open)(const struct fct_os *os, const char *path, int flags,
                           struct fct_file **file, factum_error *err);
-    /* Closes and frees, also if it fails. */
+    /* Frees |file| even if closing fails. */
     factum_status (*close)(struct fct_file *file, factum_error *err);
     factum_status (*read)(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
                           size_t *done, factum_error *err);
-    /* For use after a read that failed with IO. The system reads more than it is asked for, and all
-     * of that fails where the device cannot deliver a part. This call reads page by page, so that
-     * only the pages fail that the device cannot read. It is short before such a page, and IO if
-     * the first page is one. */
+    /* For use after a read that failed with IO. Linux reads ahead, and one bad sector fails all
+     * that is read at once. This call reads page by page, so that only pages with bad sectors fail.
+     * It stops before the first bad page. IO: the first page is bad. */
     factum_status (*read_alone)(struct fct_file *file, uint64_t offset, void *bytes, size_t len,
                                 size_t *done, factum_error *err);
     factum_status (*write)(struct fct_file *file, uint64_t offset, const void *bytes, size_t len,
@@ -54,36 +55,41 @@ struct fct_os_ops {
     /* A hint: starts to write [offset, offset + len) to the device without waiting. Only a sync
      * makes the bytes durable and reports a failure. */
     void (*start_sync)(struct fct_file *file, uint64_t offset, uint64_t len);
-    /* fdatasync: contents and the size needed to read them are on disk. */
+    /* fdatasync: contents and the size needed to read them are on disk. A sync that failed must not
+     * be tried again: the system may have dropped the bytes (ARCHITECTURE.md, rule 1). */
     factum_status (*sync)(struct fct_file *file, factum_error *err);
     factum_status (*truncate)(struct fct_file *file, uint64_t size, factum_error *err);
     factum_status (*size)(struct fct_file *file, uint64_t *size, factum_error *err);
-    /* A read-only shared map of [0, size). |size| may exceed the file's size; bytes beyond the
-     * file must not be touched. The map shows writes through the file. Valid until unmap, also
-     * after close. */
+    /* A read-only shared map of [0, size), |size| > 0. |size| may exceed the file's size; bytes
+     * beyond the file must not be touched. The map shows writes through the file. Valid until unmap
+     * with the same size, also after close. */
     factum_status (*map)(struct fct_file *file, uint64_t size, const uint8_t **map,
                          factum_error *err);
     void (*unmap)(const struct fct_os *os, const uint8_t *map, uint64_t size);
-    /* The map stays valid, but refers to no page until the next access: drop_cache cannot drop a
-     * page that is mapped. Any thread, beside readers of the map. */
+    /* Gives up the memory of the map's page tables, so that drop_cache can drop its pages: a mapped
+     * page cannot be dropped. The map stays valid; the next access maps the page again. Other
+     * threads may read the map meanwhile. */
     void (*release)(const struct fct_os *os, const uint8_t *map, uint64_t size);
     /* Reads the pages of a map that contain [from, from + size) from the device, unless they are in
-     * memory. A failure is IO, not a signal. */
+     * memory. To touch a page that the device cannot read is a SIGBUS; this call, made before,
+     * reports it as IO. */
     factum_status (*populate)(const struct fct_os *os, const uint8_t *from, uint64_t size,
                               factum_error *err);
-    /* For use after a populate that failed: reads |part|, of a map of |file|, page by page. IO if
-     * any page cannot be read; the others are then in memory. |file| may be another open file of
-     * the same name than the mapped one. Any thread, beside readers of the map. */
+    /* For use after a populate that failed: reads the pages of |part| one by one. IO if one cannot
+     * be read; all others are in memory then. |file| may be another handle of the mapped file.
+     * Other threads may read the map meanwhile. */
     factum_status (*populate_alone)(struct fct_file *file, const struct fct_map_part *part,
                                     factum_error *err);
-    /* Drops the clean pages in the cache that [offset, end) touches, and maybe some around them,
-     * so that reads come from the device. */
+    /* Drops clean, unmapped pages of [offset, end), and maybe some around them, from the page
+     * cache, so that reads come from the device. */
     factum_status (*drop_cache)(struct fct_file *file, uint64_t offset, uint64_t end,
                                 factum_error *err);
-    /* Locks the file until it is closed (OFD lock): exclusively if it is open for writing,
-     * otherwise shared with other readers. LOCKED if the lock of another open file excludes it. */
+    /* Locks the file until it is closed (OFD lock), without waiting: exclusively if it is open for
+     * writing, otherwise shared with other readers. LOCKED if the lock of another open file, of
+     * this process or of another, excludes it. */
     factum_status (*lock)(struct fct_file *file, factum_error *err);
 
+    /* rename, move, unlink and make_dir are durable after sync_dir. */
     factum_status (*rename)(const struct fct_os *os, const char *from, const char *to,
                             factum_error *err);
     /* A rename that replaces nothing: EXISTS if something has the name |to|. */
@@ -93,8 +99,8 @@ struct fct_os_ops {
     factum_status (*make_dir)(const struct fct_os *os, const char *path, factum_error *err);
     factum_status (*remove_dir)(const struct fct_os *os, const char *path, factum_error *err);
     factum_status (*sync_dir)(const struct fct_os *os, const char *path, factum_error *err);
-    /* Calls |each| with the name of every entry except "." and "..", in any order. Stops when
-     * |each| returns another status than OK, and returns that. */
+    /* Calls |each| with the name of every entry except "." and "..", in any order. Stops at the
+     * first status of |each| that is not OK and returns it; err is then not filled. */
     factum_status (*list_dir)(const struct fct_os *os, const char *path,
                               factum_status (*each)(void *data, const char *name), void *data,
                               factum_error *err);
@@ -102,15 +108,17 @@ struct fct_os_ops {
     int64_t (*time_now)(const struct fct_os *os);       /* wall clock, ns since 1970 */
     uint64_t (*monotonic_now)(const struct fct_os *os); /* ns */
     factum_status (*random)(const struct fct_os *os, void *bytes, size_t len, factum_error *err);
-    bool by_descriptor; /* files are the system's, so os/dir.h can find them in an open directory */
+    bool
+        by_descriptor; /* true for fct_os_real() alone: os/dir.h opens its files relative to an open
+                         * directory, and others by their paths */
 };
 
 struct fct_os {
     const struct fct_os_ops *ops;
-    void *data;
+    void *data; /* of the implementation */
 };
 
-/* The first member of the file of each implementation. */
+/* What the struct of a file begins with in each implementation. */
 struct fct_file {
     const struct fct_os *os;
 };
@@ -128,7 +136,7 @@ factum_status fct_file_close(struct fct_file **file, factum_error *err);
  * of the pages that contain them). */
 FCT_MUST_USE factum_status fct_file_read(struct fct_file *file, uint64_t offset, void *bytes,
                                          size_t len, factum_error *err);
-/* Writes all |len| bytes, over short writes and EINTR. On failure any part may be written. */
+/* Writes all |len| bytes; repeats short writes. On failure any part may be written. */
 FCT_MUST_USE factum_status fct_file_write(struct fct_file *file, uint64_t offset, const void *bytes,
                                           size_t len, factum_error *err);
 void fct_file_start_sync(struct fct_file *file, uint64_t offset, uint64_t len);
@@ -158,7 +166,7 @@ FCT_MUST_USE factum_status fct_os_unlink(const struct fct_os *os, const char *pa
 /* OK also if the directory exists. */
 FCT_MUST_USE factum_status fct_os_make_dir(const struct fct_os *os, const char *path,
                                            factum_error *err);
-/* The same, durably: syncs the parent directory. */
+/* The same, durably: syncs the parent directory. Errors also: TOO_BIG. */
 FCT_MUST_USE factum_status fct_os_make_dir_synced(const struct fct_os *os, const char *path,
                                                   factum_error *err);
 /* Removes an empty directory. */
@@ -183,8 +191,9 @@ FCT_MUST_USE factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *d
                                          const char *name, factum_error *err);
 
 /* Replaces a small file as a whole, durably: writes |dir|/|name|.tmp, syncs, renames, syncs |dir|.
- * The file then has the old or the new contents, never a mixture. A failure leaves no temporary
- * file, unless that cannot be removed. */
+ * The file has the old or the new contents, never a mixture: after a failure the old ones or, if
+ * only the sync of |dir| failed, the new ones, perhaps not durably. A crash, or a failure to remove
+ * it, may leave |name|.tmp, which the next call overwrites. Errors also: TOO_BIG. */
 FCT_MUST_USE factum_status fct_file_replace(const struct fct_os *os, const char *dir,
                                             const char *name, factum_slice contents,
                                             factum_error *err);

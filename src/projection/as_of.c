@@ -13,6 +13,10 @@
 #include "projection/sqlite_status.h"
 #include "projection/sqlite_target.h"
 
+/* A sweep of another host takes moments: wait for at most a second. */
+#define SWEEP_WAIT_MS 10
+#define SWEEP_WAITS_MAX 100
+
 /* One replay in progress. */
 struct replay {
     struct fct_as_of *as_of;
@@ -419,21 +423,45 @@ static factum_status delete_replay(void *data, const char *name)
     return FACTUM_OK;
 }
 
+/* Deletes all replays, if no host of the directory has the lock. */
+static factum_status sweep_if_alone(struct factum_models *models, const char *path,
+                                    factum_error *err)
+{
+    struct fct_file *lock = NULL;
+    factum_error ignored;
+    factum_status status =
+        fct_file_open(models->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &lock, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_file_lock(lock, err);
+    if (status == FACTUM_OK) {
+        status = fct_os_list_dir(models->os, models->dir, delete_replay, models, err);
+    }
+    (void)fct_file_close(&lock, &ignored);
+    return status == FACTUM_LOCKED ? FACTUM_OK : status;
+}
+
 factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err)
 {
     char path[FCT_PATH_SIZE];
     factum_status status = fct_path_join(path, models->dir, FCT_AS_OF_LOCK, err);
     if (status == FACTUM_OK) {
-        status = fct_file_open(models->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE,
-                               &models->as_of_lock, err);
+        status = sweep_if_alone(models, path, err);
     }
     if (status == FACTUM_OK) {
+        status = fct_file_open(models->os, path, FCT_OPEN_READ, &models->as_of_lock, err);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    /* Another host that opens has the exclusive lock while it sweeps. */
+    status = fct_file_lock(models->as_of_lock, err);
+    for (int i = 0; i < SWEEP_WAITS_MAX && status == FACTUM_LOCKED; i++) {
+        (void)sqlite3_sleep(SWEEP_WAIT_MS);
         status = fct_file_lock(models->as_of_lock, err);
     }
-    return status == FACTUM_OK
-               ? fct_os_list_dir(models->os, models->dir, delete_replay, models, err)
-           : status == FACTUM_LOCKED ? FACTUM_OK
-                                     : status;
+    return status;
 }
 
 void fct_as_of_clear(struct factum_models *models)

@@ -98,8 +98,7 @@ struct factum_models {
     factum_subscription *subscription;       /* stopped to wake the host's thread */
     struct fct_as_of *as_of[FCT_AS_OF_KEPT]; /* kept replays: as_of.h */
     struct fct_file *as_of_lock;             /* see fct_as_of_sweep */
-    uint64_t as_of_count;                    /* counts questions, to find the replay that was used
-                                              * last */
+    uint64_t as_of_count;                    /* replays given back so far: orders them by use */
     struct fct_kept_gate gates[FCT_GATES_KEPT];
     uint64_t gate_uses;
     bool stop;

@@ -11,6 +11,7 @@
 #include "fixture_server.h"
 #include "gate/gate.h"
 #include "support/remote_engine.h"
+#include "support/scratch.h"
 
 #define AWAIT_NS UINT64_C(20000000000)
 
@@ -139,8 +140,7 @@ static void remove_dir(const struct fixture *fixture)
 
 static void open_new(struct fixture *fixture)
 {
-    (void)snprintf(fixture->dir, sizeof fixture->dir, "/tmp/factum-conformance-XXXXXX");
-    assert_non_null(mkdtemp(fixture->dir));
+    assert_true(scratch_make(fixture->dir));
     open_engine(fixture);
 }
 

@@ -2,9 +2,9 @@
  *
  * A child appends to streams from several threads (single appends with an expected revision, and
  * atomic appends to two streams) and reports each acknowledgement to the parent through a pipe. The
- * parent kills it at a random moment, opens the store and checks (rules C1, C2, C5, C6, C7, C11):
- * every acknowledged event is there with its bytes; revisions are dense; beyond these at most the
- * append under way of each thread is there; pairs are whole; verify finds nothing. FCT_KILLS: how
+ * parent kills it at a random moment, opens the store and checks: it has every acknowledged event
+ * with its bytes; revisions are dense; beyond these it has at most the append under way of each
+ * thread; pairs are whole; verify finds nothing. FCT_KILLS: how
  * many kills (100). Prints TAP.
  */
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* scratch.h - a directory of its own for a test that needs the machine's disk. */
+/* scratch.h - a directory of its own for a test that needs files: in /tmp, unless FACTUM_TEST_DIR
+ * in the environment names another place. */
 #ifndef FCT_TESTS_SUPPORT_SCRATCH_H
 #define FCT_TESTS_SUPPORT_SCRATCH_H
 
@@ -13,7 +14,8 @@
 /* Makes the directory, whose path is in |dir| afterwards; false if that cannot be. */
 static inline bool scratch_make(char dir[SCRATCH_SIZE])
 {
-    (void)snprintf(dir, SCRATCH_SIZE, "/tmp/factum-test-XXXXXX");
+    const char *place = getenv("FACTUM_TEST_DIR");
+    (void)snprintf(dir, SCRATCH_SIZE, "%.30s/factum-test-XXXXXX", place != NULL ? place : "/tmp");
     return mkdtemp(dir) != NULL;
 }
 
