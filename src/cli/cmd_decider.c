@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/deploying.h"
 #include "cli/input.h"
 #include "cli/script.h"
 #include "cli/whole_file.h"

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/deploying.h"
 #include "cli/input.h"
 #include "cli/progress.h"
 #include "cli/saga_report.h"

@@ -5,7 +5,6 @@
 
 #include <factum/saga_simulate.h>
 
-#include "cli/deploying.h"
 #include "cli/saga_report.h"
 #include "cli/whole_file.h"
 
