@@ -14,7 +14,7 @@ enum put_mode {
 struct door {
     const char *name; /* of the peer, in the rows */
     bool one_a_connection;
-    bool no_replay, no_streams;
+    bool no_replay;
     void *(*dial)(void); /* NULL: not up yet */
     void (*hangup)(void *conn);
     int (*fd)(void *conn);

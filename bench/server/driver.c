@@ -79,7 +79,6 @@ static struct {
     size_t answered_count;
     uint64_t done;
     wl_lat_t latency;
-    bool timed;
 } flight;
 
 void acked(uint64_t tag)

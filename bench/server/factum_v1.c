@@ -3,7 +3,6 @@
  */
 #include "rpc.h"
 
-#include "core/slice.h"
 #include "wire/store_append.h"
 #include "wire/store_read.h"
 

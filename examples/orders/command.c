@@ -8,7 +8,8 @@
  *     orders-command STORE STREAM cancel REASON [--id ID]
  *
  * STORE is a directory. With an id the command takes effect once, however often it is sent. Ends
- * with 8 if the order refuses, 3 if the id was used for another command or others were faster. */
+ * with 8 if the order refuses, 3 if the id was used for another command or other writers were
+ * faster. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -154,10 +154,11 @@ FACTUM_API void factum_cursor_ready(factum_cursor *cursor, const factum_ready *r
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_extend(factum_cursor *cursor,
                                                               factum_error *err);
 
-/* As factum_list_open and factum_list_next, without waiting; PENDING as with cursors. */
+/* As factum_list_open, without waiting. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_start(factum_store *store,
                                                            const factum_list_request *request,
                                                            factum_list **list, factum_error *err);
+/* As factum_list_next, but PENDING where that would wait. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_list_try_next(factum_list *list,
                                                               factum_list_entry *entry,
                                                               factum_error *err);

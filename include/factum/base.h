@@ -49,7 +49,7 @@ FACTUM_API uint32_t factum_version_number(void);
     X(WRONG_REVISION, -6, "the stream is not at the expected revision")                            \
     X(CONDITION_FAILED, -7, "a condition does not hold")                                           \
     X(KEY_CONFLICT, -8, "the idempotency key was used for another append")                         \
-    X(STREAM_NOT_FOUND, -9, "no such stream")                                                      \
+    X(STREAM_NOT_FOUND, -9, "the stream does not exist")                                           \
     X(STREAM_DELETED, -10, "the stream is tombstoned")                                             \
     X(TOO_BIG, -11, "over a limit")                                                                \
     X(BUSY, -12, "too many requests are waiting")                                                  \

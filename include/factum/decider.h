@@ -367,9 +367,9 @@ typedef struct factum_transact_request {
     /* As in factum_append_request. False: events that name their streams may not name one that
      * begins with '$', not even one of metadata. */
     bool system;
-    /* How often the command is decided again because others were faster; 0: FACTUM_RETRIES_MAX.
-     * Before each time, a wait of random length: between 0 and 1 ms, then 2 ms, 4 ms ... up to 64
-     * ms ("full jitter"). No wait if only a cached state was old. */
+    /* How often the command is decided again because other writers were faster; 0:
+     * FACTUM_RETRIES_MAX. Before each time, a wait of random length: between 0 and 1 ms, then 2 ms,
+     * 4 ms ... up to 64 ms ("full jitter"). No wait if only a cached state was old. */
     uint32_t retries_max;
     bool no_retry;             /* not at all */
     uint64_t state_size_max;   /* bytes of the state; 0: FACTUM_STATE_SIZE_MAX */
@@ -407,10 +407,10 @@ typedef struct factum_result {
  * itself: the text says which), NEWER_FORMAT (the stream has an event of a type that the decider
  * does not know: the text names it and its position), KEY_CONFLICT (the command id was used for
  * another command), SCHEMA_VIOLATION (an event does not fit its registered schema; nothing was
- * appended), WRONG_REVISION and CONDITION_FAILED (others were faster each time: send the command
- * again), TOO_BIG, BUSY, EXPIRED, and the others of factum_append and factum_read. UNKNOWN_OUTCOME:
- * the events may have been appended. Send the same command with the same id again, after opening
- * the store again if it is FAILED; without a command id, read first. */
+ * appended), WRONG_REVISION and CONDITION_FAILED (other writers were faster each time: send the
+ * command again), TOO_BIG, BUSY, EXPIRED, and the others of factum_append and factum_read.
+ * UNKNOWN_OUTCOME: the events may have been appended. Send the same command with the same id again,
+ * after opening the store again if it is FAILED; without a command id, read first. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_transact(factum_store *store,
                                                          const factum_decider *decider,
                                                          const factum_transact_request *request,

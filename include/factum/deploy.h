@@ -84,8 +84,8 @@ typedef struct factum_deployed {
 
 /* Finds the decider of |category|: the newest one, or that of |*revision| if |revision| is not
  * NULL. *deployed gets it, and is yours until factum_deployed_free; NULL on failure.
- * Errors: NOT_FOUND (no such decider or revision: the text says what to do), INVALID (|category|,
- * or the event is not a deployed decider), and those of factum_read. */
+ * Errors: NOT_FOUND (the category has no decider, or none at that revision: the text says what to
+ * do), INVALID (|category|, or the event is not a deployed decider), and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_decider_find(factum_store *store,
                                                              factum_slice category,
                                                              const uint64_t *revision,

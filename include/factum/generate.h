@@ -57,9 +57,11 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_generate(const factum_generate_r
                                                          factum_error *err);
 /* Frees it. Accepts NULL. */
 FACTUM_API void factum_generated_free(factum_generated *generated);
-/* The results of the three functions last until factum_generated_free. The name is that of both
- * files without ".gen.h" and ".gen.c": letters, digits and '_'. */
+/* The results of the three functions below last until factum_generated_free. */
+
+/* The name of both files without ".gen.h" and ".gen.c": letters, digits and '_'. */
 FACTUM_API const char *factum_generated_name(const factum_generated *generated);
+/* The texts of the two files. */
 FACTUM_API factum_slice factum_generated_header(const factum_generated *generated);
 FACTUM_API factum_slice factum_generated_source(const factum_generated *generated);
 

@@ -73,7 +73,7 @@ typedef struct factum_json {
 } factum_json;
 
 #define FACTUM_JSON_ROOT 0u         /* the whole value */
-#define FACTUM_JSON_NONE UINT32_MAX /* no such value */
+#define FACTUM_JSON_NONE UINT32_MAX /* the value does not exist */
 
 typedef struct factum_json_options {
     size_t size;
@@ -98,11 +98,13 @@ FACTUM_API size_t factum_json_nodes_max(size_t len);
 
 /* In all functions below |json| was parsed, and |value| is a node of it: below json->count. */
 
+/* The node of |value|. Lasts as long as the nodes. */
 static inline const factum_json_node *factum_json_at(const factum_json *json, uint32_t value)
 {
     return &json->nodes[value];
 }
 
+/* The kind of |value|; of a name, TEXT. */
 static inline factum_json_kind factum_json_kind_of(const factum_json *json, uint32_t value)
 {
     return (factum_json_kind)json->nodes[value].kind;
@@ -129,6 +131,7 @@ static inline factum_slice factum_json_inside(const factum_json *json, uint32_t 
     return inside;
 }
 
+/* True if the text or name |value| has escapes, so that factum_json_inside is not its meaning. */
 static inline bool factum_json_is_escaped(const factum_json *json, uint32_t value)
 {
     return (json->nodes[value].flags & FACTUM_JSON_ESCAPED) != 0;
@@ -160,8 +163,9 @@ static inline uint32_t factum_json_next(const factum_json *json, uint32_t contai
 /* How many items or members a container has; 0 for any other value. Takes one step for each. */
 FACTUM_API uint32_t factum_json_count(const factum_json *json, uint32_t container);
 
-/* The value of the member |name|, the last one if there are several. FACTUM_JSON_NONE: no such
- * member, or |object| is not an object. Names are compared decoded: "\u0061" is "a". */
+/* The value of the member |name|, the last one if there are several. FACTUM_JSON_NONE: the
+ * member does not exist, or |object| is not an object. Names are compared decoded: "\u0061" is "a".
+ */
 FACTUM_API uint32_t factum_json_find(const factum_json *json, uint32_t object, factum_slice name);
 
 /* The path of |value| as a JSON pointer (RFC 6901): "/lines/3/sku", "" for the root; for a name,
@@ -189,6 +193,7 @@ FACTUM_API bool factum_json_text_is(const factum_json *json, uint32_t value, fac
  * fraction, out of range). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_to_int64(const factum_json *json,
                                                               uint32_t value, int64_t *number);
+/* As factum_json_to_int64, for numbers from 0 on. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_to_uint64(const factum_json *json,
                                                                uint32_t value, uint64_t *number);
 /* The nearest double to the number |value|, into *number; the even one of two equally near; 0 if it

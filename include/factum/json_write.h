@@ -66,12 +66,15 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_json_writer_finish(factum_json_w
 FACTUM_API void factum_json_writer_fail(factum_json_writer *to, factum_status status,
                                         const char *problem);
 
+/* Begins an object. */
 FACTUM_API void factum_json_put_object(factum_json_writer *to);
+/* Begins an array. */
 FACTUM_API void factum_json_put_array(factum_json_writer *to);
 /* Ends the innermost object or array. */
 FACTUM_API void factum_json_put_end(factum_json_writer *to);
 /* The name of a member, |len| bytes of UTF-8, escaped where needed. */
 FACTUM_API void factum_json_put_name(factum_json_writer *to, const char *name, size_t len);
+/* Print a value. A text is UTF-8, and is escaped where needed. */
 FACTUM_API void factum_json_put_text(factum_json_writer *to, factum_slice text);
 FACTUM_API void factum_json_put_int64(factum_json_writer *to, int64_t number);
 FACTUM_API void factum_json_put_uint64(factum_json_writer *to, uint64_t number);
@@ -88,6 +91,7 @@ static inline void factum_json_put_member(factum_json_writer *to, const char *na
     factum_json_put_name(to, name, strlen(name));
 }
 
+/* A member: its name and its value. */
 static inline void factum_json_put_member_text(factum_json_writer *to, const char *name,
                                                factum_slice text)
 {

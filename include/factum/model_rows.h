@@ -79,8 +79,8 @@ typedef struct factum_model_answer {
  * optional. TIMEOUT: |wait| was not reached; |answer| says how far behind the model is, and no row
  * was given.
  * Errors: INVALID (not one SELECT over tables of the model, or a parameter is missing: the text
- * names the rule), NOT_FOUND (no such model or query), EXPIRED and TOO_BIG (a limit), CANCELLED (by
- * |rows| or |progress|), BUSY, IO, CORRUPT, NO_MEMORY. */
+ * names the rule), NOT_FOUND (the model or the query does not exist), EXPIRED and TOO_BIG (a
+ * limit), CANCELLED (by |rows| or |progress|), BUSY, IO, CORRUPT, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_query(factum_models *models,
                                                              const factum_model_query *query,
                                                              const factum_rows *rows,
@@ -114,7 +114,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_models_diff(
     const factum_progress *progress, uint64_t *total, factum_error *err);
 /* Applies the parked event at |position| in a transaction that is rolled back, and calls |changes|
  * with the rows that it would change.
- * Errors: INVALID (the event cannot be applied: the text says why), NOT_FOUND (no such event is
+ * Errors: INVALID (the event cannot be applied: the text says why), NOT_FOUND (the event is not
  * parked), CANCELLED (by |changes|), FAILED (it takes more than ten seconds), TOO_BIG (it changes
  * more than 64 MiB of rows), BUSY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_try(factum_models *models,

@@ -106,7 +106,8 @@ typedef struct factum_build_each {
 } factum_build_each;
 
 /* Calls |each| with the builds of |model|, or of all models if it is empty. A build whose file
- * cannot be read now is RETRYING, with the reason. Errors: NOT_FOUND, NO_MEMORY. */
+ * cannot be read now is RETRYING, with the reason. Errors: NOT_FOUND (|model| does not exist),
+ * NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_list(factum_models *models,
                                                             factum_slice model,
                                                             const factum_build_each *each,
@@ -117,7 +118,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_models_list(factum_models *model
  * none of the missing events is for it. A host that was just opened, and has not read what is
  * deployed, is waited for as well. TIMEOUT: not yet; |status|, optional, then says how far behind
  * it is.
- * Errors: NOT_FOUND, and those of factum_read. */
+ * Errors: NOT_FOUND (|model| does not exist), and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_wait(factum_models *models,
                                                             factum_slice model, uint64_t place,
                                                             int64_t timeout_ms,
@@ -163,8 +164,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_models_parked(factum_models *mod
                                                               factum_error *err);
 /* Waits until a host of this directory has carried out the act at |revision| of the definition's
  * stream, at most |timeout_ms| (-1: for ever, 0: not at all). The outcomes of the newest 10,000
- * acts are known. TIMEOUT: not yet, or there is no such model; a swap waits until the new build has
- * caught up.
+ * acts are known. TIMEOUT: not yet, or the model does not exist; a swap waits until the new build
+ * has caught up.
  * Errors: INVALID (the act could not be done: the text says why), IO, CORRUPT and NEWER_FORMAT (the
  * file). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_models_act_wait(factum_models *models,

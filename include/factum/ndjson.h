@@ -26,9 +26,9 @@ extern "C" {
 #endif
 
 /* Memory for the parts of a line that cannot be borrowed from it (unescaped text, tags, base64).
- * Create one and use it for any number of lines, one thread at a time. factum_ndjson_create returns
- * NULL if memory is short. */
+ * Use one for any number of lines, one thread at a time. */
 typedef struct factum_ndjson factum_ndjson;
+/* Creates one, which is yours until factum_ndjson_destroy; NULL if out of memory. */
 FACTUM_API factum_ndjson *factum_ndjson_create(void);
 /* Frees it. Accepts NULL. */
 FACTUM_API void factum_ndjson_destroy(factum_ndjson *ndjson);
@@ -71,7 +71,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_ndjson_format(factum_ndjson *ndj
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_check(factum_slice json, factum_error *err);
 /* The value of the member |name| of the JSON object |json|, as it is written there (text with its
  * quotes), into *value, borrowed from |json|. |name| may be a path of members, "a.b". Errors:
- * NOT_FOUND (no such member, or |json| is not an object), INVALID (|json| is not valid JSON). */
+ * NOT_FOUND (the member does not exist, or |json| is not an object), INVALID (|json| is not valid
+ * JSON). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_json_member(factum_slice json, const char *name,
                                                             factum_slice *value);
 /* Decodes the JSON text |value|, as factum_json_member gives it, to UTF-8 with a zero byte at its

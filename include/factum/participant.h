@@ -94,8 +94,8 @@ FACTUM_API factum_arena *factum_outbox_arena(factum_outbox *outbox);
  * A failure: no answer, and |outbox| is dropped. BUSY, LOCKED, NO_SPACE, UNREACHABLE,
  * UNKNOWN_OUTCOME and TIMEOUT mean "try again later": the command is handled again after a while,
  * and the commands after it wait. Any other failure ends the run. A handler is called again if
- * others were faster (the expected revision or the condition is not true). Its effects outside the
- * store may happen twice: use an inbox (delivery.h). */
+ * other writers were faster (the expected revision or the condition is not true). Its effects
+ * outside the store may happen twice: use an inbox (delivery.h). */
 typedef factum_status (*factum_command_handler)(void *data, const factum_command *command,
                                                 factum_outbox *outbox, factum_error *err);
 
@@ -108,8 +108,8 @@ typedef struct factum_participant_options {
      * undo is answered with CommandSucceeded. For handlers with effects outside the store, which
      * may have begun before the do was answered. */
     bool undo_always;
-    uint32_t races_max;          /* calls of a handler because others were faster; after that it is
-                                "try again later"; 0: 10 */
+    uint32_t races_max;          /* further calls of a handler because other writers were faster;
+                                after that it is "try again later"; 0: 10 */
     uint32_t retries_max;        /* "try again later" in a row; after that the run ends with that
                                 status; 0: no limit */
     uint32_t retry_first_ms;     /* the longest first wait, which then doubles; 0: 100 */
@@ -185,7 +185,7 @@ typedef struct factum_participant_info {
     uint64_t late_count;      /* dos that came after they were cancelled: without effect */
     uint64_t broken_count;
     uint64_t unhandled_count; /* without a handler, and not answered by others as far as known */
-    uint64_t race_count;      /* handlers called again because others were faster */
+    uint64_t race_count;      /* handlers called again because other writers were faster */
     uint64_t retry_count;     /* "try again later" */
     uint64_t place;           /* all commands at or before it have been taken */
     bool running;

@@ -140,8 +140,8 @@ typedef struct factum_act_request {
 
 /* Records the act. The projection's host carries it out: soon if it runs, otherwise when it starts;
  * factum_models_act_wait (models.h) waits for the outcome. |result| is optional.
- * Errors: NOT_FOUND (no such projection), INVALID (it cannot be done now, such as a swap without a
- * build: the text says why), WRONG_REVISION, DENIED, and those of factum_append. */
+ * Errors: NOT_FOUND (the projection does not exist), INVALID (it cannot be done now, such as a
+ * swap without a build: the text says why), WRONG_REVISION, DENIED, and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_projection_act_record(factum_store *store, const factum_act_request *request,
                              factum_act_result *result, factum_error *err);
@@ -185,7 +185,8 @@ typedef struct factum_projection_each {
 } factum_projection_each;
 
 /* Calls |each| with the projection |name|; |version| 0: with the text of its newest version.
- * Errors: NOT_FOUND (no such projection or version), INVALID, and those of factum_read. */
+ * Errors: NOT_FOUND (the projection or the version does not exist), INVALID, and those of
+ * factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_projection_find(factum_store *store,
                                                                 factum_slice name, uint64_t version,
                                                                 const factum_projection_each *each,

@@ -75,8 +75,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_at(const factum_schemas 
                                                            factum_schema_version *version,
                                                            factum_error *err);
 /* Version |number| of |subject| (0: the newest), into |version|, whose texts are borrowed until the
- * registry is closed. Errors: NOT_FOUND (no schema, or no such version: the text names the newest),
- * INVALID. */
+ * registry is closed. Errors: NOT_FOUND (the subject has no schema, or not this version: the
+ * text names the newest), INVALID. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_schemas_find(const factum_schemas *schemas,
                                                              factum_slice subject, uint64_t number,
                                                              factum_schema_version *version,

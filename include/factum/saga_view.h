@@ -57,8 +57,8 @@ typedef struct factum_saga_view {
     void *memory;
 } factum_saga_view;
 
-/* The state of the saga |saga_id| ("NAME-ID"), into |view|. Free the view. Errors: NOT_FOUND,
- * INVALID, CORRUPT, NO_MEMORY, and those of factum_read. */
+/* The state of the saga |saga_id| ("NAME-ID"), into |view|. Free the view. Errors: NOT_FOUND
+ * (the saga does not exist), INVALID, CORRUPT, NO_MEMORY, and those of factum_read. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_get(factum_store *store,
                                                               factum_slice saga_id,
                                                               factum_saga_view *view,
@@ -71,8 +71,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_saga_view_of(const factum_saga *
 /* Frees what |view| points to, and zeroes it except for |size|. Accepts a zeroed one. */
 FACTUM_API void factum_saga_view_free(factum_saga_view *view);
 
-/* Print a JSON object, as the command line and HTTP answer it. Times are texts; missing values are
- * left out. docs/openapi.json lists the members. */
+/* Each of the four functions below prints a JSON object, as the command line and HTTP answer it.
+ * Times are texts; missing values are left out. docs/openapi.json lists the members. */
 FACTUM_API void factum_saga_view_write(const factum_saga_view *view, factum_json_writer *to);
 FACTUM_API void factum_saga_entry_write(const factum_saga_entry *entry, factum_json_writer *to);
 FACTUM_API void factum_saga_timer_write(const factum_saga_timer *timer, factum_json_writer *to);
@@ -132,11 +132,11 @@ typedef struct factum_saga_act_outcome {
 /* Carries out |request|: appends an event to the saga's stream, and what follows from it, in one
  * commit. The same function decides as for replies, so a host notices and goes on. |outcome| is
  * optional.
- * Errors: NOT_FOUND (no such saga or step), CONDITION_FAILED (the saga's state does not allow it:
- * the text names the state), WRONG_REVISION (something has happened meanwhile: the text says what),
- * KEY_CONFLICT (a step was to be skipped as failed, but its participant has acted), CORRUPT (the
- * stream is damaged, or its definition is not deployed), INVALID, TOO_BIG, NO_MEMORY, and those of
- * factum_append. */
+ * Errors: NOT_FOUND (the saga or the step does not exist), CONDITION_FAILED (the saga's state does
+ * not allow it: the text names the state), WRONG_REVISION (something has happened meanwhile: the
+ * text says what), KEY_CONFLICT (a step was to be skipped as failed, but its participant has
+ * acted), CORRUPT (the stream is damaged, or its definition is not deployed), INVALID, TOO_BIG,
+ * NO_MEMORY, and those of factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_saga_act(factum_store *store,
                                                          const factum_saga_act_request *request,
                                                          factum_saga_act_outcome *outcome,

@@ -89,6 +89,8 @@ FACTUM_API void factum_schema_destroy(factum_schema *schema);
 /* The draft that the schema's root is written in; never DEFAULT. */
 FACTUM_API factum_schema_draft factum_schema_draft_of(const factum_schema *schema);
 
+/* Creates a checker, into *checker, which is yours until factum_schema_checker_destroy; NULL on
+ * failure. Errors: NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status
 factum_schema_checker_create(factum_schema_checker **checker, factum_error *err);
 /* Frees it. Accepts NULL. */

@@ -61,7 +61,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_script_decider_open(const factum
 FACTUM_API const factum_decider *factum_script_decider_get(const factum_script_decider *decider);
 /* True if |decider| decides over a query: requests then name no stream. */
 FACTUM_API bool factum_script_has_query(const factum_script_decider *decider);
-/* Accepts NULL. Not while a fold or a transaction uses it. */
+/* Frees |decider|. Accepts NULL. Not while a fold or a transaction uses it. */
 FACTUM_API void factum_script_decider_close(factum_script_decider *decider);
 
 /* What decide(state, command) sees as command. Begin it as zeros. */

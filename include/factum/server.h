@@ -66,8 +66,9 @@ typedef struct factum_server_options {
  * failure. If this start has created the admin's secret, factum_server_secret returns it.
  * Errors: INVALID (options that contradict each other or are not safe: the text says which),
  * UNSUPPORTED (|models|, and the library was built without them), EXISTS (port or socket in use),
- * NOT_FOUND, IO, DENIED (a port that needs rights), CORRUPT and NEWER_FORMAT (the file of the
- * secret), NO_MEMORY. */
+ * NOT_FOUND (an address that this machine does not have, or a host name that does not resolve),
+ * IO, DENIED (a port that needs rights), CORRUPT and NEWER_FORMAT (the file of the secret),
+ * NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_server_start(factum_store *store,
                                                              const factum_server_options *options,
                                                              factum_server **server,

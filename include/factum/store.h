@@ -108,6 +108,7 @@ typedef enum factum_capability {
     FACTUM_CAPABILITY_BACKUP = 32,
     FACTUM_CAPABILITY_LIST = 64
 } factum_capability;
+/* The bits of what |store| can do. */
 FACTUM_API uint32_t factum_capabilities(const factum_store *store);
 
 /* The time now, by the store's clock. */
@@ -163,6 +164,7 @@ typedef struct factum_expected {
     uint64_t revision; /* only with FACTUM_EXPECTED_REVISION */
 } factum_expected;
 
+/* What an append expects of a stream, as a value: the four below name the four kinds. */
 static inline factum_expected factum_expect(factum_expected_kind kind, uint64_t revision)
 {
     factum_expected expected;
@@ -170,18 +172,22 @@ static inline factum_expected factum_expect(factum_expected_kind kind, uint64_t 
     expected.revision = revision;
     return expected;
 }
+/* Nothing: the stream may exist or not. */
 static inline factum_expected factum_any(void)
 {
     return factum_expect(FACTUM_EXPECTED_ANY, 0);
 }
+/* The stream was never written, or is deleted. */
 static inline factum_expected factum_no_stream(void)
 {
     return factum_expect(FACTUM_EXPECTED_NO_STREAM, 0);
 }
+/* The stream was written, or given metadata; and not deleted since. */
 static inline factum_expected factum_stream_exists(void)
 {
     return factum_expect(FACTUM_EXPECTED_STREAM_EXISTS, 0);
 }
+/* The last revision of the stream is |revision|. */
 static inline factum_expected factum_at(uint64_t revision)
 {
     return factum_expect(FACTUM_EXPECTED_REVISION, revision);
@@ -542,7 +548,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
  * has been given; once each time that this becomes true. TIMEOUT: nothing new. PENDING: only with
  * steps_max (async.h).
  * Errors: CANCELLED (after factum_subscription_stop), STREAM_DELETED (the stream's tombstone was
- * given, or is before the start), EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED. / */
+ * given, or is before the start), EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
                                                                   int64_t timeout_ms,
                                                                   factum_event *event,

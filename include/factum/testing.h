@@ -11,7 +11,7 @@
  *     ... call the code under test ...
  *     factum_testing_expect(store, "order-1", wanted, &err);
  *
- * Valid C99 and C++17. Lines are those of ndjson.h. */
+ * Valid C99 and C++17. Lines are those of ndjson.h. One thread at a time for each factum_test. */
 #ifndef FACTUM_TESTING_H
 #define FACTUM_TESTING_H
 
@@ -26,7 +26,7 @@ extern "C" {
  * on disk, also to the calls of async.h, but has no backups (UNSUPPORTED). It is slow with more
  * than some thousand events. |options| is optional; only its limits and its clock are used. *store
  * gets the store, which is yours until factum_close; NULL on failure.
- * Errors: INVALID, NO_MEMORY. / */
+ * Errors: INVALID, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_open_memory(
     const factum_store_options *options, factum_store **store, factum_error *err);
 
@@ -100,7 +100,9 @@ FACTUM_API void factum_test_then_stream(factum_test *test, const char *where, si
 /* Event |index| has |tag|. */
 FACTUM_API void factum_test_then_tag(factum_test *test, const char *where, size_t index,
                                      const char *tag);
+/* The last command had nothing to do. */
 FACTUM_API void factum_test_then_noop(factum_test *test, const char *where);
+/* The last command was rejected with |code|. */
 FACTUM_API void factum_test_then_rejected(factum_test *test, const char *where, const char *code);
 /* The state now, for checks of your own; NULL before the first GIVEN or WHEN. */
 FACTUM_API const void *factum_test_state(const factum_test *test);

@@ -42,6 +42,8 @@ typedef struct factum_typed_reader {
     factum_status status;
 } factum_typed_reader;
 
+/* A reader of |json| that takes memory from |arena|. |err| is optional, and gets the first failure.
+ * All three last as long as the reader and what it has read. */
 FACTUM_API factum_typed_reader factum_typed_reader_of(const factum_json *json, factum_arena *arena,
                                                       factum_error *err);
 /* OK, or the first failure. Errors: INVALID (the data does not fit the type), TOO_BIG (the arena's
@@ -81,8 +83,8 @@ FACTUM_API factum_typed_object factum_typed_members(factum_typed_reader *in, uin
  * fails if a required member was missing. */
 FACTUM_API int factum_typed_next(factum_typed_object *object);
 /* Goes to the end and begins again, to read the members that are not among the names. Returns room
- * for all of them, each |size| bytes, cleared; *count is how many. NULL if no such member
- * exists. */
+ * for all of them, each |size| bytes, cleared; *count is how many. NULL if there
+ * is no other member, or after a failure. */
 FACTUM_API void *factum_typed_others(factum_typed_object *object, size_t size, size_t *count);
 /* The name of the member that factum_typed_next has found; in the arena if it has escapes. */
 FACTUM_API factum_slice factum_typed_name_of(const factum_typed_object *object);
@@ -96,23 +98,28 @@ FACTUM_API void factum_typed_put_members(factum_json_writer *to, const factum_me
 /* |size| cleared bytes in the arena; NULL after a failure. */
 FACTUM_API void *factum_typed_take(factum_typed_reader *in, size_t size);
 /* Room for the items of the array |value|, each |size| bytes, cleared; *count is how many. NULL if
- * the array is empty. */
+ * the array is empty, or after a failure. */
 FACTUM_API void *factum_typed_items(factum_typed_reader *in, uint32_t value, size_t size,
                                     size_t *count);
 
+/* True if |value| is null. */
 static inline bool factum_typed_is_null(const factum_typed_reader *in, uint32_t value)
 {
     return factum_json_kind_of(in->json, value) == FACTUM_JSON_NULL;
 }
 
+/* The six functions from here on give |value| by their last argument, and fail if it is of another
+ * kind. First a text, decoded. */
 FACTUM_API void factum_typed_text(factum_typed_reader *in, uint32_t value, factum_slice *text);
-/* The number as written. */
+/* A number, as written. */
 FACTUM_API void factum_typed_number(factum_typed_reader *in, uint32_t value, factum_slice *number);
-/* Any value as written. */
+/* Any value, as written. */
 FACTUM_API void factum_typed_json(factum_typed_reader *in, uint32_t value, factum_slice *json);
-/* 1.0 and 1e3 are whole numbers. */
+/* A whole number, also 1.0 and 1e3. */
 FACTUM_API void factum_typed_int64(factum_typed_reader *in, uint32_t value, int64_t *number);
+/* The same, from 0 on. */
 FACTUM_API void factum_typed_uint64(factum_typed_reader *in, uint32_t value, uint64_t *number);
+/* true or false. */
 FACTUM_API void factum_typed_bool(factum_typed_reader *in, uint32_t value, bool *truth);
 
 /* The index of the text |value| among |names|; -1: another text, or the reader has failed. */
@@ -135,7 +142,7 @@ FACTUM_API factum_slice factum_typed_name_at(const factum_typed_name *names, uin
 /* NOT_FOUND: "no event type "X" in the generated types of Y". */
 FACTUM_API factum_status factum_typed_no_type(const factum_typed_reader *in, factum_slice type,
                                               const char *category);
-/* Fails unless the value is this one. */
+/* Each fails unless |value| is this text, this number, or of this kind. */
 FACTUM_API void factum_typed_is_text(factum_typed_reader *in, uint32_t value, const char *text,
                                      size_t len);
 FACTUM_API void factum_typed_is_number(factum_typed_reader *in, uint32_t value, const char *number);

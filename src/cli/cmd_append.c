@@ -370,13 +370,13 @@ const struct command command_append = {
     .usage = "append STREAM TYPE [DATA|-] [options] | append --lines FILE|-",
     .summary = "append an event, or the events of a file as one commit",
     .help =
-        "  --expected WHAT    any (default), no-stream, exists, or the stream's last revision\n"
+        "  --expected WHAT    any, no-stream, exists, or the stream's last revision (any)\n"
         "  --key TEXT         idempotency key: a retry with the same content is recognised\n"
-        "  --id UUID          the event's id (default: a new one)\n"
+        "  --id UUID          the event's id (a new one)\n"
         "  --time TIME        when it happened, if not now\n"
         "  --metadata JSON    metadata; $correlationId in it is indexed\n"
         "  --tag TEXT         a tag; may be given several times\n"
-        "  --durability D     sync (default) or os\n"
+        "  --durability D     sync or os (sync)\n"
         "  --bytes            DATA is stored as it is, whether it is JSON or not\n"
         "  --content-type T   DATA is of another type, such as image/png\n"
         "  --lines FILE       events as lines of JSON (see import), appended all or not at all\n"

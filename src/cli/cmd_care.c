@@ -90,7 +90,7 @@ static int run_info(const struct options *options)
 const struct command command_info = {
     .name = "info",
     .usage = "info [--json]",
-    .summary = "the contents and the state of the store",
+    .summary = "show the contents and the state of the store",
     .help = "  --json             as JSON\n",
     .options = "json ",
     .run = run_info,

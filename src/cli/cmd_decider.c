@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/deploying.h"
 #include "cli/input.h"
 #include "cli/script.h"
 #include "cli/whole_file.h"
@@ -200,7 +201,7 @@ static const struct command decider_deploy = {
     .name = "decider deploy",
     .usage = "decider deploy CATEGORY FILE.lua [options]",
     .summary = "deploy a script (- for standard input) as the decider of a category",
-    .help = "  --why TEXT         why: kept with it\n"
+    .help = "  --why TEXT         why; stored with it\n"
             "  --by NAME          who (the name of this user)\n"
             "  --json             its revision and hash as JSON\n",
     .notes = "The script is opened first: one that is wrong is refused, with file and line. The "
@@ -216,7 +217,7 @@ static const struct command decider_list = {
     .name = "decider list",
     .usage = "decider list",
     .summary = "list the deployed deciders",
-    .help = "  --json             as JSON, one object a line\n",
+    .help = "  --json             one JSON object a line\n",
     .options = "json ",
     .run = run_list,
 };

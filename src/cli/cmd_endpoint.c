@@ -225,7 +225,7 @@ static const struct command endpoint_deploy = {
     .summary = "deliver the commands of a service to a URL",
     .help = "  --secret NAME      sign with the secret that the server knows by this name\n"
             "  --timeout SECONDS  of a delivery, 300 at most (30)\n"
-            "  --why TEXT         why: kept with it\n"
+            "  --why TEXT         why; stored with it\n"
             "  --by NAME          who (the name of this user)\n"
             "  --json             its revision as JSON\n",
     .notes =
@@ -241,21 +241,21 @@ static const struct command endpoint_list = {
     .name = "endpoint list",
     .usage = "endpoint list [SERVICE]",
     .summary = "list the endpoints that are deployed",
-    .help = "  --json             as JSON, one object a line, those that were removed too\n",
+    .help = "  --json             one JSON object a line, those that were removed too\n",
     .options = "json ",
     .arguments_max = 1,
     .run = run_endpoint_list,
 };
 
 #define ACT_HELP                                                                                   \
-    "  --why TEXT         why: kept with it\n"                                                     \
+    "  --why TEXT         why; stored with it\n"                                                   \
     "  --by NAME          who (the name of this user)\n"                                           \
     "  --json             its revision as JSON\n"
 
 static const struct command endpoint_enable = {
     .name = "endpoint enable",
     .usage = "endpoint enable SERVICE [options]",
-    .summary = "deliver again, after an answer 410 or a disable",
+    .summary = "deliver again, after a disable or an answer 410",
     .help = ACT_HELP,
     .options = "why by json ",
     .arguments_min = 1,
@@ -277,9 +277,9 @@ static const struct command endpoint_disable = {
 static const struct command endpoint_remove = {
     .name = "endpoint remove",
     .usage = "endpoint remove SERVICE [options]",
-    .summary = "deliver nothing more to a service, and forget what waits",
-    .help = "  --force            also if sagas that have not ended need the service\n" ACT_HELP,
-    .notes = "It is refused, with exit code 3, while sagas that have not ended need the service.\n",
+    .summary = "deliver nothing more to a service, and drop the waiting commands",
+    .help = "  --force            also if open sagas need the service\n" ACT_HELP,
+    .notes = "The exit status is 3 if open sagas need the service.\n",
     .options = "force why by json ",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -963,17 +963,17 @@ const struct command command_import = {
     .name = "import",
     .usage = "import FILE|- [options]",
     .summary = "import events from lines of JSON, also .gz and .zst",
-    .help = "  --batch N          lines that are appended together (default 1000)\n"
-            "  --on-error WHAT    stop at a bad line (default), or skip it\n"
+    .help = "  --batch N          lines that are appended together (1000)\n"
+            "  --on-error WHAT    stop at a bad line, or skip it (stop)\n"
             "  --lenient          ignore unknown members; of equal ones take the last\n"
             "  --again            import again what an earlier run has imported\n"
             "  --system           streams whose name begins with $ too\n"
             "  --json             the figures as JSON\n",
     .notes = "A line: {\"stream\":\"order-1\",\"type\":\"OrderPlaced\",\"data\":{...}} and "
              "optionally id, time,\n"
-             "metadata, tags, contentType, commit, key. An interrupted import goes on where it was "
-             "when it is\n"
-             "run again.\n",
+             "metadata, tags, contentType, commit, key. Run again, an interrupted import continues "
+             "where\n"
+             "it ended.\n",
     .options = "batch on-error lenient again system json ",
     .arguments_min = 1,
     .arguments_max = 1,

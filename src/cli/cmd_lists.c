@@ -186,9 +186,9 @@ static int run_tags(const struct options *options)
 
 #define LIST_HELP                                                                                  \
     "  --prefix TEXT      only names that begin so\n"                                              \
-    "  --after TOKEN      only names whose first event lies after the place of the token: the\n"   \
+    "  --after TOKEN      only names whose first event is after the place of the token: the\n"     \
     "                     next page begins after the \"token\" of the last name\n"                 \
-    "  --sort WHAT        first: in the order of their first events (default); name; count\n"      \
+    "  --sort WHAT        first, by their first events; name; count (first)\n"                     \
     "  --limit N          at most N; tags that appeared together stay together\n"                  \
     "  --json             one JSON object a line\n"
 #define LIST_OPTIONS "prefix after sort limit json "

@@ -464,8 +464,8 @@ static const struct command parked_list = {
     .usage = "parked list [NAME] [--key KEY]",
     .summary = "list what waits for an operator: parked events, of one model or of all",
     .help = "  --key KEY          of one key\n"
-            "  --models DIR       where the models are (the store's directory \"models\")\n"
-            "  --json             as JSON, one object a line\n",
+            "  --models DIR       where the models are (\"models\" in the store)\n"
+            "  --json             one JSON object a line\n",
     .notes = "Without NAME also the commands that endpoints did not take, and the sagas that are "
              "stuck.\n",
     .options = "key models json ",
@@ -477,7 +477,7 @@ static const struct command parked_show = {
     .name = "parked show",
     .usage = "parked show NAME POSITION",
     .summary = "show a parked event: why it is parked, and the event itself",
-    .help = "  --models DIR       where the models are (the store's directory \"models\")\n"
+    .help = "  --models DIR       where the models are (\"models\" in the store)\n"
             "  --json             as JSON\n",
     .options = "models json ",
     .arguments_min = 2,
@@ -487,18 +487,18 @@ static const struct command parked_show = {
 
 #define ACT_HELP                                                                                   \
     "  --by NAME          who (the name of this user)\n"                                           \
-    "  --timeout SECONDS  wait so long at most until it is carried out (no limit)\n"               \
-    "  --models DIR       where the models are (the store's directory \"models\")\n"               \
+    "  --timeout SECONDS  the longest wait until it is carried out (no limit)\n"                   \
+    "  --models DIR       where the models are (\"models\" in the store)\n"                        \
     "  --json             the answer as JSON\n"
 
 static const struct command parked_retry = {
     .name = "parked retry",
     .usage = "parked retry NAME [KEY]",
     .summary = "apply the parked events of a key, or of all, in their order until one fails",
-    .help = "  --why TEXT         why: kept with it\n"
+    .help = "  --why TEXT         why; stored with it\n"
             "  --delivery         NAME is a service: deliver its parked commands again\n" ACT_HELP,
     .notes =
-        "With --delivery it says before what is delivered, and in which order. That is not "
+        "With --delivery it first prints what is delivered, and in which order. That is not "
         "recorded, so\nit takes no --why and no --by. In a directory nothing is delivered until "
         "a host of the\nendpoints runs.\n",
     .options = "why by delivery timeout models json ",
@@ -511,7 +511,7 @@ static const struct command parked_skip = {
     .name = "parked skip",
     .usage = "parked skip NAME POSITION --why TEXT",
     .summary = "leave a parked event out for good; those that wait for it are tried",
-    .help = "  --why TEXT         why: kept with it; needed\n"
+    .help = "  --why TEXT         why; stored with it; required\n"
             "  --delivery         NAME is a service: its parked command at POSITION\n" ACT_HELP,
     .options = "why by delivery timeout models json ",
     .arguments_min = 2,
@@ -523,11 +523,10 @@ static const struct command parked_try = {
     .name = "parked try",
     .usage = "parked try NAME POSITION",
     .summary = "show which rows a parked event would change, and change none",
-    .help = "  --models DIR       where the models are (the store's directory \"models\")\n"
+    .help = "  --models DIR       where the models are (\"models\" in the store)\n"
             "  --json             as JSON, a change a line, then the counts\n",
-    .notes =
-        "It is applied in a transaction that is rolled back. Exit code 7, with the reason: it\n"
-        "still cannot be applied.\n",
+    .notes = "It is applied in a transaction that is rolled back. The exit status is 7,\n"
+             "with the reason, if it still cannot be applied.\n",
     .options = "models json ",
     .arguments_min = 2,
     .arguments_max = 2,
@@ -540,7 +539,7 @@ static const struct command *const family[] = {&parked_list, &parked_show, &park
 const struct command command_parked = {
     .name = "parked",
     .usage = "parked list | show | retry | skip | try ...",
-    .summary = "the events that read models could not take",
+    .summary = "list what waits for an operator, and act on it",
     .help = "",
     .notes = "A parked event and all later ones of its key wait, while other keys go on.\n",
     .options = "",

@@ -40,7 +40,7 @@ const struct command command_ping = {
     .help = "  --json             the figures as JSON\n",
     .notes =
         "Without ADDRESS: that of --store, --connect or FACTUM_STORE. The exit status is 11 if "
-        "the server\ncannot be reached, and 10 if it does not let us in.\n",
+        "the server\ncannot be reached, and 10 if the login is refused.\n",
     .options = "json ",
     .arguments_max = 1,
     .run = run_ping,

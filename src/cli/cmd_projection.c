@@ -353,7 +353,7 @@ static const struct command projection_deploy = {
     .name = "projection deploy",
     .usage = "projection deploy FILE.sql [options]",
     .summary = "deploy a definition (- for standard input): a first version, or a newer one",
-    .help = "  --why TEXT         why: kept with it\n"
+    .help = "  --why TEXT         why; stored with it\n"
             "  --by NAME          who (the name of this user)\n"
             "  --json             its version, revision and hash as JSON\n",
     .notes = "The definition is checked first, also against the schemas of the store: one that is\n"
@@ -369,8 +369,8 @@ static const struct command projection_list = {
     .name = "projection list",
     .usage = "projection list",
     .summary = "list the projections: version in use, state, how far behind, parked events",
-    .help = "  --models DIR       where the models are (the store's directory \"models\")\n"
-            "  --json             as JSON, one object a line\n",
+    .help = "  --models DIR       where the models are (\"models\" in the store)\n"
+            "  --json             one JSON object a line\n",
     .options = "models json ",
     .run = run_list,
 };
@@ -388,9 +388,9 @@ static const struct command projection_show = {
 };
 
 #define ACT_HELP                                                                                   \
-    "  --why TEXT         why: kept with it\n"                                                     \
+    "  --why TEXT         why; stored with it\n"                                                   \
     "  --by NAME          who (the name of this user)\n"                                           \
-    "  --timeout SECONDS  wait so long at most until it is carried out (no limit)\n"               \
+    "  --timeout SECONDS  the longest wait until it is carried out (no limit)\n"                   \
     "  --json             the answer as JSON\n"
 
 #define ACT_COMMAND(word, what)                                                                    \
@@ -406,11 +406,11 @@ static const struct command projection_show = {
     }
 
 ACT_COMMAND(pause, "stop applying events to a model");
-ACT_COMMAND(resume, "go on, also after a model has stopped by itself");
-ACT_COMMAND(remove, "drop a model; it can be deployed again later");
+ACT_COMMAND(resume, "continue, also after a model has stopped by itself");
+ACT_COMMAND(remove, "delete a model; it can be deployed again later");
 ACT_COMMAND(rebuild, "build the version in use once more, beside it");
-ACT_COMMAND(swap, "take what was built beside into use, once it has caught up");
-ACT_COMMAND(rollback, "return to what was in use before");
+ACT_COMMAND(swap, "take the build beside into use, once it has caught up");
+ACT_COMMAND(rollback, "return to the build in use before");
 
 static const struct command *const family[] = {&projection_deploy,
                                                &projection_list,
@@ -428,7 +428,7 @@ const struct command command_projection = {
     .name = "projection",
     .usage = "projection deploy | list | show | pause | resume | remove | rebuild | diff | swap | "
              "rollback ...",
-    .summary = "deploy read models in SQL, and say which version is in use",
+    .summary = "deploy read models in SQL, list them, and act on them",
     .help = "",
     .notes =
         "On a store directory a command carries out what it records. On an address the server\n"

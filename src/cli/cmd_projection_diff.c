@@ -140,12 +140,13 @@ static int run_diff(const struct options *options)
 const struct command command_projection_diff = {
     .name = "projection diff",
     .usage = "projection diff NAME [options]",
-    .summary = "show which rows a swap would change, once what is built beside has caught up",
-    .help = "  --changes-max N    show so many (100; over an address 10000 at most); all count\n"
-            "  --timeout SECONDS  wait so long at most (no limit)\n"
-            "  --models DIR       where the models are (the store's directory \"models\")\n"
-            "  --json             as JSON, a change a line, then the counts\n",
-    .notes = "+ a row that would come, - one that would go, ~ one that would change: old -> new.\n",
+    .summary = "show which rows a swap would change, once the build beside has caught up",
+    .help =
+        "  --changes-max N    the most to show, over an address 10000 at most (100); all count\n"
+        "  --timeout SECONDS  the longest wait (no limit)\n"
+        "  --models DIR       where the models are (\"models\" in the store)\n"
+        "  --json             as JSON, a change a line, then the counts\n",
+    .notes = "+ a row that would be added, - one removed, ~ one changed: old -> new.\n",
     .options = "changes-max timeout models json ",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -313,20 +313,21 @@ static int run(const struct options *options)
 const struct command command_query = {
     .name = "query",
     .usage = "query NAME [SELECT] [options]",
-    .summary = "ask a read model in SQL, once it has all events that are there",
+    .summary = "query a read model in SQL, once it has all existing events",
     .help = "  --named QUERY      a query of the definition, in place of a SELECT\n"
             "  --param NAME=TEXT  the value of :NAME, also several times; NAME alone is NULL\n"
-            "  --wait TOKEN       wait for what an append answered with, not for all there is\n"
-            "  --timeout SECONDS  wait so long at most (no limit)\n"
+            "  --wait TOKEN       wait for the place of an append, not for all events\n"
+            "  --timeout SECONDS  the longest wait (no limit)\n"
             "  --at TIME|TOKEN    as it was, by what was recorded by then\n"
             "  --time-at TIME     as it was, by what had happened by then\n"
             "  --rows-max N       more rows are an error (10000; a server allows 100000)\n"
             "  --plan             how the rows would be found, in place of the rows\n"
-            "  --models DIR       where the models are (the store's directory \"models\")\n"
+            "  --models DIR       where the models are (\"models\" in the store)\n"
             "  --csv              as CSV\n"
             "  --json             as JSON: columns, rows, asOf, behind\n",
     .notes =
-        "On a directory the model is kept in this process meanwhile. On an address the server\n"
+        "On a directory this process keeps the model up to date meanwhile. On an address the "
+        "server\n"
         "is asked: it has its models up to date by itself, and waits only with --wait. A model\n"
         "that is paused, or has stopped, is asked as it is, unless --wait is given.\n",
     .options = "named param wait timeout at time-at rows-max plan models csv json ",

@@ -48,7 +48,7 @@ static int run_read(const struct options *options)
 }
 
 #define SELECT_HELP                                                                                \
-    "  --all              every event, in the order of the log (default without a stream)\n"       \
+    "  --all              every event, in the order of the log; the default without a stream\n"    \
     "  --category NAME    streams whose name begins with NAME and '-'\n"                           \
     "  --type NAME        events of a type\n"                                                      \
     "  --correlation ID   events of a flow\n"                                                      \
@@ -167,7 +167,7 @@ const struct command command_tail = {
     .name = "tail",
     .usage = "tail [STREAM] [options]",
     .summary = "print the last events, and then new ones",
-    .help = SELECT_HELP "  --timeout SECONDS  end after so long; 0: after what is there now\n",
+    .help = SELECT_HELP "  --timeout SECONDS  end after so long; 0: after the existing events\n",
     .notes =
         "A store belongs to one process at a time: new events come from this one only, until a\n"
         "server holds the store. --count says how many of the last events come first (10). At its\n"

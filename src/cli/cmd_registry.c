@@ -442,8 +442,9 @@ const struct command command_schema_register = {
     .help = "  --after TOKEN      only events after this place have to fit; it is recorded\n"
             "  --unproven         no stored event has to fit; it is recorded\n"
             "  --json             the result as JSON\n",
-    .notes = "Every stored event of the type is checked first. Exit code 7: one does not fit; it "
-             "is named.\n",
+    .notes =
+        "Every stored event of the type is checked first. The exit status is 7 if one does not "
+        "fit;\nit is named.\n",
     .options = "after unproven json ",
     .arguments_min = 2,
     .arguments_max = 2,
@@ -453,7 +454,7 @@ const struct command command_schema_register = {
 const struct command command_schema_check = {
     .name = "schema check",
     .usage = "schema check [CATEGORY/]TYPE FILE [options]",
-    .summary = "would the schema be accepted? Nothing is written",
+    .summary = "check whether a schema would be accepted; nothing is written",
     .help = "  --after TOKEN      only events after this place have to fit; it is recorded\n"
             "  --unproven         no stored event has to fit; it is recorded\n"
             "  --json             the result as JSON\n",
@@ -466,9 +467,9 @@ const struct command command_schema_check = {
 const struct command command_schema_list = {
     .name = "schema list",
     .usage = "schema list [options]",
-    .summary = "the newest version of each schema, and the modes",
+    .summary = "list the newest version of each schema, and the modes",
     .help = "  --all              older versions too\n"
-            "  --json             a JSON object a line\n",
+            "  --json             one JSON object a line\n",
     .options = "all json ",
     .arguments_min = 0,
     .arguments_max = 0,
@@ -479,7 +480,7 @@ const struct command command_schema_show = {
     .name = "schema show",
     .usage = "schema show [CATEGORY/]TYPE [options]",
     .summary = "print a schema as it was registered",
-    .help = "  --version N        not the newest version\n",
+    .help = "  --version N        an older version (the newest)\n",
     .options = "version ",
     .arguments_min = 1,
     .arguments_max = 1,
@@ -489,8 +490,8 @@ const struct command command_schema_show = {
 const struct command command_schema_diff = {
     .name = "schema diff",
     .usage = "schema diff [CATEGORY/]TYPE A B [options]",
-    .summary = "what differs between two versions",
-    .help = "  --json             a JSON object a line\n",
+    .summary = "show the differences between two versions",
+    .help = "  --json             one JSON object a line\n",
     .options = "json ",
     .arguments_min = 3,
     .arguments_max = 3,
@@ -500,9 +501,9 @@ const struct command command_schema_diff = {
 const struct command command_schema_mode = {
     .name = "schema mode",
     .usage = "schema mode [CATEGORY/]TYPE|CATEGORY/ off|warn|reject|unset [options]",
-    .summary = "what happens to an event that does not fit",
+    .summary = "set what happens to an event that does not fit",
     .help = "  --json             the result as JSON\n",
-    .notes = "off: events are not looked at. warn: stored, with \"$schema.fault\" in the metadata. "
+    .notes = "off: events are not checked. warn: stored, with \"$schema.fault\" in the metadata. "
              "reject: the\n"
              "default where there is a schema. A mode of \"order/\" is for all types of that "
              "category that\n"
@@ -516,7 +517,7 @@ const struct command command_schema_mode = {
 const struct command command_schema_infer = {
     .name = "schema infer",
     .usage = "schema infer [CATEGORY/]TYPE [options]",
-    .summary = "draw a first schema from stored events",
+    .summary = "draft a schema from stored events",
     .help = "  --count N          look at the newest N events only\n",
     .options = "count ",
     .arguments_min = 1,

@@ -225,15 +225,16 @@ static int run(const struct options *options)
 const struct command command_run = {
     .name = "run",
     .usage = "run [NAME...] [options]",
-    .summary = "keep read models up to date until a signal, and say how they are",
-    .help = "  --until-caught-up  end when they have all events that are there\n"
-            "  --timeout SECONDS  end after so long; with --until-caught-up that is exit 9\n"
-            "  --models DIR       where the models are (the store's directory \"models\")\n"
-            "  --host NAME        keep the projections of another host (server)\n"
-            "  --json             changes as JSON, one object a line\n",
+    .summary = "keep read models up to date until a signal, and print how their state changes",
+    .help =
+        "  --until-caught-up  end when they have all existing events\n"
+        "  --timeout SECONDS  end after so long; with --until-caught-up the exit status is then 9\n"
+        "  --models DIR       where the models are (\"models\" in the store)\n"
+        "  --host NAME        keep the projections of another host (server)\n"
+        "  --json             one JSON object a line, for each change\n",
     .notes = "Without NAME all projections of the host are kept. A store directory can be open in\n"
              "one process only: while run keeps it, query and others are refused. On an address\n"
-             "--models is needed: the models are kept here, from the server's events.\n",
+             "--models is required: the models are kept here, from the server's events.\n",
     .options = "until-caught-up timeout models host json ",
     .arguments_max = 8,
     .run = run,

@@ -281,11 +281,11 @@ static int run_timer(const struct options *options)
 
 #define COMMON_OPTIONS "reason by revision what-if json "
 #define COMMON_HELP                                                                                \
-    "  --reason TEXT  why; --what-if goes without\n"                                               \
-    "  --by WHO       who acts (the user of this process)\n"                                       \
+    "  --reason TEXT  why; required, except with --what-if\n"                                      \
+    "  --by WHO       who (the name of this user)\n"                                               \
     "  --revision N   only if the saga is at this revision\n"                                      \
-    "  --what-if      shows what would follow, and does nothing\n"                                 \
-    "  --json         the outcome as one object\n"
+    "  --what-if      show what would follow, and do nothing\n"                                    \
+    "  --json         the outcome as JSON\n"
 
 #define VERB(variable, verb, arguments, what, more_help, more_options, least, most)                \
     const struct command command_saga_##variable = {                                               \
@@ -304,14 +304,14 @@ VERB(retry, "retry", "NAME-ID [STEP]", "try a step now; without STEP: the only o
 VERB(edit, "edit", "NAME-ID --data JSON", "change what a saga keeps",
      "  --data JSON    the fields that change, as {\"amount\": 5}\n", "data ", 1, 1);
 VERB(skip, "skip", "NAME-ID [STEP] --result ok|fail",
-     "let a step, or its undo, count as done or failed",
+     "state that a step, or its undo, is done or has failed",
      "  --result R     ok: it counts as done, or undone; fail: as failed, without effect\n"
      "  --data JSON    what the step would have kept\n",
      "result data ", 1, 2);
 VERB(undo, "undo", "NAME-ID [STEP]", "compensate now; with STEP: undo that step once more", "", "",
      1, 2);
 VERB(complete, "complete", "NAME-ID", "close a saga as it is",
-     "  --result R     ok or fail: as what it counts, for the record\n", "result ", 1, 1);
+     "  --result R     ok or fail: the outcome that is recorded\n", "result ", 1, 1);
 VERB(cancel, "cancel", "NAME-ID", "compensate, if the pivot is not under way", "", "", 1, 1);
 VERB(timer, "timer", "NAME-ID STEP|deadline", "move or cancel a timer",
      "  --to TIME      when it is due\n"

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/deploying.h"
 #include "cli/input.h"
 #include "cli/progress.h"
 #include "cli/saga_report.h"
@@ -217,11 +216,12 @@ const struct command command_saga_check = {
     .summary = "prove that every run of a saga ends well, or print the shortest that does not",
     .help = "  --generations N    ids of one command, after failures: 1 to 4 (2)\n"
             "  --acts N           acts of operators in one run: 0 to 4 (1)\n"
-            "  --states-max N     give up after so many states (20000000)\n"
+            "  --states-max N     the most states to explore (20000000)\n"
             "  --json             the verdict, counts, bounds and the run as JSON\n",
     .notes = "It explores every order of answers, silence, duplicates, late answers, crashes and\n"
              "acts of operators. Every run has to end done, or wholly undone, or to wait for an\n"
-             "operator only where an undo has failed or a step asks. Otherwise the code is 7.\n",
+             "operator only where an undo has failed or a step asks. Otherwise the exit\n"
+             "status is 7.\n",
     .options = "generations acts states-max json ",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -200,12 +200,12 @@ const struct command command_saga_deploy = {
     .name = "saga deploy",
     .usage = "saga deploy FILE [options]",
     .summary = "check a definition, then deploy it: a first version, or a newer one",
-    .help = "  --why TEXT         why: kept with it\n"
+    .help = "  --why TEXT         why; stored with it\n"
             "  --by NAME          who (the name of this user)\n"
             "  --force            also if the check refuses it; needs --why\n"
             "  --generations N, --acts N, --states-max N  bounds, as of saga check\n"
             "  --json             its version, revision and hash as JSON\n",
-    .notes = "One that is wrong or not sound is refused with code 7. The same text again changes\n"
+    .notes = "The exit status is 7 if it is wrong or not sound. The same text again changes\n"
              "nothing. Sagas begin with events after it; those that run keep their version.\n",
     .options = "why by force generations acts states-max json ",
     .arguments_min = 1,
@@ -218,7 +218,7 @@ const struct command command_saga_definitions = {
     .usage = "saga definitions [NAME]",
     .summary =
         "list the deployed versions of sagas, with who deployed them and what the check said",
-    .help = "  --json             as JSON, one object a line, with hash, reason and text\n",
+    .help = "  --json             one JSON object a line, with hash, reason and text\n",
     .options = "json ",
     .arguments_max = 1,
     .run = run_definitions,

@@ -182,12 +182,12 @@ static int run_timers(const struct options *options)
 const struct command command_saga_list = {
     .name = "saga list",
     .usage = "saga list [NAME] [options]",
-    .summary = "sagas, in the order in which they began",
+    .summary = "list sagas in the order in which they began",
     .help = "  --status STATUS   only these: waiting, running, compensating, stuck, done, undone,\n"
             "                    completed; open: all that have not ended\n"
-            "  --count N         at most so many (1000)\n"
+            "  --count N         the most to list (1000)\n"
             "  --after POSITION  those that began after it: the next page\n"
-            "  --json            a line of JSON each\n",
+            "  --json            one JSON object a line\n",
     .options = "status count after json ",
     .arguments_max = 1,
     .run = run_list,
@@ -196,9 +196,9 @@ const struct command command_saga_list = {
 const struct command command_saga_timers = {
     .name = "saga timers",
     .usage = "saga timers [NAME | NAME-ID] [options]",
-    .summary = "timers of sagas, the next one first",
-    .help = "  --count N  at most so many (1000)\n"
-            "  --json     a line of JSON each\n",
+    .summary = "list timers of sagas, the next one first",
+    .help = "  --count N  the most to list (1000)\n"
+            "  --json     one JSON object a line\n",
     .options = "count json ",
     .arguments_max = 1,
     .run = run_timers,

@@ -150,12 +150,12 @@ const struct command command_saga_test_participant = {
     .name = "saga test-participant",
     .usage = "saga test-participant --do SERVICE.COMMAND [--data JSON] [--undo SERVICE.COMMAND] "
              "[options]",
-    .summary = "does a participant keep to the rules?",
+    .summary = "test that a participant of sagas follows the rules",
     .help = "  --do TYPE          the command that it is sent\n"
             "  --data JSON        its data, which the participant accepts ({})\n"
             "  --undo TYPE        the command that undoes it (undos are not tested)\n"
             "  --undo-data JSON   its data ({})\n"
-            "  --timeout SECONDS  wait so long for each answer (10)\n"
+            "  --timeout SECONDS  the longest wait for each answer (10)\n"
             "  --json             what was found as JSON\n",
     .notes = "The participant runs elsewhere, in any language, on the same store: mostly that of a "
              "server.\nThe commands and their answers stay in it, so use one for tests. The exit "

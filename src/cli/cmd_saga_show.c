@@ -188,8 +188,8 @@ static int run_graph(const struct options *options)
 const struct command command_saga_show = {
     .name = "saga show",
     .usage = "saga show NAME-ID [options]",
-    .summary = "one saga: its steps, and what it waits for",
-    .help = "  --json  as one object\n",
+    .summary = "show one saga: its steps, and what it waits for",
+    .help = "  --json  as JSON\n",
     .options = "json ",
     .arguments_min = 1,
     .arguments_max = 1,
@@ -199,7 +199,7 @@ const struct command command_saga_show = {
 const struct command command_saga_graph = {
     .name = "saga graph",
     .usage = "saga graph NAME | NAME-ID [options]",
-    .summary = "a picture of the steps: of a definition, or of one saga as it stands",
+    .summary = "draw the steps of a definition, or of one saga as it is now",
     .help = "  --mermaid  for Mermaid (the default)\n"
             "  --dot      for Graphviz\n",
     .options = "mermaid dot ",

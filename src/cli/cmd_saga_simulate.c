@@ -5,7 +5,6 @@
 
 #include <factum/saga_simulate.h>
 
-#include "cli/deploying.h"
 #include "cli/saga_report.h"
 #include "cli/whole_file.h"
 
@@ -208,7 +207,7 @@ const struct command command_saga_simulate = {
         "The manager, the store and its log are the real ones; the disk, the time and the\n"
         "services are simulated, and the same seed gives the same run. Without a script every\n"
         "fault is drawn. The script that saga check prints for a run is played as it is. The\n"
-        "code is 7 if a property does not hold, or if what the script expects does not come.\n",
+        "exit status is 7 if a rule is broken, or if what the script expects does not happen.\n",
     .options = "script seed seeds json ",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -23,7 +23,7 @@ static const struct command *const family[] = {
 const struct command command_schema = {
     .name = "schema",
     .usage = "schema COMMAND [arguments]",
-    .summary = "the schemas of events: register, prove, list; check documents, write C types",
+    .summary = "register, prove and list schemas of events; check documents; generate C types",
     .help = "",
     .options = "",
     .family = family,
@@ -159,16 +159,18 @@ const struct command command_schema_validate = {
     .usage = "schema validate SCHEMA [FILE] | schema validate --batch",
     .summary = "check a document (FILE, or standard input) against a JSON Schema",
     .help = "  --draft DRAFT      of a schema without \"$schema\": 06, 07, 2019-09 or 2020-12\n"
-            "                     (2020-12 if it is not given)\n"
+            "                     (2020-12)\n"
             "  --formats          \"format\" is checked too\n"
             "  --batch            lines in, lines out: see below\n"
             "  --json             the result as JSON\n",
-    .notes = "Exit code 0: valid; 7: not valid; 2: no schema, no JSON, or over a limit.\n"
-             "--batch reads lines {\"schema\":...,\"data\":...}, if need be with "
-             "\"remotes\":{URI:schema},\n"
-             "and answers each with {\"valid\":true}, {\"valid\":false,\"errors\":[...]}, or, if "
-             "nothing\n"
-             "can be said, {\"valid\":null,\"error\":\"...\"}.\n",
+    .notes =
+        "The exit status is 7 if it is not valid, and 2 if something is no schema, no JSON, or\n"
+        "over a limit.\n"
+        "--batch reads lines {\"schema\":...,\"data\":...}, if needed with "
+        "\"remotes\":{URI:schema},\n"
+        "and answers each with {\"valid\":true}, {\"valid\":false,\"errors\":[...]}, or, if "
+        "nothing\n"
+        "can be said, {\"valid\":null,\"error\":\"...\"}.\n",
     .options = "draft formats batch json ",
     .arguments_min = 0,
     .arguments_max = 2,

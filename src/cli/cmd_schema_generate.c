@@ -172,7 +172,7 @@ static int run_generate(const struct options *options)
 const struct command command_schema_generate = {
     .name = "schema generate",
     .usage = "schema generate CATEGORY --to DIR [--from DIR]",
-    .summary = "write C types of the events of a category",
+    .summary = "generate C types of the events of a category",
     .help = "  --to DIR           where CATEGORY.gen.h and CATEGORY.gen.c go; created if it does "
             "not exist\n"
             "  --from DIR         the schemas are files: TYPE.json, or TYPE/N.json with the newest "
@@ -183,9 +183,9 @@ const struct command command_schema_generate = {
     .notes = "Without --from the schemas are those of the store: the newest version of each "
              "CATEGORY/TYPE,\n"
              "and of each TYPE alone of which the category has an event.\n"
-             "Exit code 2: a schema makes no sense, or is over a limit; 3: a file is in the way; "
-             "4: there\n"
-             "is no schema.\n",
+             "The exit status is 2 if a schema is wrong or over a limit, 3 if a file is in the "
+             "way, and 4 if\n"
+             "there is no schema.\n",
     .options = "from to keep-unknown force json ",
     .arguments_min = 1,
     .arguments_max = 1,

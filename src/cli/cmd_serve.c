@@ -289,22 +289,23 @@ const struct command command_serve = {
     .summary = "serve the store to other programs, until SIGTERM",
     .help =
         "  --listen ADDR:PORT where to listen (127.0.0.1:2113); port 0: a free one; none: no TCP\n"
-        "  --unix PATH        a UNIX socket too, for this user alone\n"
+        "  --unix PATH        a UNIX socket too, only for this user\n"
         "  --tls-cert FILE    the certificate, with its chain (PEM); SIGHUP reads it again\n"
         "  --tls-key FILE     and its key, which no other user may read\n"
         "  --secret-dir DIR   where the hash of the admin's secret is kept (the store)\n"
         "  --insecure         everybody who can connect may do everything; on loopback only\n"
         "  --insecure-any-address  on every other address too: for containers\n"
-        "  --allow-deploy     deciders and projections may be deployed over TCP too, not over the\n"
-        "                     UNIX socket alone\n"
-        "  --no-run           no read models are kept and asked here, and no sagas run: only "
+        "  --allow-deploy     deciders and projections may be deployed over TCP too, not only "
+        "over\n"
+        "                     the UNIX socket\n"
+        "  --no-run           no read models are kept and queried here, and no sagas run: only "
         "their\n"
         "                     definitions\n"
         "  --advertise-host NAME   what KurrentDB clients that ask for members are told\n"
         "  --advertise-port PORT   and its port\n"
-        "  --connections-max N     at most so many at once (10000)\n"
+        "  --connections-max N     the most connections at once (10000)\n"
         "  --connections-per-address-max N\n"
-        "                          and of one address (1000)\n"
+        "                          the most of one address (1000)\n"
         "  --endpoints-allow LIST  what HTTP endpoints may be called: HOST, HOST:PORT, *.DOMAIN,\n"
         "                          with commas between them\n"
         "  --endpoints-allow-private  they may have loopback and private addresses\n"
@@ -314,7 +315,7 @@ const struct command command_serve = {
         "  --config-check     print each setting and its source, and exit\n",
     .notes = "Without --insecure clients log in as admin with the secret that the first start "
              "prints.\nEach option can also come from the environment: FACTUM_LISTEN for --listen. "
-             "A flag\ncomes before the environment, that before the file.\n",
+             "A flag\noverrides the environment, which overrides the file.\n",
     .options = "listen unix tls-cert tls-key secret-dir insecure insecure-any-address "
                "allow-deploy no-run advertise-host advertise-port connections-max "
                "connections-per-address-max endpoints-allow endpoints-allow-private "

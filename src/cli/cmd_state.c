@@ -248,15 +248,15 @@ static int run_state(const struct options *options)
 const struct command command_state = {
     .name = "state",
     .usage = "state STREAM [options]",
-    .summary = "show the state that a script folds from a stream",
+    .summary = "show the state that a decider folds from a stream",
     .help =
         "  --decider FILE     the script in Lua that folds (the deployed decider of the category)\n"
         "  --at TIME          as of a time: from what was recorded by then\n"
         "  --time-at TIME     from what had happened by then\n"
         "  --revision N       only up to a revision\n"
         "  --blame            a line for each value: which event set it\n"
-        "  --watch            go on, and show the state again when it has changed\n"
-        "  --timeout SECONDS  end a --watch after so long; 0: after what is there now\n"
+        "  --watch            continue, and show the state again when it has changed\n"
+        "  --timeout SECONDS  end a --watch after so long; 0: after the present state\n"
         "  --json             as JSON on a line; with --blame a line for each value\n",
     .options = "decider at time-at revision blame watch timeout json ",
     .arguments_min = 1,

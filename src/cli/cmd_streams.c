@@ -44,7 +44,7 @@ const struct command command_delete = {
     .name = "delete",
     .usage = "delete STREAM [options]",
     .summary = "delete a stream; its events stay in the log",
-    .help = "  --expected WHAT    any (default), no-stream, exists, or the stream's last revision\n"
+    .help = "  --expected WHAT    any, no-stream, exists, or the stream's last revision (any)\n"
             "  --tombstone        for ever: the name cannot be used again\n"
             "  --json             the result as JSON\n",
     .options = "expected tombstone json ",

@@ -139,9 +139,8 @@ const struct command command_test = {
     .name = "test",
     .usage = "test FILE_test.lua [options]",
     .summary = "run the tests of a decider in Lua",
-    .help =
-        "  --decider FILE     the script that is tested (default: FILE.lua beside FILE_test.lua)\n"
-        "  --json             a line for each test\n",
+    .help = "  --decider FILE     the script that is tested (FILE.lua beside FILE_test.lua)\n"
+            "  --json             a line for each test\n",
     .notes = "The exit status is 7 if a test fails.\n",
     .options = "decider json ",
     .arguments_min = 1,

@@ -71,6 +71,9 @@ static void print_help(const struct command *command)
     }
     (void)printf("\n%s%s", command->help, everywhere);
     print_notes(command);
+    (void)printf(
+        "\nDefaults are in parentheses. The exit status is 0 after success; man factum lists the "
+        "others.\n");
 }
 
 static const struct command *find_command(const char *name)

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli/deploying.h"
 #include "cli/progress.h"
 
 #define LOOK_MS 200      /* between two looks at the awaited state */

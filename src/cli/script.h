@@ -6,7 +6,6 @@
 #include <factum/json.h>
 
 #include "cli/cli.h"
-#include "cli/deploying.h"
 
 /* Opens the script |text| of the file |path| as the decider |name|. 0, or the exit code after a
  * message. */

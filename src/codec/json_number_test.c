@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "core/random.h"
-#include "core/slice.h"
 #include "support/test.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

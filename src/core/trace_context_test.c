@@ -1,7 +1,6 @@
 /* trace_context_test.c - trace contexts that are valid, and those that are not. */
 #include "support/test.h"
 
-#include "core/slice.h"
 #include "core/trace_context.h"
 
 #define TRACE "4bf92f3577b34da6a3ce929d0e0e4736"

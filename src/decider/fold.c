@@ -15,7 +15,6 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/sized.h"
-#include "core/slice.h"
 
 /* An event has at most 16 MiB; its parsed form may be larger. */
 #define SCRATCH_SIZE_MAX (UINT64_C(256) << 20)

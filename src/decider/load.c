@@ -13,7 +13,6 @@
 #include "decider/load.h"
 
 #include "core/error.h"
-#include "core/slice.h"
 #include "os/thread.h"
 
 /* ---- a question, waited for ------------------------------------------------------------------ */

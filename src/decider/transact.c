@@ -340,7 +340,7 @@ static factum_status lost_race(struct transaction *t, factum_status status, fact
         t->request.retries_max == 0 ? FACTUM_RETRIES_MAX : t->request.retries_max;
     bool changed;
     if (t->request.no_retry || t->result.retries >= retries_max) {
-        return fct_wrap(err, status, "decider %s: others were faster, %" PRIu32 " retr%s",
+        return fct_wrap(err, status, "decider %s: other writers were faster, %" PRIu32 " retr%s",
                         t->decider->name, t->result.retries, t->result.retries == 1 ? "y" : "ies");
     }
     if (t->fresh) { /* otherwise only the state was old, and there may be no rival to collide with

@@ -9,7 +9,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "engine/engine.h"
 #include "engine/rules.h"
 

@@ -337,9 +337,8 @@ factum_status fct_notifier_start(struct fct_notifier *notifier, factum_error *er
 {
     factum_status status = FACTUM_OK;
     fct_mutex_lock(&notifier->ops_lock);
-    if (!notifier->started) {
+    if (!notifier->thread.started) {
         status = fct_thread_start(&notifier->thread, "factum-notify", notifier_main, notifier, err);
-        notifier->started = status == FACTUM_OK;
     }
     fct_mutex_unlock(&notifier->ops_lock);
     return status;
@@ -350,7 +349,7 @@ void fct_notifier_complete(struct fct_notifier *notifier, factum_append_op *op)
     FCT_ASSERT(op->completer != NULL);
     op->internal[0] = NULL;
     fct_mutex_lock(&notifier->ops_lock);
-    FCT_ASSERT(notifier->started);
+    FCT_ASSERT(notifier->thread.started);
     *notifier->ended_last = op;
     notifier->ended_last = (factum_append_op **)(void *)&op->internal[0];
     fct_mutex_unlock(&notifier->ops_lock);

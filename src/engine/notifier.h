@@ -41,12 +41,11 @@ struct fct_notifier {
     uint32_t leaving;               /* threads that wait for its return */
     _Atomic uint32_t returns;       /* rises with each return of a notify */
 
-    struct fct_mutex ops_lock; /* of |ended|, |started| and |stop| */
+    struct fct_mutex ops_lock; /* of |ended|, |thread| and |stop| */
     factum_append_op *ended;   /* linked by internal[0] */
     factum_append_op **ended_last;
 
     struct fct_thread thread;
-    bool started;
     bool stop;
     _Atomic uint32_t word; /* rises to wake the thread */
     _Atomic uint32_t asleep;

@@ -2,7 +2,6 @@
  * Layer: engine_local. Must not decide. */
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "engine/decide.h"
 #include "engine/removal.h"
 #include "engine/rules.h"

@@ -18,7 +18,6 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "core/slice.h"
 #include "engine_local/backup_int.h"
 
 #define END_SIZE FCT_SEAL_SIZE /* of a sealed segment: its seal, which has the chain value */

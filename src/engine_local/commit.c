@@ -70,7 +70,7 @@ factum_status fct_local_heal_index(void *data, factum_error *err)
 {
     struct fct_local *local = data;
     if (leading == local) {
-        uint64_t damaged_from; /* it is in the error's text */
+        uint64_t damaged_from = UINT64_MAX; /* unused: the error names the place */
         return fct_local_rebuild_index(local, &damaged_from, err);
     }
     return fct_commit_do(local, FCT_TASK_HEAL, err);
@@ -410,7 +410,7 @@ static void run_batch(struct fct_local *local, struct batch *batch)
 
 static factum_status run_task(struct fct_local *local, struct fct_task *task)
 {
-    uint64_t damaged_from; /* it is in the error's text */
+    uint64_t damaged_from = UINT64_MAX; /* unused: the error names the place */
     factum_status status = FACTUM_OK;
     FCT_ASSERT(leading == local);
     FCT_ASSERT(task->commit.kind != FCT_TASK_APPEND);

@@ -20,7 +20,7 @@ struct fct_local;
 
 enum fct_task_kind {
     FCT_TASK_APPEND,
-    FCT_TASK_HEARTBEAT, /* sync, and write an idle batch that proves it (rule R8) */
+    FCT_TASK_HEARTBEAT, /* sync, then prove the end of the log in LAST (rule R8) */
     FCT_TASK_HEAL,      /* rebuild missing runs of the index */
     FCT_TASK_TICK,      /* background work of the index, in a store without threads */
     FCT_TASK_FIND_ID,   /* find an event among the recent ids */

@@ -12,7 +12,6 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "core/slice.h"
 #include "engine_local/local_int.h"
 
 #define HEADS_COUNT 32768u

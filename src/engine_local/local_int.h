@@ -109,12 +109,13 @@ void fct_commit_encode(struct fct_local *local, struct fct_commit_op *commit);
 /* read_seek.c: the kind of the list that a source reads. Not for ALL and QUERY. */
 enum fct_index_kind fct_local_kind_of(factum_source source);
 
-/* facts.c: finds the COMMIT record of an idempotency key. DONE: no such record exists. */
+/* facts.c: finds the COMMIT record of an idempotency key. DONE: no commit has this key. */
 FCT_MUST_USE factum_status fct_local_find_key(struct fct_local *local, factum_slice name,
                                               struct fct_record *commit, factum_error *err);
 
-/* replay.c: indexes the part of the log that the index does not cover, at opening. *damaged_from is
- * set only if the log is damaged. Errors: CORRUPT (the log is damaged), IO, NO_SPACE, NO_MEMORY. */
+/* replay.c: indexes the part of the log that the index does not cover, at opening. Errors: CORRUPT
+ * (the log is damaged), IO, NO_SPACE, NO_MEMORY. Writes *damaged_from only with CORRUPT, and only
+ * if a record could not be read: its position. */
 FCT_MUST_USE factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from,
                                             factum_error *err);
 /* replay.c: rebuilds the runs that the index has lost; at opening, or by the leader. *damaged_from

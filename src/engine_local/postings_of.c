@@ -2,7 +2,6 @@
 #include "engine_local/postings_of.h"
 
 #include "core/check.h"
-#include "core/slice.h"
 #include "engine/rules.h"
 
 static void add_entry(const struct fct_index *index, enum fct_index_kind kind, factum_slice name,

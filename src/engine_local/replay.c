@@ -82,8 +82,8 @@ static void log_progress(const struct fct_local *local, uint64_t from, uint64_t 
     }
 }
 
-/* Adds all records from |from| on, in whole batches: a flush never covers half a batch. If the log
- * is damaged, *damaged_from is set. */
+/* Adds all records from |from| on, in whole batches: a flush never covers half a batch. Writes
+ * *damaged_from only where a record cannot be read (CORRUPT), here and below. */
 static factum_status replay_from(struct fct_local *local, uint64_t from, struct pending *pending,
                                  uint64_t *damaged_from, factum_error *err)
 {

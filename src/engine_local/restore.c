@@ -16,7 +16,6 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
-#include "core/slice.h"
 #include "engine_local/backup_int.h"
 
 /* ---- checking -------------------------------------------------------------------------------- */

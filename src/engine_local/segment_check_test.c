@@ -1,7 +1,6 @@
 /* segment_check_test.c - segments of a real store, whole and damaged, in pieces of all sizes. */
 #include "engine_local/segment_check.h"
 
-#include "core/slice.h"
 #include "engine_local/local.h"
 #include "sim/sim_disk.h"
 #include "support/engine_calls.h"

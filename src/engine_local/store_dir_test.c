@@ -1,7 +1,6 @@
 /* store_dir_test.c - the directory of an open store is moved, or replaced, or loses its LOCK. */
 #include "engine_local/store_dir.h"
 
-#include "core/slice.h"
 #include "engine_local/local.h"
 #include "os/thread.h"
 #include "support/engine_calls.h"

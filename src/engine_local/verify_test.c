@@ -9,7 +9,6 @@
 
 #include "support/test.h"
 
-#include "core/slice.h"
 #include "engine_local/local.h"
 #include "index/run.h"
 #include "sim/sim_disk.h"

@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"

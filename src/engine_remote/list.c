@@ -9,7 +9,6 @@
  */
 #include <string.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_remote/remote_int.h"

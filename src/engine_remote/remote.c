@@ -8,7 +8,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "engine_remote/remote_int.h"
 
 enum { LIMITER_MS = 25, LIMITER_STOP_MS = 1 };

@@ -9,7 +9,6 @@ static void check_births(const struct fct_births *births)
 {
     FCT_ASSERT(births->index != NULL);
     FCT_ASSERT(births->count <= sizeof births->found / sizeof births->found[0]);
-    FCT_ASSERT(births->sealed == (births->before == UINT64_MAX));
 }
 
 struct fct_index_key fct_index_births_key(enum fct_index_kind kind)
@@ -32,7 +31,6 @@ void fct_births_init(struct fct_births *births, struct fct_index *index)
     births->index = index;
     births->version = NULL;
     births->before = UINT64_MAX;
-    births->sealed = true;
     births->doubtful = 0;
     births->count = 0;
     for (size_t kind = 0; kind < FCT_INDEX_BIRTH; kind++) {
@@ -44,7 +42,6 @@ void fct_births_init_rebuild(struct fct_births *births, struct fct_index *index,
 {
     fct_births_init(births, index);
     births->before = from;
-    births->sealed = false;
     check_births(births);
 }
 
@@ -83,7 +80,7 @@ static bool known_before(struct fct_births *births, const struct fct_index_key *
         births->version = fct_version_pin(births->index);
     }
     const struct fct_version *version = births->version;
-    if (births->sealed && version->sealed != NULL &&
+    if (births->before == UINT64_MAX && version->sealed != NULL &&
         fct_memtable_find(version->sealed, key) != NULL) {
         return true;
     }

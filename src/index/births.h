@@ -27,9 +27,9 @@
 /* One addition of entries. */
 struct fct_births {
     struct fct_index *index;
-    struct fct_version *version;    /* pinned when it is first needed */
-    uint64_t before;                /* only runs that end at or before here are searched, ... */
-    bool sealed;                    /* and the sealed memtable if true */
+    struct fct_version *version; /* pinned when it is first needed */
+    uint64_t before; /* only runs that end at or before here are searched; UINT64_MAX: all, and
+                      * the sealed memtable */
     uint64_t last[FCT_INDEX_BIRTH]; /* of each kind: position of the last birth found */
     uint32_t doubtful;              /* births found that may be none */
     size_t count;

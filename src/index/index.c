@@ -394,7 +394,6 @@ void fct_index_stats(struct fct_index *index, struct fct_index_stats *stats)
     for (size_t i = 0; i < version->run_count; i++) {
         const struct fct_run_info *info = &version->runs[i]->info;
         stats->run_bytes += info->file_size;
-        stats->filter_bytes += info->filter_size;
         stats->keys += info->key_count;
         stats->postings += info->posting_count;
         stats->doubtful_births += info->doubtful;

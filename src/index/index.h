@@ -232,7 +232,6 @@ static inline bool fct_postings_peek(const struct fct_postings *postings, uint32
 struct fct_index_stats {
     uint64_t runs;
     uint64_t run_bytes;       /* on disk */
-    uint64_t filter_bytes;    /* of these */
     uint64_t memory_bytes;    /* of the memtables */
     uint64_t keys;            /* of all runs: a key that n runs have is counted n times */
     uint64_t postings;        /* of all runs */

@@ -118,8 +118,8 @@ struct fct_end_proof {
     unsigned slot;  /* where it was found */
     unsigned slots; /* that the file has */
 };
-/* Reads the newest slot of |name|, one of the two names above. Errors: NOT_FOUND (no such file),
- * CORRUPT (no slot verifies), those of os.h. */
+/* Reads the newest slot of |name|, one of the two names above. Errors: NOT_FOUND (the file does not
+ * exist), CORRUPT (no slot verifies), those of os.h. */
 FCT_MUST_USE factum_status fct_end_file_read(const struct fct_log *log, const char *name,
                                              struct fct_end_proof *end, factum_error *err);
 /* Replaces |name| by a file with one slot, durably. */

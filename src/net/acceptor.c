@@ -20,7 +20,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "net/acceptor_int.h"
 #include "net/loop_int.h"
 

@@ -2,7 +2,6 @@
 #include "support/scratch.h"
 #include "support/test.h"
 
-#include "core/slice.h"
 #include "os/clock.h"
 
 static int64_t next_second(void *data)

@@ -1,7 +1,6 @@
 /* os_test.c - the helpers over the vtable, on the simulated disk. Layer: os. */
 #include "os/os.h"
 
-#include "core/slice.h"
 #include "sim/sim_disk.h"
 #include "support/fault.h"
 #include "support/test.h"

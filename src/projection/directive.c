@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "projection/definition_int.h"

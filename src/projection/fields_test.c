@@ -2,7 +2,6 @@
 #include "projection/fields.h"
 
 #include "core/mem.h"
-#include "core/slice.h"
 #include "support/test_store.h"
 
 #define HEAD                                                                                       \

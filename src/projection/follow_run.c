@@ -23,7 +23,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "projection/follow_checkpoint.h"
 
 #define FOLLOW_NS_PER_MS UINT64_C(1000000)

@@ -18,7 +18,6 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
-#include "core/slice.h"
 #include "projection/clock.h"
 #include "projection/kept_gates.h"
 #include "projection/models_int.h"

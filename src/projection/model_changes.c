@@ -6,7 +6,6 @@
 #include "core/arena.h"
 #include "core/error.h"
 #include "core/mem.h"
-#include "core/slice.h"
 #include "projection/bind.h"
 #include "projection/model_diff.h"
 #include "projection/model_try.h"

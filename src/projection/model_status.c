@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "core/sized.h"
-#include "core/slice.h"
 #include "projection/clock.h"
 #include "projection/models_int.h"
 #include "projection/parked_table.h"

@@ -71,8 +71,8 @@ struct fct_query {
 };
 
 /* *gate is the caller's, for fct_query_gate_close; NULL on failure. Calls fct_query_guard_install.
- * Errors: NOT_FOUND (no such file), BUSY, CORRUPT (not a database, or a damaged one), IO,
- * NO_MEMORY. */
+ * Errors: NOT_FOUND (the file does not exist), BUSY, CORRUPT (not a database, or a damaged one),
+ * IO, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_query_gate_open(const struct fct_query_gate_options *options,
                                                struct fct_query_gate **gate, factum_error *err);
 /* Accepts NULL. */

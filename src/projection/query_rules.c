@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/slice.h"
 #include "projection/sql_functions.h"
 
 static bool rules_same(factum_slice name, const char *other)

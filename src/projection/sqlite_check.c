@@ -12,7 +12,6 @@
 #include <sqlite3.h>
 
 #include "core/buf.h"
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "projection/definition_int.h"

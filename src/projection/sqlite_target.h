@@ -16,8 +16,8 @@
 
 /* |file| is a writer; it and |definition| must outlive the target. Only one target of a file may
  * have a transaction, and nothing else may use the file meanwhile. *target is the caller's, for its
- * close; NULL on failure. Errors: NOT_FOUND (no such build), FAILED (a statement does not fit the
- * tables; the message names its line), TOO_BIG, BUSY, IO, NO_MEMORY, CORRUPT. */
+ * close; NULL on failure. Errors: NOT_FOUND (the build does not exist), FAILED (a statement does
+ * not fit the tables; the message names its line), TOO_BIG, BUSY, IO, NO_MEMORY, CORRUPT. */
 FCT_MUST_USE factum_status fct_sqlite_target_open(struct fct_model_file *file,
                                                   const struct fct_definition *definition,
                                                   struct fct_build build,

@@ -19,7 +19,6 @@
 #define FCT_CHECK_KEYS 7u /* generations that fit into a world */
 #define FCT_CHECK_INPUTS_MAX 2048u
 #define FCT_CHECK_WORDS_MAX (FCT_SAGA_SLOTS_MAX + 1u)
-#define FCT_CHECK_RULE_SIZE 64
 
 /* A command and its answer, in three bits for each generation. */
 enum fct_key_state {

@@ -1,7 +1,6 @@
 /* definition_plan.c - makes the plan and the slots from the file and the defaults. Layer: saga. See
  * definition_int.h. */
 #include "core/check.h"
-#include "core/slice.h"
 #include "saga/definition_int.h"
 
 #define PLAN_WITHIN (INT64_C(30) * 1000000000)

@@ -1,6 +1,5 @@
 /* definition_types_test.c - sagas whose types and fields the schemas have or do not have.
  * Layer: saga. */
-#include "core/slice.h"
 #include "saga/definition_int.h"
 #include "support/test_store.h"
 

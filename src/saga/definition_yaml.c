@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "saga/definition_int.h"

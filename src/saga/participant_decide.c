@@ -6,7 +6,6 @@
 #include "core/arena.h"
 #include "core/error.h"
 #include "core/sized.h"
-#include "core/slice.h"
 #include "saga/participant.h"
 
 /* A handler's data, in the participant's arena. */
@@ -53,7 +52,7 @@ static factum_status decide(void *data, const factum_command *command, factum_ou
     };
     status = factum_transact(decider->participant->store, with->decider, &request, &result, err);
     if (status == FACTUM_WRONG_REVISION || status == FACTUM_CONDITION_FAILED) {
-        return fct_wrap(err, FACTUM_BUSY, "others were faster");
+        return fct_wrap(err, FACTUM_BUSY, "other writers were faster");
     }
     return status == FACTUM_OK ? decide_answer(&result, outbox) : status;
 }

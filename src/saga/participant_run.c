@@ -11,7 +11,6 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/sized.h"
-#include "core/slice.h"
 #include "os/thread.h"
 #include "saga/participant.h"
 

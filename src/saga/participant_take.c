@@ -8,7 +8,7 @@
  *          |
  *     an undo: was its do done? --- never: CommandSucceeded
  *          |
- *     the handler, the append under the key <--- others were faster
+ *     the handler, the append under the key <--- other writers were faster
  *
  * Invariant: everything that is appended for a command is appended under its id as key, in one
  * append. So of two participants, or of two tries of one, only one has an effect.
@@ -122,7 +122,7 @@ static factum_status take_try(factum_participant *participant, const struct fct_
     return status == FACTUM_OK ? take_append(participant, &outbox, err) : status;
 }
 
-/* Tries until the command is answered: again if others were faster, |races_max| times. */
+/* Tries until the command is answered: again if other writers were faster, |races_max| times. */
 static factum_status take_answer(factum_participant *participant, const struct fct_handler *handler,
                                  const factum_command *command, factum_error *err)
 {
@@ -137,7 +137,7 @@ static factum_status take_answer(factum_participant *participant, const struct f
             return status;
         }
         if (races == participant->options.races_max) {
-            return fct_fail(err, FACTUM_BUSY, "others were faster %u times", races + 1);
+            return fct_fail(err, FACTUM_BUSY, "other writers were faster %u times", races + 1);
         }
         atomic_fetch_add(&participant->race_count, 1);
     }

@@ -476,7 +476,7 @@ TEST(races_have_an_end_and_are_then_tried_later)
     f->service.overtakes = INT_MAX;
     send_do(f);
     assert_status(factum_participant_run(stock, &caught_up, &f->err), FACTUM_BUSY);
-    assert_text(f->err, "others were faster 3 times");
+    assert_text(f->err, "other writers were faster 3 times");
     assert_int_equal(f->service.reserved, 6);
     assert_int_equal(f->log.retry, 1);
     f->service.overtakes = 0;

@@ -14,9 +14,9 @@
 #ifndef FCT_SAGA_PLAN_H
 #define FCT_SAGA_PLAN_H
 
-#include <factum/base.h>
+#include <factum/saga.h>
 
-#define FCT_SAGA_STEPS_MAX 32u
+#define FCT_SAGA_STEPS_MAX ((uint32_t)FACTUM_SAGA_STEPS_MAX)
 #define FCT_SAGA_SLOTS_MAX (FCT_SAGA_STEPS_MAX + 2u)
 #define FCT_SLOT_NONE 0xffu
 

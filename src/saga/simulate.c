@@ -10,10 +10,8 @@
 
 #include "api/open_on.h"
 #include "core/arena.h"
-#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
-#include "core/slice.h"
 #include "saga/simulate_int.h"
 
 #define TRACE_MAX ((size_t)4 << 20)

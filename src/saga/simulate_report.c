@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/error.h"
-#include "core/slice.h"
 #include "saga/simulate_int.h"
 
 void fct_sim_log(struct sim *sim, const char *format, ...)

@@ -8,7 +8,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "saga/manager_int.h"
 #include "saga/simulate_int.h"
 

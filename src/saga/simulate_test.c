@@ -3,7 +3,6 @@
 #include "saga/simulate.h"
 
 #include "core/arena.h"
-#include "core/slice.h"
 #include "saga/definition.h"
 #include "support/test.h"
 

@@ -8,7 +8,6 @@
 #include "api/open_on.h"
 #include "codec/json.h"
 #include "core/arena.h"
-#include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/slice.h"

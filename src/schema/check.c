@@ -5,9 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "schema/format.h"
 #include "schema/run_int.h"
 #include "schema/value.h"

@@ -7,7 +7,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "schema/build_int.h"
 #include "schema/format.h"
 #include "schema/keywords.h"

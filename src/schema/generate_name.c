@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/slice.h"
-
 /* Keywords of C and C++, and macros in small letters. */
 static const char *const reserved[] = {
     "alignas",

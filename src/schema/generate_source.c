@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "core/check.h"
-#include "core/slice.h"
 
 #define PLACE_SIZE 512
 

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/slice.h"
-
 #define COLUMNS 100u
 #define LINE_SIZE 1024
 

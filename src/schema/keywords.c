@@ -3,8 +3,6 @@
 
 #include <factum/schema.h>
 
-#include "core/slice.h"
-
 struct word {
     const char *name;
     uint8_t from, to; /* drafts */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/hash.h"
-#include "core/slice.h"
 #include "schema/program.h"
 
 /* Seeded, because names come from outside. A name of up to 16 bytes is read as two words. */

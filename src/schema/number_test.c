@@ -1,7 +1,6 @@
 /* number_test.c - numbers by their digits. Layer: schema. */
 #include "schema/number.h"
 
-#include "core/slice.h"
 #include "support/test.h"
 
 static struct fct_decimal parsed(const char *text)

@@ -10,7 +10,7 @@
  * Invariants:
  * 1. Rule 0 accepts everything; the rule of a document's root is rule_of[0] of the document.
  * 2. Rules that apply to the same value never lead back to each other by static references.
- * 3. After fct_program_build nothing changes: any number of threads may read it.
+ * 3. After fct_program_create nothing changes: any number of threads may read it.
  */
 #ifndef FCT_SCHEMA_PROGRAM_H
 #define FCT_SCHEMA_PROGRAM_H

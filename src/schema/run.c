@@ -18,7 +18,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "schema/members.h"

@@ -17,7 +17,6 @@
 
 #include "core/check.h"
 #include "core/error.h"
-#include "core/slice.h"
 #include "os/os.h"
 #include "os/thread.h"
 #include "script/sandbox_int.h"

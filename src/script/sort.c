@@ -6,7 +6,6 @@
  */
 #include <string.h>
 
-#include "core/slice.h"
 #include "script/sandbox_int.h"
 
 /* A key in the order of scripts: numbers come before texts. */

@@ -210,8 +210,7 @@ static factum_status decide_by(struct command_job *asked, factum_error *err)
 {
     factum_status status = transact(asked, err);
     if (status == FACTUM_WRONG_REVISION || status == FACTUM_CONDITION_FAILED) {
-        return fct_wrap(err, status,
-                        "other writers were faster at each attempt; send the command again");
+        return fct_wrap(err, status, "send the command again");
     }
     if (status == FACTUM_OK && put_decided(asked) != FACTUM_OK) {
         fct_buf_clear(&asked->job.base.out); /* it is effective: answer at least that */

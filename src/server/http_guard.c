@@ -1,6 +1,6 @@
 /* http_guard.c - which hosts and origins are answered. Layer: server.
  *
- * Any web page can make its waiting's browser send requests to a server on the waiting's own
+ * Any web page can make its reader's browser send requests to a server on the reader's own
  * machine, and by DNS rebinding also read the answers. Such a request names the page's host, not
  * ours; and a request that a page of another origin sends has an Origin (RFC 6454, 7; Fetch 3.2).
  * No page of another origin is admitted: this server has no CORS.

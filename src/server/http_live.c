@@ -20,7 +20,6 @@
  */
 #include <stdio.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/http_int.h"

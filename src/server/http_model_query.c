@@ -12,7 +12,6 @@
 #include <inttypes.h>
 
 #include "core/error.h"
-#include "core/slice.h"
 #include "os/os.h"
 #include "server/http_models.h"
 

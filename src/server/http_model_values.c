@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/slice.h"
 #include "server/http_models.h"
 #include "wire/base64.h"
 #include "wire/json_out.h"

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 
 #include "core/error.h"
-#include "core/slice.h"
 
 #define BUILDS_MAX 3000u /* in an answer */
 

@@ -5,7 +5,6 @@
 
 #include <factum/model_rows.h>
 
-#include "core/slice.h"
 #include "os/thread.h"
 
 #define MODEL "/api/v1/models/orders"

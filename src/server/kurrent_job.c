@@ -7,8 +7,8 @@
  *  3. A started job frees itself after |answer|, also when its client has disconnected.
  *  4. At most SPARE_JOBS_MAX jobs are kept for the next appends: allocating them took a tenth of
  *     the time of an append.
- *  5. server->collected_size is the sum of |kept| of all jobs: the messages and the arrays of
- *     events.
+ *  5. server->collected_size counts |kept| of every job (the messages and the arrays of events),
+ *     beside the ops of store_append.c.
  */
 #include <inttypes.h>
 #include <stddef.h>

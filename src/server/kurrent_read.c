@@ -15,7 +15,6 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "os/os.h"

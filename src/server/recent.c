@@ -5,7 +5,6 @@
 
 #include "core/check.h"
 #include "core/hash.h"
-#include "core/slice.h"
 
 #define STREAM_SEED 0x7265u
 

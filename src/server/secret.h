@@ -35,7 +35,8 @@ struct fct_secret {
  * MiB). Errors: NO_MEMORY; IO (no random bytes). */
 FCT_MUST_USE factum_status fct_secret_make(factum_slice password, struct fct_secret *secret,
                                            factum_error *err);
-/* Sets *matches if |password| is the secret. As slow as fct_secret_make. Errors: NO_MEMORY. */
+/* Sets *right to whether |password| is the secret. As slow as fct_secret_make. Errors: NO_MEMORY.
+ */
 FCT_MUST_USE factum_status fct_secret_check(const struct fct_secret *secret, factum_slice password,
                                             bool *right, factum_error *err);
 

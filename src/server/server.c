@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/sized.h"

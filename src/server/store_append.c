@@ -10,8 +10,9 @@
  *  2. Bytes of the body are held until their append is answered, and while the client does not read
  *     its answers: the client's window bounds what waits.
  *  3. When the call has closed, running appends continue without an answer.
- *  4. server->collected_size is the sum of the sizes of all ops. An append that finds no room is
- *     BUSY; the watchers are notified when half of the room is free again.
+ *  4. server->collected_size counts the size of every op, beside the jobs of kurrent_job.c. An
+ *     append that finds no room is BUSY; the watchers are notified when half of the room is free
+ *     again.
  */
 #include "wire/store_append.h"
 

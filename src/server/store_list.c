@@ -1,7 +1,6 @@
 /* store_list.c - List of factum.v1.Store: names in pages, in turns. Layer: server. */
 #include "wire/store_list.h"
 
-#include "core/check.h"
 #include "core/slice.h"
 #include "server/store_calls.h"
 

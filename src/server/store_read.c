@@ -8,8 +8,6 @@
  */
 #include "wire/store_read.h"
 
-#include "core/check.h"
-#include "core/slice.h"
 #include "server/store_calls.h"
 
 #define READ_EVENTS_PER_TURN 256

@@ -11,7 +11,6 @@
  */
 #include <inttypes.h>
 
-#include "core/slice.h"
 #include "trace/out.h"
 
 #define INDENT_MAX 20u

@@ -21,7 +21,6 @@
 
 #include "codec/bytes.h"
 #include "core/check.h"
-#include "core/slice.h"
 #include "wire/kurrent_int.h"
 
 enum { EVENT_UUID_TEXT_SIZE = FACTUM_UUID_TEXT_SIZE - 1, EVENT_TICKS_SIZE_MAX = 20 };

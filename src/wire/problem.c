@@ -1,7 +1,6 @@
 /* problem.c - see problem.h. Layer: wire. */
 #include "wire/problem.h"
 
-#include "core/slice.h"
 #include "wire/json_out.h"
 
 unsigned fct_problem_status(factum_status code)

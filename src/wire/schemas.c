@@ -1,7 +1,6 @@
 /* schemas.c - see schemas.h. Layer: wire. */
 #include "wire/schemas.h"
 
-#include "core/slice.h"
 #include "wire/grpc.h"
 #include "wire/store_int.h"
 

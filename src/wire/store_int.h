@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #include "codec/bytes.h"
-#include "core/slice.h"
 #include "wire/grpc_message.h"
 #include "wire/protobuf.h"
 #include "wire/store_shared.h"

@@ -1,7 +1,6 @@
 /* store_list.c - see store_list.h. Layer: wire. */
 #include "wire/store_list.h"
 
-#include "core/slice.h"
 #include "wire/grpc.h"
 #include "wire/store_int.h"
 

@@ -1,7 +1,6 @@
 /* store_news.c - see store_news.h. Layer: wire. */
 #include "wire/store_news.h"
 
-#include "core/slice.h"
 #include "wire/store_int.h"
 
 enum { NEWS_INTERESTS = 1, NEWS_HITS = 5 };

@@ -2,7 +2,6 @@
 #include "wire/store_open.h"
 
 #include "core/error.h"
-#include "core/slice.h"
 #include "wire/store_int.h"
 
 enum { OPENED_TIMELINES = 9 };

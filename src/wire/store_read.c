@@ -1,7 +1,6 @@
 /* store_read.c - see store_read.h. Layer: wire. */
 #include "wire/store_read.h"
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "wire/grpc.h"

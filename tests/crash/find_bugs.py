@@ -200,8 +200,12 @@ def main():
     directory = options.build.resolve()
     archives = dict(pair.split("=", 1) for pair in options.archive)
     try:
-        bugs = [read_bug(path) for path in sorted((HERE / "bugs").glob("*.patch"))
-                if not options.bug or path.stem in options.bug]
+        patches = {path.stem: path for path in sorted((HERE / "bugs").glob("*.patch"))}
+        for name in options.bug:
+            if name not in patches:
+                raise Trouble(f"tests/crash/bugs has no {name}.patch")
+        bugs = [read_bug(path) for name, path in patches.items()
+                if not options.bug or name in options.bug]
         build = Build(directory, options.programs, archives)
     except Trouble as trouble:
         print(f"Bail out! {trouble} {trouble.said}")

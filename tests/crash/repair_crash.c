@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "core/check.h"
-#include "core/slice.h"
 #include "engine/event_copy.h"
 #include "engine/token.h"
 #include "engine_local/local.h"

@@ -1,4 +1,4 @@
-/* sim_vfs.h - SQLite on a simulated disk (support/sim_disk.h): a VFS whose files lose what was not
+/* sim_vfs.h - SQLite on a simulated disk (sim/sim_disk.h): a VFS whose files lose what was not
  * synced. A test double; uses os.
  *
  * It does what SQLite's VFS for Linux does: a journal or WAL that a connection has opened syncs its

@@ -203,7 +203,7 @@ TEST(a_race_that_is_always_lost_ends)
     factum_transact_request request = request_of(f, "c-1", &add, "k1");
     request.retries_max = 3;
     assert_status(send_request(f, &request), FACTUM_WRONG_REVISION);
-    assert_text(f->err, "decider counter: others were faster, 3 retries");
+    assert_text(f->err, "decider counter: other writers were faster, 3 retries");
     assert_int_equal(f->result.retries, 3);
     assert_int_equal(state_of(f, "c-1").sum, 4);
     request.no_retry = true;

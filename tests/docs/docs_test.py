@@ -20,11 +20,13 @@ A server that a block leaves in the background runs until the end of the page. "
 print stands for a free port, on which `factum serve` listens by default.
 
 Other blocks are left alone. Links between the files are checked too, those inside docs/ as well. Every command
-and option that the command line knows is in its help, the man page and docs/reference.md.
+and option that the command line knows is in its help, the man page and docs/reference.md. Every function of the
+public headers is in docs/reference.md. Every file, function and test that docs/internals/*.md names exists.
 
 Environment, set by tests/docs/meson.build: FACTUM_BIN_PATH (directories, ':'), FACTUM_INCLUDE (directories,
 ':'), FACTUM_LIBRARY (the library's file, then flags for the linker), CC.
 """
+import fnmatch
 import os
 import pathlib
 import re
@@ -258,6 +260,36 @@ def undescribed(command, options):
     return "\n".join(missing) or None
 
 
+def undocumented_functions():
+    """The functions of include/factum that no row of docs/reference.md names. In a row `factum_list_open`, `_next`
+    name factum_list_open and factum_list_next, and `factum_typed_...` all functions that begin so."""
+    functions = []
+    for header in sorted((ROOT / "include" / "factum").glob("*.h")):
+        code = re.sub(r"/\*.*?\*/", "", header.read_text(encoding="utf-8"), flags=re.S)
+        functions += re.findall(r"^(?:FACTUM_API|static inline)[^;{]*?\b(factum_\w+)\(", code, re.M)
+    named, beginnings = set(), ()
+    for row in (ROOT / "docs" / "reference.md").read_text(encoding="utf-8").split("\n"):
+        whole = re.findall(r"\bfactum_\w+\b(?!\.\.\.)", row)
+        named.update(whole)
+        beginnings += tuple(re.findall(r"\b(factum_\w+)\.\.\.", row))
+        for ending in re.findall(r"(?<!\w)_\w+", row):
+            for name in whole:
+                words = name.split("_")
+                named.update("_".join(words[:n]) + ending for n in range(1, len(words)))
+    lost = [name for name in functions if name not in named and not name.startswith(beginnings)]
+    return ", ".join(lost) or None
+
+
+def unknown_names(path, files, words):
+    """The files and the identifiers that a page names and the tree does not have."""
+    text = path.read_text(encoding="utf-8")
+    names = set(re.findall(r"(?<![\w/*.-])[\w*][\w*/-]*\.(?:\[ch\]|c|h|py|sh|toml|patch|build)(?!\w)", text))
+    lost = [name for name in names
+            if not re.search(r"\bNAME\b", name) and not any(fnmatch.fnmatch("/" + file, "*/" + name) for file in files)]
+    lost += set(re.findall(r"(?<![\w.*/$-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w*/.-])", text)) - words
+    return ", ".join(sorted(lost)) or None
+
+
 def option(block, name):
     return next((o[len(name) + 1:] for o in block.options if o.startswith(name + "=")), None)
 
@@ -318,6 +350,17 @@ def main():
             tap.say(f"links of {path.relative_to(ROOT)}",
                     "broken: " + ", ".join(broken) if broken else None)
     if not wanted:
+        tap.say("docs/reference.md has every public function", undocumented_functions())
+        folders = ("src", "include", "tests", "tools")
+        files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file()]
+        words = set()
+        for file in files:
+            words.add(file.stem)
+            if file.suffix in (".c", ".h", ".py", ".sh", ".build", ".proto"):
+                words.update(re.findall(r"\w+", file.read_text(encoding="utf-8", errors="replace")))
+        for path in sorted((ROOT / "docs" / "internals").glob("*.md")):
+            tap.say(f"names in {path.relative_to(ROOT)}",
+                    unknown_names(path, [str(file.relative_to(ROOT)) for file in files], words))
         commands = commands_of()
         tap.say("the program tells its commands", None if len(commands) > 10 else "it does not")
         for command, options in commands.items():

@@ -9,7 +9,6 @@
 
 #include "core/check.h"
 #include "core/crc32c.h"
-#include "core/slice.h"
 #include "index/manifest.h"
 #include "index/run.h"
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "core/check.h"
-#include "core/slice.h"
 #include "support/store_echo.h"
 
 enum { LINE_SIZE = 1 << 20 };

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "core/check.h"
-#include "core/slice.h"
 #include "machine.h"
 #include "os/thread.h"
 

@@ -16,7 +16,6 @@ enum fct_fault_kind {
     FCT_FAULT_EIO,
     FCT_FAULT_ENOSPC, /* writes, syncs, creations, truncations, directories */
     FCT_FAULT_SHORT,  /* reads and writes transfer half of the bytes, which is not an error */
-    FCT_FAULT_KINDS
 };
 
 struct fct_fault {

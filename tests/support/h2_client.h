@@ -28,8 +28,7 @@ struct h2_client {
     size_t reply_count;
     bool goaway;
     uint32_t goaway_code;
-    bool holds; /* gives no credit back */
-    size_t updates_sent;
+    bool holds;          /* gives no credit back */
     size_t largest_send; /* of one fct_session_send */
 };
 
