@@ -17,15 +17,20 @@
  * anything that waits: such a call fails with INVALID.
  *
  * Processes. An open store is locked, also against a second opening by its own process. A child
- * made by fork() must not use or close the handles that it inherits. The child keeps the lock until
- * it calls exec or ends, even if its parent closes the store.
+ * made by fork() must not use or close the handles that it inherits: it may call exec or _exit.
+ * Until then it keeps the lock, even if its parent closes the store.
  *
  * Failures. A function with an |err| fills it if and only if it fails (a status below 0). After a
  * failure, what it returns through pointers has its value from before the call, unless its comment
  * says otherwise. A pointer is required unless a comment calls it optional; the call fails with
  * INVALID without it. Comments list this INVALID only where there are other reasons for INVALID.
- * NO_MEMORY, IO and CORRUPT can come from any call that reaches the log or the index. After FAILED
- * or UNKNOWN_OUTCOME, close the store and open it again.
+ * NO_MEMORY, IO and CORRUPT can come from any call that reaches the log or the index; with a store
+ * opened by an address, also UNREACHABLE, DENIED and UNSUPPORTED (remote.h). After FAILED close the
+ * store and open it again; after UNKNOWN_OUTCOME too, unless it was opened by an address.
+ *
+ * Names of streams, types, tags and keys are UTF-8 text of 1 to FACTUM_NAME_SIZE_MAX bytes without
+ * a zero byte; others are INVALID, or TOO_BIG. "$all", the virtual streams ("$ce-", "$et-", "$bc-"
+ * and a name) and metastreams of metastreams ("$$$$") cannot be written.
  *
  * Structs with a |size|, yours or those for answers, start as {.size = sizeof the_struct}; all
  * other members are zero, and zero means the default. A program and the library may know different
@@ -97,16 +102,17 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_open(const char *path,
 FACTUM_API factum_status factum_close(factum_store *store, factum_error *err);
 
 /* What a store can do: bits of factum_capability. A call that needs a missing one fails with
- * UNSUPPORTED. */
+ * UNSUPPORTED. A store in a directory has all of them; one in memory (testing.h) is not DURABLE and
+ * has no BACKUP. */
 typedef enum factum_capability {
     FACTUM_CAPABILITY_ATOMIC_ACROSS_STREAMS = 1, /* one append may write several streams */
     FACTUM_CAPABILITY_CONDITIONS = 2,            /* append conditions */
     FACTUM_CAPABILITY_TOTAL_ORDER = 4,           /* one order over all streams: SOURCE_ALL, QUERY */
     FACTUM_CAPABILITY_DURABLE = 8, /* SYNC appends survive a crash of the machine; without it
                                       factum_append_result.durability is OS */
-    FACTUM_CAPABILITY_VERIFY = 16,
-    FACTUM_CAPABILITY_BACKUP = 32,
-    FACTUM_CAPABILITY_LIST = 64
+    FACTUM_CAPABILITY_VERIFY = 16, /* factum_verify */
+    FACTUM_CAPABILITY_BACKUP = 32, /* factum_backup */
+    FACTUM_CAPABILITY_LIST = 64    /* factum_list_open */
 } factum_capability;
 /* The bits of what |store| can do. */
 FACTUM_API uint32_t factum_capabilities(const factum_store *store);
@@ -117,8 +123,8 @@ FACTUM_API int64_t factum_now(const factum_store *store);
 /* ---- the context of a call ------------------------------------------------------------------- */
 
 /* The context of a call: until when an answer is wanted, who asks, and what the call is part of.
- * Requests and questions (async.h) point to one; NULL: no deadline, nobody, no trace. Borrowed as
- * long as the request that points to it.
+ * Requests and questions (async.h) point to one; NULL: no deadline, no principal, no trace.
+ * Borrowed as long as the request that points to it.
  *
  * An append adds the trace and the ids to the metadata of each event that does not have them yet:
  * "$correlationId", "$causationId", and "traceparent" with the same trace and a new id for the
@@ -150,7 +156,8 @@ FACTUM_API uint64_t factum_deadline(int64_t timeout_ms);
 #define FACTUM_TAGS_MAX 32 /* tags of one event */
 
 /* What must be true of a stream when an append is decided. There is no default: name ANY if you
- * mean it. */
+ * mean it. A tombstoned stream cannot be written, whatever is expected: STREAM_DELETED. If the
+ * append only expects something of it, it counts as a stream that was never written. */
 typedef enum factum_expected_kind {
     FACTUM_EXPECTED_NONE = 0, /* not set: INVALID */
     FACTUM_EXPECTED_ANY = 1,
@@ -204,12 +211,13 @@ typedef enum factum_content_type {
     FACTUM_CONTENT_BINARY = 1 /* application/octet-stream */
 } factum_content_type;
 
-/* An event to append. All slices are borrowed until the append has ended. */
+/* An event to append. |stream| and |type| are required; all else may be zero. All slices are
+ * borrowed until the append has ended. */
 typedef struct factum_new_event {
     factum_slice stream;
     factum_slice type;
     factum_slice data;
-    factum_slice metadata; /* JSON or empty. "$correlationId" (text) in it is indexed */
+    factum_slice metadata; /* stored as it is; "$correlationId" of a JSON object is indexed */
     const factum_slice *tags;
     size_t tag_count;
     factum_uuid id; /* zero: the store makes one, by which no repetition can be recognised */
@@ -306,17 +314,19 @@ typedef struct factum_append_result {
 
 /* Appends, and returns when the events are as durable as asked for. |result| is optional; it is
  * overwritten also on failure. |revisions| is optional: it has request->event_count entries and
- * gets the revision of each event. If each written stream already has the events, by their ids,
- * where its expectation says that they should go, the append is recognised as a repetition: already
- * = true, nothing is written (docs/guide/retries.md). If only some of the streams or events exist,
- * it is refused.
+ * gets the revision of each event.
+ * After UNKNOWN_OUTCOME, EXPIRED or a crash, append the same again with the same idempotency key or
+ * the same event ids: it takes effect once. A repetition has already = true, and writes nothing. By
+ * ids an append is one if each written stream has these events at the revisions where its
+ * expectation would have put them; with ANY and STREAM_EXISTS, if they are among the newest 65,536
+ * events of the store (docs/guide/retries.md). If only some of the events exist, it is refused.
  * Errors that change nothing: INVALID, TOO_BIG, SCHEMA_VIOLATION (an event does not fit the schema
  * registered for its type), WRONG_REVISION, STREAM_DELETED, CONDITION_FAILED, KEY_CONFLICT, BUSY,
  * EXPIRED, READ_ONLY, UNSUPPORTED, NO_SPACE, NO_MEMORY, CORRUPT, FAILED, IO (the disk failed before
  * anything was written).
  * Error with an unknown outcome: UNKNOWN_OUTCOME (the disk or the connection failed during the
- * append: the events were appended, or none of them). After IO or UNKNOWN_OUTCOME the store may
- * have stopped (FAILED): close it and open it again. */
+ * append: the events were appended, or none of them). After IO the store may have stopped; its next
+ * call then gives FAILED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_append(factum_store *store,
                                                        const factum_append_request *request,
                                                        factum_append_result *result,
@@ -345,8 +355,8 @@ typedef struct factum_event {
     uint64_t revision; /* in its stream; FACTUM_REVISION_TOMBSTONE for a tombstone */
     uint64_t position;
     uint64_t ordinal; /* its number in the source that is read: the revision in a stream, virtual
-                         or not; 0 in ALL and QUERY. Without gaps, unless two names have the same
-                         128-bit hash (docs/internals/index.md) */
+                         or not; 0 in ALL and QUERY. It has no gaps (two names with the same
+                         128-bit hash would give one: docs/internals/index.md) */
     int64_t created;  /* recorded by the store; never falls from one position to the next */
     int64_t time;     /* when it happened, by its writer; |created| if has_time is false */
     bool has_time;
@@ -434,15 +444,15 @@ typedef struct factum_cursor factum_cursor;
 FACTUM_API FACTUM_MUST_USE factum_status factum_read(factum_store *store,
                                                      const factum_read_request *request,
                                                      factum_cursor **cursor, factum_error *err);
-/* The next event, into *event: OK, or DONE at the end. What |event| points to is the store's and
- * lasts until the next call on this cursor. Errors: CORRUPT (damage, which is never skipped),
- * EXPIRED, IO, NO_MEMORY. */
+/* The next event, into *event: OK, or DONE at the end, again and again. What |event| points to is
+ * the store's and lasts until the next call on this cursor. Errors: CORRUPT (damage is not
+ * skipped), EXPIRED, IO, NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_cursor_next(factum_cursor *cursor,
                                                             factum_event *event, factum_error *err);
-/* The place up to which the cursor sees: of the events at or before it, the cursor gives or has
- * given every one that was asked for; it gives none after it. It is the |after| of an append
- * condition if the cursor was read to DONE and left nothing out (no count_max, until_ or filter). 0
- * before the first answer of a cursor that answered PENDING (async.h). */
+/* The cursor sees exactly the events at or before this place, and gives those of them that were
+ * asked for. Use it as the |after| of an append condition if the cursor was read to DONE and left
+ * nothing out (no count_max, until_ or filter). 0 before the first answer of a cursor that answered
+ * PENDING (async.h). */
 FACTUM_API uint64_t factum_cursor_place(const factum_cursor *cursor);
 /* Frees it. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_cursor_close(factum_cursor *cursor);
@@ -474,8 +484,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_find_event(factum_store *store, 
 /* What was appended under an idempotency key. */
 typedef struct factum_key_info {
     size_t size;
-    uint64_t *revisions;     /* yours, or NULL: gets the revision of each event, in order */
-    size_t revisions_max;    /* entries of |revisions| */
+    uint64_t *revisions;     /* yours, set before the call, or NULL: gets the revisions in order */
+    size_t revisions_max;    /* entries of |revisions|; of a longer append it gets the first ones */
     uint64_t event_count;    /* of the append */
     uint64_t first_position; /* of its first event; 0 if it had none */
     uint64_t position;       /* of its last event; 0 if it had none */
@@ -499,13 +509,13 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_count_events(factum_store *store
                                                              uint64_t upto, uint64_t *count,
                                                              factum_error *err);
 
-/* The place of the newest visible event, into *place: everything that was acknowledged before the
- * call is at or before it. Errors: IO, FAILED. */
+/* The place of the newest visible event, into *place; 0 in an empty store. Everything that was
+ * acknowledged before the call is at or before it. Errors: IO, FAILED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_visible_place(factum_store *store, uint64_t *place,
                                                               factum_error *err);
-/* Waits until everything at or before |place| is visible, at most |timeout_ms| (-1: for ever, 0:
- * not at all): OK, or TIMEOUT. Errors: FAILED (the store failed meanwhile). Any number of threads
- * may wait. */
+/* Waits until everything at or before |place|, which may be in the future, is visible, at most
+ * |timeout_ms| (-1: for ever, 0: not at all): OK, or TIMEOUT. Errors: FAILED (the store failed
+ * meanwhile). Any number of threads may wait. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_wait(factum_store *store, uint64_t place,
                                                      int64_t timeout_ms, factum_error *err);
 
@@ -545,8 +555,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_subscribe(factum_store *store,
                                                           factum_error *err);
 /* The next event, into *event. Waits for it up to |timeout_ms| (-1: for ever, 0: not at all). OK:
  * an event, which lasts until the next call on this subscription. CAUGHT_UP: everything up to now
- * has been given; once each time that this becomes true. TIMEOUT: nothing new. PENDING: only with
- * steps_max (async.h).
+ * has been given; returned once each time the subscription reaches the end of the store. TIMEOUT:
+ * nothing new. PENDING: only with steps_max (async.h).
  * Errors: CANCELLED (after factum_subscription_stop), STREAM_DELETED (the stream's tombstone was
  * given, or is before the start), EXPIRED, CORRUPT, IO, NO_MEMORY, FAILED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_subscription_next(factum_subscription *subscription,
@@ -631,8 +641,8 @@ typedef struct factum_list_request {
     factum_slice category;   /* STREAMS only: those of this category; empty: all */
     factum_slice prefix;     /* names that begin with it; empty: all */
     uint64_t after;          /* a place: names whose first event is after it; 0: from the first */
-    uint64_t count_max;      /* 0: all. Names with the same first event as the last one (tags) are
-                                given too */
+    uint64_t count_max;      /* 0: all. A page may be longer: names whose first event is the same
+                                (tags) are never split over two pages */
     const factum_call *call; /* or NULL. After its deadline every call on the list gives EXPIRED */
     uint64_t steps_max;      /* as in factum_read_request */
 } factum_list_request;
@@ -734,9 +744,11 @@ typedef struct factum_repair_options {
     uint64_t accept_loss_from; /* must be damaged_from of factum_info_get */
 } factum_repair_options;
 
-/* Repairs the closed store at |path|. What is given up is kept in a side file in its log directory.
- * Giving up events begins a new timeline: tokens of events given up are refused. |progress| is
- * optional, and is not called.
+/* Repairs the closed store at |path|: gives up events (accept_loss), deletes the index
+ * (rebuild_index), then opens the store, which recovers the log and rebuilds the index where it has
+ * to. What is given up is kept in a file beside the log (docs/guide/backup.md), and a new timeline
+ * begins: tokens of these events are refused. |progress| is reserved: this version does not call
+ * it.
  * Errors: NOT_FOUND (no store), LOCKED (the store is open), INVALID (not the damaged position),
  * CORRUPT (the index is kept, as evidence of what was lost), UNSUPPORTED (an address), NO_SPACE,
  * IO, NO_MEMORY. */
@@ -792,9 +804,11 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_backup_verify(const char *from,
                                                               factum_backup_verify_report *report,
                                                               factum_error *err);
 /* Checks the backup in |from| as factum_backup_verify does, and makes a store of it in |to|, which
- * must not exist or be empty. The restored store begins a new timeline at its end. After a failure
- * |to| is removed. If it cannot be removed, it is not a store; after a failure of the last sync it
- * may be a complete one. |progress| and |report| are optional.
+ * has to be missing or an empty directory. The restored store begins a new timeline at its end. If
+ * the backup does not verify, or |to| has entries, nothing is changed. After a later failure |to|
+ * is removed. If that fails, and after a crash, |to| has a file RESTORING and does not open as a
+ * store. Exception: if only the last sync failed, |to| may be a complete store. |progress| and
+ * |report| are optional.
  * Errors: CORRUPT (the text names the file), NOT_FOUND (no backup), EXISTS (|to| is not empty),
  * UNSUPPORTED (an address), NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_restore(const char *from, const char *to,
