@@ -260,7 +260,7 @@ class Neighbour(threading.Thread):
         self.join(60)
         return self
 
-    def is_well(self, median=0.1, worst=2.0):
+    def is_well(self, median=0.1, worst=10.0):
         """No errors, and half and all of the answers within so many seconds."""
         times = sorted(self.times)
         return (times and not self.errors and times[len(times) // 2] < median * SLOWER and
