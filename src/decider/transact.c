@@ -618,6 +618,8 @@ factum_status factum_transact(factum_store *store, const factum_decider *decider
                               const factum_transact_request *request, factum_result *result,
                               factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     const struct fct_transact_world world = {.mem = fct_mem_heap(), .os = fct_os_real()};
     if (store == NULL) {
         return fct_fail(err, FACTUM_INVALID, "transact: a store is needed");

@@ -37,6 +37,8 @@ void factum_remote_enable(void)
 
 factum_status factum_ping(const char *address, factum_ping_report *report, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     const struct fct_os *os = fct_os_real();
     const struct fct_engine_remote_options options = {
         .mem = fct_mem_heap(), .os = os, .address = address};

@@ -144,6 +144,8 @@ factum_status factum_projection_deploy(factum_store *store, const factum_project
                                        const factum_act_options *options, factum_act_result *result,
                                        factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_projection_info info = {.size = sizeof info};
     if (store == NULL) {
         return fct_fail(err, FACTUM_INVALID, "projection: a store is needed");
@@ -160,6 +162,8 @@ factum_status factum_projection_deploy(factum_store *store, const factum_project
 factum_status factum_projection_act_record(factum_store *store, const factum_act_request *request,
                                            factum_act_result *result, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_act_request asked;
     if (store == NULL) {
         return fct_fail(err, FACTUM_INVALID, "projection: a store is needed");
@@ -268,6 +272,8 @@ static factum_status find_version(factum_store *store, factum_slice name, uint64
 factum_status factum_projection_find(factum_store *store, factum_slice name, uint64_t version,
                                      const factum_projection_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_acts acts = {.any = false};
     bool go_on;
     factum_status status = check_each(store, each, err);
@@ -290,6 +296,8 @@ factum_status factum_projection_find(factum_store *store, factum_slice name, uin
 factum_status factum_projection_list(factum_store *store, const factum_projection_each *each,
                                      factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_list *list;
     factum_list_entry entry;
     struct fct_acts acts;

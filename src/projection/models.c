@@ -544,6 +544,8 @@ factum_status fct_models_open(factum_store *store, const factum_models_options *
 factum_status factum_models_open(factum_store *store, const factum_models_options *options,
                                  factum_models **models, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     return fct_models_open(store, options, fct_os_real(), models, err);
 }
 

@@ -66,6 +66,8 @@ static bool look_at_need(void *data, const factum_projection_state *state)
 factum_status factum_projection_schema_check(factum_store *store, factum_slice subject,
                                              factum_slice schema, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct needing needing = {.store = store, .type = subject, .status = FACTUM_OK};
     const factum_projection_each each = {&needing, look_at_need};
     const uint8_t *slash = subject.len > 0 ? memchr(subject.ptr, '/', subject.len) : NULL;

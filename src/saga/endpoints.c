@@ -300,6 +300,8 @@ static factum_status open_parts(struct factum_endpoints *e, factum_error *err)
 factum_status factum_endpoints_open(factum_store *store, const factum_endpoints_options *given,
                                     factum_endpoints **endpoints, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL || endpoints == NULL) {
         return fct_fail(err, FACTUM_INVALID,
                         "endpoints: a store and a place for the host are needed");
