@@ -52,6 +52,7 @@ static void hub_notify(void *data, uint32_t bits)
 
 factum_status fct_engine_ready(struct fct_engine *engine, factum_error *err)
 {
+    factum_error ignored;
     FCT_ASSERT(engine->ops->size == sizeof *engine->ops);
     FCT_ASSERT(engine->timelines.count > 0);
     engine->hub.listener = (factum_listener){
@@ -62,7 +63,7 @@ factum_status fct_engine_ready(struct fct_engine *engine, factum_error *err)
     atomic_store(&engine->hub.failed, 0);
     factum_status status = engine->ops->listen(engine->self, &engine->hub.listener, err);
     if (status != FACTUM_OK) {
-        (void)engine->ops->close(engine->self, NULL);
+        (void)engine->ops->close(engine->self, &ignored);
     }
     return status;
 }

@@ -89,18 +89,19 @@ void fct_local_prepare(struct fct_local *local, factum_append_op *op, struct fct
  * append, which has succeeded: it is tried again after the next append. */
 static void do_background_work(struct fct_local *local)
 {
+    factum_error ignored;
     FCT_ASSERT(!local->threads);
     uint64_t now = fct_os_monotonic(local->os);
     bool unproven = fct_log_wants_heartbeat(local->log);
     if (unproven && now - atomic_load(&local->proven_ns) >= FCT_IDLE_NS) {
-        factum_status proven = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+        factum_status proven = fct_commit_do(local, FCT_TASK_HEARTBEAT, &ignored);
         (void)proven;
         unproven = false;
     }
     if (!unproven) {
         atomic_store(&local->proven_ns, now);
     }
-    factum_status ticked = fct_commit_do(local, FCT_TASK_TICK, NULL);
+    factum_status ticked = fct_commit_do(local, FCT_TASK_TICK, &ignored);
     (void)ticked;
 }
 

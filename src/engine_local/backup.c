@@ -40,12 +40,13 @@ struct making {
 static bool read_end(const struct fct_os *os, const char *path, uint64_t size,
                      uint8_t end[END_SIZE])
 {
+    factum_error ignored;
     struct fct_file *file;
-    if (size < END_SIZE || fct_file_open(os, path, FCT_OPEN_READ, &file, NULL) != FACTUM_OK) {
+    if (size < END_SIZE || fct_file_open(os, path, FCT_OPEN_READ, &file, &ignored) != FACTUM_OK) {
         return false;
     }
-    bool good = fct_file_read(file, size - END_SIZE, end, END_SIZE, NULL) == FACTUM_OK;
-    (void)fct_file_close(&file, NULL);
+    bool good = fct_file_read(file, size - END_SIZE, end, END_SIZE, &ignored) == FACTUM_OK;
+    (void)fct_file_close(&file, &ignored);
     return good;
 }
 
@@ -203,19 +204,20 @@ static factum_status add_segment(struct making *making, const struct fct_log_seg
 /* The store id in the header of the first segment in |to|, if there is one. */
 static bool first_segment_id(const struct making *making, factum_uuid *id)
 {
+    factum_error ignored;
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     char path[FCT_PATH_SIZE];
     struct fct_log_segment_info info;
     struct fct_segment_header header;
     struct fct_file *file;
     if (!fct_log_segment_info(making->local->log, 0, UINT64_MAX, &info) ||
-        fct_path_join(path, making->to, info.name, NULL) != FACTUM_OK ||
-        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, NULL) != FACTUM_OK) {
+        fct_path_join(path, making->to, info.name, &ignored) != FACTUM_OK ||
+        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, &ignored) != FACTUM_OK) {
         return false;
     }
-    bool read = fct_file_read(file, 0, bytes, sizeof bytes, NULL) == FACTUM_OK &&
+    bool read = fct_file_read(file, 0, bytes, sizeof bytes, &ignored) == FACTUM_OK &&
                 fct_segment_header_decode(bytes, &header) == FACTUM_OK;
-    (void)fct_file_close(&file, NULL);
+    (void)fct_file_close(&file, &ignored);
     if (read) {
         *id = header.store_id;
     }
@@ -234,6 +236,7 @@ static factum_status note_last(void *data, const char *name)
 /* EXISTS: there is no manifest that verifies, and the files may have more than this store. */
 static factum_status check_without_manifest(const struct making *making, factum_error *err)
 {
+    factum_error ignored;
     char path[FCT_PATH_SIZE];
     struct fct_log_segment_info info;
     struct fct_file *file;
@@ -245,10 +248,10 @@ static factum_status check_without_manifest(const struct making *making, factum_
     }
     bool more = !fct_log_segment_info(making->local->log, (size_t)(last - 1),
                                       making->report->end_position, &info);
-    if (!more && fct_path_join(path, making->to, info.name, NULL) == FACTUM_OK &&
-        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, NULL) == FACTUM_OK) {
-        more = fct_file_size(file, &size, NULL) == FACTUM_OK && size > info.size;
-        (void)fct_file_close(&file, NULL);
+    if (!more && fct_path_join(path, making->to, info.name, &ignored) == FACTUM_OK &&
+        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, &ignored) == FACTUM_OK) {
+        more = fct_file_size(file, &size, &ignored) == FACTUM_OK && size > info.size;
+        (void)fct_file_close(&file, &ignored);
     }
     return more ? fct_fail(err, FACTUM_EXISTS,
                            "the backup in %s has no manifest that verifies, and may have more than "
@@ -363,6 +366,7 @@ static bool lies_in_store(const struct fct_os *os, const char *to)
 factum_status fct_local_backup(void *self, const char *to, const factum_progress *progress,
                                factum_backup_report *report, factum_error *err)
 {
+    factum_error ignored;
     struct fct_local *local = self;
     if (fct_log_state(local->log) == FCT_LOG_DAMAGED) {
         return fct_fail(err, FACTUM_CORRUPT, "a damaged store is not backed up: %s",
@@ -373,7 +377,7 @@ factum_status fct_local_backup(void *self, const char *to, const factum_progress
                         "%s is a store, or lies in one: back up into a directory of its own", to);
     }
     /* Without a sync, a crash of the machine could leave events in the backup alone. */
-    factum_status synced = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+    factum_status synced = fct_commit_do(local, FCT_TASK_HEARTBEAT, &ignored);
     (void)synced; /* a store that takes no writes is backed up too */
     *report = (factum_backup_report){.size = sizeof *report,
                                      .end_position = atomic_load(&local->published)};

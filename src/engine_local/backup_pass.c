@@ -126,6 +126,7 @@ static factum_status begin_reading(struct fct_backup_job *job, struct fct_backup
 static factum_status read_source(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                  struct fct_file *target, factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *source;
     struct fct_sha256 sha;
     factum_status status = fct_file_open(job->os, pass->from, FCT_OPEN_READ, &source, err);
@@ -144,8 +145,9 @@ static factum_status read_source(struct fct_backup_job *job, struct fct_backup_p
     if (status == FACTUM_OK) {
         status = pass_bytes(job, pass, source, target, &sha, err);
     }
-    factum_status hashed = fct_sha256_finish(&sha, pass->sha256, status == FACTUM_OK ? err : NULL);
-    (void)fct_file_close(&source, NULL);
+    factum_status hashed =
+        fct_sha256_finish(&sha, pass->sha256, status == FACTUM_OK ? err : &ignored);
+    (void)fct_file_close(&source, &ignored);
     return status == FACTUM_OK ? hashed : status;
 }
 
@@ -153,6 +155,7 @@ static factum_status read_source(struct fct_backup_job *job, struct fct_backup_p
 static factum_status fill_copy(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                const char *temporary, factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *target;
     factum_status status =
         fct_file_open(job->os, temporary, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &target, err);
@@ -166,13 +169,14 @@ static factum_status fill_copy(struct fct_backup_job *job, struct fct_backup_pas
     if (status == FACTUM_OK) {
         status = fct_file_sync(target, err);
     }
-    factum_status closed = fct_file_close(&target, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_file_close(&target, status == FACTUM_OK ? err : &ignored);
     return status == FACTUM_OK ? closed : status;
 }
 
 static factum_status copy_source(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                  factum_error *err)
 {
+    factum_error ignored;
     char temporary[FCT_PATH_SIZE + 8];
     (void)snprintf(temporary, sizeof temporary, "%s.tmp", pass->to);
     factum_status status = fill_copy(job, pass, temporary, err);
@@ -180,7 +184,7 @@ static factum_status copy_source(struct fct_backup_job *job, struct fct_backup_p
         status = fct_os_rename(job->os, temporary, pass->to, err);
     }
     if (status != FACTUM_OK) {
-        factum_status removed = fct_os_unlink(job->os, temporary, NULL);
+        factum_status removed = fct_os_unlink(job->os, temporary, &ignored);
         (void)removed; /* the next backup writes over it */
     }
     return status;

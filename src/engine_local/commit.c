@@ -162,8 +162,9 @@ static struct batch plan_batch(struct fct_commit_op *list)
 /* Stops the log if its directory is not at its path any more: nobody would find the events. */
 static factum_status check_place(struct fct_local *local, factum_error *err)
 {
+    factum_error ignored;
     if (fct_log_state(local->log) != FCT_LOG_OPEN ||
-        fct_os_dir_check(&local->dir.dir, NULL) == FACTUM_OK) {
+        fct_os_dir_check(&local->dir.dir, &ignored) == FACTUM_OK) {
         return FACTUM_OK;
     }
     (void)fct_fail(err, FACTUM_FAILED,

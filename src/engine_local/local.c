@@ -336,6 +336,7 @@ static factum_status init(struct fct_local *local, const struct fct_local_option
 /* Loads the timelines. If their file is damaged, the new timeline is written. */
 static factum_status load_timelines(struct fct_local *local, factum_error *err)
 {
+    factum_error ignored;
     char dir[FCT_PATH_SIZE];
     bool damaged = false;
     factum_uuid store_id = fct_log_store_id(local->log);
@@ -348,7 +349,7 @@ static factum_status load_timelines(struct fct_local *local, factum_error *err)
                         "%s/" FCT_TIMELINES_NAME " is damaged: earlier tokens are refused", dir);
         if (fct_log_state(local->log) == FCT_LOG_OPEN) {
             factum_status kept =
-                fct_timelines_fork(&local->timelines, local->os, dir, store_id, 0, NULL);
+                fct_timelines_fork(&local->timelines, local->os, dir, store_id, 0, &ignored);
             (void)kept; /* on failure the next opening begins another one */
         }
     }

@@ -90,6 +90,7 @@ static factum_status accept_loss(struct repair *repair, uint64_t from, factum_er
  * The index of another history is not evidence: then the log has to verify without it. */
 static factum_status drop_index(const struct repair *repair, factum_error *err)
 {
+    factum_error ignored;
     struct fct_log *log;
     struct fct_log_verify_report report;
     factum_error reason;
@@ -110,7 +111,7 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
     } else if (status != FACTUM_OK && err != NULL) {
         *err = reason;
     }
-    factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
     return status == FACTUM_OK ? fct_index_remove(repair->os, repair->index_dir, err) : status;
 }
@@ -119,6 +120,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
                                       const char *path, const factum_repair_options *options,
                                       const factum_progress *progress, factum_error *err)
 {
+    factum_error ignored;
     struct fct_store_dir dir = {.lock = NULL};
     struct repair repair = {.os = os, .mem = mem, .path = path};
     (void)progress;
@@ -136,7 +138,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
         repair.index_point.position = options->accept_loss ? 0 : repair.index_point.position;
         status = drop_index(&repair, err);
     }
-    factum_status closed = fct_store_dir_close(&dir, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_store_dir_close(&dir, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
     if (status != FACTUM_OK) {
         return status;

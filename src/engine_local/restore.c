@@ -209,6 +209,7 @@ static factum_status fail_not_empty(const struct target *target, bool restoring,
 /* Creates the directory if it is missing, and RESTORING in it, durably, if it is empty. */
 static factum_status claim_target(struct target *target, factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *file;
     struct entries entries = {false, false};
     const struct fct_os *os = target->os;
@@ -235,7 +236,7 @@ static factum_status claim_target(struct target *target, factum_error *err)
     FCT_ASSERT(!target->claimed);
     target->claimed = true;
     status = fct_file_sync(file, err);
-    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
     if (status == FACTUM_OK) { /* a store that was created meanwhile did not see RESTORING */
         status = fct_os_list_dir(os, target->path, note_target_entry, &entries, err);
@@ -254,6 +255,7 @@ static bool is_removed(factum_status status)
 /* Removes RESTORING last, on disk too: if something cannot be removed, no store opens there. */
 static void remove_target(const struct target *target, const struct fct_backup_manifest *manifest)
 {
+    factum_error ignored;
     FCT_ASSERT(target->claimed); /* invariant 3 */
     uint32_t at = 0;
     struct fct_backup_file file;
@@ -262,17 +264,17 @@ static void remove_target(const struct target *target, const struct fct_backup_m
     const char *log_dir = target->log_dir;
     bool removed = true;
     while (removed && fct_backup_manifest_next(manifest, &at, &file)) {
-        removed = fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK &&
-                  is_removed(fct_os_unlink(os, path, NULL));
+        removed = fct_path_join(path, log_dir, file.name, &ignored) == FACTUM_OK &&
+                  is_removed(fct_os_unlink(os, path, &ignored));
     }
-    removed = removed && fct_path_join(path, log_dir, FCT_TIMELINES_NAME, NULL) == FACTUM_OK &&
-              is_removed(fct_os_unlink(os, path, NULL)) &&
-              is_removed(fct_os_sync_dir(os, log_dir, NULL)) &&
-              is_removed(fct_os_remove_dir(os, log_dir, NULL)) &&
-              fct_os_sync_dir(os, target->path, NULL) == FACTUM_OK &&
-              fct_path_join(path, target->path, FCT_RESTORING_NAME, NULL) == FACTUM_OK &&
-              is_removed(fct_os_unlink(os, path, NULL)) &&
-              fct_os_remove_dir(os, target->path, NULL) == FACTUM_OK;
+    removed = removed && fct_path_join(path, log_dir, FCT_TIMELINES_NAME, &ignored) == FACTUM_OK &&
+              is_removed(fct_os_unlink(os, path, &ignored)) &&
+              is_removed(fct_os_sync_dir(os, log_dir, &ignored)) &&
+              is_removed(fct_os_remove_dir(os, log_dir, &ignored)) &&
+              fct_os_sync_dir(os, target->path, &ignored) == FACTUM_OK &&
+              fct_path_join(path, target->path, FCT_RESTORING_NAME, &ignored) == FACTUM_OK &&
+              is_removed(fct_os_unlink(os, path, &ignored)) &&
+              fct_os_remove_dir(os, target->path, &ignored) == FACTUM_OK;
     (void)removed; /* the restore has failed, and reports its own error */
 }
 
@@ -314,6 +316,7 @@ static factum_status fill_target(struct target *target, struct fct_backup_job *j
                                  struct fct_backup_manifest *manifest, const char *from,
                                  factum_error *err)
 {
+    factum_error ignored;
     const struct fct_os *os = target->os;
     FCT_ASSERT(target->claimed);
     factum_status status = fct_os_make_dir_synced(os, target->log_dir, err);
@@ -334,7 +337,7 @@ static factum_status fill_target(struct target *target, struct fct_backup_job *j
         /* If RESTORING can be created again, the target can be removed. Otherwise it stays: it is a
          * whole store, and whether a crash brings RESTORING back is not known. */
         if (status != FACTUM_OK && fct_file_replace(os, target->path, FCT_RESTORING_NAME,
-                                                    (factum_slice){0}, NULL) != FACTUM_OK) {
+                                                    (factum_slice){0}, &ignored) != FACTUM_OK) {
             target->claimed = false;
         }
     }

@@ -219,6 +219,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
 /* Abandons the read under way. OK: it has ended. */
 static factum_status read_abandon(struct distant_reader *reader)
 {
+    factum_error ignored;
     factum_slice message;
     bool lost = false;
     factum_status status;
@@ -228,7 +229,7 @@ static factum_status read_abandon(struct distant_reader *reader)
         fct_inflow_abandon(&reader->inflow);
     }
     do {
-        status = fct_inflow_next(&reader->inflow, &message, &lost, NULL);
+        status = fct_inflow_next(&reader->inflow, &message, &lost, &ignored);
     } while (status == FACTUM_OK);
     return status == FACTUM_PENDING ? status : FACTUM_OK;
 }

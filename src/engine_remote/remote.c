@@ -334,6 +334,7 @@ factum_status fct_engine_remote_open(struct fct_engine *engine,
                                      const struct fct_engine_remote_options *options,
                                      factum_error *err)
 {
+    factum_error ignored;
     struct distant *distant = NULL;
     factum_status status = distant_create(options, &distant, err);
     if (status != FACTUM_OK) {
@@ -350,7 +351,7 @@ factum_status fct_engine_remote_open(struct fct_engine *engine,
         status = distant_set_limits(distant, err);
     }
     if (status != FACTUM_OK) {
-        (void)distant_close(distant, NULL);
+        (void)distant_close(distant, &ignored);
         return status;
     }
     distant_set_ops(distant);

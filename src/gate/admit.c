@@ -349,10 +349,11 @@ static bool is_ours(const factum_json *json, uint32_t name)
  * names the last one counts, which is the gate's. */
 static uint8_t *write_others(struct candidate *candidate, factum_slice metadata, uint8_t *to)
 {
+    factum_error ignored;
     factum_json json;
     factum_slice inside = fct_slice(metadata.ptr + 1, metadata.len - 2);
     factum_status status = may_have_ours(metadata)
-                               ? fct_bench_parse(candidate->bench, metadata, &json, NULL)
+                               ? fct_bench_parse(candidate->bench, metadata, &json, &ignored)
                                : FACTUM_DONE;
     if (status == FACTUM_NO_MEMORY) {
         return NULL;

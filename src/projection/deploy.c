@@ -192,6 +192,7 @@ static factum_status report_state(factum_store *store, factum_slice name,
                                   const factum_projection_each *each, bool *go_on,
                                   factum_error *err)
 {
+    factum_error ignored;
     factum_arena arena;
     struct fct_act act;
     int64_t created = 0;
@@ -216,7 +217,7 @@ static factum_status report_state(factum_store *store, factum_slice name,
             .revision = acts->revision,
         };
         /* A text that this version cannot parse is reported without its contents. */
-        if (fct_projection_parse(act.text, NULL, FCT_DIALECT_SQLITE, &definition, NULL) ==
+        if (fct_projection_parse(act.text, NULL, FCT_DIALECT_SQLITE, &definition, &ignored) ==
             FACTUM_OK) {
             state.mode = definition->mode;
             state.host = definition->host;
@@ -242,6 +243,7 @@ static factum_status check_each(const factum_store *store, const factum_projecti
 static factum_status find_version(factum_store *store, factum_slice name, uint64_t version,
                                   uint64_t *text_at, factum_error *err)
 {
+    factum_error ignored;
     factum_cursor *cursor;
     factum_event event;
     factum_arena arena;
@@ -254,7 +256,7 @@ static factum_status find_version(factum_store *store, factum_slice name, uint64
     fct_arena_init(&arena, fct_mem_heap(), RECORD_ARENA_MAX);
     while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
         factum_arena_reset(&arena);
-        if (fct_act_parse(&event, &arena, &act, NULL) == FACTUM_OK && act.act == 0 &&
+        if (fct_act_parse(&event, &arena, &act, &ignored) == FACTUM_OK && act.act == 0 &&
             act.version == version) {
             *text_at = event.revision;
             found = true;

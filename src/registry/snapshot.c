@@ -171,6 +171,7 @@ static factum_status add_version(struct factum_schemas *schemas,
 static factum_status add_event(struct factum_schemas *schemas, const factum_event *stored,
                                factum_error *err)
 {
+    factum_error ignored;
     struct fct_registry_event event;
     snapshot_check(schemas);
     schemas->exists = true;
@@ -179,8 +180,8 @@ static factum_status add_event(struct factum_schemas *schemas, const factum_even
     if (copy == NULL) {
         return snapshot_no_memory(err);
     }
-    if (fct_registry_event_parse(stored->type, fct_slice(copy, stored->data.len), &event, NULL) !=
-        FACTUM_OK) {
+    if (fct_registry_event_parse(stored->type, fct_slice(copy, stored->data.len), &event,
+                                 &ignored) != FACTUM_OK) {
         return FACTUM_OK; /* the gate ignores the event too, and logs it */
     }
     return event.is_mode ? add_mode(schemas, &event, err)

@@ -271,6 +271,7 @@ static factum_slice outbox_whole(const char *text)
 
 factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, const char *format, ...)
 {
+    factum_error ignored;
     char code_text[FACTUM_CODE_SIZE];
     char text[FACTUM_REJECT_TEXT_SIZE];
     va_list arguments;
@@ -292,7 +293,7 @@ factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, cons
     outbox->refused = false;
     if (status == FACTUM_OK) {
         status =
-            fct_outbox_add_own(outbox, FCT_COMMAND_FAILED, fct_slice(to.buffer, to.used), NULL);
+            fct_outbox_add_own(outbox, FCT_COMMAND_FAILED, fct_slice(to.buffer, to.used), &ignored);
     }
     outbox->refused = true;
     outbox_check(outbox);
