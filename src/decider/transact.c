@@ -410,18 +410,13 @@ static factum_status check_state(struct transaction *t, bool *changed, bool *don
 static factum_status answer_failed(struct transaction *t, factum_status failure, bool *done,
                                    factum_error *err)
 {
-    factum_error why = {.status = failure};
+    const factum_error why = *err;
     bool changed;
-    if (err != NULL) {
-        why = *err;
-    }
     factum_status status = check_state(t, &changed, done, err);
     if (status != FACTUM_OK || changed || *done) {
         return status;
     }
-    if (err != NULL) {
-        *err = why;
-    }
+    *err = why;
     return failure;
 }
 

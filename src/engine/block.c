@@ -111,7 +111,7 @@ static factum_status run_append(struct fct_engine *engine, factum_append_op *op,
             return status;
         }
     }
-    if (op->status < 0 && err != NULL) {
+    if (op->status < 0) {
         *err = op->err;
     }
     return op->status;
@@ -292,7 +292,7 @@ static factum_status ask_and_wait(struct fct_engine *engine, factum_question *qu
         return status;
     }
     signal_await(answered);
-    if (question->status < 0 && err != NULL) {
+    if (question->status < 0) {
         *err = question->err;
     }
     return question->status;

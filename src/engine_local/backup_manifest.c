@@ -236,7 +236,7 @@ factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
     factum_error reason = {.status = FACTUM_OK};
     if (status == FACTUM_OK) {
         status = read_text(os, path, &manifest->text, &reason);
-        if (status != FACTUM_OK && err != NULL) {
+        if (status != FACTUM_OK) {
             *err = reason;
         }
     }

@@ -448,7 +448,7 @@ factum_status fct_commit_task(struct fct_local *local, struct fct_task *task, fa
     if (status != FACTUM_OK) {
         return status;
     }
-    if (task->status < 0 && err != NULL) {
+    if (task->status < 0) {
         *err = task->err;
     }
     return task->status;

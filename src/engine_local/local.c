@@ -61,8 +61,7 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
 
 static factum_status local_close(void *self, factum_error *err)
 {
-    factum_error own;
-    return finish(self, true, fct_error_or(err, &own));
+    return finish(self, true, err);
 }
 
 static factum_status local_listen(void *self, factum_listener *listener, factum_error *err)
@@ -145,9 +144,7 @@ static factum_status open_directory(struct fct_local *local,
                         local->path);
     }
     if (status != FACTUM_OK) {
-        if (err != NULL) {
-            *err = reason;
-        }
+        *err = reason;
         return status;
     }
     if (!found.log && found.other && !found.restoring) {
@@ -269,7 +266,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
             status = fct_local_replay(local, &damaged_from, &reason);
         }
     }
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = reason;
     }
     return status;
@@ -376,8 +373,6 @@ static factum_status hand_over(struct fct_engine *engine, struct fct_local *loca
 factum_status fct_engine_local_open(struct fct_engine *engine,
                                     const struct fct_local_options *options, factum_error *err)
 {
-    factum_error own;
-    err = fct_error_or(err, &own);
     struct fct_limits limits = options->limits;
     factum_status status = fct_limits_default(&limits, err);
     if (status != FACTUM_OK) {

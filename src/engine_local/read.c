@@ -348,7 +348,7 @@ static factum_status reader_begin(struct fct_reader *base, factum_error *err)
     if (reader->begun == FACTUM_PENDING) {
         reader->begun = find_start(reader, &reader->begin_err);
     }
-    if (reader->begun != FACTUM_OK && err != NULL) {
+    if (reader->begun != FACTUM_OK) {
         *err = reader->begin_err;
     }
     return reader->begun;

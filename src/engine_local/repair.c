@@ -108,7 +108,7 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
     }
     if (status == FACTUM_CORRUPT && log != NULL) {
         status = fct_fail(err, FACTUM_CORRUPT, "the index is kept, as evidence: %s", reason.text);
-    } else if (status != FACTUM_OK && err != NULL) {
+    } else if (status != FACTUM_OK) {
         *err = reason;
     }
     factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : &ignored);
@@ -124,8 +124,6 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
     struct fct_store_dir dir = {.lock = NULL};
     struct repair repair = {.os = os, .mem = mem, .path = path};
     (void)progress;
-    factum_error own;
-    err = fct_error_or(err, &own);
     factum_status status = find_store(&repair, err);
     if (status == FACTUM_OK) {
         status = fct_store_dir_open(&dir, os, path, true, err);

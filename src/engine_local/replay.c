@@ -215,7 +215,7 @@ factum_status fct_local_index_point(const struct fct_os *os, const char *dir, fa
 {
     factum_error reason;
     factum_status status = fct_index_peek(os, dir, store_id, point, &reason);
-    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
+    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND) {
         *err = reason;
     }
     return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;

@@ -128,7 +128,7 @@ static factum_status read_manifest(struct checking *checking, struct fct_backup_
         note_problem(checking, "%.200s", reason.text);
         return conclude(checking, err);
     }
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = reason;
     }
     checking->report->end_position = manifest->end_position;
@@ -162,8 +162,6 @@ factum_status fct_engine_local_backup_verify(const struct fct_os *os, const stru
     struct fct_backup_manifest manifest;
     struct fct_backup_job job = {.os = os, .mem = mem, .progress = progress, .sink = sink};
     struct checking checking = {.job = &job, .from = from, .report = report};
-    factum_error own;
-    err = fct_error_or(err, &own);
     factum_status status = check_backup(&checking, &manifest, 1, err);
     fct_backup_job_finish(&job);
     fct_backup_manifest_finish(&manifest);

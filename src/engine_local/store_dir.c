@@ -38,7 +38,7 @@ static factum_status open_lock(struct fct_store_dir *store, const char *path, bo
                      ? FACTUM_OK
                      : fct_file_open(os, path, FCT_OPEN_READ, &store->lock, &reason);
     }
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = reason;
     }
     FCT_ASSERT(!write || !*shared);

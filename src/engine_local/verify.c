@@ -223,8 +223,6 @@ factum_status fct_local_verify(void *self, const factum_progress *progress,
 {
     struct fct_local *local = self;
     struct fct_index_stats stats;
-    factum_error own;
-    factum_error *reason = err == NULL ? &own : err;
     *report = (factum_verify_report){.size = sizeof *report, .damaged_from = UINT64_MAX};
     fct_index_stats(local->index, &stats);
     struct fct_posting_sums *sums = fct_mem_zalloc(local->mem, 2, sizeof *sums);
@@ -242,7 +240,7 @@ factum_status fct_local_verify(void *self, const factum_progress *progress,
         .created = INT64_MIN,
     };
     fct_demand_init(&verify.demand, local, verify.of_log);
-    factum_status status = check_all(&verify, reason);
+    factum_status status = check_all(&verify, err);
     fct_demand_finish(&verify.demand);
     fct_mem_free(local->mem, sums);
     if (status == FACTUM_OK && report->problems > 0) {

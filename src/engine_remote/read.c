@@ -55,7 +55,7 @@ static struct distant_reader *reader_of(struct fct_reader *base)
 
 static factum_status read_tail_status(const struct read_tail *tail, factum_error *err)
 {
-    if (tail->status < 0 && err != NULL) {
+    if (tail->status < 0) {
         *err = tail->err;
     }
     return tail->status;

@@ -323,7 +323,7 @@ static factum_status distant_await_open(struct distant *distant, factum_error *e
         fct_mutex_lock(&distant->lock);
     }
     factum_status status = distant->open_status;
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = distant->open_err;
     }
     fct_mutex_unlock(&distant->lock);

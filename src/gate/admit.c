@@ -628,14 +628,12 @@ factum_status fct_admit(const struct fct_admission *admission, factum_append_op 
     if (bench == NULL) {
         return admit_no_memory(err);
     }
-    factum_error own;
-    factum_error *why = err == NULL ? &own : err;
-    factum_status status = admit_typed(admission, bench, op, first, rulings, why);
+    factum_status status = admit_typed(admission, bench, op, first, rulings, err);
     if (status == FACTUM_OK && request->idempotency_key.len > 0) {
         request->fingerprint = fct_append_fingerprint(request); /* of the request as it was sent */
     }
     if (status == FACTUM_OK) {
-        status = copy_events(admission, bench, op, why);
+        status = copy_events(admission, bench, op, err);
     }
     fct_bench_give_back(admission->benches, bench);
     return status;

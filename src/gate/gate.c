@@ -471,7 +471,7 @@ static factum_status load(struct gate *gate, struct fct_engine *engine, factum_e
         note_unread(gate, &why);
         return FACTUM_OK;
     }
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = why;
     }
     return status;

@@ -221,9 +221,7 @@ static factum_status edition_create(const struct fct_mem *mem,
     factum_status status = fct_program_create(mem, event->schema, &options, &made->program, &why);
     if (status != FACTUM_OK && (!lenient || status == FACTUM_NO_MEMORY)) {
         fct_mem_free(mem, made);
-        if (err != NULL) {
-            *err = why;
-        }
+        *err = why;
         return status;
     }
     (void)snprintf(made->broken, sizeof made->broken, "%s", why.text);

@@ -39,9 +39,7 @@ static factum_status inbox_refused(factum_status status, factum_error *err)
 {
     if (status == FACTUM_FAILED) {
         status = FACTUM_INVALID;
-        if (err != NULL) {
-            err->status = status;
-        }
+        err->status = status;
     }
     return status;
 }

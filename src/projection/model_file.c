@@ -61,7 +61,7 @@ static factum_status model_damaged(const struct fct_model_file *file, factum_sta
         return status;
     }
     char why[160];
-    (void)snprintf(why, sizeof why, "%.159s", err != NULL ? err->text : "");
+    (void)snprintf(why, sizeof why, "%.159s", err->text);
     return fct_fail(err, FACTUM_CORRUPT, "%s (damaged? delete the file: it is rebuilt)",
                     why[0] != '\0' ? why : file->name);
 }
@@ -429,7 +429,7 @@ factum_status fct_model_file_open(const struct fct_model_file_options *options,
     if (status == FACTUM_OK) {
         status = admit(made, options, left_open, err);
     }
-    if (status == FACTUM_CORRUPT && err != NULL && strstr(err->text, "delete the file") == NULL) {
+    if (status == FACTUM_CORRUPT && strstr(err->text, "delete the file") == NULL) {
         status = model_damaged(made, status, err);
     }
     if (status != FACTUM_OK) {
