@@ -109,6 +109,7 @@ void fct_local_append_here(void *self, factum_append_op *op)
 {
     struct fct_local *local = self;
     struct fct_removal removal;
+    fct_local_check(local);
     FCT_ASSERT(op->completer == NULL);
     op->status = check_state(local, &op->err);
     if (op->status != FACTUM_OK) {
@@ -131,6 +132,7 @@ factum_status fct_local_append(void *self, factum_append_op *op, factum_error *e
 {
     struct fct_local *local = self;
     struct fct_removal *removal = NULL;
+    fct_local_check(local);
     FCT_ASSERT(op->completer != NULL);
     if (!local->threads) {
         return fct_fail(err, FACTUM_UNSUPPORTED,

@@ -34,6 +34,15 @@ struct making {
     factum_backup_report *report;
 };
 
+static void making_check(const struct making *making)
+{
+    const factum_backup_report *report = making->report;
+    FCT_ASSERT(!making->earlier_valid || !making->earlier_damaged);
+    FCT_ASSERT(report->copied_files <= report->files);
+    FCT_ASSERT(report->copied_bytes <= report->bytes);
+    FCT_ASSERT(report->repaired_files <= report->copied_files);
+}
+
 /* ---- copies of an earlier backup ------------------------------------------------------------- */
 
 /* Reads the last END_SIZE of the first |size| bytes of the file at |path|. */
@@ -112,6 +121,7 @@ static factum_status fail_store_damaged(const struct making *making, const char 
                                         const struct fct_backup_pass *pass, const char *copy,
                                         factum_error *err)
 {
+    FCT_ASSERT(pass->damage[0] != '\0');
     if (copy[0] != '\0') {
         return fct_fail(
             err, FACTUM_CORRUPT,
@@ -149,6 +159,7 @@ static factum_status copy_segment(struct making *making, const char *name,
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(pass->sha256[0] != '\0');
     report->copied_files++;
     report->copied_bytes += pass->size;
     if (damage[0] != '\0') {
@@ -162,6 +173,7 @@ static factum_status copy_segment(struct making *making, const char *name,
 static factum_status add_segment(struct making *making, const struct fct_log_segment_info *info,
                                  factum_error *err)
 {
+    making_check(making);
     char log_dir[FCT_PATH_SIZE];
     char from[FCT_PATH_SIZE];
     char to[FCT_PATH_SIZE];
@@ -192,6 +204,7 @@ static factum_status add_segment(struct making *making, const struct fct_log_seg
     FCT_ASSERT(sha256[0] != '\0'); /* invariant 3 */
     making->report->files++;
     making->report->bytes += info->size;
+    making_check(making);
     return added_text(fct_buf_printf(&making->text,
                                      "%s\n{\"name\":\"%s\",\"size\":%" PRIu64 ",\"sha256\":\"%s\"}",
                                      making->report->files == 1 ? "" : ",", info->name, info->size,
@@ -242,6 +255,7 @@ static factum_status check_without_manifest(const struct making *making, factum_
     struct fct_file *file;
     uint64_t last = 0;
     uint64_t size = 0;
+    FCT_ASSERT(!making->earlier_valid);
     factum_status status = fct_os_list_dir(making->job.os, making->to, note_last, &last, err);
     if (status != FACTUM_OK || last == 0) {
         return status;
@@ -274,7 +288,7 @@ static factum_status look_at_earlier(struct making *making, factum_error *err)
         return status;
     }
     factum_uuid theirs = earlier->store_id;
-    FCT_ASSERT(!making->earlier_valid || !making->earlier_damaged);
+    making_check(making);
     bool any = making->earlier_valid || first_segment_id(making, &theirs);
     if (any && memcmp(ours.bytes, theirs.bytes, sizeof ours.bytes) != 0) {
         return fct_fail(err, FACTUM_EXISTS,
@@ -297,6 +311,8 @@ static factum_status begin_text(struct making *making, factum_error *err)
     char id[FACTUM_UUID_TEXT_SIZE];
     char timelines[FCT_TIMELINES_TEXT_SIZE];
     factum_uuid store_id = fct_log_store_id(making->local->log);
+    FCT_ASSERT(making->text.len == 0);
+    FCT_ASSERT(making->report->files == 0);
     factum_uuid_format(store_id, id);
     fct_timelines_format(&making->local->timelines, store_id, timelines);
     return added_text(fct_buf_printf(&making->text,
@@ -308,6 +324,7 @@ static factum_status begin_text(struct making *making, factum_error *err)
 
 static factum_status write_manifest(struct making *making, factum_error *err)
 {
+    making_check(making);
     FCT_ASSERT(making->report->files > 0);
     factum_status status = added_text(fct_buf_add_text(&making->text, "\n]}\n"), err);
     if (status == FACTUM_OK) {
@@ -368,6 +385,7 @@ factum_status fct_local_backup(void *self, const char *to, const factum_progress
 {
     factum_error ignored;
     struct fct_local *local = self;
+    fct_local_check(local);
     if (fct_log_state(local->log) == FCT_LOG_DAMAGED) {
         return fct_fail(err, FACTUM_CORRUPT, "a damaged store is not backed up: %s",
                         fct_log_state_reason(local->log));

@@ -29,6 +29,7 @@ static factum_status read_text(const struct fct_os *os, const char *path, struct
     factum_error ignored;
     struct fct_file *file;
     uint64_t size = 0;
+    FCT_ASSERT(text->len == 0);
     factum_status status = fct_file_open(os, path, FCT_OPEN_READ, &file, err);
     if (status != FACTUM_OK) {
         return status;
@@ -146,6 +147,7 @@ bool fct_backup_manifest_next(const struct fct_backup_manifest *manifest, uint32
                               struct fct_backup_file *file)
 {
     const factum_json *json = &manifest->doc.json;
+    FCT_ASSERT(manifest->text.len > 0); /* it was read */
     if (*at == FACTUM_JSON_NONE) {
         return false;
     }
@@ -181,6 +183,7 @@ static factum_status parse_timelines(struct fct_backup_manifest *manifest, factu
          !fct_timelines_parse(&manifest->timelines, factum_slice_from(text), manifest->store_id))) {
         return manifest_bad(err, "its timelines do not verify");
     }
+    FCT_ASSERT(manifest->timelines.count > 0);
     return FACTUM_OK;
 }
 

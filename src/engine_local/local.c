@@ -28,7 +28,10 @@ static factum_status first_failure(factum_status so_far, factum_status status)
 static factum_status finish(struct fct_local *local, bool orderly, factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    FCT_ASSERT(!orderly || local->log != NULL);
+    FCT_ASSERT(local->mem != NULL);
+    if (orderly) {
+        fct_local_check(local);
+    }
     fct_local_background_stop(local);
     fct_group_finish(&local->group);
     fct_notifier_finish(&local->notifier);
@@ -172,6 +175,8 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
     char dir[FCT_PATH_SIZE];
     struct fct_index_point point = {.position = 0};
     factum_uuid store_id = {{0}};
+    FCT_ASSERT(local->log == NULL);
+    FCT_ASSERT(local->index == NULL);
     factum_status status = fct_path_join(dir, local->path, "index", err);
     if (status == FACTUM_OK) {
         status = fct_local_index_point(local->os, dir, &store_id, &point, err);
@@ -292,7 +297,7 @@ static factum_status open_parts(struct fct_local *local, const struct fct_local_
         return status;
     }
     atomic_store(&local->published, fct_log_end(local->log));
-    FCT_ASSERT(local->published > 0); /* the log begins with a header */
+    fct_local_check(local); /* |published| is not 0: the log begins with a header */
     bool writable = fct_log_state(local->log) == FCT_LOG_OPEN;
     return options->threads && writable ? fct_local_background_start(local, err) : FACTUM_OK;
 }
@@ -366,6 +371,7 @@ static factum_status hand_over(struct fct_engine *engine, struct fct_local *loca
     };
     factum_status status = load_timelines(local, err);
     engine->timelines = local->timelines;
+    FCT_ASSERT(engine->limits.queue_max > 0);
     FCT_ASSERT(status != FACTUM_OK || engine->timelines.count > 0);
     return status;
 }

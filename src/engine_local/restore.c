@@ -123,6 +123,8 @@ static factum_status read_manifest(struct checking *checking, struct fct_backup_
     factum_error reason;
     factum_status status =
         fct_backup_manifest_read(manifest, job->os, job->mem, checking->from, &reason);
+    FCT_ASSERT(checking->manifest == NULL);
+    FCT_ASSERT(checking->report->problems == 0);
     checking->manifest = manifest;
     if (status == FACTUM_CORRUPT) {
         note_problem(checking, "%.200s", reason.text);
@@ -142,6 +144,7 @@ static factum_status check_backup(struct checking *checking, struct fct_backup_m
                                   uint64_t readings, factum_error *err)
 {
     struct fct_backup_job *job = checking->job;
+    FCT_ASSERT(readings > 0);
     *checking->report = (factum_backup_verify_report){.size = sizeof *checking->report};
     factum_status status = read_manifest(checking, manifest, err);
     if (status == FACTUM_OK) {
@@ -177,6 +180,14 @@ struct target {
     char restoring[FCT_PATH_SIZE]; /* the file RESTORING */
     bool claimed;                  /* this restore created RESTORING */
 };
+
+/* Of a target that is claimed. */
+static void target_check(const struct target *target)
+{
+    FCT_ASSERT(target->claimed); /* invariant 3 */
+    FCT_ASSERT(target->log_dir[0] != '\0');
+    FCT_ASSERT(target->restoring[0] != '\0');
+}
 
 struct entries {
     bool any;
@@ -233,6 +244,7 @@ static factum_status claim_target(struct target *target, factum_error *err)
     }
     FCT_ASSERT(!target->claimed);
     target->claimed = true;
+    target_check(target);
     status = fct_file_sync(file, err);
     factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
@@ -254,7 +266,7 @@ static bool is_removed(factum_status status)
 static void remove_target(const struct target *target, const struct fct_backup_manifest *manifest)
 {
     factum_error ignored;
-    FCT_ASSERT(target->claimed); /* invariant 3 */
+    target_check(target);
     uint32_t at = 0;
     struct fct_backup_file file;
     char path[FCT_PATH_SIZE];
@@ -316,7 +328,7 @@ static factum_status fill_target(struct target *target, struct fct_backup_job *j
 {
     factum_error ignored;
     const struct fct_os *os = target->os;
-    FCT_ASSERT(target->claimed);
+    target_check(target);
     factum_status status = fct_os_make_dir_synced(os, target->log_dir, err);
     if (status == FACTUM_OK) {
         fct_segment_check_finish(&job->check);
