@@ -10,6 +10,8 @@
 
 factum_status factum_append_submit(factum_store *store, factum_append_op *op, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_api_need(store != NULL, "append: a store is needed", err);
     return status == FACTUM_OK ? fct_engine_submit(&store->engine, op, err) : status;
 }
@@ -23,6 +25,8 @@ void factum_append_cancel(factum_store *store, factum_append_op *op)
 
 factum_status factum_listen(factum_store *store, factum_listener *listener, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_api_need(store != NULL, "listen: a store is needed", err);
     return status == FACTUM_OK ? fct_engine_listen(&store->engine, listener, err) : status;
 }
@@ -36,6 +40,8 @@ void factum_unlisten(factum_store *store, factum_listener *listener)
 
 factum_status factum_terms_get(const factum_store *store, factum_terms *terms, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     static_assert(FACTUM_TIMELINES_MAX == FCT_TIMELINES_MAX, "all timelines fit");
     factum_status status = fct_api_need(store != NULL, "terms: a store is needed", err);
     if (status == FACTUM_OK) {
@@ -65,6 +71,8 @@ factum_status factum_terms_get(const factum_store *store, factum_terms *terms, f
 
 factum_status factum_ask(factum_store *store, factum_question *question, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_api_need(store != NULL, "ask: a store is needed", err);
     bool whole = question != NULL && question->size >= sizeof *question; /* otherwise the engine
                                                                           * refuses it */

@@ -15,6 +15,8 @@ struct factum_cursor {
 factum_status factum_read(factum_store *store, const factum_read_request *request,
                           factum_cursor **cursor, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_reader *reader;
     if (store == NULL || cursor == NULL) {
         return fct_api_need(false, "read: a store and a place for the cursor are needed", err);
@@ -27,6 +29,8 @@ factum_status factum_read(factum_store *store, const factum_read_request *reques
 factum_status factum_read_start(factum_store *store, const factum_read_request *request,
                                 bool follow, factum_cursor **cursor, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_reader *reader;
     if (store == NULL || cursor == NULL) {
         return fct_api_need(false, "read: a store and a place for the cursor are needed", err);
@@ -52,6 +56,8 @@ static bool may_be_pending(const struct fct_reader *reader)
 
 factum_status factum_cursor_next(factum_cursor *cursor, factum_event *event, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (cursor == NULL || event == NULL) {
         return fct_api_need(false, "read: a cursor and a place for the event are needed", err);
     }
@@ -62,6 +68,8 @@ factum_status factum_cursor_next(factum_cursor *cursor, factum_event *event, fac
 
 factum_status factum_cursor_try_next(factum_cursor *cursor, factum_event *event, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (cursor == NULL || event == NULL) {
         return fct_api_need(false, "read: a cursor and a place for the event are needed", err);
     }
@@ -80,6 +88,8 @@ void factum_cursor_ready(factum_cursor *cursor, const factum_ready *ready)
 
 factum_status factum_cursor_extend(factum_cursor *cursor, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (cursor == NULL) {
         return fct_api_need(false, "extend: a cursor is needed", err);
     }
@@ -114,6 +124,8 @@ struct factum_list {
 factum_status factum_list_open(factum_store *store, const factum_list_request *request,
                                factum_list **list, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_lister *lister;
     if (store == NULL || list == NULL) {
         return fct_api_need(false, "list: a store and a place for the list are needed", err);
@@ -125,6 +137,8 @@ factum_status factum_list_open(factum_store *store, const factum_list_request *r
 
 factum_status factum_list_next(factum_list *list, factum_list_entry *entry, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (list == NULL || entry == NULL) {
         return fct_api_need(false, "list: a list and a place for the entry are needed", err);
     }
@@ -134,11 +148,15 @@ factum_status factum_list_next(factum_list *list, factum_list_entry *entry, fact
 factum_status factum_list_start(factum_store *store, const factum_list_request *request,
                                 factum_list **list, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     return factum_list_open(store, request, list, err); /* creating a lister never waits */
 }
 
 factum_status factum_list_try_next(factum_list *list, factum_list_entry *entry, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (list == NULL || entry == NULL) {
         return fct_api_need(false, "list: a list and a place for the entry are needed", err);
     }

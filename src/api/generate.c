@@ -8,6 +8,8 @@
 factum_status factum_generate(const factum_generate_request *request, factum_generated **generated,
                               factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_generate_request full;
     *generated = NULL;
     factum_status status =

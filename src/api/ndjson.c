@@ -494,6 +494,8 @@ static factum_status parse_line(struct parse *parse)
 factum_status factum_ndjson_parse_line(factum_ndjson *ndjson, factum_slice text,
                                        factum_ndjson_line *line, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_ndjson_line full;
     factum_status status = fct_sized_check(line, "a line's struct", err);
     if (status != FACTUM_OK) {
@@ -517,6 +519,8 @@ factum_status factum_ndjson_parse_line(factum_ndjson *ndjson, factum_slice text,
 factum_status factum_ndjson_parse(factum_ndjson *ndjson, factum_slice line, factum_new_event *event,
                                   factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_ndjson_line parsed = {.size = sizeof parsed};
     if (event == NULL) {
         return fct_fail(err, FACTUM_INVALID, "there is no place for the event");
@@ -682,6 +686,8 @@ static factum_status put_tags(struct fct_buf *buf, const factum_event *event)
 factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *event,
                                    factum_slice *line, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (ndjson == NULL || event == NULL || line == NULL) {
         return fct_fail(err, FACTUM_INVALID, "an event and a place for its line are needed");
     }
@@ -717,6 +723,8 @@ factum_status factum_ndjson_format(factum_ndjson *ndjson, const factum_event *ev
 
 factum_status factum_json_check(factum_slice json, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_json value;
     return json.ptr == NULL && json.len > 0 ? fct_fail(err, FACTUM_INVALID, "the JSON text is NULL")
                                             : fct_json_check(json, &value, err);

@@ -15,6 +15,8 @@ void factum_event_copy_free(factum_event_copy *copy)
 factum_status factum_read_event(factum_store *store, uint64_t position, factum_event_copy *copy,
                                 factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_question question = {
         QUESTION(FACTUM_ASK_EVENT),
         .position = position,
@@ -28,6 +30,8 @@ factum_status factum_read_event(factum_store *store, uint64_t position, factum_e
 factum_status factum_find_event(factum_store *store, factum_slice stream, factum_uuid id,
                                 factum_event_copy *copy, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_question question = {
         QUESTION(FACTUM_ASK_FIND_EVENT),
         .name = stream,
@@ -43,6 +47,8 @@ factum_status factum_find_event(factum_store *store, factum_slice stream, factum
 factum_status factum_find_key(factum_store *store, factum_slice key, factum_key_info *info,
                               factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_question question = {
         QUESTION(FACTUM_ASK_KEY),
         .name = key,
@@ -57,6 +63,8 @@ factum_status factum_find_key(factum_store *store, factum_slice key, factum_key_
 factum_status factum_count_events(factum_store *store, factum_source source, factum_slice name,
                                   uint64_t after, uint64_t upto, uint64_t *count, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_question question = {
         QUESTION(FACTUM_ASK_COUNT), .source = source, .name = name, .position = after, .upto = upto,
     };
@@ -73,6 +81,8 @@ factum_status factum_count_events(factum_store *store, factum_source source, fac
 
 factum_status factum_visible_place(factum_store *store, uint64_t *place, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_api_need(store != NULL && place != NULL,
                                         "place: a store and a place for it are needed", err);
     return status == FACTUM_OK ? fct_engine_place(&store->engine, place, err) : status;
@@ -81,6 +91,8 @@ factum_status factum_visible_place(factum_store *store, uint64_t *place, factum_
 factum_status factum_stream_info_get(factum_store *store, factum_slice stream,
                                      factum_stream_info *info, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status =
         fct_api_need(store != NULL && info != NULL,
                      "stream: a store and a place for the answer are needed", err);
@@ -89,6 +101,8 @@ factum_status factum_stream_info_get(factum_store *store, factum_slice stream,
 
 factum_status factum_info_get(factum_store *store, factum_info *info, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_question question = {QUESTION(FACTUM_ASK_INFO), .info = info};
     factum_status status = fct_api_need(store != NULL && info != NULL,
                                         "info: a store and a place for the answer are needed", err);
@@ -109,6 +123,8 @@ void factum_token_format(const factum_store *store, uint64_t place, char text[FA
 factum_status factum_token_parse(const factum_store *store, factum_slice token, uint64_t *place,
                                  factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_api_need(store != NULL && place != NULL,
                                         "token: a store and a place for it are needed", err);
     return status == FACTUM_OK ? fct_token_parse(&store->engine.timelines, token, place, err)

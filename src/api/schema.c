@@ -47,6 +47,8 @@ static factum_status check_options(const factum_schema_options *options, factum_
 factum_status factum_schema_compile(factum_slice text, const factum_schema_options *options,
                                     factum_schema **schema, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     static const factum_schema_options defaults = {.size = sizeof defaults};
     factum_schema_options full;
     struct fct_program *program;
@@ -80,6 +82,8 @@ factum_schema_draft factum_schema_draft_of(const factum_schema *schema)
 
 factum_status factum_schema_checker_create(factum_schema_checker **checker, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_run *run;
     if (checker == NULL) {
         return fct_fail(err, FACTUM_INVALID, "there is no place for a checker");
@@ -116,6 +120,8 @@ factum_status factum_schema_check(const factum_schema *schema, factum_schema_che
                                   factum_slice text, size_t faults_max,
                                   factum_schema_result *result, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_schema_result answer = {.valid = false};
     factum_status status = begin_result(schema, checker, result, err);
     if (status == FACTUM_OK && text.ptr == NULL) {
@@ -135,6 +141,8 @@ factum_status factum_schema_check_json(const factum_schema *schema, factum_schem
                                        const factum_json *json, size_t faults_max,
                                        factum_schema_result *result, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_schema_result answer = {.valid = false};
     factum_status status = begin_result(schema, checker, result, err);
     if (status == FACTUM_OK && (json == NULL || json->nodes == NULL || json->count == 0)) {
@@ -153,6 +161,8 @@ factum_status factum_schema_check_json(const factum_schema *schema, factum_schem
 factum_status factum_schema_tag(const factum_schema *schema, size_t index,
                                 factum_schema_tag_place *place, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_schema_tag_place full = {.path_count = 0};
     factum_status status = fct_sized_check(place, "the place of a tag", err);
     if (status != FACTUM_OK) {

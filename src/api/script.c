@@ -30,6 +30,8 @@ static factum_status read_script(factum_script *full, const factum_script *scrip
 factum_status factum_script_decider_open(const factum_script *script, const char *name,
                                          factum_script_decider **decider, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_script full;
     const struct fct_script_host *host = atomic_load(&script_host);
     if (decider == NULL || name == NULL || name[0] == '\0') {
@@ -66,6 +68,8 @@ void factum_script_decider_close(factum_script_decider *decider)
 factum_status factum_script_state_json(const factum_script_decider *decider, const void *state,
                                        factum_slice *json, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (decider == NULL || state == NULL || json == NULL) {
         return fct_fail(err, FACTUM_INVALID, "script: a decider and a state of it are needed");
     }
@@ -75,6 +79,8 @@ factum_status factum_script_state_json(const factum_script_decider *decider, con
 factum_status factum_script_test(const factum_script_decider *decider, const factum_script *tests,
                                  const factum_script_cases *cases, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_script full;
     if (decider == NULL || cases == NULL || cases->each == NULL) {
         return fct_fail(err, FACTUM_INVALID,

@@ -95,6 +95,8 @@ factum_status fct_api_opening_end(struct fct_api_opening *opening, factum_status
 factum_status factum_open(const char *path, const factum_store_options *options,
                           factum_store **store, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_api_opening opening;
     if (store == NULL || path == NULL) {
         return fct_api_need(false, "open: a path and a place for the store are needed", err);
@@ -135,6 +137,8 @@ factum_status factum_open(const char *path, const factum_store_options *options,
 
 factum_status factum_close(factum_store *store, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL) {
         return FACTUM_OK;
     }
@@ -168,6 +172,8 @@ uint64_t factum_deadline(int64_t timeout_ms)
 factum_status factum_wait(factum_store *store, uint64_t place, int64_t timeout_ms,
                           factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_api_need(store != NULL, "wait: a store is needed", err);
     return status == FACTUM_OK ? fct_engine_wait(&store->engine, place, timeout_ms, NULL, err)
                                : status;
@@ -178,6 +184,8 @@ factum_status factum_wait(factum_store *store, uint64_t place, int64_t timeout_m
 factum_status factum_append(factum_store *store, const factum_append_request *request,
                             factum_append_result *result, uint64_t *revisions, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_api_need(store != NULL, "append: a store is needed", err);
     return status == FACTUM_OK ? fct_engine_append(&store->engine, request, result, revisions, err)
                                : status;
@@ -204,6 +212,8 @@ factum_status factum_append_stream(factum_store *store, factum_slice stream,
                                    size_t event_count, factum_append_result *result,
                                    factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL) {
         return fct_api_need(false, "append: a store is needed", err);
     }
@@ -247,6 +257,8 @@ factum_status factum_metadata_set(factum_store *store, factum_slice stream,
                                   factum_expected expected, factum_slice json,
                                   factum_append_result *result, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL) {
         return fct_api_need(false, "metadata: a store is needed", err);
     }
@@ -256,6 +268,8 @@ factum_status factum_metadata_set(factum_store *store, factum_slice stream,
 factum_status factum_delete(factum_store *store, factum_slice stream, factum_expected expected,
                             factum_append_result *result, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL) {
         return fct_api_need(false, "delete: a store is needed", err);
     }
@@ -265,6 +279,8 @@ factum_status factum_delete(factum_store *store, factum_slice stream, factum_exp
 factum_status factum_tombstone(factum_store *store, factum_slice stream, factum_expected expected,
                                factum_append_result *result, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL) {
         return fct_api_need(false, "tombstone: a store is needed", err);
     }

@@ -75,6 +75,8 @@ static void remember(factum_subscription *subscription, const factum_read_reques
 factum_status factum_subscribe(factum_store *store, const factum_read_request *request,
                                factum_subscription **subscription, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_read_request full;
     if (store == NULL || subscription == NULL) {
         return fct_api_need(false, "subscribe: a store and a place for it are needed", err);
@@ -209,6 +211,8 @@ static factum_status next_of_reader(factum_subscription *subscription, factum_ev
 factum_status factum_subscription_next(factum_subscription *subscription, int64_t timeout_ms,
                                        factum_event *event, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (subscription == NULL || event == NULL) {
         return fct_api_need(false, "a subscription and a place for the event are needed", err);
     }

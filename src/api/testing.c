@@ -13,6 +13,8 @@
 factum_status factum_testing_open_memory(const factum_store_options *options, factum_store **store,
                                          factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_api_opening opening;
     if (store == NULL) {
         return fct_api_need(false, "open: a place for the store is needed", err);
@@ -44,6 +46,8 @@ static bool next_line(const char **text, factum_slice *line)
 
 factum_status factum_testing_given(factum_store *store, const char *lines, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL || lines == NULL) {
         return fct_api_need(false, "given: a store and lines are needed", err);
     }
@@ -115,6 +119,8 @@ static factum_status compare_all(factum_cursor *cursor, factum_ndjson *ndjson, c
 factum_status factum_testing_expect(factum_store *store, const char *stream, const char *lines,
                                     factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_cursor *cursor;
     if (store == NULL || stream == NULL || lines == NULL) {
         return fct_api_need(false, "expect: a store, a stream and lines are needed", err);

@@ -24,6 +24,8 @@ static factum_status check_progress(const factum_progress *progress, factum_erro
 factum_status factum_verify(factum_store *store, const factum_progress *progress,
                             factum_verify_report *report, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_verify_report full = {.size = sizeof full};
     if (store == NULL) {
         return fct_api_need(false, "verify: a store is needed", err);
@@ -52,6 +54,8 @@ factum_status factum_verify(factum_store *store, const factum_progress *progress
 factum_status factum_backup(factum_store *store, const char *to, const factum_progress *progress,
                             factum_backup_report *report, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_backup_report full = {.size = sizeof full};
     if (store == NULL || to == NULL) {
         return fct_api_need(false, "backup: a store and a directory are needed", err);
@@ -81,6 +85,8 @@ factum_status factum_backup_verify(const char *from, const factum_log_sink *log,
                                    const factum_progress *progress,
                                    factum_backup_verify_report *report, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_backup_verify_report full = {.size = sizeof full};
     if (from == NULL) {
         return fct_api_need(false, "verify a backup: a directory is needed", err);
@@ -107,6 +113,8 @@ factum_status factum_backup_verify(const char *from, const factum_log_sink *log,
 factum_status factum_restore(const char *from, const char *to, const factum_progress *progress,
                              factum_backup_report *report, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_backup_report full = {.size = sizeof full};
     if (from == NULL || to == NULL) {
         return fct_api_need(false, "restore: two directories are needed", err);
@@ -135,6 +143,8 @@ factum_status factum_restore(const char *from, const char *to, const factum_prog
 factum_status factum_repair(const char *path, const factum_repair_options *options,
                             const factum_progress *progress, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_repair_options full;
     if (path == NULL) {
         return fct_api_need(false, "repair: a path is needed", err);

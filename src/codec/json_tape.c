@@ -45,6 +45,8 @@ factum_status factum_json_parse(factum_slice text, const factum_json_options *op
                                 factum_json_node *nodes, size_t capacity, factum_json *json,
                                 factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_json_fault fault;
     factum_json_options full;
     factum_status status = take_options(options, &full, err);

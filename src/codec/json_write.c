@@ -123,6 +123,8 @@ static inline void begin_value(factum_json_writer *to)
 
 factum_status factum_json_writer_finish(factum_json_writer *to, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (to->status == FACTUM_OK && to->depth != 0) {
         give_up(to, FACTUM_INVALID, "an object or array was not ended");
     }

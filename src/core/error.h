@@ -1,5 +1,10 @@
 /* error.h - how a failure is reported: one call that fills the caller's record and returns the
- * status. Layer: core. |err| may be NULL everywhere here. */
+ * status. Layer: core.
+ *
+ * Inside the library |err| is never NULL: a public function, whose caller may pass NULL, begins
+ * with fct_error_or. The functions here accept NULL all the same, so that a public function that
+ * forgets to cannot stop its program.
+ */
 #ifndef FCT_CORE_ERROR_H
 #define FCT_CORE_ERROR_H
 
@@ -20,8 +25,7 @@ int fct_fmt_size(factum_slice text);
  * An incomplete UTF-8 character at the end is removed. */
 void fct_text_clean(char *text);
 
-/* Returns |err|, or |own| if it is NULL. For a function that reads what a callee reports, or whose
- * callees do. */
+/* Returns |err|, or |own| if it is NULL: for every public function, before any other. */
 static inline factum_error *fct_error_or(factum_error *err, factum_error *own)
 {
     return err == NULL ? own : err;

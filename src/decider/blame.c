@@ -82,6 +82,8 @@ static factum_status blame_too_big(const factum_blame *blame, factum_error *err)
 
 factum_status factum_blame_create(size_t bytes_max, factum_blame **blame, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (blame == NULL) {
         return fct_fail(err, FACTUM_INVALID, "blame: a place for it is needed");
     }
@@ -344,6 +346,8 @@ static struct blame_event event_of(const factum_event *event)
 factum_status factum_blame_take(factum_blame *blame, factum_slice state, const factum_event *event,
                                 factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct blame_list list = {.count = 0};
     const struct blame_event now = event_of(event);
     if (blame == NULL) {
@@ -365,6 +369,8 @@ factum_status factum_blame_take(factum_blame *blame, factum_slice state, const f
 factum_status factum_blame_at(const factum_blame *blame, size_t index, factum_blamed *value,
                               factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (blame == NULL) {
         return fct_fail(err, FACTUM_INVALID, "blame: the blame is NULL");
     }

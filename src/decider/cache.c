@@ -99,6 +99,8 @@ factum_status factum_state_cache_create(factum_store *store,
                                         const factum_state_cache_options *options,
                                         factum_state_cache **cache, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_state_cache_options full = {.size = sizeof full};
     if (store == NULL || cache == NULL) {
         return fct_fail(err, FACTUM_INVALID,
@@ -350,6 +352,8 @@ void fct_cache_give(factum_state_cache *cache, struct fct_cache_turn turn, struc
 factum_status factum_state_cache_get(factum_state_cache *cache, factum_state_cache_info *info,
                                      factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (cache == NULL) {
         return fct_fail(err, FACTUM_INVALID, "state cache: a cache is needed");
     }

@@ -238,9 +238,7 @@ factum_status fct_decide_now(struct factum_decision *decision, const void *state
         status = fct_arena_status(decision->arena, "the decision", &decision->err);
     }
     if (status != FACTUM_OK) {
-        if (err != NULL) {
-            *err = decision->err;
-        }
+        *err = decision->err;
         return status;
     }
     return check_verdict(decision, *verdict, err);

@@ -49,6 +49,8 @@ static factum_status open_text(factum_slice category, factum_slice text, const c
 factum_status factum_deployed_open(const factum_deployed *deployed, factum_script_decider **decider,
                                    factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (deployed == NULL || decider == NULL) {
         return fct_fail(err, FACTUM_INVALID,
                         "deploy: a deployed decider and a place for the opened one are needed");
@@ -112,6 +114,8 @@ factum_status factum_decider_find(factum_store *store, factum_slice category,
                                   const uint64_t *revision, factum_deployed **deployed,
                                   factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     char stream[FACTUM_NAME_SIZE_MAX + 1];
     if (store == NULL || deployed == NULL) {
         return fct_fail(err, FACTUM_INVALID,
@@ -154,6 +158,8 @@ static factum_status deliver_decider(factum_store *store, factum_slice name,
 factum_status factum_decider_list(factum_store *store, const factum_deployed_each *each,
                                   factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_list *list;
     factum_list_entry entry;
     const factum_list_request request = {
@@ -338,6 +344,8 @@ factum_status factum_decider_deploy(factum_store *store, factum_slice category, 
                                     const factum_deploy_options *options,
                                     factum_deployment *deployment, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct deploying work;
     factum_status status = FACTUM_OK;
     if (deployment != NULL) {

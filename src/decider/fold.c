@@ -99,6 +99,8 @@ factum_status fct_fold_create(const struct fct_mem *mem, const factum_decider *d
 factum_status factum_fold_create(const factum_decider *decider, const factum_fold_options *options,
                                  factum_fold **fold, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_fold_options full = {.size = sizeof full};
     factum_fold *made = NULL;
     if (fold == NULL) {
@@ -208,6 +210,8 @@ static factum_status parse_event(struct factum_fold *fold, const factum_event *e
 
 factum_status factum_fold_add(factum_fold *fold, const factum_event *event, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (fold == NULL || event == NULL) {
         return fct_fail(err, FACTUM_INVALID, "fold: a fold and an event are needed");
     }
@@ -260,6 +264,8 @@ factum_status fct_fold_read(struct factum_fold *fold, factum_store *store,
 factum_status factum_fold_read(factum_fold *fold, factum_store *store,
                                const factum_read_request *request, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (fold == NULL || store == NULL || request == NULL) {
         return fct_fail(err, FACTUM_INVALID, "fold: a fold, a store and a request are needed");
     }
@@ -273,6 +279,8 @@ factum_status factum_fold_read(factum_fold *fold, factum_store *store,
 
 factum_status factum_fold_get(const factum_fold *fold, factum_fold_info *info, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (fold == NULL) {
         return fct_fail(err, FACTUM_INVALID, "fold: a fold is needed");
     }

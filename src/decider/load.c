@@ -37,7 +37,7 @@ factum_status fct_ask_and_wait(factum_store *store, factum_question *question, f
     while (atomic_load(&word) == 0) {
         (void)fct_word_wait(&word, 0, UINT64_MAX);
     }
-    if (question->status < 0 && err != NULL) {
+    if (question->status < 0) {
         *err = question->err;
     }
     return question->status;

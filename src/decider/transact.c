@@ -249,6 +249,7 @@ static bool knows_own_events(const struct transaction *t)
  * dropped: the append has succeeded all the same. */
 static void take_own_events(struct transaction *t, const factum_append_result *result)
 {
+    factum_error ignored;
     struct factum_fold *fold = t->fold;
     if (t->decider->release != NULL) { /* such a state is not cached, and parse_stored needs stored
                                         * events */
@@ -264,7 +265,7 @@ static void take_own_events(struct transaction *t, const factum_append_result *r
         if (!fct_subject_fits(&t->subject, event)) {
             continue;
         }
-        if (fct_fold_evolve(fold, event->typed, NULL) != FACTUM_OK) {
+        if (fct_fold_evolve(fold, event->typed, &ignored) != FACTUM_OK) {
             drop_fold(t);
             return;
         }
@@ -359,8 +360,9 @@ static factum_status lost_race(struct transaction *t, factum_status status, fact
  * so its error is returned. */
 static factum_status ask_outcome(struct transaction *t, factum_error *err)
 {
+    factum_error ignored;
     bool found;
-    factum_status status = find_first_answer(t, &found, NULL);
+    factum_status status = find_first_answer(t, &found, &ignored);
     if (status == FACTUM_OK && found) {
         return FACTUM_OK;
     }
@@ -408,18 +410,13 @@ static factum_status check_state(struct transaction *t, bool *changed, bool *don
 static factum_status answer_failed(struct transaction *t, factum_status failure, bool *done,
                                    factum_error *err)
 {
-    factum_error why = {.status = failure};
+    const factum_error why = *err;
     bool changed;
-    if (err != NULL) {
-        why = *err;
-    }
     factum_status status = check_state(t, &changed, done, err);
     if (status != FACTUM_OK || changed || *done) {
         return status;
     }
-    if (err != NULL) {
-        *err = why;
-    }
+    *err = why;
     return failure;
 }
 
@@ -618,6 +615,8 @@ factum_status factum_transact(factum_store *store, const factum_decider *decider
                               const factum_transact_request *request, factum_result *result,
                               factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     const struct fct_transact_world world = {.mem = fct_mem_heap(), .os = fct_os_real()};
     if (store == NULL) {
         return fct_fail(err, FACTUM_INVALID, "transact: a store is needed");

@@ -52,6 +52,7 @@ static void hub_notify(void *data, uint32_t bits)
 
 factum_status fct_engine_ready(struct fct_engine *engine, factum_error *err)
 {
+    factum_error ignored;
     FCT_ASSERT(engine->ops->size == sizeof *engine->ops);
     FCT_ASSERT(engine->timelines.count > 0);
     engine->hub.listener = (factum_listener){
@@ -62,7 +63,7 @@ factum_status fct_engine_ready(struct fct_engine *engine, factum_error *err)
     atomic_store(&engine->hub.failed, 0);
     factum_status status = engine->ops->listen(engine->self, &engine->hub.listener, err);
     if (status != FACTUM_OK) {
-        (void)engine->ops->close(engine->self, NULL);
+        (void)engine->ops->close(engine->self, &ignored);
     }
     return status;
 }
@@ -110,7 +111,7 @@ static factum_status run_append(struct fct_engine *engine, factum_append_op *op,
             return status;
         }
     }
-    if (op->status < 0 && err != NULL) {
+    if (op->status < 0) {
         *err = op->err;
     }
     return op->status;
@@ -291,7 +292,7 @@ static factum_status ask_and_wait(struct fct_engine *engine, factum_question *qu
         return status;
     }
     signal_await(answered);
-    if (question->status < 0 && err != NULL) {
+    if (question->status < 0) {
         *err = question->err;
     }
     return question->status;

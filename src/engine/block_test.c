@@ -300,9 +300,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
+    factum_error ignored;
     struct fixture *f = *state;
     fct_thread_join(&f->thread);
-    return fct_engine_close(&f->engine, NULL);
+    return fct_engine_close(&f->engine, &ignored);
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -510,7 +511,7 @@ TEST(a_question_is_waited_for_and_is_the_users_again)
     f->outcome = FACTUM_IO;
     assert_status(fct_engine_answer(&f->engine, &question, &f->err), FACTUM_IO);
     assert_string_equal(f->err.text, "the fake answer failed");
-    assert_status(fct_engine_answer(&f->engine, &question, NULL), FACTUM_IO);
+    assert_status(fct_engine_answer(&f->engine, &question, &f->err), FACTUM_IO);
     assert_ptr_equal(question.data, f);
     assert_int_equal(f->asks, 3);
 }

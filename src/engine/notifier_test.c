@@ -399,8 +399,9 @@ static void run_unlisten(void *data)
 
 static void run_listen(void *data)
 {
+    factum_error ignored;
     struct call *call = data;
-    call->status = fct_notifier_listen(call->notifier, call->listener, NULL);
+    call->status = fct_notifier_listen(call->notifier, call->listener, &ignored);
     atomic_store(&call->ended, 1);
 }
 

@@ -88,18 +88,19 @@ void fct_local_prepare(struct fct_local *local, factum_append_op *op, struct fct
  * append, which has succeeded: it is tried again after the next append. */
 static void do_background_work(struct fct_local *local)
 {
+    factum_error ignored;
     FCT_ASSERT(!local->threads);
     uint64_t now = fct_os_monotonic(local->os);
     bool unproven = fct_log_wants_heartbeat(local->log);
     if (unproven && now - atomic_load(&local->proven_ns) >= FCT_IDLE_NS) {
-        factum_status proven = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+        factum_status proven = fct_commit_do(local, FCT_TASK_HEARTBEAT, &ignored);
         (void)proven;
         unproven = false;
     }
     if (!unproven) {
         atomic_store(&local->proven_ns, now);
     }
-    factum_status ticked = fct_commit_do(local, FCT_TASK_TICK, NULL);
+    factum_status ticked = fct_commit_do(local, FCT_TASK_TICK, &ignored);
     (void)ticked;
 }
 
@@ -107,6 +108,7 @@ void fct_local_append_here(void *self, factum_append_op *op)
 {
     struct fct_local *local = self;
     struct fct_removal removal;
+    fct_local_check(local);
     FCT_ASSERT(op->completer == NULL);
     op->status = check_state(local, &op->err);
     if (op->status != FACTUM_OK) {
@@ -129,6 +131,7 @@ factum_status fct_local_append(void *self, factum_append_op *op, factum_error *e
 {
     struct fct_local *local = self;
     struct fct_removal *removal = NULL;
+    fct_local_check(local);
     FCT_ASSERT(op->completer != NULL);
     if (!local->threads) {
         return fct_fail(err, FACTUM_UNSUPPORTED,

@@ -22,6 +22,7 @@ static factum_status count_keys(struct fct_local *local, enum fct_index_kind kin
                                 uint64_t *key_count, uint64_t *posting_count, factum_error *err)
 {
     struct fct_index_keys *keys;
+    FCT_ASSERT(kind < FCT_INDEX_BIRTH); /* births are positions: they have no names */
     *key_count = 0;
     *posting_count = 0;
     factum_status status = fct_index_keys_open(local->index, kind, &keys, err);
@@ -79,6 +80,7 @@ static factum_status fill_info(struct fct_local *local, factum_info *info, factu
         .torn_bytes = recovery->torn_bytes,
     };
     fct_log_disk_size(local->log, &info->log_bytes, &info->prepared_bytes);
+    FCT_ASSERT(info->end_position <= fct_log_end(local->log));
     FCT_ASSERT(info->durable_position <= fct_log_end(local->log));
     const char *reason = fct_log_state_reason(local->log);
     memcpy(info->reason, reason, strnlen(reason, sizeof info->reason - 1));
@@ -163,6 +165,7 @@ static factum_status find_in_stream(struct fct_local *local, const factum_questi
 {
     struct fct_index_key key = fct_index_key(local->index, FCT_INDEX_STREAM, question->name);
     struct fct_postings postings;
+    FCT_ASSERT(question->name.len > 0);
     fct_postings_init(&postings, local->index, &key);
     factum_status status =
         fct_postings_seek_position(&postings, atomic_load(&local->published), err);
@@ -270,6 +273,7 @@ static factum_status ask_key(struct fct_local *local, factum_question *question,
 factum_status fct_local_ask(void *self, factum_question *question, factum_error *err)
 {
     struct fct_local *local = self;
+    fct_local_check(local);
     switch (question->kind) {
     case FACTUM_ASK_PLACE:
         question->number = atomic_load(&local->published) - 1;

@@ -10,6 +10,7 @@
 
 static void background_main(void *data)
 {
+    factum_error ignored;
     struct fct_local *local = data;
     uint64_t due = UINT64_MAX; /* when a heartbeat is due, monotonic; UINT64_MAX: none is wanted */
     for (;;) {
@@ -19,7 +20,7 @@ static void background_main(void *data)
         }
         uint64_t now = fct_os_monotonic(local->os);
         if (now >= due) {
-            factum_status status = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+            factum_status status = fct_commit_do(local, FCT_TASK_HEARTBEAT, &ignored);
             if (status != FACTUM_OK && fct_log_state(local->log) == FCT_LOG_FAILED) {
                 return; /* the log takes no more batches */
             }

@@ -33,18 +33,28 @@ struct making {
     factum_backup_report *report;
 };
 
+static void making_check(const struct making *making)
+{
+    const factum_backup_report *report = making->report;
+    FCT_ASSERT(!making->earlier_valid || !making->earlier_damaged);
+    FCT_ASSERT(report->copied_files <= report->files);
+    FCT_ASSERT(report->copied_bytes <= report->bytes);
+    FCT_ASSERT(report->repaired_files <= report->copied_files);
+}
+
 /* ---- copies of an earlier backup ------------------------------------------------------------- */
 
 /* Reads the last END_SIZE of the first |size| bytes of the file at |path|. */
 static bool read_end(const struct fct_os *os, const char *path, uint64_t size,
                      uint8_t end[END_SIZE])
 {
+    factum_error ignored;
     struct fct_file *file;
-    if (size < END_SIZE || fct_file_open(os, path, FCT_OPEN_READ, &file, NULL) != FACTUM_OK) {
+    if (size < END_SIZE || fct_file_open(os, path, FCT_OPEN_READ, &file, &ignored) != FACTUM_OK) {
         return false;
     }
-    bool good = fct_file_read(file, size - END_SIZE, end, END_SIZE, NULL) == FACTUM_OK;
-    (void)fct_file_close(&file, NULL);
+    bool good = fct_file_read(file, size - END_SIZE, end, END_SIZE, &ignored) == FACTUM_OK;
+    (void)fct_file_close(&file, &ignored);
     return good;
 }
 
@@ -110,6 +120,7 @@ static factum_status fail_store_damaged(const struct making *making, const char 
                                         const struct fct_backup_pass *pass, const char *copy,
                                         factum_error *err)
 {
+    FCT_ASSERT(pass->damage[0] != '\0');
     if (copy[0] != '\0') {
         return fct_fail(
             err, FACTUM_CORRUPT,
@@ -147,6 +158,7 @@ static factum_status copy_segment(struct making *making, const char *name,
     if (status != FACTUM_OK) {
         return status;
     }
+    FCT_ASSERT(pass->sha256[0] != '\0');
     report->copied_files++;
     report->copied_bytes += pass->size;
     if (damage[0] != '\0') {
@@ -160,6 +172,7 @@ static factum_status copy_segment(struct making *making, const char *name,
 static factum_status add_segment(struct making *making, const struct fct_log_segment_info *info,
                                  factum_error *err)
 {
+    making_check(making);
     char log_dir[FCT_PATH_SIZE];
     char from[FCT_PATH_SIZE];
     char to[FCT_PATH_SIZE];
@@ -190,6 +203,7 @@ static factum_status add_segment(struct making *making, const struct fct_log_seg
     FCT_ASSERT(sha256[0] != '\0'); /* invariant 3 */
     making->report->files++;
     making->report->bytes += info->size;
+    making_check(making);
     return added_text(fct_buf_printf(&making->text,
                                      "%s\n{\"name\":\"%s\",\"size\":%" PRIu64 ",\"sha256\":\"%s\"}",
                                      making->report->files == 1 ? "" : ",", info->name, info->size,
@@ -202,19 +216,20 @@ static factum_status add_segment(struct making *making, const struct fct_log_seg
 /* The store id in the header of the first segment in |to|, if there is one. */
 static bool first_segment_id(const struct making *making, factum_uuid *id)
 {
+    factum_error ignored;
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
     char path[FCT_PATH_SIZE];
     struct fct_log_segment_info info;
     struct fct_segment_header header;
     struct fct_file *file;
     if (!fct_log_segment_info(making->local->log, 0, UINT64_MAX, &info) ||
-        fct_path_join(path, making->to, info.name, NULL) != FACTUM_OK ||
-        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, NULL) != FACTUM_OK) {
+        fct_path_join(path, making->to, info.name, &ignored) != FACTUM_OK ||
+        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, &ignored) != FACTUM_OK) {
         return false;
     }
-    bool read = fct_file_read(file, 0, bytes, sizeof bytes, NULL) == FACTUM_OK &&
+    bool read = fct_file_read(file, 0, bytes, sizeof bytes, &ignored) == FACTUM_OK &&
                 fct_segment_header_decode(bytes, &header) == FACTUM_OK;
-    (void)fct_file_close(&file, NULL);
+    (void)fct_file_close(&file, &ignored);
     if (read) {
         *id = header.store_id;
     }
@@ -233,21 +248,23 @@ static factum_status note_last(void *data, const char *name)
 /* EXISTS: there is no manifest that verifies, and the files may have more than this store. */
 static factum_status check_without_manifest(const struct making *making, factum_error *err)
 {
+    factum_error ignored;
     char path[FCT_PATH_SIZE];
     struct fct_log_segment_info info;
     struct fct_file *file;
     uint64_t last = 0;
     uint64_t size = 0;
+    FCT_ASSERT(!making->earlier_valid);
     factum_status status = fct_os_list_dir(making->job.os, making->to, note_last, &last, err);
     if (status != FACTUM_OK || last == 0) {
         return status;
     }
     bool more = !fct_log_segment_info(making->local->log, (size_t)(last - 1),
                                       making->report->end_position, &info);
-    if (!more && fct_path_join(path, making->to, info.name, NULL) == FACTUM_OK &&
-        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, NULL) == FACTUM_OK) {
-        more = fct_file_size(file, &size, NULL) == FACTUM_OK && size > info.size;
-        (void)fct_file_close(&file, NULL);
+    if (!more && fct_path_join(path, making->to, info.name, &ignored) == FACTUM_OK &&
+        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, &ignored) == FACTUM_OK) {
+        more = fct_file_size(file, &size, &ignored) == FACTUM_OK && size > info.size;
+        (void)fct_file_close(&file, &ignored);
     }
     return more ? fct_fail(err, FACTUM_EXISTS,
                            "the backup in %s has no manifest that verifies, and may have more than "
@@ -270,7 +287,7 @@ static factum_status look_at_earlier(struct making *making, factum_error *err)
         return status;
     }
     factum_uuid theirs = earlier->store_id;
-    FCT_ASSERT(!making->earlier_valid || !making->earlier_damaged);
+    making_check(making);
     bool any = making->earlier_valid || first_segment_id(making, &theirs);
     if (any && memcmp(ours.bytes, theirs.bytes, sizeof ours.bytes) != 0) {
         return fct_fail(err, FACTUM_EXISTS,
@@ -293,6 +310,8 @@ static factum_status begin_text(struct making *making, factum_error *err)
     char id[FACTUM_UUID_TEXT_SIZE];
     char timelines[FCT_TIMELINES_TEXT_SIZE];
     factum_uuid store_id = fct_log_store_id(making->local->log);
+    FCT_ASSERT(making->text.len == 0);
+    FCT_ASSERT(making->report->files == 0);
     factum_uuid_format(store_id, id);
     fct_timelines_format(&making->local->timelines, store_id, timelines);
     return added_text(fct_buf_printf(&making->text,
@@ -304,6 +323,7 @@ static factum_status begin_text(struct making *making, factum_error *err)
 
 static factum_status write_manifest(struct making *making, factum_error *err)
 {
+    making_check(making);
     FCT_ASSERT(making->report->files > 0);
     factum_status status = added_text(fct_buf_add_text(&making->text, "\n]}\n"), err);
     if (status == FACTUM_OK) {
@@ -362,7 +382,9 @@ static bool lies_in_store(const struct fct_os *os, const char *to)
 factum_status fct_local_backup(void *self, const char *to, const factum_progress *progress,
                                factum_backup_report *report, factum_error *err)
 {
+    factum_error ignored;
     struct fct_local *local = self;
+    fct_local_check(local);
     if (fct_log_state(local->log) == FCT_LOG_DAMAGED) {
         return fct_fail(err, FACTUM_CORRUPT, "a damaged store is not backed up: %s",
                         fct_log_state_reason(local->log));
@@ -372,7 +394,7 @@ factum_status fct_local_backup(void *self, const char *to, const factum_progress
                         "%s is a store, or lies in one: back up into a directory of its own", to);
     }
     /* Without a sync, a crash of the machine could leave events in the backup alone. */
-    factum_status synced = fct_commit_do(local, FCT_TASK_HEARTBEAT, NULL);
+    factum_status synced = fct_commit_do(local, FCT_TASK_HEARTBEAT, &ignored);
     (void)synced; /* a store that takes no writes is backed up too */
     *report = (factum_backup_report){.size = sizeof *report,
                                      .end_position = atomic_load(&local->published)};

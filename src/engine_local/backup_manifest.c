@@ -26,8 +26,10 @@ static factum_status manifest_bad(factum_error *err, const char *why)
 static factum_status read_text(const struct fct_os *os, const char *path, struct fct_buf *text,
                                factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *file;
     uint64_t size = 0;
+    FCT_ASSERT(text->len == 0);
     factum_status status = fct_file_open(os, path, FCT_OPEN_READ, &file, err);
     if (status != FACTUM_OK) {
         return status;
@@ -49,7 +51,7 @@ static factum_status read_text(const struct fct_os *os, const char *path, struct
             status = manifest_bad(err, "it cannot be read");
         }
     }
-    (void)fct_file_close(&file, NULL);
+    (void)fct_file_close(&file, &ignored);
     return status;
 }
 
@@ -62,18 +64,19 @@ static factum_status ignore_entry(void *data, const char *name)
 
 bool fct_backup_is_store(const struct fct_os *os, const char *path, const char *below)
 {
+    factum_error ignored;
     char dir[FCT_PATH_SIZE];
     char inside[FCT_PATH_SIZE];
     struct fct_file *lock = NULL;
-    if (fct_path_join(dir, path, below, NULL) != FACTUM_OK ||
-        fct_path_join(inside, dir, "log", NULL) != FACTUM_OK ||
-        fct_os_list_dir(os, inside, ignore_entry, NULL, NULL) != FACTUM_OK ||
-        fct_path_join(inside, dir, "LOCK", NULL) != FACTUM_OK) {
+    if (fct_path_join(dir, path, below, &ignored) != FACTUM_OK ||
+        fct_path_join(inside, dir, "log", &ignored) != FACTUM_OK ||
+        fct_os_list_dir(os, inside, ignore_entry, NULL, &ignored) != FACTUM_OK ||
+        fct_path_join(inside, dir, "LOCK", &ignored) != FACTUM_OK) {
         return false;
     }
-    factum_status status = fct_file_open(os, inside, FCT_OPEN_READ, &lock, NULL);
+    factum_status status = fct_file_open(os, inside, FCT_OPEN_READ, &lock, &ignored);
     if (status == FACTUM_OK) {
-        status = fct_file_close(&lock, NULL);
+        status = fct_file_close(&lock, &ignored);
     }
     return status != FACTUM_NOT_FOUND;
 }
@@ -144,6 +147,7 @@ bool fct_backup_manifest_next(const struct fct_backup_manifest *manifest, uint32
                               struct fct_backup_file *file)
 {
     const factum_json *json = &manifest->doc.json;
+    FCT_ASSERT(manifest->text.len > 0); /* it was read */
     if (*at == FACTUM_JSON_NONE) {
         return false;
     }
@@ -179,6 +183,7 @@ static factum_status parse_timelines(struct fct_backup_manifest *manifest, factu
          !fct_timelines_parse(&manifest->timelines, factum_slice_from(text), manifest->store_id))) {
         return manifest_bad(err, "its timelines do not verify");
     }
+    FCT_ASSERT(manifest->timelines.count > 0);
     return FACTUM_OK;
 }
 
@@ -234,7 +239,7 @@ factum_status fct_backup_manifest_read(struct fct_backup_manifest *manifest,
     factum_error reason = {.status = FACTUM_OK};
     if (status == FACTUM_OK) {
         status = read_text(os, path, &manifest->text, &reason);
-        if (status != FACTUM_OK && err != NULL) {
+        if (status != FACTUM_OK) {
             *err = reason;
         }
     }

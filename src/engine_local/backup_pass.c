@@ -18,9 +18,17 @@
 #define PART_SIZE ((size_t)1 << 20)
 #define BLOCK_SIZE ((size_t)4096) /* of a device: read after a failure, to find the place */
 
+static void job_check(const struct fct_backup_job *job)
+{
+    FCT_ASSERT(job->os != NULL);
+    FCT_ASSERT(job->mem != NULL);
+    FCT_ASSERT(job->buffer != NULL);
+}
+
 factum_status fct_backup_job_init(struct fct_backup_job *job, factum_uuid store_id,
                                   factum_error *err)
 {
+    FCT_ASSERT(job->buffer == NULL);
     fct_segment_check_init(&job->check, job->mem, store_id);
     job->buffer = fct_mem_alloc(job->mem, PART_SIZE);
     return job->buffer == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "backup: out of memory")
@@ -49,6 +57,7 @@ static factum_status job_step(struct fct_backup_job *job, size_t done, factum_er
 static factum_status note_unverified(const struct fct_backup_job *job, struct fct_backup_pass *pass)
 {
     FCT_ASSERT(job->check.bad_why != NULL);
+    FCT_ASSERT(!job->check.history.known);
     (void)snprintf(pass->damage, sizeof pass->damage, "at position %" PRIu64 ": %s",
                    job->check.bad_position, job->check.bad_why);
     return FACTUM_CORRUPT;
@@ -59,6 +68,7 @@ static factum_status read_part(struct fct_backup_job *job, struct fct_backup_pas
                                struct fct_file *source, uint64_t offset, size_t *size)
 {
     factum_error reason;
+    FCT_ASSERT(*size > 0);
     FCT_ASSERT(*size <= PART_SIZE);
     factum_status status = fct_file_read(source, offset, job->buffer, *size, &reason);
     if (status == FACTUM_IO && *size > BLOCK_SIZE) {
@@ -86,6 +96,7 @@ static factum_status pass_bytes(struct fct_backup_job *job, struct fct_backup_pa
         size_t wanted = rest < size_max ? (size_t)rest : size_max;
         size_t size = wanted;
         status = read_part(job, pass, source, offset, &size);
+        FCT_ASSERT(size <= wanted);
         size_max = size < wanted ? BLOCK_SIZE : size_max;
         if (status == FACTUM_OK) {
             fct_sha256_add(sha, job->buffer, size);
@@ -126,8 +137,10 @@ static factum_status begin_reading(struct fct_backup_job *job, struct fct_backup
 static factum_status read_source(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                  struct fct_file *target, factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *source;
     struct fct_sha256 sha;
+    FCT_ASSERT((target == NULL) == (pass->to == NULL));
     factum_status status = fct_file_open(job->os, pass->from, FCT_OPEN_READ, &source, err);
     if (status == FACTUM_NOT_FOUND) {
         (void)snprintf(pass->damage, sizeof pass->damage, "it is missing");
@@ -144,8 +157,9 @@ static factum_status read_source(struct fct_backup_job *job, struct fct_backup_p
     if (status == FACTUM_OK) {
         status = pass_bytes(job, pass, source, target, &sha, err);
     }
-    factum_status hashed = fct_sha256_finish(&sha, pass->sha256, status == FACTUM_OK ? err : NULL);
-    (void)fct_file_close(&source, NULL);
+    factum_status hashed =
+        fct_sha256_finish(&sha, pass->sha256, status == FACTUM_OK ? err : &ignored);
+    (void)fct_file_close(&source, &ignored);
     return status == FACTUM_OK ? hashed : status;
 }
 
@@ -153,6 +167,7 @@ static factum_status read_source(struct fct_backup_job *job, struct fct_backup_p
 static factum_status fill_copy(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                const char *temporary, factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *target;
     factum_status status =
         fct_file_open(job->os, temporary, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &target, err);
@@ -166,21 +181,23 @@ static factum_status fill_copy(struct fct_backup_job *job, struct fct_backup_pas
     if (status == FACTUM_OK) {
         status = fct_file_sync(target, err);
     }
-    factum_status closed = fct_file_close(&target, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_file_close(&target, status == FACTUM_OK ? err : &ignored);
     return status == FACTUM_OK ? closed : status;
 }
 
 static factum_status copy_source(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                  factum_error *err)
 {
+    factum_error ignored;
     char temporary[FCT_PATH_SIZE + 8];
+    FCT_ASSERT(pass->to != NULL);
     (void)snprintf(temporary, sizeof temporary, "%s.tmp", pass->to);
     factum_status status = fill_copy(job, pass, temporary, err);
     if (status == FACTUM_OK) {
         status = fct_os_rename(job->os, temporary, pass->to, err);
     }
     if (status != FACTUM_OK) {
-        factum_status removed = fct_os_unlink(job->os, temporary, NULL);
+        factum_status removed = fct_os_unlink(job->os, temporary, &ignored);
         (void)removed; /* the next backup writes over it */
     }
     return status;
@@ -189,7 +206,7 @@ static factum_status copy_source(struct fct_backup_job *job, struct fct_backup_p
 factum_status fct_backup_pass_run(struct fct_backup_job *job, struct fct_backup_pass *pass,
                                   factum_error *err)
 {
-    FCT_ASSERT(job->buffer != NULL);
+    job_check(job);
     pass->damage[0] = '\0';
     pass->sha256[0] = '\0';
     factum_status status =
@@ -197,6 +214,8 @@ factum_status fct_backup_pass_run(struct fct_backup_job *job, struct fct_backup_
     if (status != FACTUM_OK) {
         pass->sha256[0] = '\0';
     }
+    job_check(job);
+    FCT_ASSERT(status != FACTUM_OK || pass->sha256[0] != '\0');
     FCT_ASSERT(status != FACTUM_CORRUPT || pass->damage[0] != '\0');
     FCT_ASSERT(status != FACTUM_CORRUPT || !job->check.history.known);
     return status;

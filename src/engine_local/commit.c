@@ -85,6 +85,7 @@ static factum_status make_room(struct fct_local *local, size_t entries, factum_e
 {
     uint64_t from;
     uint64_t to;
+    FCT_ASSERT(leading == local);
     if (!fct_index_wants_flush(local->index)) {
         return fct_index_reserve(local->index, entries, err);
     }
@@ -106,6 +107,7 @@ static factum_status make_room(struct fct_local *local, size_t entries, factum_e
 static void publish(struct fct_local *local)
 {
     uint64_t end = fct_log_end(local->log);
+    FCT_ASSERT(leading == local);
     FCT_ASSERT(end >= atomic_load_explicit(&local->published, memory_order_relaxed));
     atomic_store(&local->published, end);
     fct_notifier_note(&local->notifier, FACTUM_NEWS_END);
@@ -156,14 +158,18 @@ static struct batch plan_batch(struct fct_commit_op *list)
         batch.end = fct_commit_next(commit);
     }
     FCT_ASSERT(batch.requests > 0);
+    FCT_ASSERT(batch.requests == 1 || batch.payload_max <= BATCH_PAYLOAD_MAX);
+    FCT_ASSERT(batch.requests == 1 || batch.entries_max <= BATCH_ENTRIES_MAX);
     return batch;
 }
 
 /* Stops the log if its directory is not at its path any more: nobody would find the events. */
 static factum_status check_place(struct fct_local *local, factum_error *err)
 {
+    factum_error ignored;
+    FCT_ASSERT(leading == local);
     if (fct_log_state(local->log) != FCT_LOG_OPEN ||
-        fct_os_dir_check(&local->dir.dir, NULL) == FACTUM_OK) {
+        fct_os_dir_check(&local->dir.dir, &ignored) == FACTUM_OK) {
         return FACTUM_OK;
     }
     (void)fct_fail(err, FACTUM_FAILED,
@@ -247,6 +253,7 @@ static void keep_heads(struct fct_local *local)
  * sync fails, the cached heads are wrong, but the log is FAILED and no append reads them again. */
 static void work_meanwhile(struct fct_local *local)
 {
+    FCT_ASSERT(local->scratch.entry_count <= local->scratch.entry_capacity);
     fct_index_add(local->index, local->scratch.entries, local->scratch.entry_count);
     keep_heads(local);
 }
@@ -294,6 +301,7 @@ static void finish_batch(struct fct_local *local, struct batch *batch, struct fc
     local->created_last = local->scratch.created;
     fct_index_show(local->index, fct_local_log_point(local->log));
     publish(local);
+    batch_check(local, batch);
     fct_local_background_note(local);
 }
 
@@ -301,6 +309,8 @@ static void refuse_all(struct fct_commit_op *first, const struct fct_commit_op *
                        factum_status status, const factum_error *err)
 {
     for (struct fct_commit_op *commit = first; commit != end; commit = fct_commit_next(commit)) {
+        FCT_ASSERT(commit->kind == FCT_TASK_APPEND);
+        FCT_ASSERT(!commit->written); /* its outcome is that of the write */
         commit->op->status = status;
         commit->op->err = *err;
     }
@@ -311,6 +321,7 @@ static void sync_repeated(struct fct_local *local, struct fct_commit_op *first,
                           const struct fct_commit_op *end)
 {
     factum_error err;
+    FCT_ASSERT(leading == local);
     factum_status status = fct_log_sync(local->log, &err);
     if (status == FACTUM_OK) {
         return;
@@ -331,6 +342,7 @@ static bool is_abandoned(const struct fct_local *local, struct batch *batch,
 {
     factum_append_op *op = commit->op;
     const factum_call *call = commit->request->call;
+    FCT_ASSERT(!commit->written);
     if (atomic_load_explicit(&commit->cancelled, memory_order_relaxed)) {
         op->status = fct_fail(&op->err, FACTUM_CANCELLED, "append: it was cancelled");
         return true;
@@ -447,7 +459,7 @@ factum_status fct_commit_task(struct fct_local *local, struct fct_task *task, fa
     if (status != FACTUM_OK) {
         return status;
     }
-    if (task->status < 0 && err != NULL) {
+    if (task->status < 0) {
         *err = task->err;
     }
     return task->status;
@@ -456,6 +468,7 @@ factum_status fct_commit_task(struct fct_local *local, struct fct_task *task, fa
 factum_status fct_commit_do(struct fct_local *local, enum fct_task_kind kind, factum_error *err)
 {
     struct fct_task task = {.commit = {.kind = kind}};
+    FCT_ASSERT(kind != FCT_TASK_APPEND);
     return fct_commit_task(local, &task, err);
 }
 

@@ -6,8 +6,10 @@
  * the batch and asks again. Runs in the leader's thread. Must not judge; changes nothing except the
  * staged table, the scratch memory of the request, the cache of heads and the recent ids.
  *
- * Invariant: the slots of scratch.expectation_slots and scratch.event_slots are staged, and belong
- * to the request scratch.serial.
+ * Invariants:
+ *  1. The slots of scratch.expectation_slots and scratch.event_slots are staged, and belong to the
+ *     request scratch.serial.
+ *  2. begin_batch reserved room for the expectations and the events of the request.
  */
 #include <string.h>
 
@@ -27,6 +29,16 @@ struct judged {
     const struct fct_commit_op *commit;
     uint64_t key_next; /* position of the next event of the commit that has the key; 0: none yet */
 };
+
+static void judged_check(const struct judged *judged)
+{
+    const struct fct_commit_scratch *scratch = &judged->local->scratch;
+    const factum_append_request *request = judged->commit->request;
+    FCT_ASSERT(scratch->serial > 0);
+    FCT_ASSERT(request->expectation_count <= scratch->expectation_capacity); /* invariant 2 */
+    FCT_ASSERT(request->event_count <= scratch->event_capacity);             /* invariant 2 */
+    FCT_ASSERT(scratch->accepted_count < scratch->accepted_capacity);
+}
 
 static struct fct_staged_slot *staged_at(struct fct_local *local, uint32_t slot)
 {
@@ -59,6 +71,7 @@ static factum_status stage(struct fct_local *local, factum_slice stream, struct 
     if (*slot == FCT_STAGED_NONE) {
         return fct_fail(err, FACTUM_NO_MEMORY, "append: out of memory");
     }
+    FCT_ASSERT(fct_hash128_equal(staged_at(local, *slot)->head.hash, hash));
     return FACTUM_OK;
 }
 
@@ -128,8 +141,7 @@ static factum_status facts_map(void *data, factum_error *err)
     struct judged *judged = data;
     struct fct_local *local = judged->local;
     const factum_append_request *request = judged->commit->request;
-    FCT_ASSERT(request->expectation_count <= local->scratch.expectation_capacity);
-    FCT_ASSERT(request->event_count <= local->scratch.event_capacity);
+    judged_check(judged);
     factum_status status = map_expectations(local, judged->commit, err);
     if (status != FACTUM_OK) {
         return status;
@@ -227,6 +239,7 @@ static factum_status find_recent_start(struct fct_local *local, uint64_t before,
     struct fct_record record;
     uint32_t events = 0; /* at most as many commit records are among them, one an append */
     *from = before;
+    FCT_ASSERT(before <= fct_log_end(local->log));
     factum_status status = fct_log_walk_init_backward(&walk, local->log, before, err);
     while (status == FACTUM_OK && events < FCT_RECENT_IDS) {
         status = fct_log_walk_previous(&walk, &record, err);
@@ -242,6 +255,7 @@ static factum_status add_recent(struct fct_local *local, uint64_t from, factum_e
 {
     struct fct_log_walk walk;
     struct fct_record record;
+    FCT_ASSERT(!local->recent.filled);
     factum_status status = fct_log_walk_init(&walk, local->log, from, err);
     while (status == FACTUM_OK) {
         status = fct_log_walk_next(&walk, &record, err);
@@ -287,6 +301,7 @@ factum_status fct_local_find_recent(struct fct_local *local, factum_uuid id, fac
     uint64_t newest = 0; /* of an id that was written twice, a retry repeats the second event */
     while (fct_recent_ids_next(&local->recent, id, &cursor, &position)) {
         struct fct_record found;
+        FCT_ASSERT(position > 0); /* an entry that was used */
         if (position >= atomic_load(&local->published)) {
             if (fct_log_state(local->log) == FCT_LOG_FAILED) {
                 continue; /* of the batch that failed, which is never read */
@@ -314,6 +329,8 @@ static factum_status facts_known(void *data, size_t expectation, factum_uuid id,
 {
     const struct judged *judged = data;
     struct fct_local *local = judged->local;
+    judged_check(judged);
+    FCT_ASSERT(expectation < judged->commit->request->expectation_count);
     if (!local->recent.filled && local->scratch.accepted_count > 0) {
         return FACTUM_PENDING; /* the log does not give the ids of the batch under way */
     }
@@ -376,6 +393,9 @@ static factum_status facts_key(void *data, struct fct_key_fact *fact, factum_err
     struct judged *judged = data;
     struct fct_local *local = judged->local;
     factum_slice name = judged->commit->request->idempotency_key;
+    judged_check(judged);
+    FCT_ASSERT(name.len > 0);
+    FCT_ASSERT(judged->key_next == 0); /* it is asked for once */
     struct fct_index_key key = fct_index_key(local->index, FCT_INDEX_KEY, name);
     for (size_t i = 0; i < local->scratch.key_count; i++) {
         if (fct_hash128_equal(local->scratch.keys[i], key.hash)) {
@@ -418,6 +438,7 @@ static factum_status facts_key_event(void *data, uint64_t i, struct fct_event_fa
 /* May an event of the batch under way fit the condition? */
 static bool batch_fits(struct fct_local *local, const factum_append_condition *condition)
 {
+    FCT_ASSERT(local->scratch.accepted_count > 0);
     if (fct_query_fits(&condition->query, FCT_SLICE(FCT_TYPE_METADATA), NULL, 0)) {
         return true; /* the batch may have a metadata event that no request names */
     }

@@ -6,6 +6,7 @@
  *  1. The number of sets is a power of two.
  *  2. A stream is in one place at most, and that is in its own set.
  *  3. |used| of an occupied place is the clock when its head was put there, and never 0.
+ *  4. A stream that is soft-deleted has metadata, which says so.
  */
 #include "engine_local/heads.h"
 
@@ -69,6 +70,8 @@ void fct_heads_put(struct fct_heads *heads, const struct fct_head *head)
 {
     struct fct_head *set = set_of(heads, head->hash);
     struct fct_head *place = &set[0];
+    FCT_ASSERT((head->flags & FCT_HEAD_SOFT_DELETED) == 0 ||
+               (head->flags & FCT_HEAD_METADATA) != 0); /* invariant 4 */
     for (size_t i = 0; i < FCT_HEADS_WAYS; i++) {
         if (set[i].used != 0 && fct_hash128_equal(set[i].hash, head->hash)) {
             place = &set[i];

@@ -6,7 +6,9 @@
  * many, and that of a category belongs to all categories with the same hash. So each name is looked
  * up, to see whether an earlier record has it. Does not know how births are found (index/births.h).
  *
- * Invariant: name_at <= name_count <= FACTUM_TAGS_MAX; names[name_at ...] are still to be given.
+ * Invariants:
+ *  1. name_at <= name_count <= FACTUM_TAGS_MAX; names[name_at ...] are still to be given.
+ *  2. |kind| has names: it is not FCT_INDEX_BIRTH.
  */
 #include <string.h>
 
@@ -36,6 +38,7 @@ static void lister_check(const struct lister *lister)
 {
     FCT_ASSERT(lister->name_at <= lister->name_count);
     FCT_ASSERT(lister->name_count <= FACTUM_TAGS_MAX);
+    FCT_ASSERT(lister->kind < FCT_INDEX_BIRTH);
 }
 
 /* Puts the names of |kind| in |record| into |names|, each once, and returns their number. */
@@ -203,6 +206,7 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
 static void lister_close(struct fct_lister *base)
 {
     struct lister *lister = (struct lister *)(void *)base;
+    lister_check(lister);
     fct_mem_free(lister->local->mem, lister);
 }
 
@@ -241,6 +245,7 @@ static struct fct_index_key births_of(const struct lister *lister)
 
 static factum_slice copy(factum_slice text, uint8_t *to)
 {
+    FCT_ASSERT(text.len <= FACTUM_NAME_SIZE_MAX); /* half of lister->texts */
     if (text.len > 0) {
         memcpy(to, text.ptr, text.len);
     }
@@ -251,13 +256,12 @@ factum_status fct_local_list(void *self, const factum_list_request *request,
                              struct fct_lister **out, factum_error *err)
 {
     struct fct_local *local = self;
+    fct_local_check(local);
     *out = NULL;
     struct lister *lister = fct_mem_zalloc(local->mem, 1, sizeof *lister);
     if (lister == NULL) {
         return fct_fail(err, FACTUM_NO_MEMORY, "list: out of memory");
     }
-    FCT_ASSERT(request->prefix.len <= FACTUM_NAME_SIZE_MAX);
-    FCT_ASSERT(request->category.len <= FACTUM_NAME_SIZE_MAX);
     lister->base.ops = &lister_ops;
     lister->local = local;
     lister->kind = kind_of(request->kind);
@@ -277,6 +281,7 @@ factum_status fct_local_list(void *self, const factum_list_request *request,
         fct_mem_free(local->mem, lister);
         return status;
     }
+    lister_check(lister);
     *out = &lister->base;
     return FACTUM_OK;
 }

@@ -27,7 +27,10 @@ static factum_status first_failure(factum_status so_far, factum_status status)
 static factum_status finish(struct fct_local *local, bool orderly, factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    FCT_ASSERT(!orderly || local->log != NULL);
+    FCT_ASSERT(local->mem != NULL);
+    if (orderly) {
+        fct_local_check(local);
+    }
     fct_local_background_stop(local);
     fct_group_finish(&local->group);
     fct_notifier_finish(&local->notifier);
@@ -60,8 +63,7 @@ static factum_status finish(struct fct_local *local, bool orderly, factum_error 
 
 static factum_status local_close(void *self, factum_error *err)
 {
-    factum_error own;
-    return finish(self, true, fct_error_or(err, &own));
+    return finish(self, true, err);
 }
 
 static factum_status local_listen(void *self, factum_listener *listener, factum_error *err)
@@ -144,9 +146,7 @@ static factum_status open_directory(struct fct_local *local,
                         local->path);
     }
     if (status != FACTUM_OK) {
-        if (err != NULL) {
-            *err = reason;
-        }
+        *err = reason;
         return status;
     }
     if (!found.log && found.other && !found.restoring) {
@@ -174,6 +174,8 @@ static factum_status open_log(struct fct_local *local, const struct fct_local_op
     char dir[FCT_PATH_SIZE];
     struct fct_index_point point = {.position = 0};
     factum_uuid store_id = {{0}};
+    FCT_ASSERT(local->log == NULL);
+    FCT_ASSERT(local->index == NULL);
     factum_status status = fct_path_join(dir, local->path, "index", err);
     if (status == FACTUM_OK) {
         status = fct_local_index_point(local->os, dir, &store_id, &point, err);
@@ -268,7 +270,7 @@ static factum_status index_log(struct fct_local *local, const struct fct_local_o
             status = fct_local_replay(local, &damaged_from, &reason);
         }
     }
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = reason;
     }
     return status;
@@ -294,7 +296,7 @@ static factum_status open_parts(struct fct_local *local, const struct fct_local_
         return status;
     }
     atomic_store(&local->published, fct_log_end(local->log));
-    FCT_ASSERT(local->published > 0); /* the log begins with a header */
+    fct_local_check(local); /* |published| is not 0: the log begins with a header */
     bool writable = fct_log_state(local->log) == FCT_LOG_OPEN;
     return options->threads && writable ? fct_local_background_start(local, err) : FACTUM_OK;
 }
@@ -335,6 +337,7 @@ static factum_status init(struct fct_local *local, const struct fct_local_option
 /* Loads the timelines. If their file is damaged, the new timeline is written. */
 static factum_status load_timelines(struct fct_local *local, factum_error *err)
 {
+    factum_error ignored;
     char dir[FCT_PATH_SIZE];
     bool damaged = false;
     factum_uuid store_id = fct_log_store_id(local->log);
@@ -347,7 +350,7 @@ static factum_status load_timelines(struct fct_local *local, factum_error *err)
                         "%s/" FCT_TIMELINES_NAME " is damaged: earlier tokens are refused", dir);
         if (fct_log_state(local->log) == FCT_LOG_OPEN) {
             factum_status kept =
-                fct_timelines_fork(&local->timelines, local->os, dir, store_id, 0, NULL);
+                fct_timelines_fork(&local->timelines, local->os, dir, store_id, 0, &ignored);
             (void)kept; /* on failure the next opening begins another one */
         }
     }
@@ -367,6 +370,7 @@ static factum_status hand_over(struct fct_engine *engine, struct fct_local *loca
     };
     factum_status status = load_timelines(local, err);
     engine->timelines = local->timelines;
+    FCT_ASSERT(engine->limits.queue_max > 0);
     FCT_ASSERT(status != FACTUM_OK || engine->timelines.count > 0);
     return status;
 }
@@ -374,8 +378,6 @@ static factum_status hand_over(struct fct_engine *engine, struct fct_local *loca
 factum_status fct_engine_local_open(struct fct_engine *engine,
                                     const struct fct_local_options *options, factum_error *err)
 {
-    factum_error own;
-    err = fct_error_or(err, &own);
     struct fct_limits limits = options->limits;
     factum_status status = fct_limits_default(&limits, err);
     if (status != FACTUM_OK) {

@@ -20,6 +20,7 @@
 
 #include <stdatomic.h>
 
+#include "core/check.h"
 #include "core/random.h"
 #include "engine/engine.h"
 #include "engine/notifier.h"
@@ -77,6 +78,14 @@ struct fct_local {
     _Atomic uint64_t proven_ns; /* without threads: when the log's end was last proven; monotonic */
     uint64_t place_checked_ns;  /* the leader's: when the path was last checked; monotonic */
 };
+
+/* Asserts what is true from the end of opening to the beginning of closing; any thread. */
+static inline void fct_local_check(const struct fct_local *local)
+{
+    FCT_ASSERT(local->log != NULL);
+    FCT_ASSERT(local->index != NULL);
+    FCT_ASSERT(atomic_load_explicit(&local->published, memory_order_relaxed) > 0);
+}
 
 /* read.c */
 /* Makes the event of |record|, which it borrows. |tags| has room for FACTUM_TAGS_MAX. */

@@ -41,6 +41,7 @@ static void prefetch_slice(factum_slice slice, size_t max)
 void fct_prefetch_appends(const struct fct_local *local, const struct fct_commit_op *commit,
                           const struct fct_commit_op *end)
 {
+    FCT_ASSERT(commit != end);
     const struct fct_commit_op *next = fct_commit_next(commit);
     if (next == end) {
         return;

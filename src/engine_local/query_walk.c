@@ -58,8 +58,9 @@ struct fct_query_walk {
 
 static void walk_check(const struct fct_query_walk *walk)
 {
-    FCT_ASSERT(walk->list_count <= walk->names_max);  /* invariant 4 */
-    FCT_ASSERT(walk->group_count <= walk->names_max); /* invariant 4 */
+    FCT_ASSERT(walk->list_count <= walk->names_max);   /* invariant 4 */
+    FCT_ASSERT(walk->group_count <= walk->names_max);  /* invariant 4 */
+    FCT_ASSERT(walk->group_count <= walk->list_count); /* a group has lists */
     FCT_ASSERT(!walk->ended || walk->backwards);
 }
 
@@ -161,6 +162,7 @@ static factum_status item_skip(struct fct_query_walk *walk, const struct span *i
 
 void fct_query_walk_seek(struct fct_query_walk *walk, uint64_t position)
 {
+    walk_check(walk);
     walk->target = position;
     walk->ended = false;
     for (uint32_t i = 0; i < walk->list_count; i++) {
@@ -238,6 +240,7 @@ static factum_status add_group(struct fct_query_walk *walk, struct span *item,
                                factum_error *err)
 {
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(count > 0);
     FCT_ASSERT(walk->group_count < walk->names_max);
     walk->groups[walk->group_count++] = (struct span){walk->list_count, (uint32_t)count};
     item->count++;
@@ -250,6 +253,7 @@ static factum_status add_group(struct fct_query_walk *walk, struct span *item,
 static uint64_t group_size(const struct fct_query_walk *walk, const struct span *group)
 {
     uint64_t size = 0;
+    FCT_ASSERT(group->first + group->count <= walk->list_count);
     for (uint32_t i = 0; i < group->count; i++) {
         size += walk->lists[group->first + i].count;
     }
@@ -303,9 +307,9 @@ static factum_status finish_creating(struct fct_query_walk **out, struct fct_que
         fct_query_walk_destroy(walk);
         return status;
     }
-    walk_check(walk);
     walk->backwards = backwards;
     walk->target = backwards ? UINT64_MAX : 0;
+    walk_check(walk);
     *out = walk;
     return FACTUM_OK;
 }
@@ -334,6 +338,7 @@ factum_status fct_query_walk_create(struct fct_query_walk **out, struct fct_loca
 static bool categories_of(const factum_filter *filter, factum_slice *categories, size_t *count)
 {
     *count = 0;
+    FCT_ASSERT(filter->stream_prefix_count <= FACTUM_FILTER_NAMES_MAX); /* room in |categories| */
     for (size_t i = 0; i < filter->stream_prefix_count; i++) {
         factum_slice category = fct_category(filter->stream_prefixes[i]);
         bool repeated = false;

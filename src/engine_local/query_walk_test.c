@@ -288,6 +288,7 @@ TEST(a_follower_of_a_query_is_given_what_comes_later)
 /* Appends pairs: one event of each of two types, both with the tag. */
 static void append_pairs(void *data)
 {
+    factum_error ignored;
     struct fixture *f = data;
     factum_slice tag = FCT_SLICE("pair");
     factum_new_event events[2] = {
@@ -304,7 +305,7 @@ static void append_pairs(void *data)
         .durability = FACTUM_DURABILITY_OS,
     };
     for (int i = 0; i < PAIRS; i++) {
-        factum_status status = fct_engine_append(&f->engine, &request, NULL, NULL, NULL);
+        factum_status status = fct_engine_append(&f->engine, &request, NULL, NULL, &ignored);
         (void)status; /* the follower notices missing events */
     }
 }

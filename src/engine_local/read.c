@@ -72,6 +72,7 @@ static struct fct_local_reader *reader_of(struct fct_reader *base)
 static factum_status walk_record(struct fct_local_reader *reader, factum_error *err)
 {
     struct fct_record *record = &reader->record;
+    FCT_ASSERT(reader->plan == FCT_PLAN_LOG);
     if (reader->request.backwards) {
         return fct_log_walk_previous(&reader->log_walk, record, err);
     }
@@ -128,6 +129,7 @@ static factum_status posting_record(struct fct_local_reader *reader, uint64_t *o
                                     factum_error *err)
 {
     struct fct_local *local = reader->local;
+    FCT_ASSERT(reader->plan == FCT_PLAN_POSTINGS);
     for (;;) {
         uint64_t position;
         uint64_t ahead;
@@ -166,6 +168,7 @@ static factum_status posting_record(struct fct_local_reader *reader, uint64_t *o
 static factum_status query_record(struct fct_local_reader *reader, factum_error *err)
 {
     uint64_t position;
+    FCT_ASSERT(reader->query_walk != NULL);
     factum_status status = fct_query_walk_next(reader->query_walk, reader->end, &position, err);
     return status == FACTUM_OK ? fct_log_read(reader->local->log, position, &reader->record, err)
                                : status;
@@ -323,7 +326,10 @@ static factum_status reader_extend(struct fct_reader *base, factum_error *err)
     if (status != FACTUM_OK) {
         return status;
     }
+    uint64_t end_before = reader->end;
     set_end(reader);
+    FCT_ASSERT(reader->end >= end_before); /* |published| never falls */
+    reader_check(reader);
     return reader->request.source == FACTUM_SOURCE_STREAM ? fct_reader_apply_metadata(reader, err)
                                                           : FACTUM_OK;
 }
@@ -345,10 +351,12 @@ static factum_status find_start(struct fct_local_reader *reader, factum_error *e
 static factum_status reader_begin(struct fct_reader *base, factum_error *err)
 {
     struct fct_local_reader *reader = reader_of(base);
+    reader_check(reader);
     if (reader->begun == FACTUM_PENDING) {
         reader->begun = find_start(reader, &reader->begin_err);
     }
-    if (reader->begun != FACTUM_OK && err != NULL) {
+    FCT_ASSERT(reader->begun != FACTUM_PENDING);
+    if (reader->begun != FACTUM_OK) {
         *err = reader->begin_err;
     }
     return reader->begun;
@@ -387,10 +395,10 @@ static factum_status own_request(struct fct_local_reader *reader, factum_error *
     factum_status status = fct_query_copy_init(&reader->copy, reader->local->mem, request, err);
     request->query = &reader->copy.query;
     request->filter = reader->copy.has_filter ? &reader->copy.filter : NULL;
+    FCT_ASSERT(request->name.len <= sizeof reader->name);
     if (request->name.len > 0) {
         memcpy(reader->name, request->name.ptr, request->name.len);
     }
-    FCT_ASSERT(request->name.len <= sizeof reader->name);
     request->name = fct_slice(reader->name, request->name.len);
     reader->deadline = fct_call_get(request->call).deadline;
     request->call = NULL;
@@ -401,6 +409,8 @@ static factum_status choose_plan(struct fct_local_reader *reader, factum_error *
 {
     const factum_read_request *request = &reader->request;
     factum_status status = FACTUM_OK;
+    FCT_ASSERT(reader->query_walk == NULL);
+    FCT_ASSERT(request->from != FACTUM_FROM_AFTER); /* resolve_after made it a position */
     reader->plan = FCT_PLAN_POSTINGS;
     if (request->source == FACTUM_SOURCE_QUERY) {
         reader->plan = FCT_PLAN_QUERY;
@@ -420,6 +430,7 @@ factum_status fct_local_read(void *self, const factum_read_request *request, boo
                              struct fct_reader **out, factum_error *err)
 {
     struct fct_local *local = self;
+    fct_local_check(local);
     *out = NULL;
     FCT_ASSERT(request->name.len <= FACTUM_NAME_SIZE_MAX + 2);
     struct fct_local_reader *reader = fct_mem_alloc(local->mem, sizeof *reader);

@@ -72,6 +72,7 @@ static factum_status check_exact(struct fct_local_reader *reader, bool *tombston
     struct fct_local *local = reader->local;
     uint64_t count;
     uint64_t last;
+    FCT_ASSERT(reader->request.source == FACTUM_SOURCE_STREAM);
     factum_status status =
         fct_index_find(local->index, &reader->postings.key, &count, NULL, &last, err);
     reader->exact = status == FACTUM_OK;
@@ -119,6 +120,7 @@ static factum_status seek_revision(struct fct_local_reader *reader, uint64_t rev
 {
     struct fct_local *local = reader->local;
     bool stream = reader->request.source == FACTUM_SOURCE_STREAM;
+    FCT_ASSERT(reader->plan == FCT_PLAN_POSTINGS);
     reader->exact = true;
     if (revision == 0 && !reader->request.backwards) {
         fct_postings_seek(&reader->postings, 0);
@@ -151,6 +153,7 @@ static factum_status seek_revision(struct fct_local_reader *reader, uint64_t rev
 factum_status fct_reader_seek_postings(struct fct_local_reader *reader, factum_error *err)
 {
     const factum_read_request *request = &reader->request;
+    FCT_ASSERT(reader->plan == FCT_PLAN_POSTINGS);
     struct fct_index_key key =
         fct_index_key(reader->local->index, fct_local_kind_of(request->source), request->name);
     fct_postings_init(&reader->postings, reader->local->index, &key);

@@ -1,6 +1,7 @@
 /* repair.c - repairs a closed store: see factum_repair. Layer: engine_local. */
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "engine_local/local_int.h"
 
@@ -16,6 +17,15 @@ struct repair {
     factum_uuid store_id;      /* of the log; for a loss */
     uint64_t accept_loss_from; /* for a loss */
 };
+
+/* find_store has looked for the store. */
+static void repair_check(const struct repair *repair)
+{
+    FCT_ASSERT(repair->os != NULL);
+    FCT_ASSERT(repair->mem != NULL);
+    FCT_ASSERT(repair->log_dir[0] != '\0');
+    FCT_ASSERT(repair->index_dir[0] != '\0');
+}
 
 /* Looks for a store, before anything is changed. Errors: NOT_FOUND. */
 static factum_status find_store(struct repair *repair, factum_error *err)
@@ -54,6 +64,7 @@ static factum_status load_store_id(struct repair *repair, factum_error *err)
     struct fct_log *log;
     struct fct_log_options options = log_options(repair);
     options.read_only = true;
+    repair_check(repair);
     factum_status status = fct_log_open(&log, &options, err);
     if (status != FACTUM_OK) {
         return status;
@@ -69,6 +80,7 @@ static factum_status forget_lost(void *data, factum_error *err)
     const struct repair *repair = data;
     struct fct_timelines timelines;
     bool damaged; /* makes no difference: the loss begins a new timeline */
+    repair_check(repair);
     factum_status status = fct_timelines_load(&timelines, repair->os, repair->log_dir,
                                               repair->store_id, &damaged, err);
     if (status == FACTUM_OK) {
@@ -81,6 +93,7 @@ static factum_status forget_lost(void *data, factum_error *err)
 static factum_status accept_loss(struct repair *repair, uint64_t from, factum_error *err)
 {
     struct fct_log_options log = log_options(repair);
+    repair_check(repair);
     repair->accept_loss_from = from;
     factum_status status = load_store_id(repair, err);
     return status == FACTUM_OK ? fct_log_accept_loss(&log, from, forget_lost, repair, err) : status;
@@ -90,11 +103,13 @@ static factum_status accept_loss(struct repair *repair, uint64_t from, factum_er
  * The index of another history is not evidence: then the log has to verify without it. */
 static factum_status drop_index(const struct repair *repair, factum_error *err)
 {
+    factum_error ignored;
     struct fct_log *log;
     struct fct_log_verify_report report;
     factum_error reason;
     struct fct_log_options options = log_options(repair);
     options.read_only = true;
+    repair_check(repair);
     factum_status status = fct_log_open(&log, &options, &reason);
     if (status == FACTUM_CORRUPT) {
         options.proof = (struct fct_log_point){.position = 0};
@@ -107,10 +122,11 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
     }
     if (status == FACTUM_CORRUPT && log != NULL) {
         status = fct_fail(err, FACTUM_CORRUPT, "the index is kept, as evidence: %s", reason.text);
-    } else if (status != FACTUM_OK && err != NULL) {
+    } else if (status != FACTUM_OK) {
         *err = reason;
     }
-    factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_log_close(log, status == FACTUM_OK ? err : &ignored);
+    FCT_ASSERT(status != FACTUM_OK || report.bad_from == UINT64_MAX);
     status = status == FACTUM_OK ? closed : status;
     return status == FACTUM_OK ? fct_index_remove(repair->os, repair->index_dir, err) : status;
 }
@@ -119,11 +135,10 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
                                       const char *path, const factum_repair_options *options,
                                       const factum_progress *progress, factum_error *err)
 {
+    factum_error ignored;
     struct fct_store_dir dir = {.lock = NULL};
     struct repair repair = {.os = os, .mem = mem, .path = path};
     (void)progress;
-    factum_error own;
-    err = fct_error_or(err, &own);
     factum_status status = find_store(&repair, err);
     if (status == FACTUM_OK) {
         status = fct_store_dir_open(&dir, os, path, true, err);
@@ -136,7 +151,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
         repair.index_point.position = options->accept_loss ? 0 : repair.index_point.position;
         status = drop_index(&repair, err);
     }
-    factum_status closed = fct_store_dir_close(&dir, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_store_dir_close(&dir, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
     if (status != FACTUM_OK) {
         return status;

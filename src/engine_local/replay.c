@@ -55,6 +55,7 @@ static factum_status pending_room(struct fct_local *local, struct pending *pendi
 static factum_status add_pending(struct fct_local *local, struct pending *pending,
                                  struct fct_index_point point, factum_error *err)
 {
+    FCT_ASSERT(point.position <= fct_log_end(local->log));
     factum_status status = fct_index_reserve(local->index, pending->count, err);
     if (status == FACTUM_OK) {
         fct_index_add(local->index, pending->entries, pending->count);
@@ -91,6 +92,8 @@ static factum_status replay_from(struct fct_local *local, uint64_t from, struct 
     struct fct_record record;
     uint64_t batch = 0;
     struct logged logged = {fct_log_end(local->log), from + FCT_REPLAY_LONG};
+    FCT_ASSERT(pending->count == 0);
+    FCT_ASSERT(from < logged.to);
     factum_status status = fct_log_walk_init(&walk, local->log, from, err);
     while (status == FACTUM_OK) {
         status = fct_log_walk_next(&walk, &record, err);
@@ -155,7 +158,9 @@ factum_status fct_local_replay(struct fct_local *local, uint64_t *damaged_from, 
             status = add_pending(local, &pending, fct_local_log_point(local->log), err);
         }
     }
+    FCT_ASSERT(status != FACTUM_DONE);
     if (status == FACTUM_OK) {
+        FCT_ASSERT(pending.count == 0); /* every posting is in the index */
         fct_index_complete(local->index);
     }
     fct_mem_free(local->mem, pending.entries);
@@ -215,7 +220,7 @@ factum_status fct_local_index_point(const struct fct_os *os, const char *dir, fa
 {
     factum_error reason;
     factum_status status = fct_index_peek(os, dir, store_id, point, &reason);
-    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND && err != NULL) {
+    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND) {
         *err = reason;
     }
     return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;

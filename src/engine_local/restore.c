@@ -122,12 +122,14 @@ static factum_status read_manifest(struct checking *checking, struct fct_backup_
     factum_error reason;
     factum_status status =
         fct_backup_manifest_read(manifest, job->os, job->mem, checking->from, &reason);
+    FCT_ASSERT(checking->manifest == NULL);
+    FCT_ASSERT(checking->report->problems == 0);
     checking->manifest = manifest;
     if (status == FACTUM_CORRUPT) {
         note_problem(checking, "%.200s", reason.text);
         return conclude(checking, err);
     }
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = reason;
     }
     checking->report->end_position = manifest->end_position;
@@ -141,6 +143,7 @@ static factum_status check_backup(struct checking *checking, struct fct_backup_m
                                   uint64_t readings, factum_error *err)
 {
     struct fct_backup_job *job = checking->job;
+    FCT_ASSERT(readings > 0);
     *checking->report = (factum_backup_verify_report){.size = sizeof *checking->report};
     factum_status status = read_manifest(checking, manifest, err);
     if (status == FACTUM_OK) {
@@ -161,8 +164,6 @@ factum_status fct_engine_local_backup_verify(const struct fct_os *os, const stru
     struct fct_backup_manifest manifest;
     struct fct_backup_job job = {.os = os, .mem = mem, .progress = progress, .sink = sink};
     struct checking checking = {.job = &job, .from = from, .report = report};
-    factum_error own;
-    err = fct_error_or(err, &own);
     factum_status status = check_backup(&checking, &manifest, 1, err);
     fct_backup_job_finish(&job);
     fct_backup_manifest_finish(&manifest);
@@ -178,6 +179,14 @@ struct target {
     char restoring[FCT_PATH_SIZE]; /* the file RESTORING */
     bool claimed;                  /* this restore created RESTORING */
 };
+
+/* Of a target that is claimed. */
+static void target_check(const struct target *target)
+{
+    FCT_ASSERT(target->claimed); /* invariant 3 */
+    FCT_ASSERT(target->log_dir[0] != '\0');
+    FCT_ASSERT(target->restoring[0] != '\0');
+}
 
 struct entries {
     bool any;
@@ -208,6 +217,7 @@ static factum_status fail_not_empty(const struct target *target, bool restoring,
 /* Creates the directory if it is missing, and RESTORING in it, durably, if it is empty. */
 static factum_status claim_target(struct target *target, factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *file;
     struct entries entries = {false, false};
     const struct fct_os *os = target->os;
@@ -233,8 +243,9 @@ static factum_status claim_target(struct target *target, factum_error *err)
     }
     FCT_ASSERT(!target->claimed);
     target->claimed = true;
+    target_check(target);
     status = fct_file_sync(file, err);
-    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
     if (status == FACTUM_OK) { /* a store that was created meanwhile did not see RESTORING */
         status = fct_os_list_dir(os, target->path, note_target_entry, &entries, err);
@@ -253,7 +264,8 @@ static bool is_removed(factum_status status)
 /* Removes RESTORING last, on disk too: if something cannot be removed, no store opens there. */
 static void remove_target(const struct target *target, const struct fct_backup_manifest *manifest)
 {
-    FCT_ASSERT(target->claimed); /* invariant 3 */
+    factum_error ignored;
+    target_check(target);
     uint32_t at = 0;
     struct fct_backup_file file;
     char path[FCT_PATH_SIZE];
@@ -261,17 +273,17 @@ static void remove_target(const struct target *target, const struct fct_backup_m
     const char *log_dir = target->log_dir;
     bool removed = true;
     while (removed && fct_backup_manifest_next(manifest, &at, &file)) {
-        removed = fct_path_join(path, log_dir, file.name, NULL) == FACTUM_OK &&
-                  is_removed(fct_os_unlink(os, path, NULL));
+        removed = fct_path_join(path, log_dir, file.name, &ignored) == FACTUM_OK &&
+                  is_removed(fct_os_unlink(os, path, &ignored));
     }
-    removed = removed && fct_path_join(path, log_dir, FCT_TIMELINES_NAME, NULL) == FACTUM_OK &&
-              is_removed(fct_os_unlink(os, path, NULL)) &&
-              is_removed(fct_os_sync_dir(os, log_dir, NULL)) &&
-              is_removed(fct_os_remove_dir(os, log_dir, NULL)) &&
-              fct_os_sync_dir(os, target->path, NULL) == FACTUM_OK &&
-              fct_path_join(path, target->path, FCT_RESTORING_NAME, NULL) == FACTUM_OK &&
-              is_removed(fct_os_unlink(os, path, NULL)) &&
-              fct_os_remove_dir(os, target->path, NULL) == FACTUM_OK;
+    removed = removed && fct_path_join(path, log_dir, FCT_TIMELINES_NAME, &ignored) == FACTUM_OK &&
+              is_removed(fct_os_unlink(os, path, &ignored)) &&
+              is_removed(fct_os_sync_dir(os, log_dir, &ignored)) &&
+              is_removed(fct_os_remove_dir(os, log_dir, &ignored)) &&
+              fct_os_sync_dir(os, target->path, &ignored) == FACTUM_OK &&
+              fct_path_join(path, target->path, FCT_RESTORING_NAME, &ignored) == FACTUM_OK &&
+              is_removed(fct_os_unlink(os, path, &ignored)) &&
+              fct_os_remove_dir(os, target->path, &ignored) == FACTUM_OK;
     (void)removed; /* the restore has failed, and reports its own error */
 }
 
@@ -313,8 +325,9 @@ static factum_status fill_target(struct target *target, struct fct_backup_job *j
                                  struct fct_backup_manifest *manifest, const char *from,
                                  factum_error *err)
 {
+    factum_error ignored;
     const struct fct_os *os = target->os;
-    FCT_ASSERT(target->claimed);
+    target_check(target);
     factum_status status = fct_os_make_dir_synced(os, target->log_dir, err);
     if (status == FACTUM_OK) {
         fct_segment_check_finish(&job->check);
@@ -333,7 +346,7 @@ static factum_status fill_target(struct target *target, struct fct_backup_job *j
         /* If RESTORING can be created again, the target can be removed. Otherwise it stays: it is a
          * whole store, and whether a crash brings RESTORING back is not known. */
         if (status != FACTUM_OK && fct_file_replace(os, target->path, FCT_RESTORING_NAME,
-                                                    (factum_slice){0}, NULL) != FACTUM_OK) {
+                                                    (factum_slice){0}, &ignored) != FACTUM_OK) {
             target->claimed = false;
         }
     }

@@ -133,6 +133,7 @@ static factum_status check_batch_records(struct fct_segment_check *check, const 
                               check->header.salt, true, &record) != FACTUM_OK) {
             return bad_part(check, position + at, "a record does not verify");
         }
+        FCT_ASSERT(record.size > 0);
         at += record.size;
         check->events += record.kind == FCT_RECORD_EVENT ? 1 : 0;
     }
@@ -269,6 +270,7 @@ factum_status fct_segment_check_end(struct fct_segment_check *check, bool full)
         return bad_part(check, position, "it has no seal");
     }
     FCT_ASSERT(check->buffer.len == 0);
+    segment_check_check(check);
     check->history.known = true;
     check->history.end = check->header.base + check->size;
     return FACTUM_OK;

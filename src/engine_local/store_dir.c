@@ -38,7 +38,7 @@ static factum_status open_lock(struct fct_store_dir *store, const char *path, bo
                      ? FACTUM_OK
                      : fct_file_open(os, path, FCT_OPEN_READ, &store->lock, &reason);
     }
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = reason;
     }
     FCT_ASSERT(!write || !*shared);
@@ -71,6 +71,7 @@ static factum_status lock_both(struct fct_store_dir *store, const char *path, bo
 factum_status fct_store_dir_open(struct fct_store_dir *store, const struct fct_os *os,
                                  const char *path, bool write, factum_error *err)
 {
+    factum_error ignored;
     store->lock = NULL;
     factum_status status = fct_os_dir_open(&store->dir, os, path, err);
     if (status == FACTUM_OK) {
@@ -80,7 +81,7 @@ factum_status fct_store_dir_open(struct fct_store_dir *store, const struct fct_o
         status = fct_os_dir_check(&store->dir, err); /* was it moved before it was locked? */
     }
     if (status != FACTUM_OK) {
-        (void)fct_store_dir_close(store, NULL);
+        (void)fct_store_dir_close(store, &ignored);
     }
     return status;
 }

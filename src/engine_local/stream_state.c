@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_local/local_int.h"
@@ -37,6 +38,7 @@ factum_status fct_local_last_record(struct fct_local *local, factum_slice stream
         }
         status = fct_log_read(local->log, position, record, err);
         if (status == FACTUM_OK && fct_slice_equal(record->stream, stream)) {
+            FCT_ASSERT(record->position < upto);
             return FACTUM_OK;
         }
     }
@@ -95,6 +97,7 @@ factum_status fct_local_load_head(struct fct_local *local, factum_slice stream,
     bool found;
     uint64_t revision;
     status = load_metadata(local, stream, UINT64_MAX, &metadata, &found, &revision, err);
+    FCT_ASSERT(!found || status == FACTUM_OK);
     if (found) {
         head->flags |= FCT_HEAD_METADATA;
         head->flags |= metadata.soft_deleted ? (uint32_t)FCT_HEAD_SOFT_DELETED : 0;
@@ -117,6 +120,7 @@ factum_status fct_stream_state_at(struct fct_local *local, factum_slice stream, 
         status = fct_local_last_record(local, stream, record.position, &record, err);
     }
     bool present = status == FACTUM_OK;
+    FCT_ASSERT(!present || info->last_position < upto);
     if (status >= 0) {
         status = load_metadata(local, stream, upto, metadata, &info->has_metadata,
                                &info->metadata_revision, err);

@@ -100,6 +100,7 @@ static size_t encode(uint8_t bytes[FILE_SIZE_MAX], const struct fct_timelines *t
 static factum_status read_file(struct fct_timelines *timelines, const struct fct_os *os,
                                const char *path, factum_uuid store_id, factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *file;
     uint8_t bytes[FILE_SIZE_MAX];
     uint64_t size;
@@ -117,7 +118,7 @@ static factum_status read_file(struct fct_timelines *timelines, const struct fct
     if (status == FACTUM_OK && !decode(timelines, bytes, (size_t)size, store_id)) {
         status = fct_fail(err, FACTUM_CORRUPT, "%s is damaged", path);
     }
-    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : &ignored);
     return status == FACTUM_OK ? closed : status;
 }
 

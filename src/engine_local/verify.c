@@ -41,6 +41,13 @@ struct verify {
     int64_t created; /* of the last event */
 };
 
+static void verify_check(const struct verify *verify)
+{
+    FCT_ASSERT(verify->end > 0);
+    FCT_ASSERT(verify->log_from <= verify->done);
+    FCT_ASSERT(verify->of_index != verify->of_log);
+}
+
 static bool take_step(struct verify *verify)
 {
     const factum_progress *progress = verify->progress;
@@ -96,6 +103,7 @@ static factum_status check_log(struct verify *verify, factum_error *err)
     factum_verify_report *report = verify->report;
     const struct fct_log_visitor visitor = {verify, log_step, log_record};
     verify->log_from = verify->done;
+    verify_check(verify);
     factum_status status = fct_log_verify(verify->local->log, &visitor, &log, err);
     report->segments = log.segments;
     report->batches = log.batches;
@@ -134,7 +142,7 @@ static factum_status index_postings(void *data, const struct fct_index_postings 
 static factum_status sum_index(struct verify *verify, factum_error *err)
 {
     const struct fct_index_visitor visitor = {verify, runs_step, index_postings};
-    FCT_ASSERT(verify->of_index != verify->of_log);
+    verify_check(verify);
     memset(verify->of_index, 0, sizeof *verify->of_index);
     verify->report->index_postings_checked = 0;
     return fct_index_scan(verify->local->index, &visitor, err);
@@ -144,6 +152,7 @@ static factum_status sum_index(struct verify *verify, factum_error *err)
 static factum_status compare(struct verify *verify, factum_error *err)
 {
     struct fct_local *local = verify->local;
+    verify_check(verify);
     FCT_ASSERT(verify->demands);
     struct fct_suspects *suspects = fct_mem_zalloc(local->mem, 1, sizeof *suspects);
     if (suspects == NULL) {
@@ -203,6 +212,7 @@ static factum_status check_all(struct verify *verify, factum_error *err)
         return verified;
     }
     verify->demands = healed == FACTUM_OK;
+    verify_check(verify);
     FCT_ASSERT(verify->report->problems == 0);
     factum_status status = check_log(verify, err);
     if (status != FACTUM_OK) {
@@ -223,8 +233,7 @@ factum_status fct_local_verify(void *self, const factum_progress *progress,
 {
     struct fct_local *local = self;
     struct fct_index_stats stats;
-    factum_error own;
-    factum_error *reason = err == NULL ? &own : err;
+    fct_local_check(local);
     *report = (factum_verify_report){.size = sizeof *report, .damaged_from = UINT64_MAX};
     fct_index_stats(local->index, &stats);
     struct fct_posting_sums *sums = fct_mem_zalloc(local->mem, 2, sizeof *sums);
@@ -242,7 +251,7 @@ factum_status fct_local_verify(void *self, const factum_progress *progress,
         .created = INT64_MIN,
     };
     fct_demand_init(&verify.demand, local, verify.of_log);
-    factum_status status = check_all(&verify, reason);
+    factum_status status = check_all(&verify, err);
     fct_demand_finish(&verify.demand);
     fct_mem_free(local->mem, sums);
     if (status == FACTUM_OK && report->problems > 0) {

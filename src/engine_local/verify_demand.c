@@ -49,11 +49,12 @@ void fct_demand_finish(struct fct_demand *demand)
 /* Does a list of |kind| begin at |position|, by the index's list of births? */
 static bool is_listed(struct fct_demand *demand, enum fct_index_kind kind, uint64_t position)
 {
+    factum_error ignored;
     FCT_ASSERT(kind >= FCT_INDEX_STREAM);
     FCT_ASSERT(kind < FCT_INDEX_BIRTH);
     struct fct_demand_births *births = &demand->births[kind];
     while (births->next < position) {
-        factum_status status = fct_postings_next(&births->list, &births->next, NULL);
+        factum_status status = fct_postings_next(&births->list, &births->next, &ignored);
         demand->in_doubt |= status < 0;
         births->next = status == FACTUM_OK ? births->next : UINT64_MAX;
     }
@@ -68,20 +69,21 @@ static bool is_listed(struct fct_demand *demand, enum fct_index_kind kind, uint6
 static uint64_t ordinal_in_index(struct fct_demand *demand, const struct fct_index_key *key,
                                  uint64_t position, bool *last)
 {
+    factum_error ignored;
     struct fct_postings postings;
     uint64_t found = 0;
     *last = false;
     fct_postings_init(&postings, demand->local->index, key);
-    factum_status status = fct_postings_seek_position(&postings, position, NULL);
+    factum_status status = fct_postings_seek_position(&postings, position, &ignored);
     uint64_t ordinal = fct_postings_ordinal(&postings);
     if (status == FACTUM_OK) {
-        status = fct_postings_next(&postings, &found, NULL);
+        status = fct_postings_next(&postings, &found, &ignored);
     }
     demand->in_doubt |= status < 0;
     if (status != FACTUM_OK || found != position) {
         return UINT64_MAX;
     }
-    status = fct_postings_next(&postings, &found, NULL);
+    status = fct_postings_next(&postings, &found, &ignored);
     demand->in_doubt |= status < 0;
     *last = status == FACTUM_DONE;
     return ordinal;
@@ -150,9 +152,11 @@ static enum seen see_tag(struct fct_demand *demand, const struct fct_index_key *
 static bool begins_list(struct fct_demand *demand, const struct fct_index_key *key,
                         uint64_t position)
 {
+    factum_error ignored;
     uint64_t count;
     uint64_t first = 0;
-    factum_status status = fct_index_find(demand->local->index, key, &count, &first, NULL, NULL);
+    factum_status status =
+        fct_index_find(demand->local->index, key, &count, &first, NULL, &ignored);
     demand->in_doubt |= status < 0;
     return status == FACTUM_OK && count > 0 && first == position;
 }

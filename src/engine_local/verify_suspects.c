@@ -23,6 +23,13 @@
 #define PROGRESS_INTERVAL (UINT64_C(1) << 22) /* bytes of the log */
 #define RUN_REBUILD "run factum repair --rebuild-index"
 
+static void suspects_check(const struct fct_suspects *suspects)
+{
+    FCT_ASSERT(suspects->local != NULL);
+    FCT_ASSERT(suspects->report != NULL);
+    FCT_ASSERT(suspects->end > 0);
+}
+
 void fct_verify_note(factum_verify_report *report, const char *format, ...)
 {
     if (report->problems++ == 0) {
@@ -38,6 +45,7 @@ bool fct_suspects_find(struct fct_suspects *suspects, const struct fct_posting_s
                        const struct fct_posting_sums *index)
 {
     bool any = false;
+    suspects_check(suspects);
     for (unsigned row = 0; row < FCT_SUM_ROWS; row++) {
         unsigned kind = row <= FCT_INDEX_BIRTH ? row : row - FCT_SUM_FIRSTS;
         FCT_ASSERT(kind <= FCT_INDEX_BIRTH);
@@ -153,6 +161,8 @@ static factum_status check_listed(struct fct_suspects *suspects, struct fct_inde
                                   enum fct_index_kind kind, uint64_t position, factum_error *err)
 {
     struct fct_postings postings;
+    FCT_ASSERT(births.kind == FCT_INDEX_BIRTH);
+    FCT_ASSERT(kind < FCT_INDEX_BIRTH);
     factum_status status = find_posting(suspects, &births, position, &postings, err);
     if (status == FACTUM_DONE) {
         fct_verify_note(suspects->report,
@@ -176,6 +186,8 @@ static factum_status check_entry(struct fct_suspects *suspects, const struct fct
 {
     struct fct_postings postings;
     uint64_t position = record->position;
+    FCT_ASSERT(key->kind < FCT_INDEX_BIRTH); /* a record does not name its births */
+    FCT_ASSERT(position < suspects->end);
     factum_status status = find_posting(suspects, key, position, &postings, err);
     if (status == FACTUM_DONE) {
         fct_verify_note(
@@ -207,6 +219,7 @@ static factum_status check_record(struct fct_suspects *suspects, const struct fc
     struct fct_index_entry entries[FCT_POSTINGS_OF_MAX];
     struct fct_index_key births = fct_index_births_key(FCT_INDEX_STREAM);
     size_t count = fct_postings_of_stored(suspects->local->index, record, entries);
+    FCT_ASSERT(count > 0);
     bool suspect = is_suspect(suspects, &births, record->position);
     bool *listed =
         &suspects->buckets[FCT_INDEX_BIRTH][fct_posting_bucket(&births, record->position)];
@@ -230,6 +243,7 @@ static factum_status look_up_log(struct fct_suspects *suspects, factum_error *er
     struct fct_log_walk walk;
     struct fct_record record;
     uint64_t reported = 0;
+    suspects_check(suspects);
     factum_status status = fct_log_walk_init(&walk, suspects->local->log, 0, err);
     while (status == FACTUM_OK && (status = fct_log_walk_next(&walk, &record, err)) == FACTUM_OK &&
            record.position < suspects->end) {
@@ -252,6 +266,7 @@ static factum_status is_born(struct fct_suspects *suspects, const struct fct_rec
 {
     struct fct_postings postings;
     struct fct_record before;
+    FCT_ASSERT(entry->key.kind < FCT_INDEX_BIRTH);
     factum_status status = find_posting(suspects, &entry->key, record->position, &postings, err);
     if (status != FACTUM_OK) {
         return status < 0 ? status : FACTUM_OK;
@@ -282,6 +297,8 @@ static factum_status is_demanded_by(struct fct_suspects *suspects, const struct 
     struct fct_index_entry entries[FCT_POSTINGS_OF_MAX];
     size_t count = fct_postings_of_stored(suspects->local->index, record, entries);
     const struct fct_index_key *key = wanted->key;
+    FCT_ASSERT(!wanted->demanded);
+    FCT_ASSERT(count > 0);
     factum_status status = FACTUM_OK;
     for (size_t i = 0; status == FACTUM_OK && i < count && !wanted->demanded; i++) {
         const struct fct_index_key *has = &entries[i].key;
@@ -305,6 +322,7 @@ static factum_status check_posting(struct fct_suspects *suspects, const struct f
 {
     struct fct_record record;
     struct wanted wanted = {.key = key};
+    FCT_ASSERT(position < suspects->end);
     FCT_ASSERT(is_suspect(suspects, key, position));
     factum_status status = fct_log_find(suspects->local->log, position, &record, err);
     if (status == FACTUM_OK) {
@@ -348,6 +366,7 @@ static factum_status look_up_index(struct fct_suspects *suspects, factum_error *
 {
     struct fct_index_stats stats;
     const struct fct_index_visitor visitor = {suspects, runs_progress, check_postings};
+    suspects_check(suspects);
     suspects->surplus_births = 0;
     factum_status status = fct_index_scan(suspects->local->index, &visitor, err);
     fct_index_stats(suspects->local->index, &stats);

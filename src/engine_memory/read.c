@@ -254,7 +254,7 @@ static factum_status reader_begin(struct fct_reader *base, factum_error *err)
         }
         fct_mutex_unlock(&reader->memory->lock);
     }
-    if (reader->status < 0 && err != NULL) {
+    if (reader->status < 0) {
         *err = reader->failure;
     }
     return reader->status;

@@ -184,6 +184,7 @@ static size_t address_decode(factum_slice text, uint8_t *to, size_t size)
 static factum_status address_read_file(const struct fct_os *os, const char *path, char *to,
                                        size_t size, factum_error *err)
 {
+    factum_error ignored;
     struct fct_file *file = NULL;
     uint64_t len = 0;
     factum_status status = fct_file_open(os, path, FCT_OPEN_READ, &file, err);
@@ -200,7 +201,7 @@ static factum_status address_read_file(const struct fct_os *os, const char *path
         to[len] = '\0';
         to[strcspn(to, "\r\n")] = '\0';
     }
-    (void)fct_file_close(&file, NULL);
+    (void)fct_file_close(&file, &ignored);
     return status == FACTUM_OK ? status : fct_wrap(err, status, "FACTUM_SECRET_FILE");
 }
 

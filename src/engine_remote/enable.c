@@ -37,6 +37,9 @@ void factum_remote_enable(void)
 
 factum_status factum_ping(const char *address, factum_ping_report *report, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
+    factum_error ignored;
     const struct fct_os *os = fct_os_real();
     const struct fct_engine_remote_options options = {
         .mem = fct_mem_heap(), .os = os, .address = address};
@@ -60,7 +63,7 @@ factum_status factum_ping(const char *address, factum_ping_report *report, factu
     full.connect_ns = connected - started;
     full.round_trip_ns = fct_os_monotonic(os) - connected;
     (void)snprintf(full.server, sizeof full.server, "%s", fct_engine_remote_server(&engine));
-    factum_status closed = fct_engine_close(&engine, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_engine_close(&engine, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
     if (status == FACTUM_OK && report != NULL) {
         fct_sized_write(report, &full, sizeof full);

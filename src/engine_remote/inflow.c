@@ -140,7 +140,7 @@ factum_status fct_inflow_next(struct inflow *inflow, factum_slice *message, bool
     } else if (inflow->current == NULL) {
         *lost = inflow->lost;
         status = inflow->status == FACTUM_OK ? FACTUM_DONE : inflow->status;
-        if (status < 0 && err != NULL) {
+        if (status < 0) {
             *err = inflow->err;
         }
     }

@@ -194,7 +194,7 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
     if (status != FACTUM_OK) {
         return status;
     }
-    if (lister->status < 0 && err != NULL) {
+    if (lister->status < 0) {
         *err = lister->err;
     }
     return lister->status;

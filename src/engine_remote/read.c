@@ -54,7 +54,7 @@ static struct distant_reader *reader_of(struct fct_reader *base)
 
 static factum_status read_tail_status(const struct read_tail *tail, factum_error *err)
 {
-    if (tail->status < 0 && err != NULL) {
+    if (tail->status < 0) {
         *err = tail->err;
     }
     return tail->status;
@@ -218,6 +218,7 @@ static factum_status reader_next(struct fct_reader *base, factum_event *event, f
 /* Abandons the read under way. OK: it has ended. */
 static factum_status read_abandon(struct distant_reader *reader)
 {
+    factum_error ignored;
     factum_slice message;
     bool lost = false;
     factum_status status;
@@ -227,7 +228,7 @@ static factum_status read_abandon(struct distant_reader *reader)
         fct_inflow_abandon(&reader->inflow);
     }
     do {
-        status = fct_inflow_next(&reader->inflow, &message, &lost, NULL);
+        status = fct_inflow_next(&reader->inflow, &message, &lost, &ignored);
     } while (status == FACTUM_OK);
     return status == FACTUM_PENDING ? status : FACTUM_OK;
 }

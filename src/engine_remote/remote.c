@@ -322,7 +322,7 @@ static factum_status distant_await_open(struct distant *distant, factum_error *e
         fct_mutex_lock(&distant->lock);
     }
     factum_status status = distant->open_status;
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = distant->open_err;
     }
     fct_mutex_unlock(&distant->lock);
@@ -333,6 +333,7 @@ factum_status fct_engine_remote_open(struct fct_engine *engine,
                                      const struct fct_engine_remote_options *options,
                                      factum_error *err)
 {
+    factum_error ignored;
     struct distant *distant = NULL;
     factum_status status = distant_create(options, &distant, err);
     if (status != FACTUM_OK) {
@@ -349,7 +350,7 @@ factum_status fct_engine_remote_open(struct fct_engine *engine,
         status = distant_set_limits(distant, err);
     }
     if (status != FACTUM_OK) {
-        (void)distant_close(distant, NULL);
+        (void)distant_close(distant, &ignored);
         return status;
     }
     distant_set_ops(distant);

@@ -316,6 +316,8 @@ factum_status factum_remote_send(factum_store *store, const factum_remote_reques
                                  const factum_remote_body *body, factum_remote_answer *answer,
                                  factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_remote_request full;
     factum_remote_answer filled = {.size = sizeof filled};
     factum_status status = fct_sized_read(&full, sizeof full, request, "request", err);

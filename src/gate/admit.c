@@ -349,10 +349,11 @@ static bool is_ours(const factum_json *json, uint32_t name)
  * names the last one counts, which is the gate's. */
 static uint8_t *write_others(struct candidate *candidate, factum_slice metadata, uint8_t *to)
 {
+    factum_error ignored;
     factum_json json;
     factum_slice inside = fct_slice(metadata.ptr + 1, metadata.len - 2);
     factum_status status = may_have_ours(metadata)
-                               ? fct_bench_parse(candidate->bench, metadata, &json, NULL)
+                               ? fct_bench_parse(candidate->bench, metadata, &json, &ignored)
                                : FACTUM_DONE;
     if (status == FACTUM_NO_MEMORY) {
         return NULL;
@@ -627,14 +628,12 @@ factum_status fct_admit(const struct fct_admission *admission, factum_append_op 
     if (bench == NULL) {
         return admit_no_memory(err);
     }
-    factum_error own;
-    factum_error *why = err == NULL ? &own : err;
-    factum_status status = admit_typed(admission, bench, op, first, rulings, why);
+    factum_status status = admit_typed(admission, bench, op, first, rulings, err);
     if (status == FACTUM_OK && request->idempotency_key.len > 0) {
         request->fingerprint = fct_append_fingerprint(request); /* of the request as it was sent */
     }
     if (status == FACTUM_OK) {
-        status = copy_events(admission, bench, op, why);
+        status = copy_events(admission, bench, op, err);
     }
     fct_bench_give_back(admission->benches, bench);
     return status;

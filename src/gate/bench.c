@@ -22,6 +22,7 @@ static void bench_destroy(struct fct_bench *bench)
 
 static struct fct_bench *bench_create(const struct fct_mem *mem)
 {
+    factum_error ignored;
     struct fct_bench *bench = fct_mem_zalloc(mem, 1, sizeof *bench);
     if (bench == NULL) {
         return NULL;
@@ -30,7 +31,7 @@ static struct fct_bench *bench_create(const struct fct_mem *mem)
     fct_buf_init(&bench->bytes, mem, TEXT_SIZE_MAX);
     fct_buf_init(&bench->notes, mem, TEXT_SIZE_MAX);
     fct_buf_init(&bench->places, mem, TEXT_SIZE_MAX);
-    if (fct_run_create(mem, &bench->run, NULL) != FACTUM_OK) {
+    if (fct_run_create(mem, &bench->run, &ignored) != FACTUM_OK) {
         bench->run = NULL;
         bench_destroy(bench);
         return NULL;

@@ -208,6 +208,7 @@ static factum_status unread_schemas(factum_error *err)
  * schemas has been submitted. */
 static factum_status prepare_change(struct gate *gate, factum_append_op *op, factum_error *err)
 {
+    factum_error ignored;
     factum_status status = refuse_registry(op, err);
     if (status == FACTUM_OK && gate->unread) {
         status = unread_schemas(err);
@@ -217,7 +218,7 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
     }
     /* Threads inside may wait for something that this thread does after the user's function has
      * returned. */
-    if (fct_callback_refuse("schemas", NULL) != FACTUM_OK) {
+    if (fct_callback_refuse("schemas", &ignored) != FACTUM_OK) {
         return fct_fail(err, FACTUM_BUSY,
                         "schemas are not registered in a call back: try again outside of it");
     }
@@ -242,12 +243,14 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
 /* Was the key of |op| used by a committed append? Embedded engines answer at once. */
 static bool is_key_used(struct gate *gate, const factum_append_op *op)
 {
+    factum_error ignored;
     factum_key_info info = {.size = sizeof info};
     factum_question question = {.size = sizeof question,
                                 .kind = FACTUM_ASK_KEY,
                                 .name = fct_op_request(op)->idempotency_key,
                                 .key = &info};
-    return question.name.len > 0 && gate->inner->ask(gate->engine, &question, NULL) == FACTUM_OK;
+    return question.name.len > 0 &&
+           gate->inner->ask(gate->engine, &question, &ignored) == FACTUM_OK;
 }
 
 /* A refused append whose key was used continues as it was sent: it writes nothing. The engine
@@ -468,7 +471,7 @@ static factum_status load(struct gate *gate, struct fct_engine *engine, factum_e
         note_unread(gate, &why);
         return FACTUM_OK;
     }
-    if (status != FACTUM_OK && err != NULL) {
+    if (status != FACTUM_OK) {
         *err = why;
     }
     return status;
@@ -527,6 +530,7 @@ static struct gate *gate_create(const struct fct_engine *engine, const factum_lo
 factum_status fct_gate_put(struct fct_engine *engine, const factum_log_sink *sink,
                            factum_error *err)
 {
+    factum_error ignored;
     struct gate *gate = gate_create(engine, sink);
     factum_status status = gate == NULL ? fct_fail(err, FACTUM_NO_MEMORY, "open: out of memory")
                                         : load(gate, engine, err);
@@ -534,7 +538,7 @@ factum_status fct_gate_put(struct fct_engine *engine, const factum_log_sink *sin
         if (gate != NULL) {
             gate_free(gate);
         }
-        factum_status closed = fct_engine_close(engine, NULL);
+        factum_status closed = fct_engine_close(engine, &ignored);
         (void)closed; /* the error of opening is reported */
         return status;
     }

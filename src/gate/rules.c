@@ -54,13 +54,14 @@ static void rule_release(const struct fct_mem *mem, struct fct_rule *rule)
 /* A rule for a table, followed by a copy of the subject's text. NULL without memory. */
 static struct fct_rule *rule_create(const struct fct_mem *mem, factum_slice subject_text)
 {
+    factum_error ignored;
     struct fct_rule *rule = fct_mem_zalloc(mem, 1, sizeof *rule + subject_text.len);
     if (rule == NULL) {
         return NULL;
     }
     memcpy(rule + 1, subject_text.ptr, subject_text.len);
     rule->subject_text = fct_slice(rule + 1, subject_text.len);
-    factum_status status = fct_subject_parse(rule->subject_text, &rule->subject, NULL);
+    factum_status status = fct_subject_parse(rule->subject_text, &rule->subject, &ignored);
     FCT_ASSERT(status == FACTUM_OK);
     rule->tables = 1;
     return rule;
@@ -220,9 +221,7 @@ static factum_status edition_create(const struct fct_mem *mem,
     factum_status status = fct_program_create(mem, event->schema, &options, &made->program, &why);
     if (status != FACTUM_OK && (!lenient || status == FACTUM_NO_MEMORY)) {
         fct_mem_free(mem, made);
-        if (err != NULL) {
-            *err = why;
-        }
+        *err = why;
         return status;
     }
     (void)snprintf(made->broken, sizeof made->broken, "%s", why.text);

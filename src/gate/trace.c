@@ -77,10 +77,11 @@ static void stamped_end(struct fct_op_tail *tail, factum_append_op *op)
 
 void fct_tracing_init(struct fct_tracing *tracing, const struct fct_mem *mem)
 {
+    factum_error ignored;
     *tracing = (struct fct_tracing){.mem = mem};
     /* Without random bytes the ids of this process may equal those of another one: an unlikely flaw
      * of a picture, and no reason to refuse events. */
-    if (fct_os_random(fct_os_real(), &tracing->seed, sizeof tracing->seed, NULL) != FACTUM_OK) {
+    if (fct_os_random(fct_os_real(), &tracing->seed, sizeof tracing->seed, &ignored) != FACTUM_OK) {
         tracing->seed = (uint64_t)fct_os_monotonic(fct_os_real());
     }
 }

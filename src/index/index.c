@@ -39,6 +39,8 @@ static factum_status open_runs(struct fct_index *index, const struct fct_manifes
 {
     struct fct_version *version = index->version;
     uint64_t covered = 0;
+    FCT_ASSERT(version->run_count == 0);
+    FCT_ASSERT(version->run_room >= manifest->run_count);
     for (uint32_t i = 0; i < manifest->run_count; i++) {
         const struct fct_manifest_run *named = &manifest->runs[i];
         struct fct_run *run;
@@ -112,6 +114,7 @@ static factum_status load(struct fct_index *index, factum_error *err)
         status = start_empty(index, err);
     }
 done:
+    FCT_ASSERT(status != FACTUM_OK || index->version != NULL);
     fct_manifest_finish(&manifest, index->mem);
     return status;
 }
@@ -201,6 +204,8 @@ static factum_status open_parts(struct fct_index *index, factum_error *err)
 
 static void set_options(struct fct_index *index, const struct fct_index_options *options)
 {
+    FCT_ASSERT(options->os != NULL);
+    FCT_ASSERT(options->mem != NULL);
     index->os = options->os;
     index->mem = options->mem;
     index->store_id = options->store_id;

@@ -189,6 +189,7 @@ static void add_postings(struct copied *next, uint64_t count, uint64_t first, ui
 static factum_status snapshot_next(struct snapshot *snapshot, struct copied *next,
                                    factum_error *err)
 {
+    check_snapshot(snapshot);
     const struct fct_index_key *least = least_key(snapshot);
     if (least == NULL) {
         return FACTUM_DONE;
@@ -273,6 +274,7 @@ factum_status fct_index_keys_next(struct fct_index_keys *keys, struct fct_index_
         return status;
     }
     FCT_ASSERT(next.count > 0);
+    FCT_ASSERT(next.key.kind == keys->kind);
     keys->begun = true;
     keys->last = next.key;
     *key = next.key;

@@ -196,6 +196,8 @@ static factum_status write_merged(struct fct_index *index, struct fct_run *const
     struct input inputs[FANOUT];
     struct fct_run_info info;
     struct fct_run_writer *writer = NULL;
+    FCT_ASSERT(*merged == NULL);
+    FCT_ASSERT(level <= FCT_RUN_LEVEL_MAX);
     factum_status status = begin_merge(index, runs, inputs, &info);
     if (status != FACTUM_OK) {
         return status;
@@ -222,6 +224,7 @@ static factum_status replace(struct fct_index *index, struct fct_run *const *inp
     const struct fct_version *version = index->version;
     size_t first = 0;
     size_t found = 0;
+    FCT_ASSERT(!merged->obsolete);
     while (first < version->run_count && version->runs[first] != inputs[0]) {
         first++;
     }

@@ -55,6 +55,7 @@ static void sources_close(struct sources *sources)
     if (sources->version == NULL) {
         return;
     }
+    FCT_ASSERT(!sources->locked || sources->next > sources->version->run_count);
     if (sources->locked) {
         fct_rwlock_unlock(&sources->index->lock);
     }
@@ -67,6 +68,7 @@ static factum_status look_into_run(struct sources *sources, struct fct_run *run)
 {
     struct fct_index *index = sources->index;
     struct source *source = &sources->current;
+    FCT_ASSERT(!sources->locked); /* reading a run may wait for the disk */
     *source = (struct source){.run = run};
     atomic_fetch_add_explicit(&index->filter_probes, 1, memory_order_relaxed);
     if (atomic_load(&run->bad)) {
@@ -214,6 +216,7 @@ void fct_postings_init(struct fct_postings *postings, struct fct_index *index,
     postings->index = index;
     postings->key = *key;
     postings_empty(postings, 0);
+    check_postings(postings);
 }
 
 void fct_postings_seek(struct fct_postings *postings, uint64_t ordinal)
@@ -221,6 +224,7 @@ void fct_postings_seek(struct fct_postings *postings, uint64_t ordinal)
     check_postings(postings);
     if (ordinal >= postings->ordinal && ordinal - postings->ordinal <= postings->count) {
         postings->at = (uint32_t)(ordinal - postings->ordinal);
+        check_postings(postings);
         return;
     }
     postings_empty(postings, ordinal);
@@ -256,6 +260,7 @@ static uint32_t take_entry(struct fct_postings *postings, const struct fct_run_e
 static factum_status read_run(struct fct_postings *postings, const struct source *source,
                               uint64_t ordinal, uint32_t room)
 {
+    FCT_ASSERT(source->run != NULL);
     while (room > 0) {
         struct fct_run_entry entry = source->last;
         if (ordinal < entry.ordinal) {

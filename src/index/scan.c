@@ -123,6 +123,7 @@ static factum_status count_table(struct scan *scan, const struct fct_memtable *t
     if (table == NULL) {
         return FACTUM_OK;
     }
+    FCT_ASSERT(scan->count < scan->version->run_count + 2); /* room in |sources| */
     struct scan_source *source = &scan->sources[scan->count];
     *source = (struct scan_source){.table = table};
     scan->count++;
@@ -143,6 +144,8 @@ static factum_status count_table(struct scan *scan, const struct fct_memtable *t
 static factum_status open_runs_of(struct scan *scan, factum_error *err)
 {
     const struct fct_version *version = scan->version;
+    FCT_ASSERT(scan->count == 0);
+    FCT_ASSERT(scan->heap_count == 0);
     for (size_t i = 0; i < version->run_count; i++) {
         struct scan_source *source = &scan->sources[scan->count];
         *source = (struct scan_source){.walk = {.run = version->runs[i]}};
@@ -240,6 +243,7 @@ static factum_status visit_table(struct scan *scan, const struct scan_source *so
 /* Visits what the first source of the heap has ready, and moves it on. */
 static factum_status scan_step(struct scan *scan, factum_error *err)
 {
+    FCT_ASSERT(scan->heap_count > 0);
     struct scan_source *source = &scan->sources[scan->heap[0]];
     const struct fct_index_key *key = key_of(source);
     if (!fct_index_key_equal(key, &scan->key)) {

@@ -397,6 +397,7 @@ static factum_status activate_segment(struct fct_log *log, struct fct_segment *s
 
 factum_status fct_log_create_first(struct fct_log *log, factum_error *err)
 {
+    factum_error ignored;
     struct fct_segment *segment;
     uint64_t salt;
     FCT_ASSERT(fct_log_last_segment(log) == NULL);
@@ -406,7 +407,7 @@ factum_status fct_log_create_first(struct fct_log *log, factum_error *err)
     }
     status = activate_segment(log, segment, 0, salt, err);
     if (status != FACTUM_OK) {
-        (void)fct_segment_close(segment, log->mem, NULL);
+        (void)fct_segment_close(segment, log->mem, &ignored);
     }
     return status;
 }
@@ -420,6 +421,7 @@ static uint64_t next_size(const struct fct_log *log, const struct fct_segment *s
 
 factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base, factum_error *err)
 {
+    factum_error ignored;
     struct fct_segment *old = tail_segment(log);
     struct fct_segment *segment;
     uint64_t salt;
@@ -440,7 +442,7 @@ factum_status fct_log_roll(struct fct_log *log, uint64_t size, uint64_t base, fa
         status = activate_segment(log, segment, base > end ? base : end, salt, err);
     }
     if (status != FACTUM_OK) {
-        (void)fct_segment_close(segment, log->mem, NULL);
+        (void)fct_segment_close(segment, log->mem, &ignored);
         return fail_for_good(log, status, err);
     }
     status = fct_file_close(&old->file, err);

@@ -323,6 +323,7 @@ static int bind_to(const struct addrinfo *name, int *fd)
 
 static void describe_bound(int fd, const char *address, char bound[FCT_ADDRESS_SIZE])
 {
+    factum_error ignored;
     char host[FCT_ADDRESS_SIZE] = "";
     const char *port = NULL;
     struct sockaddr_storage name;
@@ -334,7 +335,7 @@ static void describe_bound(int fd, const char *address, char bound[FCT_ADDRESS_S
                      ? ntohs(((struct sockaddr_in *)(void *)&name)->sin_port)
                      : ntohs(((struct sockaddr_in6 *)(void *)&name)->sin6_port);
     }
-    if (split_address(address, host, &port, NULL) == FACTUM_OK) {
+    if (split_address(address, host, &port, &ignored) == FACTUM_OK) {
         bool v6 = strchr(host, ':') != NULL;
         (void)snprintf(bound, FCT_ADDRESS_SIZE, "%s%.*s%s:%u", v6 ? "[" : "", FCT_ADDRESS_SIZE - 10,
                        host, v6 ? "]" : "", number);

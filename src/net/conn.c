@@ -306,6 +306,7 @@ static void begin_exchange(void *data, struct fct_exchange *exchange)
 
 static factum_status open_session(struct fct_conn *conn, enum fct_preface preface)
 {
+    factum_error ignored;
     const struct fct_session_options options = {
         .mem = conn->acceptor->options.mem,
         .peer = &conn->peer,
@@ -315,8 +316,8 @@ static factum_status open_session(struct fct_conn *conn, enum fct_preface prefac
         .wants_send = wants_send,
     };
     factum_status status = preface == FCT_PREFACE_HTTP2
-                               ? fct_h2_create(&options, &conn->session, NULL)
-                               : fct_h1_create(&options, &conn->session, NULL);
+                               ? fct_h2_create(&options, &conn->session, &ignored)
+                               : fct_h1_create(&options, &conn->session, &ignored);
     if (status == FACTUM_OK) {
         conn->state = CONN_OPEN;
         if (conn->acceptor->shut_down) {
@@ -411,6 +412,7 @@ static void receive_turn(struct fct_conn *conn)
 /* The first byte tells TLS from the other protocols. Returns true once the byte is known. */
 static bool sniff_tls(struct fct_conn *conn)
 {
+    factum_error ignored;
     uint8_t first;
     ssize_t seen = recv(conn->fd, &first, 1, MSG_PEEK);
     if (seen < 0 && fct_io_must_wait()) {
@@ -423,7 +425,7 @@ static bool sniff_tls(struct fct_conn *conn)
         return false;
     }
     if (tls) {
-        if (fct_tls_create(conn->acceptor->tls, conn->fd, &conn->tls, NULL) != FACTUM_OK) {
+        if (fct_tls_create(conn->acceptor->tls, conn->fd, &conn->tls, &ignored) != FACTUM_OK) {
             fct_conn_close(conn);
             return false;
         }

@@ -226,6 +226,7 @@ factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir, const cha
 factum_status fct_file_replace(const struct fct_os *os, const char *dir, const char *name,
                                factum_slice contents, factum_error *err)
 {
+    factum_error ignored;
     char path[FCT_PATH_SIZE];
     char temporary[FCT_PATH_SIZE + 8];
     factum_status status = fct_path_join(path, dir, name, err);
@@ -245,13 +246,13 @@ factum_status fct_file_replace(const struct fct_os *os, const char *dir, const c
     if (status == FACTUM_OK) {
         status = fct_file_sync(file, err);
     }
-    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
     if (status == FACTUM_OK) {
         status = fct_os_rename(os, temporary, path, err);
     }
     if (status != FACTUM_OK) {
-        factum_status removed = fct_os_unlink(os, temporary, NULL);
+        factum_status removed = fct_os_unlink(os, temporary, &ignored);
         (void)removed; /* gives the space back; the next call truncates the file in any case */
         return status;
     }

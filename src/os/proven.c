@@ -11,19 +11,21 @@ static bool has(const _Atomic uint64_t *words, uint64_t block)
 
 static bool populate(const struct fct_os *os, const struct fct_map_part *part)
 {
-    return fct_os_populate(os, part->map + part->offset, part->size, NULL) == FACTUM_OK;
+    factum_error ignored;
+    return fct_os_populate(os, part->map + part->offset, part->size, &ignored) == FACTUM_OK;
 }
 
 /* Page by page, through a file opened for this: the map has none. */
 static bool populate_alone(const struct fct_proven *proven, const struct fct_map_part *part)
 {
+    factum_error ignored;
     struct fct_file *file;
-    factum_status status = proven->open(proven->data, &file, NULL);
+    factum_status status = proven->open(proven->data, &file, &ignored);
     if (status != FACTUM_OK) {
         return false;
     }
-    status = fct_file_populate_alone(file, part, NULL);
-    factum_status closed = fct_file_close(&file, NULL);
+    status = fct_file_populate_alone(file, part, &ignored);
+    factum_status closed = fct_file_close(&file, &ignored);
     (void)closed; /* it was open for reading only */
     return status == FACTUM_OK;
 }

@@ -321,11 +321,12 @@ void fct_acts_pass(struct fct_acts *acts, uint64_t revision, uint64_t position)
 void fct_acts_add(struct fct_acts *acts, const struct fct_act *act, uint64_t revision,
                   uint64_t position, int64_t created)
 {
+    factum_error ignored;
     static const struct fct_build_id none = {0, 0, 0};
     const struct fct_build_id was = acts->in_use;
     fct_acts_at(acts, created);
     fct_acts_pass(acts, revision, position);
-    if (fct_acts_judge(acts, act, NULL) != FACTUM_OK) {
+    if (fct_acts_judge(acts, act, &ignored) != FACTUM_OK) {
         return; /* a writer that did not judge first: its event changes nothing */
     }
     switch ((int)act->act) {

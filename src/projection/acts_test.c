@@ -22,14 +22,15 @@ static struct fct_acts swapped(void)
 
 TEST(what_was_in_use_before_is_kept_for_a_day)
 {
+    factum_error ignored;
     struct fct_acts acts = swapped();
     const struct fct_act rollback = {.act = FACTUM_ACT_ROLLBACK};
     fct_acts_at(&acts, 34 * HOUR);
     assert_int_equal(acts.previous.version, 1);
-    assert_int_equal(fct_acts_judge(&acts, &rollback, NULL), FACTUM_OK);
+    assert_int_equal(fct_acts_judge(&acts, &rollback, &ignored), FACTUM_OK);
     fct_acts_at(&acts, 34 * HOUR + 1);
     assert_int_equal(acts.previous.version, 0);
-    assert_int_equal(fct_acts_judge(&acts, &rollback, NULL), FACTUM_INVALID);
+    assert_int_equal(fct_acts_judge(&acts, &rollback, &ignored), FACTUM_INVALID);
     assert_int_equal(acts.in_use.version, 2);
 }
 

@@ -320,6 +320,7 @@ static struct fct_as_of *take_kept(struct fct_hosted_build *build, const struct 
 
 static struct fct_as_of *create_as_of(struct fct_hosted_build *build)
 {
+    factum_error ignored;
     struct factum_models *models = build->models;
     struct fct_as_of *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made);
     if (made == NULL) {
@@ -327,9 +328,9 @@ static struct fct_as_of *create_as_of(struct fct_hosted_build *build)
     }
     uint64_t number = 0;
     char name[sizeof FCT_AS_OF_PREFIX + 16];
-    factum_status status = fct_os_random(models->os, &number, sizeof number, NULL);
+    factum_status status = fct_os_random(models->os, &number, sizeof number, &ignored);
     (void)snprintf(name, sizeof name, FCT_AS_OF_PREFIX "%016" PRIx64, number);
-    if (status != FACTUM_OK || fct_path_join(made->dir, models->dir, name, NULL) != FACTUM_OK) {
+    if (status != FACTUM_OK || fct_path_join(made->dir, models->dir, name, &ignored) != FACTUM_OK) {
         fct_mem_free(fct_mem_heap(), made);
         return NULL;
     }
@@ -401,25 +402,27 @@ struct replay_dir {
 /* Deletes one entry of a replay's directory. */
 static factum_status delete_entry(void *data, const char *name)
 {
+    factum_error ignored;
     const struct replay_dir *dir = data;
     char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, dir->path, name, NULL);
-    return status == FACTUM_OK ? fct_os_unlink(dir->os, path, NULL) : status;
+    factum_status status = fct_path_join(path, dir->path, name, &ignored);
+    return status == FACTUM_OK ? fct_os_unlink(dir->os, path, &ignored) : status;
 }
 
 static factum_status delete_replay(void *data, const char *name)
 {
+    factum_error ignored;
     struct factum_models *models = data;
     struct replay_dir dir = {.os = models->os};
     if (strncmp(name, FCT_AS_OF_PREFIX, sizeof FCT_AS_OF_PREFIX - 1) != 0) {
         return FACTUM_OK;
     }
-    factum_status status = fct_path_join(dir.path, models->dir, name, NULL);
+    factum_status status = fct_path_join(dir.path, models->dir, name, &ignored);
     if (status == FACTUM_OK) {
-        status = fct_os_list_dir(models->os, dir.path, delete_entry, &dir, NULL);
+        status = fct_os_list_dir(models->os, dir.path, delete_entry, &dir, &ignored);
     }
     /* The next host removes what cannot be deleted now. */
-    (void)(status == FACTUM_OK && fct_os_remove_dir(models->os, dir.path, NULL) == FACTUM_OK);
+    (void)(status == FACTUM_OK && fct_os_remove_dir(models->os, dir.path, &ignored) == FACTUM_OK);
     return FACTUM_OK;
 }
 

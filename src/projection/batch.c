@@ -70,8 +70,6 @@ factum_status fct_batch_add(struct fct_batch *batch, const factum_event *event, 
     FCT_ASSERT(batch->count < batch->events_max);
     FCT_ASSERT(!fct_batch_is_full(batch));
     struct fct_bound_event *bound = &batch->events[batch->count];
-    factum_error own = {.status = FACTUM_OK};
-    err = err == NULL ? &own : err;
     factum_status status = fct_bind(batch->binder, event, &batch->arena, bound, err);
     if (status == FACTUM_TOO_BIG && batch->count == 0) { /* the batch is empty, so the event itself
                                                           * is too big */

@@ -144,6 +144,8 @@ factum_status factum_projection_deploy(factum_store *store, const factum_project
                                        const factum_act_options *options, factum_act_result *result,
                                        factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_projection_info info = {.size = sizeof info};
     if (store == NULL) {
         return fct_fail(err, FACTUM_INVALID, "projection: a store is needed");
@@ -160,6 +162,8 @@ factum_status factum_projection_deploy(factum_store *store, const factum_project
 factum_status factum_projection_act_record(factum_store *store, const factum_act_request *request,
                                            factum_act_result *result, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_act_request asked;
     if (store == NULL) {
         return fct_fail(err, FACTUM_INVALID, "projection: a store is needed");
@@ -188,6 +192,7 @@ static factum_status report_state(factum_store *store, factum_slice name,
                                   const factum_projection_each *each, bool *go_on,
                                   factum_error *err)
 {
+    factum_error ignored;
     factum_arena arena;
     struct fct_act act;
     int64_t created = 0;
@@ -212,7 +217,7 @@ static factum_status report_state(factum_store *store, factum_slice name,
             .revision = acts->revision,
         };
         /* A text that this version cannot parse is reported without its contents. */
-        if (fct_projection_parse(act.text, NULL, FCT_DIALECT_SQLITE, &definition, NULL) ==
+        if (fct_projection_parse(act.text, NULL, FCT_DIALECT_SQLITE, &definition, &ignored) ==
             FACTUM_OK) {
             state.mode = definition->mode;
             state.host = definition->host;
@@ -238,6 +243,7 @@ static factum_status check_each(const factum_store *store, const factum_projecti
 static factum_status find_version(factum_store *store, factum_slice name, uint64_t version,
                                   uint64_t *text_at, factum_error *err)
 {
+    factum_error ignored;
     factum_cursor *cursor;
     factum_event event;
     factum_arena arena;
@@ -250,7 +256,7 @@ static factum_status find_version(factum_store *store, factum_slice name, uint64
     fct_arena_init(&arena, fct_mem_heap(), RECORD_ARENA_MAX);
     while ((status = factum_cursor_next(cursor, &event, err)) == FACTUM_OK) {
         factum_arena_reset(&arena);
-        if (fct_act_parse(&event, &arena, &act, NULL) == FACTUM_OK && act.act == 0 &&
+        if (fct_act_parse(&event, &arena, &act, &ignored) == FACTUM_OK && act.act == 0 &&
             act.version == version) {
             *text_at = event.revision;
             found = true;
@@ -268,6 +274,8 @@ static factum_status find_version(factum_store *store, factum_slice name, uint64
 factum_status factum_projection_find(factum_store *store, factum_slice name, uint64_t version,
                                      const factum_projection_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_acts acts = {.any = false};
     bool go_on;
     factum_status status = check_each(store, each, err);
@@ -290,6 +298,8 @@ factum_status factum_projection_find(factum_store *store, factum_slice name, uin
 factum_status factum_projection_list(factum_store *store, const factum_projection_each *each,
                                      factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_list *list;
     factum_list_entry entry;
     struct fct_acts acts;

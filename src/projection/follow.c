@@ -251,6 +251,8 @@ factum_status fct_follow_open(const struct fct_follow_world *world, factum_store
 factum_status factum_follow_open(factum_store *store, const factum_follow_options *options,
                                  factum_follow **follow, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     const struct fct_follow_world world = {fct_mem_heap(), fct_os_real()};
     return fct_follow_open(&world, store, options, follow, err);
 }
@@ -271,7 +273,7 @@ factum_status factum_follow_run(factum_follow *follow, const factum_follow_until
 {
     factum_error own;
     factum_follow_until full = {.size = sizeof full};
-    err = err == NULL ? &own : err;
+    err = fct_error_or(err, &own);
     if (follow == NULL) {
         return fct_fail(err, FACTUM_INVALID, "follow: a follower is needed");
     }
@@ -304,6 +306,8 @@ void factum_follow_stop(factum_follow *follow)
 factum_status factum_follow_info_get(const factum_follow *follow, factum_follow_info *info,
                                      factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (follow == NULL) {
         return fct_fail(err, FACTUM_INVALID, "follow: a follower is needed");
     }

@@ -39,9 +39,7 @@ static factum_status inbox_refused(factum_status status, factum_error *err)
 {
     if (status == FACTUM_FAILED) {
         status = FACTUM_INVALID;
-        if (err != NULL) {
-            err->status = status;
-        }
+        err->status = status;
     }
     return status;
 }
@@ -87,6 +85,8 @@ static factum_status inbox_need(const sqlite3 *db, factum_error *err)
 
 factum_status factum_inbox_create_table(sqlite3 *db, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     static const char *const sql[] = {
         "CREATE TABLE IF NOT EXISTS factum_inbox("
         "consumer TEXT NOT NULL, id TEXT NOT NULL, position INTEGER, received INTEGER NOT NULL, "
@@ -130,6 +130,8 @@ static factum_status inbox_insert(sqlite3 *db, const factum_inbox_message *messa
 
 factum_status factum_inbox_take(sqlite3 *db, const factum_inbox_message *message, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_inbox_message full;
     factum_status status = inbox_need(db, err);
     if (status == FACTUM_OK) {
@@ -196,6 +198,8 @@ static factum_status inbox_trim_by(sqlite3 *db, const factum_inbox_limits *limit
 factum_status factum_inbox_trim(sqlite3 *db, const factum_inbox_limits *limits, uint64_t *removed,
                                 factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_inbox_limits full;
     factum_status status = inbox_need(db, err);
     if (status == FACTUM_OK) {

@@ -411,8 +411,9 @@ static bool is_fenced(struct fct_model *model)
 static factum_status prepare_act(struct passing *pass, const struct fct_act *act,
                                  const factum_event *event)
 {
+    factum_error ignored;
     struct fct_model *model = pass->model;
-    if (act->act == FACTUM_ACT_SWAP && fct_acts_judge(&model->acts, act, NULL) == FACTUM_OK &&
+    if (act->act == FACTUM_ACT_SWAP && fct_acts_judge(&model->acts, act, &ignored) == FACTUM_OK &&
         !has_caught_up(model)) {
         return FACTUM_PENDING;
     }
@@ -637,10 +638,11 @@ static factum_status fold_acts(struct passing *pass, const struct fct_model_stat
 static void forget_dropped(struct passing *pass, const struct fct_model_state *state,
                            struct fct_acts *acts)
 {
+    factum_error ignored;
     struct fct_build_row row;
     const struct fct_build previous = {acts->previous.version, acts->previous.run};
     if (state->acts_set && previous.version != 0 &&
-        fct_model_build_find(pass->file, previous, &row, NULL) == FACTUM_NOT_FOUND) {
+        fct_model_build_find(pass->file, previous, &row, &ignored) == FACTUM_NOT_FOUND) {
         memset(&acts->previous, 0, sizeof acts->previous);
     }
 }
@@ -702,17 +704,18 @@ static void keep_problem(struct factum_models *models, struct fct_model *model, 
  */
 static void rename_damaged(const struct passing *pass)
 {
+    factum_error ignored;
     char base[FACTUM_PROJECTION_NAME_MAX + sizeof ".db.damaged"];
     char from[FCT_PATH_SIZE];
     char to[FCT_PATH_SIZE];
     const struct factum_models *models = pass->models;
     (void)snprintf(base, sizeof base, "%s.db", pass->model->name);
-    factum_status status = fct_path_join(from, models->dir, base, NULL);
+    factum_status status = fct_path_join(from, models->dir, base, &ignored);
     (void)snprintf(base, sizeof base, "%s.db.damaged", pass->model->name);
     if (status == FACTUM_OK) {
-        status = fct_path_join(to, models->dir, base, NULL);
+        status = fct_path_join(to, models->dir, base, &ignored);
     }
-    if (status == FACTUM_OK && fct_os_rename(models->os, from, to, NULL) == FACTUM_OK) {
+    if (status == FACTUM_OK && fct_os_rename(models->os, from, to, &ignored) == FACTUM_OK) {
         fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.damaged",
                         "projection %s: the damaged file is kept as %s", pass->model->name, to);
     }

@@ -43,6 +43,8 @@ factum_status factum_models_diff(factum_models *models, factum_slice model, uint
                                  const factum_changes *changes, const factum_progress *progress,
                                  uint64_t *total, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_hosted_build *before;
     const struct fct_model_diff asked = {
         .changes_max = changes_max, .changes = changes, .progress = progress};
@@ -157,6 +159,8 @@ static struct fct_hosted_build *hold_parked(struct factum_models *models, struct
 factum_status factum_models_try(factum_models *models, factum_slice model, uint64_t position,
                                 const factum_changes *changes, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = FACTUM_OK;
     if (models == NULL || model.len == 0 || changes == NULL || changes->change == NULL) {
         return fct_fail(err, FACTUM_INVALID,

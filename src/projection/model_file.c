@@ -61,7 +61,7 @@ static factum_status model_damaged(const struct fct_model_file *file, factum_sta
         return status;
     }
     char why[160];
-    (void)snprintf(why, sizeof why, "%.159s", err != NULL ? err->text : "");
+    (void)snprintf(why, sizeof why, "%.159s", err->text);
     return fct_fail(err, FACTUM_CORRUPT, "%s (damaged? delete the file: it is rebuilt)",
                     why[0] != '\0' ? why : file->name);
 }
@@ -357,15 +357,16 @@ static factum_status check_pages(struct fct_model_file *file, factum_error *err)
 /* A WAL that is not empty was left by a writer that did not close the file. */
 static bool was_left_open(const struct fct_model_file *file, const struct fct_os *os)
 {
+    factum_error ignored;
     char path[FCT_PATH_SIZE + 8];
     struct fct_file *wal;
     uint64_t size = 0;
     (void)snprintf(path, sizeof path, "%s-wal", file->path);
-    if (fct_file_open(os, path, FCT_OPEN_READ, &wal, NULL) != FACTUM_OK) {
+    if (fct_file_open(os, path, FCT_OPEN_READ, &wal, &ignored) != FACTUM_OK) {
         return false;
     }
-    bool known = fct_file_size(wal, &size, NULL) == FACTUM_OK;
-    (void)fct_file_close(&wal, NULL);
+    bool known = fct_file_size(wal, &size, &ignored) == FACTUM_OK;
+    (void)fct_file_close(&wal, &ignored);
     return !known || size > 0;
 }
 
@@ -428,7 +429,7 @@ factum_status fct_model_file_open(const struct fct_model_file_options *options,
     if (status == FACTUM_OK) {
         status = admit(made, options, left_open, err);
     }
-    if (status == FACTUM_CORRUPT && err != NULL && strstr(err->text, "delete the file") == NULL) {
+    if (status == FACTUM_CORRUPT && strstr(err->text, "delete the file") == NULL) {
         status = model_damaged(made, status, err);
     }
     if (status != FACTUM_OK) {
@@ -515,11 +516,12 @@ factum_status fct_model_file_check_place(struct fct_model_file *file, factum_err
 
 static bool open_sweeper(struct fct_model_file *file)
 {
+    factum_error ignored;
     if (file->sweeper != NULL) {
         return true;
     }
-    if (open_connection(file, false, &file->sweeper, NULL) == FACTUM_OK &&
-        set_switches(file->sweeper, false, NULL) == FACTUM_OK &&
+    if (open_connection(file, false, &file->sweeper, &ignored) == FACTUM_OK &&
+        set_switches(file->sweeper, false, &ignored) == FACTUM_OK &&
         sqlite3_exec(file->sweeper,
                      "PRAGMA synchronous=FULL; PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0;"
                      "PRAGMA cache_size=-64; SELECT count(*) FROM sqlite_schema",

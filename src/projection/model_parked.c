@@ -80,6 +80,8 @@ factum_status fct_hosted_build_parked(struct fct_hosted_build *build, factum_sli
 factum_status factum_models_parked(factum_models *models, factum_slice model, factum_slice key,
                                    const factum_parked_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     bool go_on = true;
     bool found = model.len == 0;
     factum_status status = FACTUM_OK;

@@ -299,7 +299,7 @@ factum_status factum_models_query(factum_models *models, const factum_model_quer
     struct asking asking;
     uint64_t row_count = 0;
     factum_error own;
-    err = err == NULL ? &own : err;
+    err = fct_error_or(err, &own);
     factum_status status = check_query(models, given, rows, answer, &query, err);
     if (status == FACTUM_OK) {
         status = wait_first(models, &query, answer, err);

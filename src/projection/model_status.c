@@ -179,6 +179,8 @@ static factum_status list_model(struct factum_models *models, struct fct_model *
 factum_status factum_models_list(factum_models *models, factum_slice model,
                                  const factum_build_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     bool go_on = true;
     factum_status status = FACTUM_OK;
     if (models == NULL || each == NULL || each->each == NULL) {
@@ -292,6 +294,8 @@ static factum_status wait_for_build(struct fct_hosted_build *build, uint64_t pla
 factum_status factum_models_wait(factum_models *models, factum_slice model, uint64_t place,
                                  int64_t timeout_ms, factum_build_status *status, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_hosted_build *build = NULL;
     if (models == NULL) {
         return fct_fail(err, FACTUM_INVALID, "models: a host is needed");
@@ -330,6 +334,8 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
                                       size_t count, uint64_t place, int64_t timeout_ms,
                                       factum_build_status *status, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (models == NULL || (events == NULL && count > 0)) {
         return fct_fail(err, FACTUM_INVALID, "models: a host and events are needed");
     }
@@ -416,6 +422,8 @@ static bool shows_act(struct factum_models *models, factum_slice name, uint64_t 
 factum_status factum_models_act_wait(factum_models *models, factum_slice model, uint64_t revision,
                                      int64_t timeout_ms, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     char stream[FCT_PROJECTION_STREAM_SIZE];
     const char *name = stream + sizeof FCT_PROJECTION_PREFIX - 1;
     if (models == NULL) {

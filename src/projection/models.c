@@ -123,12 +123,13 @@ static bool look_at_host(void *data, const factum_projection_state *state)
 /* Looks at a projection whose stream has new events, or that is seen first. */
 static factum_status look_at(struct factum_models *models, factum_slice name, factum_error *err)
 {
+    factum_error ignored;
     char stream[FCT_PROJECTION_STREAM_SIZE];
     struct hosting hosting = {models, false};
     const factum_projection_each each = {&hosting, look_at_host};
     struct fct_model *model = fct_models_find(models, name);
     hosting.ours = model != NULL && model->hosted;
-    if (fct_acts_stream(name, stream, NULL) != FACTUM_OK) {
+    if (fct_acts_stream(name, stream, &ignored) != FACTUM_OK) {
         return FACTUM_OK; /* not the stream of a projection */
     }
     factum_status status = factum_projection_find(models->store, name, 0, &each, err);
@@ -171,13 +172,14 @@ static bool is_closing(struct factum_models *models)
 /* The place of the build in its file. False: unknown. */
 static bool place_in_file(const struct fct_hosted_build *build, uint64_t *place)
 {
+    factum_error ignored;
     struct fct_model_file *file = NULL;
     struct fct_build_row row = {.checkpoint = {.position = 0}};
     factum_status found =
-        fct_model_open_file(build->models, build->model->name, false, false, &file, NULL);
+        fct_model_open_file(build->models, build->model->name, false, false, &file, &ignored);
     if (found == FACTUM_OK) {
         found = fct_model_build_find(file, (struct fct_build){build->id.version, build->id.run},
-                                     &row, NULL);
+                                     &row, &ignored);
     }
     fct_model_file_close(file);
     *place = row.checkpoint.position;
@@ -188,6 +190,7 @@ static bool place_in_file(const struct fct_hosted_build *build, uint64_t *place)
  * there are events for it. A build without new events may stand still. */
 static bool lease_has_passed(struct fct_hosted_build *build)
 {
+    factum_error ignored;
     uint64_t place;
     int64_t created;
     if (!place_in_file(build, &place)) {
@@ -195,7 +198,7 @@ static bool lease_has_passed(struct fct_hosted_build *build)
     }
     if (build->fenced_since == 0 || place != build->fenced_at ||
         fct_source_first(&build->source, build->models->store, place, UINT64_MAX, NULL, &created,
-                         NULL) != FACTUM_OK) {
+                         &ignored) != FACTUM_OK) {
         build->fenced_since = fct_clock_ms();
         build->fenced_at = place;
         return false;
@@ -239,12 +242,14 @@ static bool wants_restart(struct fct_hosted_build *build)
 /* Was the file deleted, or replaced by an empty one? */
 static bool file_is_gone(struct factum_models *models, struct fct_model *model)
 {
+    factum_error ignored;
     struct fct_model_file *file = NULL;
-    factum_status status = model->known && model->acts.in_use.version != 0
-                               ? fct_model_open_file(models, model->name, false, false, &file, NULL)
-                               : FACTUM_OK;
+    factum_status status =
+        model->known && model->acts.in_use.version != 0
+            ? fct_model_open_file(models, model->name, false, false, &file, &ignored)
+            : FACTUM_OK;
     struct fct_model_state state = {.acts_set = true};
-    if (file != NULL && fct_model_file_state(file, &state, NULL) != FACTUM_OK) {
+    if (file != NULL && fct_model_file_state(file, &state, &ignored) != FACTUM_OK) {
         state.acts_set = true; /* unknown */
     }
     fct_model_file_close(file);
@@ -261,6 +266,7 @@ static bool previous_has_expired(const struct factum_models *models, const struc
 
 static void look_after(struct factum_models *models, struct fct_model *model)
 {
+    factum_error ignored;
     bool again = model->pending || previous_has_expired(models, model);
     if (!model->hosted) {
         return;
@@ -281,7 +287,7 @@ static void look_after(struct factum_models *models, struct fct_model *model)
             again = true;
         } else {
             fct_hosted_build_stop(model->builds[i]);
-            if (fct_hosted_build_run(model->builds[i], NULL) != FACTUM_OK) {
+            if (fct_hosted_build_run(model->builds[i], &ignored) != FACTUM_OK) {
                 again = true;
             }
         }
@@ -494,12 +500,13 @@ static factum_status read_models_options(struct factum_models *models,
 
 static void free_models(struct factum_models *models)
 {
+    factum_error ignored;
     for (size_t i = 0; i < models->count; i++) {
         fct_mem_free(fct_mem_heap(), models->models[i]);
     }
     fct_mem_free(fct_mem_heap(), models->models);
     fct_mem_free(fct_mem_heap(), models->names);
-    (void)fct_file_close(&models->as_of_lock, NULL);
+    (void)fct_file_close(&models->as_of_lock, &ignored);
     fct_mutex_finish(&models->lock);
     fct_mem_free(fct_mem_heap(), models);
 }
@@ -544,6 +551,8 @@ factum_status fct_models_open(factum_store *store, const factum_models_options *
 factum_status factum_models_open(factum_store *store, const factum_models_options *options,
                                  factum_models **models, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     return fct_models_open(store, options, fct_os_real(), models, err);
 }
 

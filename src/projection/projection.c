@@ -29,7 +29,7 @@ factum_status factum_projection_load(factum_slice text, const factum_projection_
 {
     factum_error unused;
     factum_projection_options full = {.size = sizeof full};
-    err = err == NULL ? &unused : err;
+    err = fct_error_or(err, &unused);
     if (projection == NULL) {
         return fct_fail(err, FACTUM_INVALID, "load a projection: no place for it was given");
     }
@@ -110,6 +110,8 @@ static factum_source projection_source_of(const struct fct_definition *definitio
 factum_status factum_projection_info_get(const factum_projection *projection,
                                          factum_projection_info *info, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_sized_check(info, "projection: the info", err);
     if (status != FACTUM_OK) {
         return status;

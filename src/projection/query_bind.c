@@ -37,9 +37,10 @@ static const factum_model_parameter *query_bind_given(const struct fct_query *qu
 static int query_bind_find(sqlite3_stmt *statement, const struct fct_query *query,
                            factum_slice name)
 {
+    factum_error ignored;
     int count = sqlite3_bind_parameter_count(statement);
     for (int i = 1; i <= count; i++) {
-        if (fct_slice_equal(query_bind_name(statement, query, i, NULL), name)) {
+        if (fct_slice_equal(query_bind_name(statement, query, i, &ignored), name)) {
             return i;
         }
     }

@@ -411,7 +411,7 @@ factum_status factum_resequencer_give(factum_resequencer *resequencer, const fac
 {
     factum_error own;
     factum_sequenced full;
-    err = err == NULL ? &own : err;
+    err = fct_error_or(err, &own);
     factum_status status = reseq_enter(resequencer, now, err);
     if (status == FACTUM_OK) {
         status = fct_sized_read(&full, sizeof full, item, "resequencer: the event", err);
@@ -542,7 +542,7 @@ factum_status factum_resequencer_run(factum_resequencer *resequencer, int64_t no
                                      factum_error *err)
 {
     factum_error own;
-    struct reseq_run run = {FACTUM_OK, err == NULL ? &own : err};
+    struct reseq_run run = {FACTUM_OK, fct_error_or(err, &own)};
     factum_resequencer *r = resequencer;
     bool more = true;
     factum_status status = reseq_enter(r, now, run.err);
@@ -603,6 +603,8 @@ factum_status fct_resequencer_open(const struct fct_mem *mem,
 factum_status factum_resequencer_open(const factum_resequencer_options *options,
                                       factum_resequencer **resequencer, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     return fct_resequencer_open(fct_mem_heap(), options, resequencer, err);
 }
 
@@ -623,6 +625,8 @@ void factum_resequencer_close(factum_resequencer *resequencer)
 factum_status factum_resequencer_info_get(const factum_resequencer *resequencer,
                                           factum_resequencer_info *info, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (resequencer == NULL) {
         return fct_fail(err, FACTUM_INVALID, "resequencer: one is needed");
     }

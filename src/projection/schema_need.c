@@ -28,12 +28,13 @@ static bool reads_category(const struct fct_definition *definition, factum_slice
 
 static bool look_at_text(void *data, const factum_projection_state *state)
 {
+    factum_error ignored;
     struct needing *needing = data;
     struct fct_definition *definition;
     char name[FACTUM_PROJECTION_NAME_MAX + 1]; /* as the runner names its places */
     (void)snprintf(name, sizeof name, "%.*s", (int)state->name.len, (const char *)state->name.ptr);
     needing->status =
-        fct_projection_parse(state->text, name, FCT_DIALECT_SQLITE, &definition, NULL);
+        fct_projection_parse(state->text, name, FCT_DIALECT_SQLITE, &definition, &ignored);
     if (needing->status == FACTUM_OK) {
         if (reads_category(definition, needing->category)) {
             needing->status = fct_fields_break(definition, needing->type, &needing->schema,
@@ -66,6 +67,8 @@ static bool look_at_need(void *data, const factum_projection_state *state)
 factum_status factum_projection_schema_check(factum_store *store, factum_slice subject,
                                              factum_slice schema, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct needing needing = {.store = store, .type = subject, .status = FACTUM_OK};
     const factum_projection_each each = {&needing, look_at_need};
     const uint8_t *slash = subject.len > 0 ? memchr(subject.ptr, '/', subject.len) : NULL;

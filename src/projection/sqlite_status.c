@@ -85,9 +85,7 @@ factum_status fct_sqlite_fail(sqlite3 *db, int code, factum_error *err, const ch
     bool newest = db != NULL && PRIMARY_CODE(sqlite3_errcode(db)) == PRIMARY_CODE(code);
     (void)fct_fail(err, status, "%s: %s: %s", sqlite_file_name(db), doing,
                    newest ? sqlite3_errmsg(db) : sqlite3_errstr(code));
-    if (err != NULL) {
-        err->os_error = os_error;
-    }
+    err->os_error = os_error;
     return status;
 }
 

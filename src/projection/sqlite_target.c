@@ -106,12 +106,11 @@ static sqlite3_stmt *own_of(struct sqlite_target *t, enum own which)
 /* Adds what to do to a failure of the file itself; others stay as they are. */
 FCT_COLD static factum_status advise(factum_status status, factum_error *err)
 {
-    const char *advice =
-        status == FACTUM_CORRUPT ? "damaged? delete the file: it is rebuilt"
-        : status == FACTUM_FAILED && err != NULL && strstr(err->text, ": no such ") != NULL
-            ? "changed by hand? rebuild the model, or delete its file"
-            : NULL;
-    if (advice == NULL || err == NULL || strstr(err->text, "delete ") != NULL) {
+    const char *advice = status == FACTUM_CORRUPT ? "damaged? delete the file: it is rebuilt"
+                         : status == FACTUM_FAILED && strstr(err->text, ": no such ") != NULL
+                             ? "changed by hand? rebuild the model, or delete its file"
+                             : NULL;
+    if (advice == NULL || strstr(err->text, "delete ") != NULL) {
         return status;
     }
     char why[160];
@@ -408,9 +407,7 @@ FCT_COLD static factum_status fail_ready(struct sqlite_target *t,
     }
     if (code == SQLITE_ERROR && still_prepares(t, ready)) {
         status = FACTUM_INVALID;
-        if (err != NULL) {
-            err->status = status;
-        }
+        err->status = status;
     }
     if (status == FACTUM_INVALID && sqlite3_get_autocommit(t->db) != 0) {
         return fct_wrap(err, FACTUM_FAILED, "the statement has rolled back the whole batch");

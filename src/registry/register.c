@@ -434,6 +434,8 @@ factum_status factum_schema_register(factum_store *store, factum_slice subject, 
                                      const factum_register_options *options,
                                      factum_registration *registration, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     return carry_out(register_version, store, subject, text, options, registration, err);
 }
 
@@ -441,12 +443,16 @@ factum_status factum_schema_prove(factum_store *store, factum_slice subject, fac
                                   const factum_register_options *options,
                                   factum_registration *registration, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     return carry_out(prove_alone, store, subject, text, options, registration, err);
 }
 
 factum_status factum_schema_mode_set(factum_store *store, factum_slice subject,
                                      factum_schema_mode mode, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_registry_event event = {.is_mode = true, .subject_text = subject, .mode = mode};
     if (store == NULL || (unsigned)mode > FACTUM_SCHEMA_MODE_REJECT) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a store and a mode are needed");

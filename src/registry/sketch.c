@@ -123,6 +123,8 @@ factum_status factum_schema_infer(factum_store *store, factum_slice subject, uin
                                   const factum_progress *progress, factum_schema_sketch **sketch,
                                   factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct sketching work = {.store = store, .events_max = events_max, .progress = progress};
     if (store == NULL || sketch == NULL) {
         return fct_fail(err, FACTUM_INVALID, "infer: a store and a place are needed");

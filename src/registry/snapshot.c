@@ -171,6 +171,7 @@ static factum_status add_version(struct factum_schemas *schemas,
 static factum_status add_event(struct factum_schemas *schemas, const factum_event *stored,
                                factum_error *err)
 {
+    factum_error ignored;
     struct fct_registry_event event;
     snapshot_check(schemas);
     schemas->exists = true;
@@ -179,8 +180,8 @@ static factum_status add_event(struct factum_schemas *schemas, const factum_even
     if (copy == NULL) {
         return snapshot_no_memory(err);
     }
-    if (fct_registry_event_parse(stored->type, fct_slice(copy, stored->data.len), &event, NULL) !=
-        FACTUM_OK) {
+    if (fct_registry_event_parse(stored->type, fct_slice(copy, stored->data.len), &event,
+                                 &ignored) != FACTUM_OK) {
         return FACTUM_OK; /* the gate ignores the event too, and logs it */
     }
     return event.is_mode ? add_mode(schemas, &event, err)
@@ -213,6 +214,8 @@ static factum_status read_all(factum_store *store, struct factum_schemas *schema
 
 factum_status factum_schemas_open(factum_store *store, factum_schemas **schemas, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL || schemas == NULL) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a store and a place are needed");
     }
@@ -262,6 +265,8 @@ static factum_status give(const factum_schemas *schemas, const factum_schema_ver
 factum_status factum_schemas_at(const factum_schemas *schemas, size_t index,
                                 factum_schema_version *version, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (schemas == NULL || version == NULL) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a registry and a version are needed");
     }
@@ -273,6 +278,8 @@ factum_status factum_schemas_find(const factum_schemas *schemas, factum_slice su
                                   uint64_t number, factum_schema_version *version,
                                   factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (schemas == NULL || version == NULL) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a registry and a version are needed");
     }
@@ -301,6 +308,8 @@ factum_status factum_schemas_mode_at(const factum_schemas *schemas, size_t index
                                      factum_slice *subject, factum_schema_mode *mode,
                                      factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (schemas == NULL || subject == NULL || mode == NULL) {
         return fct_fail(err, FACTUM_INVALID, "schemas: a registry and places are needed");
     }

@@ -404,6 +404,8 @@ static factum_status act_on_saga(struct acting *a)
 factum_status factum_saga_act(factum_store *store, const factum_saga_act_request *given,
                               factum_saga_act_outcome *outcome, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_saga_act_request request;
     factum_status status =
         fct_sized_read(&request, sizeof request, given, "saga: the request", err);

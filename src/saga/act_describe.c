@@ -215,9 +215,11 @@ struct following {
 
 static void add_words_if(struct following *f, const char *what, const struct fct_saga_input *input)
 {
+    factum_error ignored;
     struct wording *s = f->s;
     const struct fct_saga_world world = {.now = f->now};
-    if (fct_saga_decide(&s->saga->plan, f->state, input, &world, f->outcome, NULL) != FACTUM_OK ||
+    if (fct_saga_decide(&s->saga->plan, f->state, input, &world, f->outcome, &ignored) !=
+            FACTUM_OK ||
         f->outcome->count == 0) {
         return;
     }

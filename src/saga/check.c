@@ -96,6 +96,8 @@ factum_status factum_saga_check(const factum_saga *saga, const factum_saga_bound
                                 const factum_saga_progress *progress, factum_saga_report *report,
                                 factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_saga_bounds within;
     struct fct_check_setup setup;
     struct fct_check_found found;

@@ -156,10 +156,11 @@ static enum fct_check_result ask(const struct fct_check_setup *setup, const stru
                                  const struct fct_saga_input *input, struct fct_world *next,
                                  struct fct_saga_outcome *out, const char **rule)
 {
+    factum_error ignored;
     static const struct fct_saga_world no_clock = {.now = 0};
     struct fct_saga_state state;
     state_of_world(setup, world, &state);
-    if (setup->decide(&setup->plan, &state, input, &no_clock, out, NULL) != FACTUM_OK) {
+    if (setup->decide(&setup->plan, &state, input, &no_clock, out, &ignored) != FACTUM_OK) {
         out->count = 0;
         return FCT_CHECK_IDLE;
     }

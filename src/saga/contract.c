@@ -253,7 +253,7 @@ factum_status factum_contract_test(factum_store *store, const factum_contract_op
     struct fct_contract contract = {.store = store};
     factum_contract_report full = {.size = sizeof full};
     factum_error own;
-    err = err == NULL ? &own : err;
+    err = fct_error_or(err, &own);
     if (store == NULL) {
         return fct_fail(err, FACTUM_INVALID, "contract: a store is needed");
     }

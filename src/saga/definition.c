@@ -166,6 +166,8 @@ factum_status fct_saga_load_in(const struct fct_mem *mem, factum_slice text,
 factum_status factum_saga_load(factum_slice text, const factum_saga_options *options,
                                factum_saga **saga, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     return fct_saga_load_in(fct_mem_heap(), text, options, saga, err);
 }
 
@@ -185,6 +187,8 @@ void factum_saga_free(factum_saga *saga)
 factum_status factum_saga_info_get(const factum_saga *saga, factum_saga_info *info,
                                    factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_status status = fct_sized_check(info, "saga: the info", err);
     if (status != FACTUM_OK) {
         return status;

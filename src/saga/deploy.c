@@ -344,6 +344,8 @@ factum_status factum_saga_deploy(factum_store *store, const factum_saga *saga,
                                  const factum_saga_deploy_options *given, factum_act_result *result,
                                  factum_saga_report *report, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_saga_deploy_options options;
     factum_act_result done = {.size = sizeof done};
     factum_saga_report full = {.size = sizeof full};
@@ -407,6 +409,8 @@ static factum_status list_definitions(factum_store *store, const factum_saga_dep
 factum_status factum_saga_deployments(factum_store *store, factum_slice name,
                                       const factum_saga_deployed_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL || each == NULL || each->each == NULL) {
         return fct_fail(err, FACTUM_INVALID,
                         "saga: a store and a function for deployments are needed");

@@ -261,6 +261,8 @@ factum_status factum_endpoint_deploy(factum_store *store, const factum_endpoint 
                                      const factum_act_options *options, factum_act_result *result,
                                      factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_endpoint endpoint;
     struct fct_endpoint_url url;
     struct endpoint_writing w;
@@ -332,6 +334,8 @@ factum_status factum_endpoint_act_record(factum_store *store,
                                          const factum_endpoint_act_request *given,
                                          factum_act_result *result, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_endpoint_act_request request;
     struct endpoint_writing w;
     factum_status status =
@@ -397,6 +401,8 @@ static factum_status list_endpoints(factum_store *store, const factum_endpoint_e
 factum_status factum_endpoint_list(factum_store *store, factum_slice service,
                                    const factum_endpoint_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     char stream[FCT_ENDPOINT_STREAM_SIZE];
     bool go_on = true;
     if (store == NULL || each == NULL || each->each == NULL) {

@@ -382,6 +382,7 @@ factum_status fct_queue_endpoints(struct fct_queue *queue,
                                                         factum_error *err),
                                   void *data, factum_error *err)
 {
+    factum_error ignored;
     factum_status status = FACTUM_OK;
     struct queue_call call =
         queue_prepare(queue, "SELECT service, url, secret, timeout_ms, parallel, disabled,"
@@ -399,7 +400,7 @@ factum_status fct_queue_endpoints(struct fct_queue *queue,
         };
         status = each(data, &endpoint, err);
     }
-    factum_status end = queue_finish(&call, status == FACTUM_OK ? err : NULL);
+    factum_status end = queue_finish(&call, status == FACTUM_OK ? err : &ignored);
     return status == FACTUM_OK ? end : status;
 }
 

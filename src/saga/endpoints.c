@@ -300,6 +300,8 @@ static factum_status open_parts(struct factum_endpoints *e, factum_error *err)
 factum_status factum_endpoints_open(factum_store *store, const factum_endpoints_options *given,
                                     factum_endpoints **endpoints, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (store == NULL || endpoints == NULL) {
         return fct_fail(err, FACTUM_INVALID,
                         "endpoints: a store and a place for the host are needed");
@@ -341,6 +343,7 @@ static void forget_delivery(void *data)
 
 void factum_endpoints_close(factum_endpoints *endpoints)
 {
+    factum_error ignored;
     struct factum_endpoints *e = endpoints;
     if (e == NULL) {
         return;
@@ -360,7 +363,7 @@ void factum_endpoints_close(factum_endpoints *endpoints)
     factum_follow_close(e->follow);
     fct_queue_close(&e->taken);
     fct_queue_close(&e->due);
-    (void)fct_file_close(&e->lock, NULL);
+    (void)fct_file_close(&e->lock, &ignored);
     for (size_t i = 0; i < e->options.secret_count; i++) {
         factum_slice secret = e->options.secrets[i].secret;
         OPENSSL_cleanse((void *)(uintptr_t)secret.ptr, secret.len);

@@ -44,6 +44,8 @@ static factum_status list_status(void *data, const struct fct_queue_endpoint *en
 factum_status factum_endpoints_status(factum_endpoints *endpoints,
                                       const factum_endpoint_status_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_queue queue;
     if (endpoints == NULL || each == NULL || each->each == NULL) {
         return fct_fail(err, FACTUM_INVALID, "endpoints: a host and a function are needed");
@@ -79,6 +81,8 @@ factum_status factum_endpoints_parked(factum_endpoints *endpoints, factum_slice 
                                       factum_slice key, const factum_endpoint_parked_each *each,
                                       factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_queue queue;
     if (endpoints == NULL || each == NULL || each->each == NULL) {
         return fct_fail(err, FACTUM_INVALID, "endpoints: a host and a function are needed");
@@ -97,6 +101,8 @@ factum_status factum_endpoints_parked(factum_endpoints *endpoints, factum_slice 
 factum_status factum_endpoints_retry(factum_endpoints *endpoints, factum_slice service,
                                      factum_slice key, uint64_t *count, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     uint64_t done = 0;
     struct fct_queue queue;
     if (endpoints == NULL) {
@@ -195,6 +201,8 @@ static factum_status skip_row(factum_endpoints *endpoints, struct fct_queue *que
 factum_status factum_endpoints_skip(factum_endpoints *endpoints, uint64_t position,
                                     factum_slice why, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_queue queue;
     struct skipping skipping = {.position = position};
     if (endpoints == NULL || why.len > SKIP_WHY_MAX || !fct_utf8_valid(why)) {

@@ -145,6 +145,7 @@ struct fct_entry *fct_entries_get(struct fct_entries *entries, const struct fct_
 
 void fct_entries_drop(struct fct_entries *entries, struct fct_entry *entry)
 {
+    factum_error ignored;
     FCT_ASSERT(entry->instance == NULL && entry->first == NULL && entry->commit == NULL &&
                !entry->is_again && !entry->is_closing);
     struct fct_entry **place = bucket_of(entries, entry->hash);
@@ -152,7 +153,7 @@ void fct_entries_drop(struct fct_entries *entries, struct fct_entry *entry)
         place = &(*place)->chain;
     }
     *place = entry->chain;
-    factum_status status = fct_entries_set_due(entries, entry, 0, NULL);
+    factum_status status = fct_entries_set_due(entries, entry, 0, &ignored);
     FCT_ASSERT(status == FACTUM_OK); /* only a due time needs memory */
     fct_entries_set_open(entries, entry, false);
     entries->count--;

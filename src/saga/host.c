@@ -490,6 +490,8 @@ static factum_status start_sagas(struct factum_sagas *sagas, factum_error *err)
 factum_status factum_sagas_open(factum_store *store, const factum_sagas_options *options,
                                 factum_sagas **sagas, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (sagas == NULL) {
         return fct_fail(err, FACTUM_INVALID, "sagas: a place for them is needed");
     }
@@ -541,6 +543,8 @@ void factum_sagas_close(factum_sagas *sagas)
 
 factum_status factum_sagas_info_get(factum_sagas *sagas, factum_sagas_info *info, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (sagas == NULL || info == NULL || info->size < sizeof info->size) {
         return fct_fail(err, FACTUM_INVALID, "sagas: a place for the figures is needed");
     }
@@ -555,6 +559,8 @@ factum_status factum_sagas_info_get(factum_sagas *sagas, factum_sagas_info *info
 factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t timeout_ms,
                                 factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (sagas == NULL || sagas->options.no_run) {
         return fct_fail(err, sagas == NULL ? FACTUM_INVALID : FACTUM_FAILED,
                         "sagas: they do not run here");
@@ -580,6 +586,8 @@ factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place, int64_t tim
 factum_status factum_sagas_list(factum_sagas *sagas, const factum_saga_filter *filter,
                                 const factum_saga_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (sagas == NULL || sagas->lists == NULL || each == NULL || each->each == NULL) {
         return fct_fail(err, FACTUM_INVALID, "sagas: lists need a directory and a receiver");
     }
@@ -589,6 +597,8 @@ factum_status factum_sagas_list(factum_sagas *sagas, const factum_saga_filter *f
 factum_status factum_sagas_timers(factum_sagas *sagas, const factum_saga_filter *filter,
                                   const factum_saga_timer_each *each, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (sagas == NULL || sagas->lists == NULL || each == NULL || each->each == NULL) {
         return fct_fail(err, FACTUM_INVALID, "sagas: lists need a directory and a receiver");
     }

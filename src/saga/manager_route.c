@@ -127,6 +127,7 @@ static bool is_repeated(const struct fct_route *first, const struct fct_route *r
 static factum_status route_types(struct fct_manager *manager, const factum_event *event,
                                  bool answers_command, factum_error *err)
 {
+    factum_error ignored;
     const struct fct_route *first;
     factum_arena arena;
     factum_json json = {.count = 0};
@@ -136,7 +137,7 @@ static factum_status route_types(struct fct_manager *manager, const factum_event
         return FACTUM_OK;
     }
     factum_arena_init(&arena, 0);
-    if (fct_pick_parse(event->data, &arena, &json, NULL) != FACTUM_OK) {
+    if (fct_pick_parse(event->data, &arena, &json, &ignored) != FACTUM_OK) {
         json.count = 0;
     }
     for (size_t i = 0; i < count && status == FACTUM_OK; i++) {

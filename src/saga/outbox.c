@@ -227,6 +227,8 @@ static factum_status outbox_take(struct factum_outbox *outbox, const factum_new_
 factum_status factum_outbox_add(factum_outbox *outbox, const factum_new_event *event,
                                 factum_expected expected, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (outbox == NULL) {
         return fct_fail(err, FACTUM_INVALID, "outbox: an outbox is needed");
     }
@@ -247,6 +249,8 @@ factum_status fct_outbox_add_own(struct factum_outbox *outbox, const char *type,
 factum_status factum_outbox_condition(factum_outbox *outbox,
                                       const factum_append_condition *condition, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (outbox == NULL || condition == NULL || outbox->has_condition) {
         return fct_fail(err, FACTUM_INVALID, "outbox: one condition is needed");
     }
@@ -267,6 +271,7 @@ static factum_slice outbox_whole(const char *text)
 
 factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, const char *format, ...)
 {
+    factum_error ignored;
     char code_text[FACTUM_CODE_SIZE];
     char text[FACTUM_REJECT_TEXT_SIZE];
     va_list arguments;
@@ -288,7 +293,7 @@ factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, cons
     outbox->refused = false;
     if (status == FACTUM_OK) {
         status =
-            fct_outbox_add_own(outbox, FCT_COMMAND_FAILED, fct_slice(to.buffer, to.used), NULL);
+            fct_outbox_add_own(outbox, FCT_COMMAND_FAILED, fct_slice(to.buffer, to.used), &ignored);
     }
     outbox->refused = true;
     outbox_check(outbox);

@@ -134,6 +134,8 @@ factum_status factum_participant_open(factum_store *store,
                                       const factum_participant_options *options,
                                       factum_participant **participant, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     const struct fct_participant_world world = {fct_mem_heap(), fct_os_real()};
     return fct_participant_open(&world, store, options, participant, err);
 }
@@ -197,6 +199,8 @@ factum_status fct_participant_add(factum_participant *participant, const char *t
 factum_status factum_on_command(factum_participant *participant, const char *type,
                                 factum_command_handler handler, void *data, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (participant == NULL || type == NULL || handler == NULL) {
         return fct_fail(err, FACTUM_INVALID, "participant: a type and a handler are needed");
     }
@@ -217,6 +221,8 @@ void factum_participant_stop(factum_participant *participant)
 factum_status factum_participant_info_get(const factum_participant *participant,
                                           factum_participant_info *info, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_follow_info follow = {.size = sizeof follow};
     if (participant == NULL) {
         return fct_fail(err, FACTUM_INVALID, "participant: a participant is needed");

@@ -60,6 +60,8 @@ static factum_status decide(void *data, const factum_command *command, factum_ou
 factum_status factum_on_command_decide(factum_participant *participant, const char *type,
                                        const factum_command_decider *with, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_command_decider full;
     if (participant == NULL || type == NULL) {
         return fct_fail(err, FACTUM_INVALID, "participant: a type and a decider are needed");

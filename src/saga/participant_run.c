@@ -129,7 +129,7 @@ factum_status factum_participant_run(factum_participant *participant,
 {
     factum_error own;
     factum_follow_until full = {.size = sizeof full};
-    err = err == NULL ? &own : err;
+    err = fct_error_or(err, &own);
     if (participant == NULL) {
         return fct_fail(err, FACTUM_INVALID, "participant: a participant is needed");
     }

@@ -587,6 +587,8 @@ static factum_status simulate_in(const factum_saga *saga, const factum_saga_simu
 factum_status factum_saga_simulate(const factum_saga *saga, const factum_saga_simulation *given,
                                    factum_saga_simulated *report, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_saga_simulation simulation;
     factum_saga_simulated whole = {.size = sizeof whole, .trace = "", .commands = "", .broken = ""};
     factum_arena arena;

@@ -396,10 +396,11 @@ static factum_status deploy(struct sim *sim, factum_error *err)
 /* The id that the saga finds in |data|. In sim->arena. */
 static factum_slice id_in(struct sim *sim, factum_slice data)
 {
+    factum_error ignored;
     factum_json json;
     char text[FACTUM_SAGA_ID_MAX];
     size_t len = 0;
-    if (fct_pick_parse(data, &sim->arena, &json, NULL) != FACTUM_OK) {
+    if (fct_pick_parse(data, &sim->arena, &json, &ignored) != FACTUM_OK) {
         return fct_slice(NULL, 0);
     }
     uint32_t value = fct_path_find(sim->saga->id, &json, FACTUM_JSON_ROOT);

@@ -49,9 +49,10 @@ struct step {
  * a tape: then none of it can be kept. */
 static void parse_event(struct step *s, factum_json *json)
 {
+    factum_error ignored;
     memset(json, 0, sizeof *json);
     if (s->input->event == NULL || s->input->event->data.len > EVENT_PARSED_MAX ||
-        fct_pick_parse(s->input->event->data, s->arena, json, NULL) != FACTUM_OK) {
+        fct_pick_parse(s->input->event->data, s->arena, json, &ignored) != FACTUM_OK) {
         memset(json, 0, sizeof *json);
     }
 }

@@ -242,6 +242,8 @@ static factum_status check_view(factum_saga_view *view, factum_error *err)
 factum_status factum_saga_view_get(factum_store *store, factum_slice saga_id,
                                    factum_saga_view *view, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_saga_view full = {.size = sizeof full};
     struct fct_look look;
     factum_status status = check_view(view, err);
@@ -264,6 +266,8 @@ factum_status factum_saga_view_get(factum_store *store, factum_slice saga_id,
 factum_status factum_saga_view_of(const factum_saga *saga, factum_saga_view *view,
                                   factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     factum_saga_view full = {.size = sizeof full};
     if (saga == NULL) {
         return fct_fail(err, FACTUM_INVALID, "saga: there is no definition");

@@ -304,6 +304,8 @@ static void draw_all(struct drawing *d, const factum_saga_view *view, bool dot)
 factum_status factum_saga_graph(const factum_saga_view *view, factum_saga_graph_form form,
                                 factum_slice *text, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     *text = fct_slice(NULL, 0);
     if (view->memory == NULL || (form != FACTUM_SAGA_MERMAID && form != FACTUM_SAGA_DOT)) {
         return fct_fail(err, FACTUM_INVALID, "saga: the picture needs a view and a form");

@@ -398,8 +398,9 @@ static bool check_pattern(const struct look *look)
 
 static bool is_regex(struct fct_run *run, factum_slice text)
 {
+    factum_error ignored;
     struct fct_pattern *pattern;
-    factum_status status = fct_pattern_compile(run->mem, text, &pattern, NULL);
+    factum_status status = fct_pattern_compile(run->mem, text, &pattern, &ignored);
     if (status == FACTUM_OK) {
         fct_pattern_destroy(pattern);
     } else if (status == FACTUM_NO_MEMORY) {

@@ -149,8 +149,9 @@ static int forget_state(lua_State *lua)
 
 static void give_box(struct lua_decider *owner, struct lua_box *box)
 {
+    factum_error ignored;
     if (box->has_state && !box->broken) {
-        (void)run_in(box, forget_state, NULL, NULL); /* a failure unloads the script */
+        (void)run_in(box, forget_state, NULL, &ignored); /* a failure unloads the script */
     }
     box->size = sizeof *box + fct_sandbox_trim(box->sandbox);
     fct_mutex_lock(&owner->lock);

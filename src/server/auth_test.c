@@ -281,6 +281,7 @@ TEST(the_scheme_may_be_written_in_any_case_and_with_more_spaces)
 
 TEST(fields_that_are_no_login_are_refused_at_once)
 {
+    factum_error ignored;
     static const char *const bad[][2] = {
         {"Bearer abc", "knows Basic authentication only"},
         {"Digest username=\"admin\"", "knows Basic authentication only"},
@@ -307,7 +308,7 @@ TEST(fields_that_are_no_login_are_refused_at_once)
         assert_status(ask_field(f, 0, field), FACTUM_DENIED);
         assert_text(f->err, bad[i][1]);
         assert_true(is_nobody(&f->asks[0].check.principal));
-        assert_status(fct_auth_ask(f->auth, field, &f->asks[0].check, NULL), FACTUM_DENIED);
+        assert_status(fct_auth_ask(f->auth, field, &f->asks[0].check, &ignored), FACTUM_DENIED);
     }
 }
 

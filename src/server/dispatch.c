@@ -141,6 +141,7 @@ static void on_checked(struct fct_auth_check *check)
 static void check_login(struct fct_server *server, struct fct_exchange *exchange,
                         factum_slice authorization)
 {
+    factum_error ignored;
     struct held *held = fct_mem_zalloc(server->mem, 1, sizeof *held);
     if (held == NULL) {
         turn_away(exchange);
@@ -151,7 +152,7 @@ static void check_login(struct fct_server *server, struct fct_exchange *exchange
     held->check.done = on_checked;
     held->check.data = held;
     fct_buf_init(&held->kept, server->mem, KEPT_SIZE_MAX);
-    factum_status status = fct_auth_ask(server->auth, authorization, &held->check, NULL);
+    factum_status status = fct_auth_ask(server->auth, authorization, &held->check, &ignored);
     if (status == FACTUM_PENDING) {
         exchange->handler = &held_handler;
         exchange->data = held;

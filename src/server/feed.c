@@ -182,8 +182,9 @@ static factum_status open_tail(struct fct_feeds *feeds, factum_error *err)
 /* Continues at the end. All feeds are woken afterwards, and read the skipped events themselves. */
 static void skip_to_end(struct fct_feeds *feeds)
 {
+    factum_error ignored;
     factum_subscription *old = feeds->tail;
-    if (open_tail(feeds, NULL) == FACTUM_OK) {
+    if (open_tail(feeds, &ignored) == FACTUM_OK) {
         factum_subscription_close(old);
     }
     wake_everybody(feeds);

@@ -133,6 +133,7 @@ static factum_status read_form(struct trace_job *asked, factum_error *err)
 
 static factum_status read_trace_query(struct trace_job *asked, factum_error *err)
 {
+    factum_error ignored;
     struct fct_http_call *call = asked->job.call;
     factum_status status = read_form(asked, err);
     if (status == FACTUM_OK) {
@@ -142,8 +143,8 @@ static factum_status read_trace_query(struct trace_job *asked, factum_error *err
         status = fct_http_number(call, "scan", &asked->scan, err);
     }
     asked->stream = fct_http_text(call, "stream");
-    asked->skip_system =
-        fct_rights_check(call->principal, FCT_OP_READ_ALL, FCT_SLICE("$all"), NULL) != FACTUM_OK;
+    asked->skip_system = fct_rights_check(call->principal, FCT_OP_READ_ALL, FCT_SLICE("$all"),
+                                          &ignored) != FACTUM_OK;
     return status == FACTUM_OK && asked->stream.len > 0
                ? fct_rights_check(call->principal, FCT_OP_READ_STREAM, asked->stream, err)
                : status;

@@ -26,6 +26,7 @@ static void delete_answer(struct fct_kurrent_job *job)
 static void start_removal(struct fct_grpc_call *call, factum_slice message,
                           factum_append_action action)
 {
+    factum_error ignored;
     struct delete_state *state = call->state;
     struct fct_kurrent_target target;
     factum_error err;
@@ -44,7 +45,7 @@ static void start_removal(struct fct_grpc_call *call, factum_slice message,
         fct_kurrent_job_target(job, &target);
     }
     if (!job->refused &&
-        fct_rights_check(call->principal, FCT_OP_DELETE, target.stream, NULL) != FACTUM_OK) {
+        fct_rights_check(call->principal, FCT_OP_DELETE, target.stream, &ignored) != FACTUM_OK) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_ACCESS_DENIED, "");
     }
     fct_kurrent_job_start(job);

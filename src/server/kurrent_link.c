@@ -54,8 +54,9 @@ static factum_uuid link_id(factum_slice stream, const factum_uuid *event)
 
 static bool may_read(const struct fct_link_request *request, factum_slice stream)
 {
+    factum_error ignored;
     return fct_rights_check(request->principal, fct_kurrent_operation(stream, false), stream,
-                            NULL) == FACTUM_OK;
+                            &ignored) == FACTUM_OK;
 }
 
 static bool is_too_old(const struct fct_link_request *request, const factum_event *event,

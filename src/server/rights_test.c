@@ -121,6 +121,7 @@ TEST(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix
 
 TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)
 {
+    factum_error ignored;
     factum_error err = {.status = FACTUM_OK};
     assert_status(fct_rights_check(&principals[1], FCT_OP_APPEND, FCT_SLICE("order-1"), &err),
                   FACTUM_DENIED);
@@ -129,7 +130,7 @@ TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)
     assert_status(fct_rights_check(&principals[0], FCT_OP_BACKUP, FCT_SLICE(""), &err),
                   FACTUM_DENIED);
     assert_string_equal(err.text, "anonymous has no right to BACKUP: it needs the right \"admin\"");
-    assert_status(fct_rights_check(&principals[0], FCT_OP_INFO, (factum_slice){0}, NULL),
+    assert_status(fct_rights_check(&principals[0], FCT_OP_INFO, (factum_slice){0}, &ignored),
                   FACTUM_DENIED);
     assert_status(fct_rights_check(&principals[3], FCT_OP_DEPLOY, FCT_SLICE("order"), &err),
                   FACTUM_DENIED);

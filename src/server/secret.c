@@ -187,6 +187,7 @@ factum_status fct_secret_parse(factum_slice line, struct fct_secret *secret, fac
 static factum_status secret_read(const struct fct_os *os, const char *path,
                                  struct fct_secret *secret, factum_error *err)
 {
+    factum_error ignored;
     char line[FCT_SECRET_LINE_SIZE];
     struct fct_file *file = NULL;
     uint64_t size = 0;
@@ -199,7 +200,7 @@ static factum_status secret_read(const struct fct_os *os, const char *path,
     if (status == FACTUM_OK) {
         status = fct_file_read(file, 0, line, len, err);
     }
-    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : NULL);
+    factum_status closed = fct_file_close(&file, status == FACTUM_OK ? err : &ignored);
     status = status == FACTUM_OK ? closed : status;
     return status == FACTUM_OK ? fct_secret_parse(fct_slice(line, len), secret, err) : status;
 }

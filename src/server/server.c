@@ -276,6 +276,8 @@ static factum_status open_parts(factum_server *server, const factum_server_optio
 factum_status factum_server_start(factum_store *store, const factum_server_options *options,
                                   factum_server **started, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     const struct fct_mem *mem = fct_mem_heap();
     factum_server_options full;
     if (store == NULL || started == NULL) {
@@ -335,6 +337,8 @@ const char *factum_server_secret(const factum_server *server)
 
 factum_status factum_server_reload(factum_server *server, factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     struct fct_tls_context *fresh = NULL;
     if (server->cert_file == NULL) {
         return fct_fail(err, FACTUM_UNSUPPORTED, "reload: the server has no certificate");

@@ -169,6 +169,8 @@ factum_status factum_trace_print(const factum_trace *trace, factum_trace_form fo
                                  uint64_t lines_max, const factum_trace_sink *sink,
                                  factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (trace == NULL || sink == NULL || sink->write == NULL) {
         return fct_fail(err, FACTUM_INVALID, "trace: a trace and a sink are needed");
     }

@@ -46,6 +46,8 @@ factum_status factum_trace_open(factum_store *store, factum_slice id,
                                 const factum_trace_options *options, factum_trace **trace,
                                 factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (trace == NULL || store == NULL) {
         return fct_fail(err, FACTUM_INVALID, "trace: a store and a place for the trace are needed");
     }
@@ -88,6 +90,8 @@ void factum_trace_close(factum_trace *trace)
 factum_status factum_trace_info_get(const factum_trace *trace, factum_trace_info *info,
                                     factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (trace == NULL) {
         return fct_fail(err, FACTUM_INVALID, "trace: none is given");
     }
@@ -101,6 +105,8 @@ factum_status factum_trace_info_get(const factum_trace *trace, factum_trace_info
 factum_status factum_trace_at(const factum_trace *trace, size_t index, factum_trace_node *node,
                               factum_error *err)
 {
+    factum_error own;
+    err = fct_error_or(err, &own);
     if (trace == NULL) {
         return fct_fail(err, FACTUM_INVALID, "trace: none is given");
     }

@@ -366,11 +366,9 @@ factum_status fct_store_outcome(factum_slice grpc_status, factum_slice message,
     if (status == FACTUM_OK) {
         return FACTUM_OK;
     }
-    if (err != NULL) {
-        store_fill_error(status, message, err);
-        if (store_parse_number(os_error, &number)) {
-            err->os_error = (int)number;
-        }
+    store_fill_error(status, message, err);
+    if (store_parse_number(os_error, &number)) {
+        err->os_error = (int)number;
     }
     return status;
 }

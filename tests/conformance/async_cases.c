@@ -194,9 +194,10 @@ TEST(closing_ends_what_is_under_way)
 
 static void submit_next(struct flight *flight)
 {
+    factum_error ignored;
     struct flights *set = flight->set;
     if (flight + 1 < set->items + set->count) {
-        factum_status status = flight_submit(flight + 1, NULL);
+        factum_status status = flight_submit(flight + 1, &ignored);
         atomic_fetch_add(&set->refused, status == FACTUM_OK ? 0 : 1);
     }
 }
@@ -216,8 +217,9 @@ TEST(a_completer_may_submit)
 
 static void submit_again(struct flight *flight)
 {
+    factum_error ignored;
     if (atomic_load(&flight->ended) < 20) {
-        factum_status status = flight_submit(flight, NULL);
+        factum_status status = flight_submit(flight, &ignored);
         atomic_fetch_add(&flight->set->refused, status == FACTUM_OK ? 0 : 1);
     }
 }
@@ -249,6 +251,7 @@ static void answered(factum_question *question)
 
 static void call_what_waits(struct flight *flight)
 {
+    factum_error ignored;
     struct fct_engine *engine = &flight->set->f->engine;
     const factum_slice stream = FCT_SLICE("inside-1");
     factum_read_request all = reading(FACTUM_SOURCE_ALL, NULL);
@@ -265,12 +268,12 @@ static void call_what_waits(struct flight *flight)
     waited[5] = fct_engine_wait(engine, UINT64_MAX, -1, NULL, &waited_err[5]);
     asked_inside =
         (factum_question){.size = sizeof asked_inside, .kind = FACTUM_ASK_PLACE, .done = answered};
-    factum_status status = fct_engine_ask(engine, &asked_inside, NULL); /* does not wait */
+    factum_status status = fct_engine_ask(engine, &asked_inside, &ignored); /* does not wait */
     if (status != FACTUM_PENDING) {
         asked_inside.status = status;
         raise_word(&answered_inside);
     }
-    factum_status started = fct_engine_start_read(engine, &all, false, &reader, NULL);
+    factum_status started = fct_engine_start_read(engine, &all, false, &reader, &ignored);
     if (started == FACTUM_OK) {
         reader->ops->close(reader);
     }
@@ -302,13 +305,14 @@ static _Atomic uint32_t not_found;
 /* Looks for an id among the recent ones, which the embedded engine asks the leader of the group. */
 static void find_nothing(struct flight *flight)
 {
+    factum_error ignored;
     static factum_event_copy copy;
     factum_question question = {.size = sizeof question,
                                 .kind = FACTUM_ASK_FIND_EVENT,
                                 .id = {{9}},
                                 .event = &copy,
                                 .done = answered};
-    factum_status status = fct_engine_ask(&flight->set->f->engine, &question, NULL);
+    factum_status status = fct_engine_ask(&flight->set->f->engine, &question, &ignored);
     atomic_fetch_add(&not_found, status == FACTUM_NOT_FOUND ? 1 : 0);
 }
 

@@ -36,6 +36,7 @@ struct appender {
 
 static void append_from_thread(void *data)
 {
+    factum_error ignored;
     struct appender *appender = data;
     factum_new_event event = event_of("thread-1", "A", 0);
     factum_expectation expectation = {event.stream, factum_any()};
@@ -47,7 +48,8 @@ static void append_from_thread(void *data)
         .expectation_count = 1,
     };
     for (uint32_t i = 0; i < appender->count && atomic_load(&appender->stop) == 0; i++) {
-        factum_status status = fct_engine_append(&appender->f->engine, &request, NULL, NULL, NULL);
+        factum_status status =
+            fct_engine_append(&appender->f->engine, &request, NULL, NULL, &ignored);
         atomic_fetch_add(&appender->failures, status == FACTUM_OK ? 0 : 1);
     }
 }
@@ -220,10 +222,11 @@ struct relay {
 
 static void notify_relay(void *data, uint32_t news)
 {
+    factum_error ignored;
     struct relay *relay = data;
     (void)news;
     fct_engine_unlisten(&relay->f->engine, &relay->first.listener);
-    relay->status = fct_engine_listen(&relay->f->engine, &relay->second.listener, NULL);
+    relay->status = fct_engine_listen(&relay->f->engine, &relay->second.listener, &ignored);
     raise_word(&relay->calls);
 }
 
@@ -261,6 +264,7 @@ struct busybody {
 
 static void notify_busybody(void *data, uint32_t news)
 {
+    factum_error ignored;
     struct busybody *busybody = data;
     struct fct_engine *engine = &busybody->f->engine;
     factum_append_request request = {.size = sizeof request};
@@ -268,9 +272,9 @@ static void notify_busybody(void *data, uint32_t news)
     (void)news;
     if (atomic_load(&busybody->calls) == 0) {
         busybody->waited[0] = fct_engine_append(engine, &request, NULL, NULL, &busybody->err);
-        busybody->waited[1] = fct_engine_place(engine, &place, NULL);
-        busybody->waited[2] = fct_engine_wait(engine, UINT64_MAX, -1, NULL, NULL);
-        busybody->submitted = flight_submit(&busybody->set->items[0], NULL);
+        busybody->waited[1] = fct_engine_place(engine, &place, &ignored);
+        busybody->waited[2] = fct_engine_wait(engine, UINT64_MAX, -1, NULL, &ignored);
+        busybody->submitted = flight_submit(&busybody->set->items[0], &ignored);
         raise_word(&busybody->calls);
     }
 }
@@ -382,8 +386,9 @@ struct waiter {
 
 static void wait_in_thread(void *data)
 {
+    factum_error ignored;
     struct waiter *waiter = data;
-    waiter->status = fct_engine_wait(&waiter->f->engine, waiter->place, -1, waiter->stop, NULL);
+    waiter->status = fct_engine_wait(&waiter->f->engine, waiter->place, -1, waiter->stop, &ignored);
     raise_word(waiter->ended);
 }
 

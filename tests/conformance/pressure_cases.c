@@ -112,10 +112,11 @@ TEST(one_append_is_taken_whatever_its_size)
 
 static void submit_when_ended(struct flight *flight)
 {
+    factum_error ignored;
     struct flights *set = flight->set;
     size_t next = (size_t)(flight - set->items) + 4;
     if (next < set->count) {
-        factum_status status = flight_submit(&set->items[next], NULL);
+        factum_status status = flight_submit(&set->items[next], &ignored);
         atomic_fetch_add(&set->refused, status == FACTUM_OK ? 0 : 1);
     }
 }

@@ -294,6 +294,7 @@ struct committer {
 
 static void commit_in_thread(void *data)
 {
+    factum_error ignored;
     struct committer *committer = data;
     factum_new_event events[] = {event_of("c-1", "A", 0), event_of("c-2", "B", 0),
                                  event_of("c-1", "C", 0)};
@@ -307,7 +308,8 @@ static void commit_in_thread(void *data)
         .expectation_count = 2,
     };
     for (int i = 0; i < 60 && committer->status == FACTUM_OK; i++) {
-        committer->status = fct_engine_append(&committer->f->engine, &request, NULL, NULL, NULL);
+        committer->status =
+            fct_engine_append(&committer->f->engine, &request, NULL, NULL, &ignored);
     }
     atomic_store(&committer->done, 1);
 }

@@ -80,8 +80,9 @@ static void append(struct fct_engine *engine, unsigned from, unsigned to)
 
 static factum_status back_up(struct fct_engine *engine)
 {
+    factum_error ignored;
     factum_backup_report report;
-    return engine_backup(engine, "/backup", &report, NULL);
+    return engine_backup(engine, "/backup", &report, &ignored);
 }
 
 static factum_status restore(const struct fct_os *os, factum_error *err)
@@ -92,7 +93,8 @@ static factum_status restore(const struct fct_os *os, factum_error *err)
 
 static void close_store(struct fct_engine *engine)
 {
-    factum_status closed = fct_engine_close(engine, NULL);
+    factum_error ignored;
+    factum_status closed = fct_engine_close(engine, &ignored);
     (void)closed; /* the disk may have stopped */
 }
 

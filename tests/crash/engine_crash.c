@@ -82,6 +82,7 @@ static void stream_name(char name[16], uint64_t stream)
 static factum_status append_to(struct fct_engine *engine, const struct keyed *what, size_t number,
                                const uint64_t *written, bool sync, factum_append_result *result)
 {
+    factum_error ignored;
     char names[2][16];
     char key[16];
     static char data[DATA_SIZE];
@@ -113,7 +114,7 @@ static factum_status append_to(struct fct_engine *engine, const struct keyed *wh
         .idempotency_key = number == KEYS_MAX ? (factum_slice){0} : factum_slice_from(key),
         .durability = sync ? FACTUM_DURABILITY_SYNC : FACTUM_DURABILITY_OS,
     };
-    return fct_engine_append(engine, &request, result, NULL, NULL);
+    return fct_engine_append(engine, &request, result, NULL, &ignored);
 }
 
 static void note_synced(struct model *model)
@@ -159,6 +160,7 @@ static factum_slice removed_name(char name[32], uint64_t number)
 
 static bool remove_next(struct fct_engine *engine, struct model *model)
 {
+    factum_error ignored;
     char name[32];
     factum_slice stream = removed_name(name, model->removals);
     factum_new_event event = {.stream = stream, .type = FCT_SLICE("T")};
@@ -171,8 +173,9 @@ static bool remove_next(struct fct_engine *engine, struct model *model)
                                      .durability = FACTUM_DURABILITY_OS};
     factum_append_action action =
         model->removals % 2 == 0 ? FACTUM_ACTION_DELETE : FACTUM_ACTION_TOMBSTONE;
-    bool good = fct_engine_append(engine, &request, NULL, NULL, NULL) == FACTUM_OK &&
-                fct_engine_remove(engine, action, stream, factum_at(0), NULL, NULL) == FACTUM_OK;
+    bool good =
+        fct_engine_append(engine, &request, NULL, NULL, &ignored) == FACTUM_OK &&
+        fct_engine_remove(engine, action, stream, factum_at(0), NULL, &ignored) == FACTUM_OK;
     if (good) {
         model->removals++;
         note_synced(model);

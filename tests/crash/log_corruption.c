@@ -471,6 +471,7 @@ static void accept_loss(struct fct_sim_disk *disk, const struct base *base, stru
 static void check_opened(const struct base *base, const struct kind *kind, struct damage *damage,
                          struct model_run *run, bool differs)
 {
+    factum_error ignored;
     bool complete;
     struct model *model = run->model;
     bool open = fct_log_state(run->log) == FCT_LOG_OPEN;
@@ -481,7 +482,7 @@ static void check_opened(const struct base *base, const struct kind *kind, struc
     expect(!kind->free || open, kind->name, "a false alarm");
     expect(!kind->free || complete, kind->name, "something is missing");
     struct fct_log_verify_report report;
-    bool verified = fct_log_verify(run->log, NULL, &report, NULL) == FACTUM_OK;
+    bool verified = fct_log_verify(run->log, NULL, &report, &ignored) == FACTUM_OK;
     if (verified && (differs || !complete)) {
         /* Only what the last header does not prove may go unseen, if no heartbeat came after it. */
         bool last_only =
@@ -709,6 +710,7 @@ static uint64_t starvation_runs(uint64_t seed)
  * was durable: END must not say any more that nothing follows it. */
 static void damaged_after_end(uint64_t seed)
 {
+    factum_error ignored;
     static struct model model;
     struct fct_sim_disk *disk = fct_sim_disk_create(seed, false);
     memset(&model, 0, sizeof model);
@@ -738,7 +740,7 @@ static void damaged_after_end(uint64_t seed)
         run = run_on(fct_sim_disk_os(left), &model, seed);
         expect(model_open(&run) == FACTUM_OK, what_now, run.err.text);
         struct fct_log_verify_report report;
-        expect(fct_log_verify(run.log, NULL, &report, NULL) == FACTUM_CORRUPT, what_now,
+        expect(fct_log_verify(run.log, NULL, &report, &ignored) == FACTUM_CORRUPT, what_now,
                "the damage goes unseen");
         model_abandon(&run);
         reached[AFTER_END]++;

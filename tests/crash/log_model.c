@@ -357,9 +357,10 @@ const char *model_check(struct fct_log *log, struct model *model, bool settle)
 
 const char *model_check_damaged(struct fct_log *log, const struct model *model, bool *complete)
 {
+    factum_error ignored;
     size_t held;
     factum_status end;
-    const char *bad = check_forward(log, model, &held, &end, NULL);
+    const char *bad = check_forward(log, model, &held, &end, &ignored);
     *complete = held >= model->durable && end == FACTUM_DONE;
     for (size_t i = 0; bad == NULL && i < model->count; i++) {
         struct fct_record record;

@@ -59,6 +59,7 @@ static void look_into(struct fct_run *run)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    factum_error ignored;
     static bool made;
     struct fct_run *run;
     struct fct_manifest manifest;
@@ -73,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     mend(copy, size);
     write_file("0000000000000001.run", copy, size);
-    if (fct_run_open(&run, fct_os_real(), fct_mem_heap(), dir, 1, NULL) == FACTUM_OK) {
+    if (fct_run_open(&run, fct_os_real(), fct_mem_heap(), dir, 1, &ignored) == FACTUM_OK) {
         look_into(run);
         fct_run_release(run);
     }
@@ -81,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fct_put_u32(copy + size - 4, fct_crc32c(0, copy, size - 4));
     }
     write_file(FCT_MANIFEST_NAME, copy, size);
-    if (fct_manifest_read(&manifest, fct_os_real(), fct_mem_heap(), dir, NULL) == FACTUM_OK) {
+    if (fct_manifest_read(&manifest, fct_os_real(), fct_mem_heap(), dir, &ignored) == FACTUM_OK) {
         fct_manifest_finish(&manifest, fct_mem_heap());
     }
     free(copy);

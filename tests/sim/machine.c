@@ -361,9 +361,10 @@ static void close_local(struct machine *machine)
 
 void machine_finish(struct machine *machine)
 {
+    factum_error ignored;
     machine_close_handles(machine);
     close_local(machine);
-    factum_status status = fct_engine_close(&machine->memory.engine, NULL);
+    factum_status status = fct_engine_close(&machine->memory.engine, &ignored);
     FCT_ASSERT(status == FACTUM_OK);
     fct_sim_disk_destroy(machine->disk);
     fct_sim_disk_destroy(machine->clock);

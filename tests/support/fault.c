@@ -92,9 +92,10 @@ static factum_status fault_open(const struct fct_os *os, const char *path, int f
 
 static factum_status fault_close(struct fct_file *file, factum_error *err)
 {
+    factum_error ignored;
     factum_status status = strike(fault_of(file->os), false, "close", err);
     struct fct_file *inner = inner_of(file);
-    factum_status closed = inner->os->ops->close(inner, status == FACTUM_OK ? err : NULL);
+    factum_status closed = inner->os->ops->close(inner, status == FACTUM_OK ? err : &ignored);
     free(file);
     return status == FACTUM_OK ? closed : status;
 }

@@ -394,6 +394,7 @@ static factum_status start_threads(struct remote *remote, factum_error *err)
 factum_status fct_remote_engine_open(struct fct_engine *engine,
                                      const struct fct_remote_options *options, factum_error *err)
 {
+    factum_error ignored;
     const struct fct_mem *mem = options->wrapped->mem;
     struct fct_limits limits = options->limits;
     factum_status status = fct_limits_default(&limits, err);
@@ -418,7 +419,7 @@ factum_status fct_remote_engine_open(struct fct_engine *engine,
         status = start_threads(remote, err);
     }
     if (status != FACTUM_OK) {
-        (void)remote_close(remote, NULL);
+        (void)remote_close(remote, &ignored);
         return status;
     }
     *engine = (struct fct_engine){
