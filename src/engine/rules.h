@@ -32,9 +32,6 @@ factum_slice fct_metastream_target(factum_slice stream);
  * the member is missing or is not a text of 1 to FACTUM_NAME_SIZE_MAX bytes. */
 factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX]);
 
-bool fct_uuid_is_zero(factum_uuid id);
-bool fct_uuid_equal(factum_uuid a, factum_uuid b);
-
 /* The fingerprint of |request| (store.h): the given one, or a hash of its events or, without
  * events, of its expectations and condition. */
 factum_fingerprint fct_append_fingerprint(const factum_append_request *request);

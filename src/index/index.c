@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/uuid.h"
 #include "index/index_int.h"
 
 #define MEMTABLE_SIZE_MAX ((size_t)4 << 20)
@@ -29,7 +30,7 @@ static bool is_named(const struct fct_run *run, const struct fct_manifest_run *n
     const struct fct_run_info *info = &run->info;
     return info->from == named->from && info->end.position == named->to &&
            named->from < named->to && info->seed == manifest->seed &&
-           memcmp(info->store_id.bytes, manifest->store_id.bytes, sizeof info->store_id.bytes) == 0;
+           fct_uuid_equal(info->store_id, manifest->store_id);
 }
 
 /* Opens the runs of the manifest; what a bad run covers becomes a missing range, together with the

@@ -31,6 +31,7 @@
 #include "core/crc32c.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "log/log_int.h"
 
 enum { SLOT_SIZE = 56, AT_CRC = 52, BLOCK_SIZE = 4096, LAST_SIZE = 2 * BLOCK_SIZE };
@@ -147,8 +148,8 @@ static factum_status open_last(struct fct_log *log, const struct fct_log_point *
     struct fct_end_proof end = {.slot = 0};
     FCT_ASSERT(log->last == NULL);
     factum_status status = fct_end_file_read(log, FCT_LAST_NAME, &end, err);
-    bool usable = status == FACTUM_OK && end.slots == 2 &&
-                  memcmp(&end.store_id, &log->store_id, sizeof end.store_id) == 0;
+    bool usable =
+        status == FACTUM_OK && end.slots == 2 && fct_uuid_equal(end.store_id, log->store_id);
     *current = usable && memcmp(&end.point, point, sizeof *point) == 0;
     if (status == FACTUM_NOT_FOUND || status == FACTUM_CORRUPT ||
         (status == FACTUM_OK && !usable)) {

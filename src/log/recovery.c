@@ -28,6 +28,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
+#include "core/uuid.h"
 #include "log/log_int.h"
 #include "log/proofs.h"
 #include "log/scan.h"
@@ -372,7 +373,7 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
     }
     if (first && (header->number != 1 || header->base != 0)) {
         wrong = "is the first file, but not the first segment of the log";
-    } else if (!first && memcmp(&header->store_id, &log->store_id, sizeof log->store_id) != 0) {
+    } else if (!first && !fct_uuid_equal(header->store_id, log->store_id)) {
         wrong = "belongs to another store";
     } else if (!first && header->base != base && !gap) {
         wrong = "does not begin where the segment before ends";
@@ -503,8 +504,7 @@ static factum_status create_log(struct fct_log *log, const struct fct_log_option
     if (status != FACTUM_OK) {
         return status;
     }
-    log->store_id.bytes[6] = (uint8_t)((log->store_id.bytes[6] & 0x0f) | 0x40); /* version 4 */
-    log->store_id.bytes[8] = (uint8_t)((log->store_id.bytes[8] & 0x3f) | 0x80);
+    log->store_id = fct_uuid_marked(log->store_id, FCT_UUID_RANDOM);
     log->timeline = 1;
     log->epoch = 1;
     log->batch_number = 1;

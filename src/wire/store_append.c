@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "wire/store_int.h"
 
 enum {
@@ -89,7 +90,7 @@ static struct append_event append_measure_event(const factum_new_event *event, f
     if (fct_slice_equal(event->stream, first)) {
         it.stream.len = 0;
     }
-    it.id = fct_slice(event->id.bytes, fct_store_id_is_zero(event->id.bytes) ? 0 : 16);
+    it.id = fct_slice(event->id.bytes, fct_uuid_is_zero(event->id) ? 0 : 16);
     it.size = fct_store_bytes_size(it.stream.len) + fct_store_bytes_size(event->type.len) +
               fct_store_bytes_size(event->data.len) + fct_store_bytes_size(event->metadata.len) +
               fct_store_bytes_size(it.id.len) + fct_store_uint_size((uint64_t)event->content_type) +
