@@ -68,9 +68,7 @@ static factum_status find_batch(struct loss *loss, uint64_t position, factum_err
     uint64_t at = FCT_SEGMENT_HEADER_SIZE;
     while (at < offset) {
         struct fct_batch_header header;
-        if (!fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
-            fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
-                FACTUM_OK) {
+        if (!fct_segment_batch_at(segment, at, segment->capacity, &header)) {
             /* Verify could read it. Nothing is given up because of a fault that comes and goes. */
             return fct_fail(err, FACTUM_IO,
                             "repair: position %" PRIu64
