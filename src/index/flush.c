@@ -100,18 +100,14 @@ factum_status fct_index_open_written(struct fct_index *index, uint64_t number, s
                                      factum_error *err)
 {
     char name[FCT_RUN_NAME_SIZE];
-    char path[FCT_PATH_SIZE];
-    factum_error ignored;
     factum_status status = fct_run_open(run, index->os, index->mem, index->dir, number, err);
     FCT_ASSERT((status == FACTUM_OK) == (*run != NULL));
     if (status == FACTUM_OK) {
         return FACTUM_OK;
     }
     fct_run_name(number, name);
-    if (fct_path_join(path, index->dir, name, &ignored) == FACTUM_OK) {
-        factum_status removed = fct_os_unlink(index->os, path, &ignored);
-        (void)removed; /* no manifest names the file: the next opening deletes it */
-    }
+    factum_status removed = fct_os_unlink_in(index->os, index->dir, name, NULL);
+    (void)removed; /* no manifest names the file: the next opening deletes it */
     return status;
 }
 

@@ -158,12 +158,8 @@ static factum_status remove_strays(struct fct_index *index, factum_error *err)
     factum_status status = fct_os_list_dir(index->os, index->dir, note_stray, &stray, err);
     for (size_t i = 0; i < stray.count && status == FACTUM_OK; i++) {
         char name[FCT_RUN_NAME_SIZE];
-        char path[FCT_PATH_SIZE];
         fct_run_name(stray.numbers[i], name);
-        status = fct_path_join(path, index->dir, name, err);
-        if (status == FACTUM_OK) {
-            status = fct_os_unlink(index->os, path, err);
-        }
+        status = fct_os_unlink_in(index->os, index->dir, name, err);
     }
     if (stray.highest >= atomic_load(&index->next_number)) {
         atomic_store(&index->next_number, stray.highest + 1);
@@ -338,14 +334,12 @@ struct removal {
 
 static factum_status remove_own(void *data, const char *name)
 {
-    struct removal *removal = data;
-    char path[FCT_PATH_SIZE];
+    const struct removal *removal = data;
     if (fct_run_number(name) == 0 &&
         strncmp(name, FCT_MANIFEST_NAME, strlen(FCT_MANIFEST_NAME)) != 0) {
         return FACTUM_OK;
     }
-    factum_status status = fct_path_join(path, removal->dir, name, removal->err);
-    return status == FACTUM_OK ? fct_os_unlink(removal->os, path, removal->err) : status;
+    return fct_os_unlink_in(removal->os, removal->dir, name, removal->err);
 }
 
 factum_status fct_index_remove(const struct fct_os *os, const char *dir, factum_error *err)

@@ -213,12 +213,8 @@ factum_status fct_last_advance(struct fct_log *log, factum_error *err)
 
 factum_status fct_end_file_remove(struct fct_log *log, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     FCT_ASSERT(log->end_file);
-    factum_status status = fct_path_join(path, log->dir, FCT_END_NAME, err);
-    if (status == FACTUM_OK) {
-        status = fct_os_unlink(log->os, path, err);
-    }
+    factum_status status = fct_os_unlink_in(log->os, log->dir, FCT_END_NAME, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -86,23 +86,13 @@ static factum_status note_name(void *data, const char *name)
     return FACTUM_OK;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-    const uint64_t *x = a;
-    const uint64_t *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
 static factum_status remove_temporaries(const struct listing *listing, factum_error *err)
 {
     factum_status status = FACTUM_OK;
     FCT_ASSERT(!listing->log->read_only);
     for (size_t i = 0; status == FACTUM_OK && i < listing->temporary_count; i++) {
-        char path[FCT_PATH_SIZE];
-        status = fct_path_join(path, listing->log->dir, listing->temporaries[i], err);
-        if (status == FACTUM_OK) {
-            status = fct_os_unlink(listing->log->os, path, err);
-        }
+        status =
+            fct_os_unlink_in(listing->log->os, listing->log->dir, listing->temporaries[i], err);
     }
     return status;
 }
@@ -159,7 +149,7 @@ static factum_status list_files(struct listing *listing, factum_error *err)
         return status;
     }
     if (listing->count > 0) {
-        qsort(listing->numbers, listing->count, sizeof *listing->numbers, compare_numbers);
+        qsort(listing->numbers, listing->count, sizeof *listing->numbers, fct_log_compare_u64);
         FCT_ASSERT(listing->numbers[0] > 0);
     }
     for (size_t i = 1; i < listing->count; i++) {

@@ -223,6 +223,14 @@ factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir, const cha
     return FACTUM_OK;
 }
 
+factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir, const char *name,
+                               factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(path, dir, name, err);
+    return status == FACTUM_OK ? fct_os_unlink(os, path, err) : status;
+}
+
 factum_status fct_file_replace(const struct fct_os *os, const char *dir, const char *name,
                                factum_slice contents, factum_error *err)
 {

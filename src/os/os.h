@@ -181,6 +181,9 @@ FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, s
 /* Writes "<dir>/<name>" to |path|, which must not overlap them. TOO_BIG if it does not fit. */
 FCT_MUST_USE factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir,
                                          const char *name, factum_error *err);
+/* Removes |dir|/|name|. */
+FCT_MUST_USE factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir,
+                                            const char *name, factum_error *err);
 
 /* Replaces a small file as a whole, durably: writes |dir|/|name|.tmp, syncs, renames, syncs |dir|.
  * The file then has the old or the new contents, never a mixture. A failure leaves no temporary

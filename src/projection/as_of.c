@@ -398,9 +398,7 @@ struct replay_dir {
 static factum_status delete_entry(void *data, const char *name)
 {
     const struct replay_dir *dir = data;
-    char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, dir->path, name, NULL);
-    return status == FACTUM_OK ? fct_os_unlink(dir->os, path, NULL) : status;
+    return fct_os_unlink_in(dir->os, dir->path, name, NULL);
 }
 
 static factum_status delete_replay(void *data, const char *name)
