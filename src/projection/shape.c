@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/nearest.h"
 #include "core/slice.h"
-#include "projection/nearest.h"
 
 #define SHAPE_KEYWORD_LIST(X)                                                                      \
     X(TYPE, "type")                                                                                \
