@@ -764,13 +764,6 @@ struct fct_shape fct_shape_of(struct fct_shape_source *source, const struct fct_
     return shape;
 }
 
-struct fct_shape fct_shape_at(const factum_json *schema, const struct fct_path *path)
-{
-    struct fct_shape_source source;
-    fct_shape_open(&source, schema, FCT_SHAPE_STEPS_MAX);
-    return fct_shape_of(&source, path);
-}
-
 void fct_shape_print(unsigned types, char *text, size_t size)
 {
     static const struct {
