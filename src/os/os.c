@@ -193,6 +193,11 @@ uint64_t fct_os_monotonic(const struct fct_os *os)
     return os->ops->monotonic_now(os);
 }
 
+int64_t fct_monotonic_ms(void)
+{
+    return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+}
+
 factum_status fct_os_random(const struct fct_os *os, void *bytes, size_t len, factum_error *err)
 {
     return os->ops->random(os, bytes, len, err);

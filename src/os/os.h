@@ -174,6 +174,8 @@ FCT_MUST_USE factum_status fct_os_dir_has_entries(const struct fct_os *os, const
                                                   bool *any, factum_error *err);
 int64_t fct_os_time(const struct fct_os *os);
 uint64_t fct_os_monotonic(const struct fct_os *os);
+/* The real monotonic clock in milliseconds, for pauses and waits. */
+int64_t fct_monotonic_ms(void);
 FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, size_t len,
                                          factum_error *err);
 

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
-#include "projection/clock.h"
+#include "os/os.h"
 #include "projection/models_int.h"
 #include "projection/parked_table.h"
 
@@ -28,7 +28,7 @@ const char *factum_build_state_name(factum_build_state state)
 /* The end of a wait in monotonic milliseconds; INT64_MAX: never. */
 static int64_t end_of(int64_t timeout_ms)
 {
-    int64_t now = fct_clock_ms();
+    int64_t now = fct_monotonic_ms();
     return timeout_ms < 0 || timeout_ms > INT64_MAX - now ? INT64_MAX : now + timeout_ms;
 }
 
@@ -261,7 +261,7 @@ static bool has_looked(struct factum_models *models)
  */
 static bool wait_a_little(struct factum_models *models, uint32_t seen, int64_t until)
 {
-    int64_t left = until == INT64_MAX ? POLL_MS : until - fct_clock_ms();
+    int64_t left = until == INT64_MAX ? POLL_MS : until - fct_monotonic_ms();
     if (left > 0) {
         left = left < POLL_MS ? left : POLL_MS;
         (void)fct_word_wait(&models->changes, seen, (uint64_t)left * 1000000u);
@@ -431,7 +431,7 @@ factum_status factum_models_act_wait(factum_models *models, factum_slice model, 
         if (status != FACTUM_OK || (done && shows_act(models, model, revision))) {
             return status;
         }
-        int64_t left = until == INT64_MAX ? POLL_MS : until - fct_clock_ms();
+        int64_t left = until == INT64_MAX ? POLL_MS : until - fct_monotonic_ms();
         if (left <= 0) {
             (void)fct_fail(err, FACTUM_TIMEOUT,
                            "nobody has carried out revision %" PRIu64 " of %s yet", revision, name);
