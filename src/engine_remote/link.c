@@ -32,7 +32,7 @@ static void link_tell_opener(struct distant *distant, factum_status status, cons
             distant->open_err = *err;
         }
         atomic_fetch_add(&distant->word, 1);
-        fct_word_wake(&distant->word, UINT32_MAX >> 1);
+        fct_word_wake(&distant->word, FCT_WAKE_ALL);
     }
     fct_mutex_unlock(&distant->lock);
 }

@@ -16,7 +16,7 @@
 void fct_index_changed(struct fct_index *index)
 {
     atomic_fetch_add(&index->changes, 1);
-    fct_word_wake(&index->changes, UINT32_MAX >> 1);
+    fct_word_wake(&index->changes, FCT_WAKE_ALL);
 }
 
 /* With maintenance held, and nothing sealed. */

@@ -26,7 +26,7 @@ static void prepare_check(const struct fct_prepare *prepare)
 static void signal_change(struct fct_prepare *prepare)
 {
     atomic_fetch_add(&prepare->word, 1);
-    fct_word_wake(&prepare->word, UINT32_MAX >> 1);
+    fct_word_wake(&prepare->word, FCT_WAKE_ALL);
 }
 
 /* In the thread: waits until more than |done| is allowed; false if the thread must end. */

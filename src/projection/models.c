@@ -36,7 +36,7 @@ struct fct_model *fct_models_find(struct factum_models *models, factum_slice nam
 void fct_models_notify(struct factum_models *models)
 {
     atomic_fetch_add(&models->changes, 1);
-    fct_word_wake(&models->changes, UINT32_MAX);
+    fct_word_wake(&models->changes, FCT_WAKE_ALL);
 }
 
 void fct_models_count_sync(struct factum_models *models)

@@ -76,7 +76,7 @@ static void runner_check(const struct fct_runner *runner)
 static void wake_waiters(struct fct_runner *runner)
 {
     atomic_fetch_add(&runner->changes, 1);
-    fct_word_wake(&runner->changes, UINT32_MAX);
+    fct_word_wake(&runner->changes, FCT_WAKE_ALL);
     if (runner->options.notify != NULL) {
         runner->options.notify(runner->options.notify_data);
     }

@@ -346,7 +346,7 @@ void factum_endpoints_close(factum_endpoints *endpoints)
         return;
     }
     atomic_store(&e->stop, 1);
-    fct_word_wake(&e->stop, UINT32_MAX);
+    fct_word_wake(&e->stop, FCT_WAKE_ALL);
     if (e->follow != NULL) {
         factum_follow_stop(e->follow);
     }
