@@ -204,13 +204,12 @@ static factum_status add_segment(struct making *making, const struct fct_log_seg
 static bool first_segment_id(const struct making *making, factum_uuid *id)
 {
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
-    char path[FCT_PATH_SIZE];
     struct fct_log_segment_info info;
     struct fct_segment_header header;
     struct fct_file *file;
     if (!fct_log_segment_info(making->local->log, 0, UINT64_MAX, &info) ||
-        fct_path_join(path, making->to, info.name, NULL) != FACTUM_OK ||
-        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, NULL) != FACTUM_OK) {
+        fct_file_open_in(making->job.os, making->to, info.name, FCT_OPEN_READ, &file, NULL) !=
+            FACTUM_OK) {
         return false;
     }
     bool read = fct_file_read(file, 0, bytes, sizeof bytes, NULL) == FACTUM_OK &&
@@ -234,7 +233,6 @@ static factum_status note_last(void *data, const char *name)
 /* EXISTS: there is no manifest that verifies, and the files may have more than this store. */
 static factum_status check_without_manifest(const struct making *making, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     struct fct_log_segment_info info;
     struct fct_file *file;
     uint64_t last = 0;
@@ -245,8 +243,8 @@ static factum_status check_without_manifest(const struct making *making, factum_
     }
     bool more = !fct_log_segment_info(making->local->log, (size_t)(last - 1),
                                       making->report->end_position, &info);
-    if (!more && fct_path_join(path, making->to, info.name, NULL) == FACTUM_OK &&
-        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, NULL) == FACTUM_OK) {
+    if (!more && fct_file_open_in(making->job.os, making->to, info.name, FCT_OPEN_READ, &file,
+                                  NULL) == FACTUM_OK) {
         more = fct_file_size(file, &size, NULL) == FACTUM_OK && size > info.size;
         (void)fct_file_close(&file, NULL);
     }

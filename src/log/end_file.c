@@ -82,15 +82,11 @@ static bool read_slot(struct fct_file *file, uint64_t offset, struct fct_end_pro
 factum_status fct_end_file_read(const struct fct_log *log, const char *name,
                                 struct fct_end_proof *end, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     struct fct_file *file;
     uint64_t size;
     struct fct_end_proof other;
     factum_error later;
-    factum_status status = fct_path_join(path, log->dir, name, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
-    }
+    factum_status status = fct_file_open_in(log->os, log->dir, name, FCT_OPEN_READ, &file, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -144,7 +140,6 @@ static factum_status create_last(const struct fct_log *log, const struct fct_log
 static factum_status open_last(struct fct_log *log, const struct fct_log_point *point,
                                bool *current, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     struct fct_end_proof end = {.slot = 0};
     FCT_ASSERT(log->last == NULL);
     factum_status status = fct_end_file_read(log, FCT_LAST_NAME, &end, err);
@@ -158,10 +153,8 @@ static factum_status open_last(struct fct_log *log, const struct fct_log_point *
         end.slot = 0;
     }
     if (status == FACTUM_OK) {
-        status = fct_path_join(path, log->dir, FCT_LAST_NAME, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_file_open(log->os, path, FCT_OPEN_WRITE, &log->last, err);
+        status =
+            fct_file_open_in(log->os, log->dir, FCT_LAST_NAME, FCT_OPEN_WRITE, &log->last, err);
     }
     log->last_slot = end.slot == 0 ? 1 : 0;
     return status;

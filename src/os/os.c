@@ -228,6 +228,14 @@ factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir, const cha
     return FACTUM_OK;
 }
 
+factum_status fct_file_open_in(const struct fct_os *os, const char *dir, const char *name,
+                               int flags, struct fct_file **file, factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(path, dir, name, err);
+    return status == FACTUM_OK ? fct_file_open(os, path, flags, file, err) : status;
+}
+
 factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir, const char *name,
                                factum_error *err)
 {

@@ -183,7 +183,10 @@ FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, s
 /* Writes "<dir>/<name>" to |path|, which must not overlap them. TOO_BIG if it does not fit. */
 FCT_MUST_USE factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir,
                                          const char *name, factum_error *err);
-/* Removes |dir|/|name|. */
+/* The calls for |dir|/|name|. Errors: TOO_BIG, and those of the call. */
+FCT_MUST_USE factum_status fct_file_open_in(const struct fct_os *os, const char *dir,
+                                            const char *name, int flags, struct fct_file **file,
+                                            factum_error *err);
 FCT_MUST_USE factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir,
                                             const char *name, factum_error *err);
 

@@ -419,12 +419,9 @@ static factum_status delete_replay(void *data, const char *name)
 
 factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, models->dir, FCT_AS_OF_LOCK, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(models->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE,
-                               &models->as_of_lock, err);
-    }
+    factum_status status =
+        fct_file_open_in(models->os, models->dir, FCT_AS_OF_LOCK, FCT_OPEN_WRITE | FCT_OPEN_CREATE,
+                         &models->as_of_lock, err);
     if (status == FACTUM_OK) {
         status = fct_file_lock(models->as_of_lock, err);
     }
