@@ -5,11 +5,11 @@
 
 #include <factum/store.h>
 
+#include "codec/stream_metadata.h" /* FCT_SOFT_DELETED */
 #include "core/compiler.h"
 
-#define FCT_TYPE_METADATA "$metadata"                 /* event type in "$$<stream>" */
-#define FCT_TYPE_TOMBSTONE "$streamDeleted"           /* the last event of a tombstoned stream */
-#define FCT_SOFT_DELETED UINT64_C(0x7fffffffffffffff) /* the $tb of a soft-deleted stream */
+#define FCT_TYPE_METADATA "$metadata"       /* event type in "$$<stream>" */
+#define FCT_TYPE_TOMBSTONE "$streamDeleted" /* the last event of a tombstoned stream */
 
 /* The metadata of a stream; 0: it has no such member. Text that is not a JSON object has no
  * members, and a member that is not a whole number above 0 is ignored. */
