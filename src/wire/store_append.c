@@ -488,8 +488,7 @@ factum_status fct_store_encode_appended(struct fct_buf *buf,
     fct_pb_put_uint(writer, 1, appended->number);
     fct_pb_put_uint(writer, APPENDED_STATUS, fct_store_number_of(appended->status));
     if (appended->status < 0) {
-        factum_slice text = factum_slice_from(appended->err.text);
-        fct_pb_put_bytes(writer, APPENDED_TEXT, fct_slice(text.ptr, fct_utf8_prefix(text)));
+        fct_pb_put_bytes(writer, APPENDED_TEXT, fct_utf8_whole(appended->err.text));
         fct_pb_put_uint(writer, APPENDED_OS_ERROR, (uint64_t)appended->err.os_error);
     }
     fct_store_put(writer, &append_result_table, &appended->result);
