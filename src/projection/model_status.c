@@ -190,9 +190,7 @@ factum_status factum_models_list(factum_models *models, factum_slice model,
         return found == NULL ? no_model(model, err) : list_model(models, found, each, &go_on, err);
     }
     for (size_t i = 0; status == FACTUM_OK && go_on; i++) {
-        fct_mutex_lock(&models->lock);
-        struct fct_model *next = i < models->count ? models->models[i] : NULL;
-        fct_mutex_unlock(&models->lock);
+        struct fct_model *next = fct_models_at(models, i);
         if (next == NULL) {
             break;
         }
@@ -338,9 +336,7 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
         status == NULL ? FACTUM_OK : fct_sized_check(status, "models: the status", err);
     int64_t until = end_of(timeout_ms);
     for (size_t i = 0; found == FACTUM_OK; i++) {
-        fct_mutex_lock(&models->lock);
-        struct fct_model *model = i < models->count ? models->models[i] : NULL;
-        fct_mutex_unlock(&models->lock);
+        struct fct_model *model = fct_models_at(models, i);
         if (model == NULL) {
             break;
         }

@@ -20,6 +20,14 @@
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
+struct fct_model *fct_models_at(struct factum_models *models, size_t i)
+{
+    fct_mutex_lock(&models->lock);
+    struct fct_model *model = i < models->count ? models->models[i] : NULL;
+    fct_mutex_unlock(&models->lock);
+    return model;
+}
+
 struct fct_model *fct_models_find(struct factum_models *models, factum_slice name)
 {
     struct fct_model *found = NULL;
