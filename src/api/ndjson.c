@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/rules.h"
 
 #define LINE_SIZE_MAX ((size_t)64 << 20)

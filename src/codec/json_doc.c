@@ -68,3 +68,28 @@ factum_status fct_json_doc_read(struct fct_json_doc *doc, factum_slice text,
     }
     return status;
 }
+
+bool fct_json_doc_text(const factum_json *json, const char *name, factum_arena *arena,
+                       factum_slice *text)
+{
+    uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
+    size_t len = 0;
+    *text = (factum_slice){NULL, 0};
+    if (value == FACTUM_JSON_NONE) {
+        return true;
+    }
+    size_t room = factum_json_at(json, value)->len;
+    char *to = factum_arena_alloc(arena, room > 0 ? room : 1);
+    if (to == NULL || factum_json_unescape(json, value, to, room, &len) != FACTUM_OK) {
+        return false;
+    }
+    *text = (factum_slice){(const uint8_t *)to, len};
+    return true;
+}
+
+bool fct_json_doc_number(const factum_json *json, const char *name, uint64_t *number)
+{
+    uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
+    *number = 0;
+    return value == FACTUM_JSON_NONE || factum_json_to_uint64(json, value, number) == FACTUM_OK;
+}

@@ -6,6 +6,7 @@
 #ifndef FCT_CODEC_JSON_DOC_H
 #define FCT_CODEC_JSON_DOC_H
 
+#include <factum/arena.h>
 #include <factum/json.h>
 
 #include "codec/json.h"
@@ -35,5 +36,14 @@ struct fct_json_extent {
 FCT_MUST_USE factum_status fct_json_doc_read(struct fct_json_doc *doc, factum_slice text,
                                              struct fct_json_extent extent,
                                              struct fct_json_fault *fault);
+
+/* Members of the object that |json| is. */
+
+/* The decoded text of the member |name|, in |arena|; empty if the member is missing. False: the
+ * member is not a text, or the arena is full. */
+FCT_MUST_USE bool fct_json_doc_text(const factum_json *json, const char *name, factum_arena *arena,
+                                    factum_slice *text);
+/* *number is 0 if the member is missing. False: it is not a whole number. */
+FCT_MUST_USE bool fct_json_doc_number(const factum_json *json, const char *name, uint64_t *number);
 
 #endif

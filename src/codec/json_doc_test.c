@@ -138,6 +138,34 @@ TEST(the_depth_is_that_of_the_extent)
     fct_json_doc_finish(&doc);
 }
 
+TEST(members_of_an_object_are_read_by_name)
+{
+    struct fct_json_doc doc;
+    struct fct_json_fault fault;
+    factum_arena arena;
+    factum_slice text;
+    uint64_t number;
+    fct_json_doc_init(&doc, fct_mem_heap());
+    factum_arena_init(&arena, 0);
+    assert_status(
+        fct_json_doc_read(&doc, FCT_SLICE("{\"a\":\"x\\ny\",\"b\":7,\"c\":\"\"}"), whole, &fault),
+        FACTUM_OK);
+    assert_true(fct_json_doc_text(&doc.json, "a", &arena, &text));
+    assert_true(fct_slice_equal(text, FCT_SLICE("x\ny")));
+    assert_true(fct_json_doc_text(&doc.json, "c", &arena, &text));
+    assert_int_equal(text.len, 0);
+    assert_true(fct_json_doc_text(&doc.json, "missing", &arena, &text));
+    assert_int_equal(text.len, 0);
+    assert_false(fct_json_doc_text(&doc.json, "b", &arena, &text));
+    assert_true(fct_json_doc_number(&doc.json, "b", &number));
+    assert_int_equal(number, 7);
+    assert_true(fct_json_doc_number(&doc.json, "missing", &number));
+    assert_int_equal(number, 0);
+    assert_false(fct_json_doc_number(&doc.json, "a", &number));
+    factum_arena_finish(&arena);
+    fct_json_doc_finish(&doc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +174,7 @@ int main(void)
         CASE(nodes_have_the_maximum_that_is_asked_for),
         CASE(what_is_no_json_is_told_why_and_where),
         CASE(the_depth_is_that_of_the_extent),
+        CASE(members_of_an_object_are_read_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,15 @@ size_t fct_utf8_prefix(factum_slice text)
     return at;
 }
 
+void fct_utf8_copy(char *to, size_t size, factum_slice text)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+    if (len > 0) {
+        memcpy(to, text.ptr, len);
+    }
+    to[fct_utf8_prefix(fct_slice(to, len))] = '\0';
+}
+
 bool fct_slice_holds(factum_slice whole, factum_slice part)
 {
     if (whole.len < part.len) {

@@ -41,5 +41,13 @@ factum_slice fct_slice_trim(factum_slice text, const char *spaces);
 bool fct_utf8_valid(factum_slice text);
 /* The number of bytes before the first sequence that is not valid; text.len if all are valid. */
 size_t fct_utf8_prefix(factum_slice text);
+/* |text| without the rest of a character that was truncated at its end. */
+static inline factum_slice fct_utf8_whole(const char *text)
+{
+    factum_slice all = factum_slice_from(text);
+    return fct_slice(all.ptr, fct_utf8_prefix(all));
+}
+/* Copies |text| to |to| of |size| bytes, with a zero byte, truncated between two characters. */
+void fct_utf8_copy(char *to, size_t size, factum_slice text);
 
 #endif

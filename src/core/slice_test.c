@@ -139,6 +139,24 @@ TEST(a_sequence_may_lie_across_the_borders_of_words)
     }
 }
 
+TEST(a_truncated_character_is_left_out)
+{
+    char copy[5];
+    assert_int_equal(fct_utf8_whole("a\xe2\x82\xac").len, 4);
+    assert_int_equal(fct_utf8_whole("a\xe2\x82").len, 1);
+    assert_int_equal(fct_utf8_whole("").len, 0);
+    fct_utf8_copy(copy, sizeof copy, FCT_SLICE("abcdef"));
+    assert_string_equal(copy, "abcd");
+    fct_utf8_copy(copy, sizeof copy, FCT_SLICE("ab\xe2\x82\xac"));
+    assert_string_equal(copy, "ab");
+    fct_utf8_copy(copy, sizeof copy, FCT_SLICE("a\xe2\x82\xac"));
+    assert_string_equal(copy, "a\xe2\x82\xac");
+    fct_utf8_copy(copy, 1, FCT_SLICE("a"));
+    assert_string_equal(copy, "");
+    fct_utf8_copy(copy, sizeof copy, (factum_slice){0});
+    assert_string_equal(copy, "");
+}
+
 TEST(all_pairs_of_bytes_are_as_the_definition_says)
 {
     for (uint32_t pair = 0; pair < 0x10000; pair++) {
@@ -173,6 +191,7 @@ int main(void)
         CASE(a_sequence_that_is_cut_short_is_refused),
         CASE(one_bad_byte_shows_at_every_place_of_a_long_text),
         CASE(a_sequence_may_lie_across_the_borders_of_words),
+        CASE(a_truncated_character_is_left_out),
         CASE(all_pairs_of_bytes_are_as_the_definition_says),
         CASE(three_and_four_bytes_are_as_the_definition_says),
     };

@@ -1,7 +1,15 @@
-/* uuid.c - 16 bytes as 8-4-4-4-12 (RFC 9562 section 4). Layer: core. See base.h. */
-#include <string.h>
+/* uuid.c - 16 bytes as 8-4-4-4-12 (RFC 9562 section 4). Layer: core. See base.h and uuid.h. */
+#include "core/uuid.h"
 
-#include <factum/base.h>
+#include "core/check.h"
+
+factum_uuid fct_uuid_marked(factum_uuid id, unsigned version)
+{
+    FCT_ASSERT(version >= 1 && version <= 15);
+    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | version << 4);
+    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
+    return id;
+}
 
 static bool dash_before(size_t byte)
 {

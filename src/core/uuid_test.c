@@ -1,4 +1,6 @@
-/* uuid_test.c - ids as text, there and back. Layer: core. */
+/* uuid_test.c - ids as text, there and back; compared; marked with a version. Layer: core. */
+#include "core/uuid.h"
+
 #include "core/random.h"
 #include "core/slice.h"
 #include "support/test.h"
@@ -81,6 +83,33 @@ TEST(every_byte_at_every_place_is_judged)
     }
 }
 
+TEST(ids_are_compared_by_all_of_their_bytes)
+{
+    factum_uuid zero = {{0}};
+    assert_true(fct_uuid_is_zero(zero));
+    for (size_t i = 0; i < 16; i++) {
+        factum_uuid id = {{0}};
+        id.bytes[i] = 1;
+        assert_false(fct_uuid_is_zero(id));
+        assert_false(fct_uuid_equal(id, zero));
+        assert_true(fct_uuid_equal(id, id));
+    }
+}
+
+/* RFC 9562, 4.1 and 4.2: the version is the high half of byte 6, and byte 8 begins with bits 10. */
+TEST(a_version_changes_six_bits_and_no_other)
+{
+    char text[FACTUM_UUID_TEXT_SIZE];
+    factum_uuid ones;
+    memset(&ones, 0xff, sizeof ones);
+    factum_uuid_format(fct_uuid_marked(ones, FCT_UUID_RANDOM), text);
+    assert_string_equal(text, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    factum_uuid_format(fct_uuid_marked((factum_uuid){{0}}, FCT_UUID_DERIVED), text);
+    assert_string_equal(text, "00000000-0000-8000-8000-000000000000");
+    factum_uuid once = fct_uuid_marked(ones, FCT_UUID_DERIVED);
+    assert_true(fct_uuid_equal(fct_uuid_marked(once, FCT_UUID_DERIVED), once));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +118,8 @@ int main(void)
         CASE(any_id_comes_back_from_its_text),
         CASE(every_other_length_is_refused),
         CASE(every_byte_at_every_place_is_judged),
+        CASE(ids_are_compared_by_all_of_their_bytes),
+        CASE(a_version_changes_six_bits_and_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

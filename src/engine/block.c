@@ -46,7 +46,7 @@ static void hub_notify(void *data, uint32_t bits)
     }
     atomic_fetch_add(&hub->changes, 1);
     if (atomic_load(&hub->sleepers) > 0) {
-        fct_word_wake(&hub->changes, UINT32_MAX >> 1);
+        fct_word_wake(&hub->changes, FCT_WAKE_ALL);
     }
 }
 

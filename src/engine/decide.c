@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/uuid.h"
 #include "engine/engine.h"
 #include "engine/rules.h"
 

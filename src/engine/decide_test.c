@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/decide.h"
 #include "engine/engine.h"
 
@@ -126,7 +127,7 @@ static bool find_known(const struct table *t, size_t stream, factum_uuid id, uin
 {
     for (size_t r = strlen(t->stored[stream]); r > t->known_from[stream]; r--) {
         factum_uuid stored = id_of(t->stored[stream][r - 1]);
-        if (memcmp(stored.bytes, id.bytes, sizeof id.bytes) == 0) {
+        if (fct_uuid_equal(stored, id)) {
             *revision = r - 1;
             return true;
         }

@@ -126,7 +126,7 @@ static void call_listener(struct fct_notifier *notifier, factum_listener *listen
     notifier->running = NULL;
     (void)atomic_fetch_add(&notifier->returns, 1);
     if (notifier->leaving > 0) {
-        fct_word_wake(&notifier->returns, UINT32_MAX);
+        fct_word_wake(&notifier->returns, FCT_WAKE_ALL);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/engine.h"
 #include "engine/removal.h"
 #include "engine/rules.h"

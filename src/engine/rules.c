@@ -28,17 +28,6 @@ factum_slice fct_metastream_target(factum_slice stream)
     return fct_slice(NULL, 0);
 }
 
-bool fct_uuid_equal(factum_uuid a, factum_uuid b)
-{
-    return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
-}
-
-bool fct_uuid_is_zero(factum_uuid id)
-{
-    static const factum_uuid zero;
-    return fct_uuid_equal(id, zero);
-}
-
 factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX])
 {
     struct fct_json_member id = {.name = FCT_SLICE("$correlationId")};

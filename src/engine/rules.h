@@ -5,11 +5,11 @@
 
 #include <factum/store.h>
 
+#include "codec/stream_metadata.h" /* FCT_SOFT_DELETED */
 #include "core/compiler.h"
 
-#define FCT_TYPE_METADATA "$metadata"                 /* event type in "$$<stream>" */
-#define FCT_TYPE_TOMBSTONE "$streamDeleted"           /* the last event of a tombstoned stream */
-#define FCT_SOFT_DELETED UINT64_C(0x7fffffffffffffff) /* the $tb of a soft-deleted stream */
+#define FCT_TYPE_METADATA "$metadata"       /* event type in "$$<stream>" */
+#define FCT_TYPE_TOMBSTONE "$streamDeleted" /* the last event of a tombstoned stream */
 
 /* The metadata of a stream; 0: it has no such member. Text that is not a JSON object has no
  * members, and a member that is not a whole number above 0 is ignored. */
@@ -31,9 +31,6 @@ factum_slice fct_metastream_target(factum_slice stream);
 /* Finds "$correlationId" in |metadata| and unescapes it into |buffer|. Returns an empty slice if
  * the member is missing or is not a text of 1 to FACTUM_NAME_SIZE_MAX bytes. */
 factum_slice fct_correlation_id(factum_slice metadata, char buffer[FACTUM_NAME_SIZE_MAX]);
-
-bool fct_uuid_is_zero(factum_uuid id);
-bool fct_uuid_equal(factum_uuid a, factum_uuid b);
 
 /* The fingerprint of |request| (store.h): the given one, or a hash of its events or, without
  * events, of its expectations and condition. */

@@ -304,7 +304,7 @@ TEST(without_events_the_content_is_what_is_checked)
     }
 }
 
-/* ---- names and ids --------------------------------------------------------------------------- */
+/* ---- metastreams ----------------------------------------------------------------------------- */
 
 TEST(a_metastream_names_its_stream)
 {
@@ -313,19 +313,6 @@ TEST(a_metastream_names_its_stream)
     assert_slice(fct_metastream_target(FCT_SLICE("$$")), "");
     assert_slice(fct_metastream_target(FCT_SLICE("$order-1")), "");
     assert_slice(fct_metastream_target(FCT_SLICE("")), "");
-}
-
-TEST(ids_are_compared_by_all_of_their_bytes)
-{
-    factum_uuid zero = {{0}};
-    assert_true(fct_uuid_is_zero(zero));
-    for (size_t i = 0; i < 16; i++) {
-        factum_uuid id = {{0}};
-        id.bytes[i] = 1;
-        assert_false(fct_uuid_is_zero(id));
-        assert_false(fct_uuid_equal(id, zero));
-        assert_true(fct_uuid_equal(id, id));
-    }
 }
 
 TEST(metadata_leaves_the_newest_events_visible)
@@ -466,7 +453,6 @@ int main(void)
         CASE(an_append_without_events_has_a_fingerprint),
         CASE(without_events_the_content_is_what_is_checked),
         CASE(a_metastream_names_its_stream),
-        CASE(ids_are_compared_by_all_of_their_bytes),
         CASE(metadata_leaves_the_newest_events_visible),
         CASE(expectations_hold_as_the_table_says),
         CASE(a_refusal_says_what_is_and_what_was_expected),

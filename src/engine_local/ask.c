@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/event_copy.h"
 #include "engine/rules.h"
 #include "engine_local/local_int.h"

@@ -218,13 +218,12 @@ static bool first_segment_id(const struct making *making, factum_uuid *id)
 {
     factum_error ignored;
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
-    char path[FCT_PATH_SIZE];
     struct fct_log_segment_info info;
     struct fct_segment_header header;
     struct fct_file *file;
     if (!fct_log_segment_info(making->local->log, 0, UINT64_MAX, &info) ||
-        fct_path_join(path, making->to, info.name, &ignored) != FACTUM_OK ||
-        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, &ignored) != FACTUM_OK) {
+        fct_file_open_in(making->job.os, making->to, info.name, FCT_OPEN_READ, &file, &ignored) !=
+            FACTUM_OK) {
         return false;
     }
     bool read = fct_file_read(file, 0, bytes, sizeof bytes, &ignored) == FACTUM_OK &&
@@ -249,7 +248,6 @@ static factum_status note_last(void *data, const char *name)
 static factum_status check_without_manifest(const struct making *making, factum_error *err)
 {
     factum_error ignored;
-    char path[FCT_PATH_SIZE];
     struct fct_log_segment_info info;
     struct fct_file *file;
     uint64_t last = 0;
@@ -261,8 +259,8 @@ static factum_status check_without_manifest(const struct making *making, factum_
     }
     bool more = !fct_log_segment_info(making->local->log, (size_t)(last - 1),
                                       making->report->end_position, &info);
-    if (!more && fct_path_join(path, making->to, info.name, &ignored) == FACTUM_OK &&
-        fct_file_open(making->job.os, path, FCT_OPEN_READ, &file, &ignored) == FACTUM_OK) {
+    if (!more && fct_file_open_in(making->job.os, making->to, info.name, FCT_OPEN_READ, &file,
+                                  &ignored) == FACTUM_OK) {
         more = fct_file_size(file, &size, &ignored) == FACTUM_OK && size > info.size;
         (void)fct_file_close(&file, &ignored);
     }

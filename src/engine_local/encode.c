@@ -15,19 +15,18 @@
 #include "core/check.h"
 #include "core/random.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/rules.h"
 #include "engine_local/local_int.h"
 #include "engine_local/postings_of.h"
 
-/* An id for an event that comes without one: RFC 9562, version 4. */
+/* An id for an event that comes without one. */
 static factum_uuid make_id(struct fct_local *local)
 {
     uint64_t words[2] = {fct_random_next(&local->ids[0]), fct_random_next(&local->ids[1])};
     factum_uuid id;
     memcpy(id.bytes, words, sizeof id.bytes);
-    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | 0x40);
-    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
-    return id;
+    return fct_uuid_marked(id, FCT_UUID_RANDOM);
 }
 
 static struct fct_staged_slot *staged_slot(struct fct_local *local, uint32_t slot)

@@ -16,6 +16,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/decide.h"
 #include "engine/query.h"
 #include "engine/rules.h"

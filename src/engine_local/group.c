@@ -314,7 +314,7 @@ static void lead(struct fct_group *group, bool by_committer)
         wake_committer(group);
     }
     if (waiting > 0) {
-        fct_word_wake(word_of(group, number), UINT32_MAX >> 1);
+        fct_word_wake(word_of(group, number), FCT_WAKE_ALL);
     }
     if (completed.count == 0) { /* otherwise the committer calls it, after their delivery */
         group->options.answered(group->options.data);

@@ -49,7 +49,7 @@ static void do_work(void *data, struct fct_group_member *list)
         atomic_fetch_add(&work->overlaps, 1);
     }
     uint32_t arrived = atomic_fetch_add(&work->arrived, 1) + 1;
-    fct_word_wake(&work->arrived, UINT32_MAX >> 1);
+    fct_word_wake(&work->arrived, FCT_WAKE_ALL);
     uint32_t allowed = atomic_load(&work->allowed);
     while (allowed < arrived) {
         (void)fct_word_wait(&work->allowed, allowed, UINT64_MAX);
@@ -115,7 +115,7 @@ static void begin(struct work *work, uint64_t queue_max)
 static void allow(struct work *work, uint32_t groups)
 {
     atomic_store(&work->allowed, groups);
-    fct_word_wake(&work->allowed, UINT32_MAX >> 1);
+    fct_word_wake(&work->allowed, FCT_WAKE_ALL);
 }
 
 static void await(_Atomic uint32_t *word, uint32_t value)

@@ -268,21 +268,17 @@ static void remove_target(const struct target *target, const struct fct_backup_m
     target_check(target);
     uint32_t at = 0;
     struct fct_backup_file file;
-    char path[FCT_PATH_SIZE];
     const struct fct_os *os = target->os;
     const char *log_dir = target->log_dir;
     bool removed = true;
     while (removed && fct_backup_manifest_next(manifest, &at, &file)) {
-        removed = fct_path_join(path, log_dir, file.name, &ignored) == FACTUM_OK &&
-                  is_removed(fct_os_unlink(os, path, &ignored));
+        removed = is_removed(fct_os_unlink_in(os, log_dir, file.name, &ignored));
     }
-    removed = removed && fct_path_join(path, log_dir, FCT_TIMELINES_NAME, &ignored) == FACTUM_OK &&
-              is_removed(fct_os_unlink(os, path, &ignored)) &&
+    removed = removed && is_removed(fct_os_unlink_in(os, log_dir, FCT_TIMELINES_NAME, &ignored)) &&
               is_removed(fct_os_sync_dir(os, log_dir, &ignored)) &&
               is_removed(fct_os_remove_dir(os, log_dir, &ignored)) &&
               fct_os_sync_dir(os, target->path, &ignored) == FACTUM_OK &&
-              fct_path_join(path, target->path, FCT_RESTORING_NAME, &ignored) == FACTUM_OK &&
-              is_removed(fct_os_unlink(os, path, &ignored)) &&
+              is_removed(fct_os_unlink_in(os, target->path, FCT_RESTORING_NAME, &ignored)) &&
               fct_os_remove_dir(os, target->path, &ignored) == FACTUM_OK;
     (void)removed; /* the restore has failed, and reports its own error */
 }

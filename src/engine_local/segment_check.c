@@ -17,6 +17,7 @@
 #include "codec/record.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/uuid.h"
 
 static void segment_check_check(const struct fct_segment_check *check)
 {
@@ -82,7 +83,7 @@ static const char *wrong_in_header(const struct fct_segment_check *check,
     if (header->number != check->number) {
         return "it has the number of another segment";
     }
-    if (memcmp(&header->store_id, &check->store_id, sizeof check->store_id) != 0) {
+    if (!fct_uuid_equal(header->store_id, check->store_id)) {
         return "it is of another store";
     }
     if (!history->known) {

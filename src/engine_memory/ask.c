@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/sized.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/event_copy.h"
 #include "engine_memory/memory_int.h"
 

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/query.h"
 #include "engine_memory/memory_int.h"
 

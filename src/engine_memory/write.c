@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine_memory/memory_int.h"
 
 static bool reserve(const struct fct_mem *mem, void *items, size_t *capacity, size_t count,
@@ -26,15 +27,12 @@ static bool reserve(const struct fct_mem *mem, void *items, size_t *capacity, si
     return grown != NULL;
 }
 
-/* RFC 9562, version 4. */
 static factum_uuid make_id(struct memory *memory)
 {
     uint64_t words[2] = {fct_random_next(&memory->random), fct_random_next(&memory->random)};
     factum_uuid id;
     memcpy(id.bytes, words, sizeof id.bytes);
-    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0fu) | 0x40u);
-    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3fu) | 0x80u);
-    return id;
+    return fct_uuid_marked(id, FCT_UUID_RANDOM);
 }
 
 static factum_slice put(uint8_t **to, factum_slice bytes)

@@ -19,6 +19,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine/deliver.h"
 #include "engine_remote/remote_int.h"
 #include "wire/store_append.h"
@@ -66,25 +67,24 @@ static bool append_lacks_id(const factum_append_request *request, bool any)
 {
     size_t lacking = 0;
     for (size_t i = 0; i < request->event_count; i++) {
-        lacking += memcmp(&request->events[i].id, &(factum_uuid){{0}}, sizeof(factum_uuid)) == 0;
+        lacking += fct_uuid_is_zero(request->events[i].id);
     }
     return any ? lacking > 0 : lacking > 0 && lacking == request->event_count;
 }
 
-/* Gives each event an id of version 4. */
+/* Gives each event a random id. */
 static factum_status append_make_ids(const struct distant *distant, struct pending_append *pending,
                                      factum_error *err)
 {
     const factum_append_request *request = fct_op_request(pending->op);
     memcpy(pending->events, request->events, request->event_count * sizeof pending->events[0]);
     for (size_t i = 0; i < request->event_count; i++) {
-        uint8_t *id = pending->events[i].id.bytes;
-        factum_status status = fct_os_random(distant->os, id, 16, err);
+        factum_uuid *id = &pending->events[i].id;
+        factum_status status = fct_os_random(distant->os, id->bytes, sizeof id->bytes, err);
         if (status != FACTUM_OK) {
             return status;
         }
-        id[6] = (uint8_t)((id[6] & 0x0f) | 0x40);
-        id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
+        *id = fct_uuid_marked(*id, FCT_UUID_RANDOM);
     }
     pending->request.events = pending->events;
     return FACTUM_OK;

@@ -231,7 +231,7 @@ static void inflow_notify(struct inflow *inflow)
     fct_mutex_lock(&distant->lock);
     inflow->calling = false;
     atomic_fetch_add(&distant->word, 1);
-    fct_word_wake(&distant->word, UINT32_MAX >> 1);
+    fct_word_wake(&distant->word, FCT_WAKE_ALL);
     fct_mutex_unlock(&distant->lock);
 }
 

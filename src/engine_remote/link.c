@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "engine_remote/remote_int.h"
 
 enum { LINK_DELAY_MS = 50, LINK_DELAY_MAX_MS = 2000 };
@@ -31,15 +32,14 @@ static void link_tell_opener(struct distant *distant, factum_status status, cons
             distant->open_err = *err;
         }
         atomic_fetch_add(&distant->word, 1);
-        fct_word_wake(&distant->word, UINT32_MAX >> 1);
+        fct_word_wake(&distant->word, FCT_WAKE_ALL);
     }
     fct_mutex_unlock(&distant->lock);
 }
 
 static bool link_is_same_store(const struct fct_store_opened *a, const struct fct_store_opened *b)
 {
-    bool same = memcmp(&a->store_id, &b->store_id, sizeof a->store_id) == 0 &&
-                a->timeline_count == b->timeline_count;
+    bool same = fct_uuid_equal(a->store_id, b->store_id) && a->timeline_count == b->timeline_count;
     for (uint32_t i = 0; same && i < a->timeline_count; i++) {
         same = a->timelines[i].id == b->timelines[i].id &&
                a->timelines[i].from == b->timelines[i].from;

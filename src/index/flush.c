@@ -16,7 +16,7 @@
 void fct_index_changed(struct fct_index *index)
 {
     atomic_fetch_add(&index->changes, 1);
-    fct_word_wake(&index->changes, UINT32_MAX >> 1);
+    fct_word_wake(&index->changes, FCT_WAKE_ALL);
 }
 
 /* With maintenance held, and nothing sealed. */
@@ -99,19 +99,16 @@ static factum_status write_entries(struct fct_run_writer *writer,
 factum_status fct_index_open_written(struct fct_index *index, uint64_t number, struct fct_run **run,
                                      factum_error *err)
 {
-    char name[FCT_RUN_NAME_SIZE];
-    char path[FCT_PATH_SIZE];
     factum_error ignored;
+    char name[FCT_RUN_NAME_SIZE];
     factum_status status = fct_run_open(run, index->os, index->mem, index->dir, number, err);
     FCT_ASSERT((status == FACTUM_OK) == (*run != NULL));
     if (status == FACTUM_OK) {
         return FACTUM_OK;
     }
     fct_run_name(number, name);
-    if (fct_path_join(path, index->dir, name, &ignored) == FACTUM_OK) {
-        factum_status removed = fct_os_unlink(index->os, path, &ignored);
-        (void)removed; /* no manifest names the file: the next opening deletes it */
-    }
+    factum_status removed = fct_os_unlink_in(index->os, index->dir, name, &ignored);
+    (void)removed; /* no manifest names the file: the next opening deletes it */
     return status;
 }
 

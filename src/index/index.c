@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/uuid.h"
 #include "index/index_int.h"
 
 #define MEMTABLE_SIZE_MAX ((size_t)4 << 20)
@@ -29,7 +30,7 @@ static bool is_named(const struct fct_run *run, const struct fct_manifest_run *n
     const struct fct_run_info *info = &run->info;
     return info->from == named->from && info->end.position == named->to &&
            named->from < named->to && info->seed == manifest->seed &&
-           memcmp(info->store_id.bytes, manifest->store_id.bytes, sizeof info->store_id.bytes) == 0;
+           fct_uuid_equal(info->store_id, manifest->store_id);
 }
 
 /* Opens the runs of the manifest; what a bad run covers becomes a missing range, together with the
@@ -160,12 +161,8 @@ static factum_status remove_strays(struct fct_index *index, factum_error *err)
     factum_status status = fct_os_list_dir(index->os, index->dir, note_stray, &stray, err);
     for (size_t i = 0; i < stray.count && status == FACTUM_OK; i++) {
         char name[FCT_RUN_NAME_SIZE];
-        char path[FCT_PATH_SIZE];
         fct_run_name(stray.numbers[i], name);
-        status = fct_path_join(path, index->dir, name, err);
-        if (status == FACTUM_OK) {
-            status = fct_os_unlink(index->os, path, err);
-        }
+        status = fct_os_unlink_in(index->os, index->dir, name, err);
     }
     if (stray.highest >= atomic_load(&index->next_number)) {
         atomic_store(&index->next_number, stray.highest + 1);
@@ -342,14 +339,12 @@ struct removal {
 
 static factum_status remove_own(void *data, const char *name)
 {
-    struct removal *removal = data;
-    char path[FCT_PATH_SIZE];
+    const struct removal *removal = data;
     if (fct_run_number(name) == 0 &&
         strncmp(name, FCT_MANIFEST_NAME, strlen(FCT_MANIFEST_NAME)) != 0) {
         return FACTUM_OK;
     }
-    factum_status status = fct_path_join(path, removal->dir, name, removal->err);
-    return status == FACTUM_OK ? fct_os_unlink(removal->os, path, removal->err) : status;
+    return fct_os_unlink_in(removal->os, removal->dir, name, removal->err);
 }
 
 factum_status fct_index_remove(const struct fct_os *os, const char *dir, factum_error *err)

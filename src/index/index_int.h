@@ -108,6 +108,9 @@ void fct_version_unpin(const struct fct_index *index, struct fct_version *versio
 /* Asserts the invariants above. With maintenance held, or while no other thread knows |index|. */
 void fct_version_check(const struct fct_index *index);
 
+/* The place of |run| in |version|; run_count if it has left. */
+size_t fct_version_place_of(const struct fct_version *version, const struct fct_run *run);
+
 /* With maintenance held. */
 void fct_version_edit_init(struct fct_version_edit *edit, const struct fct_index *index);
 /* Replaces the current version. Takes |edit->added| also on failure; its file is then deleted.

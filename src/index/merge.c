@@ -222,12 +222,9 @@ static factum_status replace(struct fct_index *index, struct fct_run *const *inp
 {
     struct fct_version_edit edit;
     const struct fct_version *version = index->version;
-    size_t first = 0;
+    size_t first = fct_version_place_of(version, inputs[0]);
     size_t found = 0;
     FCT_ASSERT(!merged->obsolete);
-    while (first < version->run_count && version->runs[first] != inputs[0]) {
-        first++;
-    }
     while (found < FANOUT && first + found < version->run_count &&
            version->runs[first + found] == inputs[found]) {
         found++;

@@ -49,6 +49,15 @@ void fct_version_unpin(const struct fct_index *index, struct fct_version *versio
     fct_mem_free(index->mem, version);
 }
 
+size_t fct_version_place_of(const struct fct_version *version, const struct fct_run *run)
+{
+    size_t i = 0;
+    while (i < version->run_count && version->runs[i] != run) {
+        i++;
+    }
+    return i;
+}
+
 /* ---- invariants ------------------------------------------------------------------------------ */
 
 static void check_tables(const struct fct_index *index)
@@ -240,16 +249,6 @@ done:
 
 /* ---- damage ---------------------------------------------------------------------------------- */
 
-/* The place of |run| in |version|; run_count if it has left. */
-static size_t place_of_run(const struct fct_version *version, const struct fct_run *run)
-{
-    size_t i = 0;
-    while (i < version->run_count && version->runs[i] != run) {
-        i++;
-    }
-    return i;
-}
-
 void fct_index_quarantine(struct fct_index *index, struct fct_run *run)
 {
     struct fct_version_edit edit;
@@ -257,7 +256,7 @@ void fct_index_quarantine(struct fct_index *index, struct fct_run *run)
     FCT_ASSERT(run->info.from < run->info.end.position);
     fct_mutex_lock(&index->maintenance);
     fct_version_edit_init(&edit, index);
-    edit.first = place_of_run(index->version, run);
+    edit.first = fct_version_place_of(index->version, run);
     edit.removed = 1;
     if (edit.first == index->version->run_count || edit.missing_count == FCT_MISSING_MAX) {
         goto done;

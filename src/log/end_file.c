@@ -31,6 +31,7 @@
 #include "core/crc32c.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "log/log_int.h"
 
 enum { SLOT_SIZE = 56, AT_CRC = 52, BLOCK_SIZE = 4096, LAST_SIZE = 2 * BLOCK_SIZE };
@@ -81,15 +82,11 @@ static bool read_slot(struct fct_file *file, uint64_t offset, struct fct_end_pro
 factum_status fct_end_file_read(const struct fct_log *log, const char *name,
                                 struct fct_end_proof *end, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     struct fct_file *file;
     uint64_t size;
     struct fct_end_proof other;
     factum_error later;
-    factum_status status = fct_path_join(path, log->dir, name, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
-    }
+    factum_status status = fct_file_open_in(log->os, log->dir, name, FCT_OPEN_READ, &file, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -143,12 +140,11 @@ static factum_status create_last(const struct fct_log *log, const struct fct_log
 static factum_status open_last(struct fct_log *log, const struct fct_log_point *point,
                                bool *current, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     struct fct_end_proof end = {.slot = 0};
     FCT_ASSERT(log->last == NULL);
     factum_status status = fct_end_file_read(log, FCT_LAST_NAME, &end, err);
-    bool usable = status == FACTUM_OK && end.slots == 2 &&
-                  memcmp(&end.store_id, &log->store_id, sizeof end.store_id) == 0;
+    bool usable =
+        status == FACTUM_OK && end.slots == 2 && fct_uuid_equal(end.store_id, log->store_id);
     *current = usable && memcmp(&end.point, point, sizeof *point) == 0;
     if (status == FACTUM_NOT_FOUND || status == FACTUM_CORRUPT ||
         (status == FACTUM_OK && !usable)) {
@@ -157,10 +153,8 @@ static factum_status open_last(struct fct_log *log, const struct fct_log_point *
         end.slot = 0;
     }
     if (status == FACTUM_OK) {
-        status = fct_path_join(path, log->dir, FCT_LAST_NAME, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_file_open(log->os, path, FCT_OPEN_WRITE, &log->last, err);
+        status =
+            fct_file_open_in(log->os, log->dir, FCT_LAST_NAME, FCT_OPEN_WRITE, &log->last, err);
     }
     log->last_slot = end.slot == 0 ? 1 : 0;
     return status;
@@ -212,12 +206,8 @@ factum_status fct_last_advance(struct fct_log *log, factum_error *err)
 
 factum_status fct_end_file_remove(struct fct_log *log, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     FCT_ASSERT(log->end_file);
-    factum_status status = fct_path_join(path, log->dir, FCT_END_NAME, err);
-    if (status == FACTUM_OK) {
-        status = fct_os_unlink(log->os, path, err);
-    }
+    factum_status status = fct_os_unlink_in(log->os, log->dir, FCT_END_NAME, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -185,6 +185,13 @@ factum_status fct_log_refusal(const struct fct_log *log, factum_error *err)
     return fct_fail(err, FACTUM_FAILED, "%s", log->reason);
 }
 
+int fct_log_compare_u64(const void *a, const void *b)
+{
+    const uint64_t *x = a;
+    const uint64_t *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
 factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position, const char *what,
                              factum_error *err)
 {

@@ -95,6 +95,8 @@ FCT_COLD void fct_log_set_state(struct fct_log *log, enum fct_log_state state, c
 /* OK if the log may be written to; otherwise the error that says why not: READ_ONLY, CORRUPT
  * (DAMAGED), FAILED. */
 FCT_MUST_USE factum_status fct_log_refusal(const struct fct_log *log, factum_error *err);
+/* Orders two uint64_t, for qsort. */
+int fct_log_compare_u64(const void *a, const void *b);
 /* Returns CORRUPT: "segment N is damaged at position P (<what>): ...". */
 FCT_COLD factum_status fct_log_damage(const struct fct_segment *segment, uint64_t position,
                                       const char *what, factum_error *err);

@@ -26,7 +26,7 @@ static void prepare_check(const struct fct_prepare *prepare)
 static void signal_change(struct fct_prepare *prepare)
 {
     atomic_fetch_add(&prepare->word, 1);
-    fct_word_wake(&prepare->word, UINT32_MAX >> 1);
+    fct_word_wake(&prepare->word, FCT_WAKE_ALL);
 }
 
 /* In the thread: waits until more than |done| is allowed; false if the thread must end. */
@@ -253,13 +253,11 @@ void fct_prepare_finish(struct fct_prepare *prepare)
     fct_thread_join(&prepare->thread);
     FCT_ASSERT(!prepare->working);
     if (prepare->file != NULL || prepare->left) {
-        char path[FCT_PATH_SIZE];
         factum_error later;
         (void)fct_file_close(&prepare->file, &later);
-        if (fct_path_join(path, prepare->dir, FCT_PREPARED_NAME, &later) == FACTUM_OK) {
-            factum_status removed = fct_os_unlink(prepare->os, path, &later);
-            (void)removed; /* the next run uses the file */
-        }
+        factum_status removed =
+            fct_os_unlink_in(prepare->os, prepare->dir, FCT_PREPARED_NAME, &later);
+        (void)removed; /* the next run uses the file */
     }
     fct_mutex_finish(&prepare->lock);
     prepare->os = NULL;

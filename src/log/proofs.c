@@ -114,15 +114,13 @@ factum_status fct_proofs_refuse(const struct fct_proofs *proofs, const struct fc
 
 /* Does a batch begin at |offset| of |segment|, by steps from its start? Also true if damage on the
  * way hides the answer. */
-static bool may_begin_at(struct fct_segment *segment, const uint8_t *map, uint64_t offset)
+static bool may_begin_at(struct fct_segment *segment, uint64_t offset)
 {
     uint64_t at = FCT_SEGMENT_HEADER_SIZE;
     struct fct_batch_header header;
     FCT_ASSERT(offset <= segment->capacity);
     while (at < offset) {
-        if (!fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
-            fct_batch_header_decode(map + at, segment->header.base + at, segment->header.salt,
-                                    &header) != FACTUM_OK) {
+        if (!fct_segment_batch_at(segment, at, segment->capacity, &header)) {
             return true;
         }
         at += FCT_BATCH_HEADER_SIZE + header.payload_size;
@@ -148,11 +146,10 @@ static factum_status compare_point(struct fct_segment *segment, const struct fct
     }
     struct fct_batch_header batch;
     if (offset % 8 == 0 && offset > FCT_SEGMENT_HEADER_SIZE &&
-        fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE) &&
-        fct_batch_header_decode(map + offset, point->position, header->salt, &batch) == FACTUM_OK) {
+        fct_segment_batch_at(segment, offset, segment->capacity, &batch)) {
         *agree = batch.number == point->batch_number && batch.chain == point->chain;
     } else {
-        *agree = offset < segment->capacity && may_begin_at(segment, map, offset);
+        *agree = offset < segment->capacity && may_begin_at(segment, offset);
     }
     return FACTUM_OK;
 }

@@ -28,6 +28,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log_sink.h"
+#include "core/uuid.h"
 #include "log/log_int.h"
 #include "log/proofs.h"
 #include "log/scan.h"
@@ -85,23 +86,13 @@ static factum_status note_name(void *data, const char *name)
     return FACTUM_OK;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-    const uint64_t *x = a;
-    const uint64_t *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
 static factum_status remove_temporaries(const struct listing *listing, factum_error *err)
 {
     factum_status status = FACTUM_OK;
     FCT_ASSERT(!listing->log->read_only);
     for (size_t i = 0; status == FACTUM_OK && i < listing->temporary_count; i++) {
-        char path[FCT_PATH_SIZE];
-        status = fct_path_join(path, listing->log->dir, listing->temporaries[i], err);
-        if (status == FACTUM_OK) {
-            status = fct_os_unlink(listing->log->os, path, err);
-        }
+        status =
+            fct_os_unlink_in(listing->log->os, listing->log->dir, listing->temporaries[i], err);
     }
     return status;
 }
@@ -158,7 +149,7 @@ static factum_status list_files(struct listing *listing, factum_error *err)
         return status;
     }
     if (listing->count > 0) {
-        qsort(listing->numbers, listing->count, sizeof *listing->numbers, compare_numbers);
+        qsort(listing->numbers, listing->count, sizeof *listing->numbers, fct_log_compare_u64);
         FCT_ASSERT(listing->numbers[0] > 0);
     }
     for (size_t i = 1; i < listing->count; i++) {
@@ -372,7 +363,7 @@ static factum_status check_order(const struct fct_log *log, const struct fct_seg
     }
     if (first && (header->number != 1 || header->base != 0)) {
         wrong = "is the first file, but not the first segment of the log";
-    } else if (!first && memcmp(&header->store_id, &log->store_id, sizeof log->store_id) != 0) {
+    } else if (!first && !fct_uuid_equal(header->store_id, log->store_id)) {
         wrong = "belongs to another store";
     } else if (!first && header->base != base && !gap) {
         wrong = "does not begin where the segment before ends";
@@ -503,8 +494,7 @@ static factum_status create_log(struct fct_log *log, const struct fct_log_option
     if (status != FACTUM_OK) {
         return status;
     }
-    log->store_id.bytes[6] = (uint8_t)((log->store_id.bytes[6] & 0x0f) | 0x40); /* version 4 */
-    log->store_id.bytes[8] = (uint8_t)((log->store_id.bytes[8] & 0x3f) | 0x80);
+    log->store_id = fct_uuid_marked(log->store_id, FCT_UUID_RANDOM);
     log->timeline = 1;
     log->epoch = 1;
     log->batch_number = 1;

@@ -68,9 +68,7 @@ static factum_status find_batch(struct loss *loss, uint64_t position, factum_err
     uint64_t at = FCT_SEGMENT_HEADER_SIZE;
     while (at < offset) {
         struct fct_batch_header header;
-        if (!fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
-            fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
-                FACTUM_OK) {
+        if (!fct_segment_batch_at(segment, at, segment->capacity, &header)) {
             /* Verify could read it. Nothing is given up because of a fault that comes and goes. */
             return fct_fail(err, FACTUM_IO,
                             "repair: position %" PRIu64
@@ -121,12 +119,8 @@ static factum_status find_loss(struct loss *loss, uint64_t from, factum_error *e
 static factum_status file_exists(const struct fct_log *log, const char *name, bool *exists,
                                  factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     struct fct_file *file;
-    factum_status status = fct_path_join(path, log->dir, name, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
-    }
+    factum_status status = fct_file_open_in(log->os, log->dir, name, FCT_OPEN_READ, &file, err);
     *exists = status == FACTUM_OK;
     if (*exists) {
         FCT_ASSERT(file != NULL);
@@ -222,14 +216,10 @@ static factum_status note_unreadable(struct loss *loss, uint64_t number, factum_
 {
     const struct fct_log *log = loss->log;
     char name[FCT_SEGMENT_NAME_SIZE];
-    char path[FCT_PATH_SIZE];
     struct fct_file *file;
     uint64_t size = 0;
     fct_segment_name(number, name);
-    factum_status status = fct_path_join(path, log->dir, name, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(log->os, path, FCT_OPEN_READ, &file, err);
-    }
+    factum_status status = fct_file_open_in(log->os, log->dir, name, FCT_OPEN_READ, &file, err);
     if (status != FACTUM_OK) {
         return status;
     }

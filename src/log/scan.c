@@ -43,14 +43,8 @@ static bool can_read(const struct fct_scan *scan, uint64_t offset, uint64_t size
 /* Does the batch header at |offset| verify? */
 static bool header_at(const struct fct_scan *scan, uint64_t offset, struct fct_batch_header *header)
 {
-    const uint8_t *at = scan->map + offset;
     FCT_ASSERT(offset <= scan->segment->capacity);
-    if (scan->segment->capacity - offset < FCT_BATCH_HEADER_SIZE ||
-        !can_read(scan, offset, FCT_BATCH_HEADER_SIZE)) {
-        return false;
-    }
-    return fct_batch_header_decode(at, scan->base + offset, scan->segment->header.salt, header) ==
-           FACTUM_OK;
+    return fct_segment_batch_at(scan->segment, offset, scan->segment->capacity, header);
 }
 
 static bool payload_verifies(const struct fct_scan *scan, uint64_t offset,

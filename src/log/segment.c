@@ -43,15 +43,10 @@ static factum_status open_file(const struct fct_segment *segment, uint64_t numbe
                                struct fct_file **file, factum_error *err)
 {
     char name[FCT_SEGMENT_NAME_SIZE];
-    char path[FCT_PATH_SIZE];
     FCT_ASSERT(number > 0);
     fct_segment_name(number, name);
-    factum_status status = fct_path_join(path, segment->dir, name, err);
-    if (status == FACTUM_OK) {
-        status =
-            fct_file_open(segment->os, path, write ? FCT_OPEN_WRITE : FCT_OPEN_READ, file, err);
-    }
-    return status;
+    return fct_file_open_in(segment->os, segment->dir, name, write ? FCT_OPEN_WRITE : FCT_OPEN_READ,
+                            file, err);
 }
 
 /* Opens the mapped file for a reader: segment->file belongs to the writer, or is closed. */

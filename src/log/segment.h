@@ -98,6 +98,18 @@ static inline bool fct_segment_readable(struct fct_segment *segment, uint64_t of
     return offset < limit && size <= limit - offset &&
            fct_proven_read(&segment->proven, segment->os, &part);
 }
+/* Decodes the batch header at |offset| of the map. False if it does not fit before |end|, cannot be
+ * read, or does not verify. The caller compares its payload_size with the bytes that exist. Any
+ * thread. */
+static inline bool fct_segment_batch_at(struct fct_segment *segment, uint64_t offset, uint64_t end,
+                                        struct fct_batch_header *header)
+{
+    return offset <= end && end - offset >= FCT_BATCH_HEADER_SIZE &&
+           fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE) &&
+           fct_batch_header_decode(
+               atomic_load_explicit(&segment->map, memory_order_acquire) + offset,
+               segment->header.base + offset, segment->header.salt, header) == FACTUM_OK;
+}
 /* Copies [offset, offset + size) of the file, read through segment->file, to |bytes|. *failed gets
  * the number of blocks that the device cannot read; they become zeros. */
 FCT_MUST_USE factum_status fct_segment_salvage(struct fct_segment *segment, uint64_t offset,

@@ -48,27 +48,16 @@ static factum_status note_torn(void *data, const char *name)
     return FACTUM_OK;
 }
 
-static int compare_positions(const void *a, const void *b)
-{
-    const uint64_t *x = a;
-    const uint64_t *y = b;
-    return *x < *y ? -1 : *x > *y;
-}
-
 /* Keeps the newest side files, so that a machine that crashes often does not fill its disk. */
 static factum_status prune_torn(const struct fct_log *log, factum_error *err)
 {
     struct torn_list list = {.count = 0};
     factum_status status = fct_os_list_dir(log->os, log->dir, note_torn, &list, err);
-    qsort(list.positions, list.count, sizeof list.positions[0], compare_positions);
+    qsort(list.positions, list.count, sizeof list.positions[0], fct_log_compare_u64);
     for (size_t i = 0; status == FACTUM_OK && i + TORN_FILES_KEPT < list.count; i++) {
         char name[FCT_SEGMENT_NAME_SIZE];
-        char path[FCT_PATH_SIZE];
         torn_name(list.positions[i], name);
-        status = fct_path_join(path, log->dir, name, err);
-        if (status == FACTUM_OK) {
-            status = fct_os_unlink(log->os, path, err);
-        }
+        status = fct_os_unlink_in(log->os, log->dir, name, err);
     }
     return status;
 }

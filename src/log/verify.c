@@ -243,7 +243,6 @@ static factum_status check_segment(struct check *check, struct fct_segment *segm
                                    factum_error *err)
 {
     char name[FCT_SEGMENT_NAME_SIZE];
-    char path[FCT_PATH_SIZE];
     bool sealed = atomic_load(&segment->sealed);
     uint64_t used = atomic_load(&segment->used);
     uint64_t wanted = end - segment->header.base;
@@ -251,10 +250,8 @@ static factum_status check_segment(struct check *check, struct fct_segment *segm
     check->segment = segment;
     check->used = used < wanted ? used : wanted;
     fct_segment_name(segment->header.number, name);
-    factum_status status = fct_path_join(path, check->log->dir, name, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_open(check->log->os, path, FCT_OPEN_READ, &check->file, err);
-    }
+    factum_status status =
+        fct_file_open_in(check->log->os, check->log->dir, name, FCT_OPEN_READ, &check->file, err);
     if (status == FACTUM_NOT_FOUND) {
         return bad(check, segment->header.base, "its file is gone", err);
     }

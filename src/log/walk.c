@@ -53,15 +53,10 @@ static bool batch_verifies(struct fct_segment *segment, const uint8_t *map, uint
 {
     struct fct_batch_header header;
     uint64_t used = visible_size(segment);
-    const uint8_t *at = map + offset;
     FCT_ASSERT(offset >= FCT_SEGMENT_HEADER_SIZE);
-    *unreadable = false;
-    if (offset + FCT_BATCH_HEADER_SIZE > used) {
-        return false;
-    }
-    *unreadable = !fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE);
-    if (*unreadable || fct_batch_header_decode(at, segment->header.base + offset,
-                                               segment->header.salt, &header) != FACTUM_OK) {
+    if (!fct_segment_batch_at(segment, offset, used, &header)) {
+        *unreadable = offset + FCT_BATCH_HEADER_SIZE <= used &&
+                      !fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE);
         return false;
     }
     uint64_t payload = offset + FCT_BATCH_HEADER_SIZE;
@@ -69,7 +64,7 @@ static bool batch_verifies(struct fct_segment *segment, const uint8_t *map, uint
     *unreadable = header.payload_size > 0 && header.payload_size <= used - payload &&
                   !fct_segment_readable(segment, payload, header.payload_size);
     return *end <= used && !*unreadable &&
-           fct_batch_payload_crc(header.chain, at + FCT_BATCH_HEADER_SIZE, header.payload_size) ==
+           fct_batch_payload_crc(header.chain, map + payload, header.payload_size) ==
                header.payload_crc;
 }
 
@@ -194,9 +189,7 @@ static bool walk_header_at(const struct fct_log_walk *walk, uint64_t position,
     FCT_ASSERT(position >= walk->base);
     uint64_t offset = position - walk->base;
     uint64_t used = visible_size(walk->segment);
-    return offset + FCT_BATCH_HEADER_SIZE <= used &&
-           fct_segment_readable(walk->segment, offset, FCT_BATCH_HEADER_SIZE) &&
-           fct_batch_header_decode(walk->map + offset, position, walk->salt, header) == FACTUM_OK &&
+    return fct_segment_batch_at(walk->segment, offset, used, header) &&
            header->payload_size <= used - offset - FCT_BATCH_HEADER_SIZE;
 }
 

@@ -261,13 +261,9 @@ static void count_segment(struct fct_log *log, struct fct_segment *segment)
     struct fct_record record;
     FCT_ASSERT(map != NULL);
     log->segment_records = 0;
-    for (uint64_t at = FCT_SEGMENT_HEADER_SIZE; at + FCT_BATCH_HEADER_SIZE <= used;) {
-        if (!fct_segment_readable(segment, at, FCT_BATCH_HEADER_SIZE) ||
-            fct_batch_header_decode(map + at, base + at, segment->header.salt, &header) !=
-                FACTUM_OK ||
-            header.payload_size > used - at - FCT_BATCH_HEADER_SIZE) {
-            break;
-        }
+    uint64_t at = FCT_SEGMENT_HEADER_SIZE;
+    while (fct_segment_batch_at(segment, at, used, &header) &&
+           header.payload_size <= used - at - FCT_BATCH_HEADER_SIZE) {
         at += FCT_BATCH_HEADER_SIZE;
         uint64_t end = at + header.payload_size;
         if (header.record_count > 0 && fct_segment_readable(segment, at, header.payload_size) &&

@@ -117,6 +117,7 @@ static void name_peer(struct fct_conn *conn, bool is_unix)
     conn->peer = (struct fct_peer){
         .address = factum_slice_from(conn->address),
         .local = factum_slice_from(conn->local),
+        .is_unix = is_unix,
         .is_local = is_unix || local,
     };
 }

@@ -81,6 +81,7 @@ struct fct_exchange_ops {
 struct fct_peer {
     factum_slice address; /* "127.0.0.1:52144", "unix" */
     factum_slice local;   /* the address that was connected to: "127.0.0.1:2113" */
+    bool is_unix;         /* a UNIX socket */
     bool is_local;        /* a UNIX socket, or loopback */
     bool is_secure;       /* TLS */
 };

@@ -193,6 +193,11 @@ uint64_t fct_os_monotonic(const struct fct_os *os)
     return os->ops->monotonic_now(os);
 }
 
+int64_t fct_monotonic_ms(void)
+{
+    return (int64_t)(fct_os_monotonic(fct_os_real()) / 1000000u);
+}
+
 factum_status fct_os_random(const struct fct_os *os, void *bytes, size_t len, factum_error *err)
 {
     return os->ops->random(os, bytes, len, err);
@@ -221,6 +226,22 @@ factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir, const cha
         return fct_fail(err, FACTUM_TOO_BIG, "the path is too long: %s", name);
     }
     return FACTUM_OK;
+}
+
+factum_status fct_file_open_in(const struct fct_os *os, const char *dir, const char *name,
+                               int flags, struct fct_file **file, factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(path, dir, name, err);
+    return status == FACTUM_OK ? fct_file_open(os, path, flags, file, err) : status;
+}
+
+factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir, const char *name,
+                               factum_error *err)
+{
+    char path[FCT_PATH_SIZE];
+    factum_status status = fct_path_join(path, dir, name, err);
+    return status == FACTUM_OK ? fct_os_unlink(os, path, err) : status;
 }
 
 factum_status fct_file_replace(const struct fct_os *os, const char *dir, const char *name,

@@ -182,6 +182,8 @@ FCT_MUST_USE factum_status fct_os_dir_has_entries(const struct fct_os *os, const
                                                   bool *any, factum_error *err);
 int64_t fct_os_time(const struct fct_os *os);
 uint64_t fct_os_monotonic(const struct fct_os *os);
+/* The real monotonic clock in milliseconds, for pauses and waits. */
+int64_t fct_monotonic_ms(void);
 FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, size_t len,
                                          factum_error *err);
 
@@ -189,6 +191,12 @@ FCT_MUST_USE factum_status fct_os_random(const struct fct_os *os, void *bytes, s
 /* Writes "<dir>/<name>" to |path|, which must not overlap them. TOO_BIG if it does not fit. */
 FCT_MUST_USE factum_status fct_path_join(char path[FCT_PATH_SIZE], const char *dir,
                                          const char *name, factum_error *err);
+/* The calls for |dir|/|name|. Errors: TOO_BIG, and those of the call. */
+FCT_MUST_USE factum_status fct_file_open_in(const struct fct_os *os, const char *dir,
+                                            const char *name, int flags, struct fct_file **file,
+                                            factum_error *err);
+FCT_MUST_USE factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir,
+                                            const char *name, factum_error *err);
 
 /* Replaces a small file as a whole, durably: writes |dir|/|name|.tmp, syncs, renames, syncs |dir|.
  * The file has the old or the new contents, never a mixture: after a failure the old ones or, if

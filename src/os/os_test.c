@@ -217,6 +217,27 @@ TEST(a_file_is_replaced_as_a_whole)
     assert_null(fct_sim_disk_bytes(f->disk, "/d/a.tmp", &size));
 }
 
+TEST(a_file_is_opened_and_removed_by_its_name_in_a_directory)
+{
+    struct fixture *f = *state;
+    static char dir[FCT_PATH_SIZE];
+    struct fct_file *file = NULL;
+    uint64_t size = 0;
+    bool any;
+    put(f, "a", "text");
+    assert_ok(fct_file_open_in(f->os, "/d", "a", FCT_OPEN_READ, &file, &f->err), f->err);
+    assert_ok(fct_file_size(file, &size, &f->err), f->err);
+    assert_int_equal(size, 4);
+    assert_ok(fct_file_close(&file, &f->err), f->err);
+    assert_ok(fct_os_unlink_in(f->os, "/d", "a", &f->err), f->err);
+    assert_ok(fct_os_dir_has_entries(f->os, "/d", &any, &f->err), f->err);
+    assert_false(any);
+    assert_status(fct_os_unlink_in(f->os, "/d", "a", &f->err), FACTUM_NOT_FOUND);
+    memset(dir, 'd', sizeof dir - 1);
+    assert_status(fct_os_unlink_in(f->os, dir, "a", NULL), FACTUM_TOO_BIG);
+    assert_status(fct_file_open_in(f->os, dir, "a", FCT_OPEN_READ, &file, NULL), FACTUM_TOO_BIG);
+}
+
 TEST(what_was_replaced_survives_a_crash)
 {
     struct fixture *f = *state;
@@ -276,6 +297,7 @@ int main(void)
         FIXTURE_CASE(a_directory_that_is_made_durable_survives),
         FIXTURE_CASE(a_directory_with_too_long_a_path_is_refused),
         FIXTURE_CASE(a_file_is_replaced_as_a_whole),
+        FIXTURE_CASE(a_file_is_opened_and_removed_by_its_name_in_a_directory),
         FIXTURE_CASE(what_was_replaced_survives_a_crash),
         FIXTURE_CASE(a_replacement_is_never_half_of_it),
     };

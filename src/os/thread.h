@@ -46,6 +46,7 @@ bool fct_thread_is_current(const struct fct_thread *thread);
 /* Sleeps while *word == |expected|, for at most |timeout_ns| (UINT64_MAX: without a limit). May
  * wake early: check again in a loop. Returns false on a timeout. */
 bool fct_word_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t timeout_ns);
+#define FCT_WAKE_ALL UINT32_MAX
 /* Wakes up to |count| waiters by one system call. */
 void fct_word_wake(_Atomic uint32_t *word, uint32_t count);
 /* Yields to other threads while *word == |expected|, for at most *spin_budget_ns, and subtracts the

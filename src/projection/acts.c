@@ -9,6 +9,7 @@
 #include <factum/json.h>
 #include <factum/json_write.h>
 
+#include "codec/json_doc.h"
 #include "codec/sha256.h"
 #include "core/arena.h"
 #include "core/error.h"
@@ -113,34 +114,6 @@ static factum_status bad_act(const factum_event *event, const char *why, factum_
                     event->position, why);
 }
 
-/* The decoded text of the member |name|, in |arena|; empty if the member is missing. False: the
- * member is not a text, or the arena is full. */
-static bool act_text(const factum_json *json, const char *name, factum_arena *arena,
-                     factum_slice *text)
-{
-    uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
-    size_t len = 0;
-    *text = (factum_slice){NULL, 0};
-    if (value == FACTUM_JSON_NONE) {
-        return true;
-    }
-    size_t room = factum_json_at(json, value)->len;
-    char *to = factum_arena_alloc(arena, room > 0 ? room : 1);
-    if (to == NULL || factum_json_unescape(json, value, to, room, &len) != FACTUM_OK) {
-        return false;
-    }
-    *text = (factum_slice){(const uint8_t *)to, len};
-    return true;
-}
-
-/* *number is 0 if the member is missing. */
-static bool act_number(const factum_json *json, const char *name, uint64_t *number)
-{
-    uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
-    *number = 0;
-    return value == FACTUM_JSON_NONE || factum_json_to_uint64(json, value, number) == FACTUM_OK;
-}
-
 static bool act_of_type(const factum_event *event, factum_projection_act *act)
 {
     for (size_t i = 0; i < ACT_WORDS; i++) {
@@ -183,12 +156,14 @@ factum_status fct_act_parse(const factum_event *event, factum_arena *arena, stru
     if (factum_json_parse(event->data, NULL, nodes, ACT_NODES_MAX, &json, NULL) != FACTUM_OK) {
         return bad_act(event, "its data is not the JSON that it should be", err);
     }
-    bool good =
-        act_text(&json, "name", arena, &act->name) && act_text(&json, "hash", arena, &act->hash) &&
-        act_text(&json, "text", arena, &act->text) && act_text(&json, "key", arena, &act->key) &&
-        act_text(&json, "by", arena, &act->by) && act_text(&json, "why", arena, &act->why) &&
-        act_number(&json, "version", &act->version) &&
-        act_number(&json, "position", &act->position);
+    bool good = fct_json_doc_text(&json, "name", arena, &act->name) &&
+                fct_json_doc_text(&json, "hash", arena, &act->hash) &&
+                fct_json_doc_text(&json, "text", arena, &act->text) &&
+                fct_json_doc_text(&json, "key", arena, &act->key) &&
+                fct_json_doc_text(&json, "by", arena, &act->by) &&
+                fct_json_doc_text(&json, "why", arena, &act->why) &&
+                fct_json_doc_number(&json, "version", &act->version) &&
+                fct_json_doc_number(&json, "position", &act->position);
     factum_status status = fct_arena_status(arena, "projection: an act", err);
     if (status == FACTUM_OK && !good) {
         return bad_act(event, "its members are not as they should be", err);

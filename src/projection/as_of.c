@@ -404,9 +404,7 @@ static factum_status delete_entry(void *data, const char *name)
 {
     factum_error ignored;
     const struct replay_dir *dir = data;
-    char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, dir->path, name, &ignored);
-    return status == FACTUM_OK ? fct_os_unlink(dir->os, path, &ignored) : status;
+    return fct_os_unlink_in(dir->os, dir->path, name, &ignored);
 }
 
 static factum_status delete_replay(void *data, const char *name)
@@ -427,13 +425,12 @@ static factum_status delete_replay(void *data, const char *name)
 }
 
 /* Deletes all replays, if no host of the directory has the lock. */
-static factum_status sweep_if_alone(struct factum_models *models, const char *path,
-                                    factum_error *err)
+static factum_status sweep_if_alone(struct factum_models *models, factum_error *err)
 {
     struct fct_file *lock = NULL;
     factum_error ignored;
-    factum_status status =
-        fct_file_open(models->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &lock, err);
+    factum_status status = fct_file_open_in(models->os, models->dir, FCT_AS_OF_LOCK,
+                                            FCT_OPEN_WRITE | FCT_OPEN_CREATE, &lock, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -447,13 +444,10 @@ static factum_status sweep_if_alone(struct factum_models *models, const char *pa
 
 factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
-    factum_status status = fct_path_join(path, models->dir, FCT_AS_OF_LOCK, err);
+    factum_status status = sweep_if_alone(models, err);
     if (status == FACTUM_OK) {
-        status = sweep_if_alone(models, path, err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_file_open(models->os, path, FCT_OPEN_READ, &models->as_of_lock, err);
+        status = fct_file_open_in(models->os, models->dir, FCT_AS_OF_LOCK, FCT_OPEN_READ,
+                                  &models->as_of_lock, err);
     }
     if (status != FACTUM_OK) {
         return status;

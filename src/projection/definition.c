@@ -11,9 +11,9 @@
 #include "core/arena.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/nearest.h"
 #include "core/slice.h"
 #include "projection/definition_int.h"
-#include "projection/nearest.h"
 
 /* A definition and its memory. */
 struct definition_box {

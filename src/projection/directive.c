@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/nearest.h"
 #include "core/slice.h"
 #include "projection/definition_int.h"
-#include "projection/nearest.h"
 
 #define EXPECT_MAX 1000000u
 #define WITHIN_MAX (INT64_C(7) * 24 * 3600 * 1000000000) /* a week */

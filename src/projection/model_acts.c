@@ -18,7 +18,7 @@
 #include "core/error.h"
 #include "core/log_sink.h"
 #include "core/mem.h"
-#include "projection/clock.h"
+#include "os/os.h"
 #include "projection/kept_gates.h"
 #include "projection/models_int.h"
 #include "projection/refused.h"
@@ -372,7 +372,7 @@ static factum_status commit_act(struct passing *pass, struct fct_acts *after, ui
  * waited for, because later acts wait for this one. */
 static bool waits_for_events(struct fct_model *model, const factum_event *event)
 {
-    int64_t now = fct_clock_ms();
+    int64_t now = fct_monotonic_ms();
     struct fct_hosted_build *build = model->builds[FCT_ROLE_IN_USE];
     struct fct_runner_status status;
     bool has = false;

@@ -157,10 +157,6 @@ factum_status fct_model_build_create(struct fct_model_file *file,
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-static const char build_select[] =
-    "SELECT c.name, c.version, c.run, c.position, c.epoch, c.token, c.created, c.event_count,"
-    " c.name = m.in_use, c.name = m.previous FROM factum_checkpoint c, factum_model m";
-
 static void read_build(sqlite3_stmt *statement, struct fct_build_row *row)
 {
     *row = (struct fct_build_row){0};
@@ -179,14 +175,19 @@ static void read_build(sqlite3_stmt *statement, struct fct_build_row *row)
     row->previous = sqlite3_column_int(statement, 9) != 0;
 }
 
-static factum_status find_named(struct fct_model_file *file, const char *name,
-                                struct fct_build_row *row, factum_error *err)
+factum_status fct_model_build_find(struct fct_model_file *file, struct fct_build build,
+                                   struct fct_build_row *row, factum_error *err)
 {
-    char sql[sizeof build_select + 32];
+    char name[FCT_MODEL_BUILD_NAME_SIZE];
     sqlite3_stmt *statement;
     bool found = false;
-    (void)snprintf(sql, sizeof sql, "%s WHERE c.name = ?1", build_select);
-    factum_status status = prepare_named(file, sql, name, NULL, &statement, err);
+    fct_build_name(file, build, name);
+    factum_status status = prepare_named(
+        file,
+        "SELECT c.name, c.version, c.run, c.position, c.epoch, c.token, c.created, c.event_count,"
+        " c.name = m.in_use, c.name = m.previous FROM factum_checkpoint c, factum_model m"
+        " WHERE c.name = ?1",
+        name, NULL, &statement, err);
     if (status == FACTUM_OK) {
         status = fct_sqlite_step(statement, "reading a checkpoint", &found, err);
     }
@@ -194,35 +195,6 @@ static factum_status find_named(struct fct_model_file *file, const char *name,
         read_build(statement, row);
     } else if (status == FACTUM_OK) {
         status = fct_fail(err, FACTUM_NOT_FOUND, "there is no build %s", name);
-    }
-    (void)sqlite3_finalize(statement);
-    return status;
-}
-
-factum_status fct_model_build_find(struct fct_model_file *file, struct fct_build build,
-                                   struct fct_build_row *row, factum_error *err)
-{
-    char name[FCT_MODEL_BUILD_NAME_SIZE];
-    fct_build_name(file, build, name);
-    return find_named(file, name, row, err);
-}
-
-factum_status fct_model_build_list(struct fct_model_file *file, const struct fct_build_each *each,
-                                   factum_error *err)
-{
-    char sql[sizeof build_select + 32];
-    sqlite3_stmt *statement;
-    bool found = true;
-    (void)snprintf(sql, sizeof sql, "%s ORDER BY c.version, c.run", build_select);
-    factum_status status =
-        fct_sqlite_prepare(file->db, factum_slice_from(sql), "listing the builds", &statement, err);
-    while (status == FACTUM_OK && found) {
-        status = fct_sqlite_step(statement, "listing the builds", &found, err);
-        if (status == FACTUM_OK && found) {
-            struct fct_build_row row;
-            read_build(statement, &row);
-            found = each->each(each->data, &row);
-        }
     }
     (void)sqlite3_finalize(statement);
     return status;
@@ -442,25 +414,6 @@ factum_status fct_model_unuse(struct fct_model_file *file, factum_error *err)
     if (status == FACTUM_OK) {
         status = run_named(file, "UPDATE factum_model SET previous = ?1, in_use = ?1", "", NULL,
                            NULL, err);
-    }
-    return step_end(file, own, status, err);
-}
-
-factum_status fct_model_rollback(struct fct_model_file *file, factum_error *err)
-{
-    struct fct_model_state state;
-    struct fct_build_row row = {.in_use = false};
-    bool own;
-    factum_status status = step_begin(file, &own, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    status = fct_model_file_state(file, &state, err);
-    if (status == FACTUM_OK && state.previous[0] == '\0') {
-        status = fct_fail(err, FACTUM_INVALID, "%s: there is no version to return to", file->name);
-    } else if (status == FACTUM_OK) {
-        status = find_named(file, state.previous, &row, err);
-        status = status == FACTUM_OK ? use_build(file, &row, err) : status;
     }
     return step_end(file, own, status, err);
 }

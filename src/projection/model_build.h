@@ -34,11 +34,6 @@ struct fct_build_row {
     struct fct_checkpoint checkpoint;
 };
 
-struct fct_build_each {
-    void *data;
-    bool (*each)(void *data, const struct fct_build_row *row); /* false ends the list */
-};
-
 /* Prints "__v3" or "__v3_2". */
 void fct_build_suffix(struct fct_build build, char suffix[FCT_BUILD_SUFFIX_SIZE]);
 /* Prints "orders__v3" or "orders__v3_2". */
@@ -53,10 +48,6 @@ FCT_MUST_USE factum_status fct_model_build_create(struct fct_model_file *file,
 /* Errors: NOT_FOUND. */
 FCT_MUST_USE factum_status fct_model_build_find(struct fct_model_file *file, struct fct_build build,
                                                 struct fct_build_row *row, factum_error *err);
-/* Calls |each| for every build, oldest version and run first. */
-FCT_MUST_USE factum_status fct_model_build_list(struct fct_model_file *file,
-                                                const struct fct_build_each *each,
-                                                factum_error *err);
 /* Drops the build's tables, its checkpoint and its parked events. Errors: INVALID (it is in use),
  * NOT_FOUND. */
 FCT_MUST_USE factum_status fct_model_build_drop(struct fct_model_file *file, struct fct_build build,
@@ -68,8 +59,6 @@ FCT_MUST_USE factum_status fct_model_swap(struct fct_model_file *file, struct fc
                                           factum_error *err);
 /* Leaves no build in use and none as the previous one: drops all views. */
 FCT_MUST_USE factum_status fct_model_unuse(struct fct_model_file *file, factum_error *err);
-/* Swaps the build in use and the previous one. Errors: INVALID (there is no previous one). */
-FCT_MUST_USE factum_status fct_model_rollback(struct fct_model_file *file, factum_error *err);
 
 /* Calls |each| for the tables of a build, without their suffix, in the order of their names. |each|
  * returns false to end the list; |table| lasts until it returns. */

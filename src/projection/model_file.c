@@ -459,13 +459,9 @@ factum_status fct_model_file_remove(const struct fct_os *os, const char *dir, fa
     factum_status status = FACTUM_OK;
     for (size_t i = 0; i < 3 && status == FACTUM_OK; i++) {
         char base[FACTUM_PROJECTION_NAME_MAX + 16];
-        char path[FCT_PATH_SIZE];
         (void)snprintf(base, sizeof base, "%.*s%s", (int)name.len, (const char *)name.ptr,
                        endings[i]);
-        status = fct_path_join(path, dir, base, err);
-        if (status == FACTUM_OK) {
-            status = fct_os_unlink(os, path, err);
-        }
+        status = fct_os_unlink_in(os, dir, base, err);
         status = status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
     }
     return status;

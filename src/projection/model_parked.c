@@ -89,9 +89,7 @@ factum_status factum_models_parked(factum_models *models, factum_slice model, fa
         return fct_fail(err, FACTUM_INVALID, "models: a host and a function for events are needed");
     }
     for (size_t i = 0; status == FACTUM_OK && go_on; i++) {
-        fct_mutex_lock(&models->lock);
-        struct fct_model *next = i < models->count ? models->models[i] : NULL;
-        fct_mutex_unlock(&models->lock);
+        struct fct_model *next = fct_models_at(models, i);
         if (next == NULL) {
             break;
         }

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/sized.h"
-#include "projection/clock.h"
+#include "os/os.h"
 #include "projection/models_int.h"
 #include "projection/parked_table.h"
 
@@ -27,7 +27,7 @@ const char *factum_build_state_name(factum_build_state state)
 /* The end of a wait in monotonic milliseconds; INT64_MAX: never. */
 static int64_t end_of(int64_t timeout_ms)
 {
-    int64_t now = fct_clock_ms();
+    int64_t now = fct_monotonic_ms();
     return timeout_ms < 0 || timeout_ms > INT64_MAX - now ? INT64_MAX : now + timeout_ms;
 }
 
@@ -191,9 +191,7 @@ factum_status factum_models_list(factum_models *models, factum_slice model,
         return found == NULL ? no_model(model, err) : list_model(models, found, each, &go_on, err);
     }
     for (size_t i = 0; status == FACTUM_OK && go_on; i++) {
-        fct_mutex_lock(&models->lock);
-        struct fct_model *next = i < models->count ? models->models[i] : NULL;
-        fct_mutex_unlock(&models->lock);
+        struct fct_model *next = fct_models_at(models, i);
         if (next == NULL) {
             break;
         }
@@ -262,7 +260,7 @@ static bool has_looked(struct factum_models *models)
  */
 static bool wait_a_little(struct factum_models *models, uint32_t seen, int64_t until)
 {
-    int64_t left = until == INT64_MAX ? POLL_MS : until - fct_clock_ms();
+    int64_t left = until == INT64_MAX ? POLL_MS : until - fct_monotonic_ms();
     if (left > 0) {
         left = left < POLL_MS ? left : POLL_MS;
         (void)fct_word_wait(&models->changes, seen, (uint64_t)left * 1000000u);
@@ -343,9 +341,7 @@ factum_status factum_models_wait_sync(factum_models *models, const factum_new_ev
         status == NULL ? FACTUM_OK : fct_sized_check(status, "models: the status", err);
     int64_t until = end_of(timeout_ms);
     for (size_t i = 0; found == FACTUM_OK; i++) {
-        fct_mutex_lock(&models->lock);
-        struct fct_model *model = i < models->count ? models->models[i] : NULL;
-        fct_mutex_unlock(&models->lock);
+        struct fct_model *model = fct_models_at(models, i);
         if (model == NULL) {
             break;
         }
@@ -438,7 +434,7 @@ factum_status factum_models_act_wait(factum_models *models, factum_slice model, 
         if (status != FACTUM_OK || (done && shows_act(models, model, revision))) {
             return status;
         }
-        int64_t left = until == INT64_MAX ? POLL_MS : until - fct_clock_ms();
+        int64_t left = until == INT64_MAX ? POLL_MS : until - fct_monotonic_ms();
         if (left <= 0) {
             (void)fct_fail(err, FACTUM_TIMEOUT,
                            "nobody has carried out revision %" PRIu64 " of %s yet", revision, name);

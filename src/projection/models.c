@@ -10,8 +10,8 @@
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
+#include "os/os.h"
 #include "projection/as_of.h"
-#include "projection/clock.h"
 
 #define TICK_MS INT64_C(200) /* how often waiting acts and ended runners are looked at */
 #define IDLE_MS INT64_C(5000)
@@ -19,6 +19,14 @@
 #define NAMES_MAX 1024u
 
 /* ---- the list -------------------------------------------------------------------------------- */
+
+struct fct_model *fct_models_at(struct factum_models *models, size_t i)
+{
+    fct_mutex_lock(&models->lock);
+    struct fct_model *model = i < models->count ? models->models[i] : NULL;
+    fct_mutex_unlock(&models->lock);
+    return model;
+}
 
 struct fct_model *fct_models_find(struct factum_models *models, factum_slice name)
 {
@@ -36,7 +44,7 @@ struct fct_model *fct_models_find(struct factum_models *models, factum_slice nam
 void fct_models_notify(struct factum_models *models)
 {
     atomic_fetch_add(&models->changes, 1);
-    fct_word_wake(&models->changes, UINT32_MAX);
+    fct_word_wake(&models->changes, FCT_WAKE_ALL);
 }
 
 void fct_models_count_sync(struct factum_models *models)
@@ -199,18 +207,18 @@ static bool lease_has_passed(struct fct_hosted_build *build)
     if (build->fenced_since == 0 || place != build->fenced_at ||
         fct_source_first(&build->source, build->models->store, place, UINT64_MAX, NULL, &created,
                          &ignored) != FACTUM_OK) {
-        build->fenced_since = fct_clock_ms();
+        build->fenced_since = fct_monotonic_ms();
         build->fenced_at = place;
         return false;
     }
-    return fct_clock_ms() - build->fenced_since >= LEASE_MS;
+    return fct_monotonic_ms() - build->fenced_since >= LEASE_MS;
 }
 
 /* A new file is in the place of the old one. It is opened, but not more often than every IDLE_MS.
  */
 static bool pause_is_over(struct fct_hosted_build *build)
 {
-    int64_t now = fct_clock_ms();
+    int64_t now = fct_monotonic_ms();
     if (build->fenced_since == 0) {
         build->fenced_since = now;
     }
@@ -312,7 +320,7 @@ static factum_status follow_definitions(struct factum_models *models, factum_err
 {
     factum_event event;
     factum_status status = FACTUM_OK;
-    int64_t looked = fct_clock_ms();
+    int64_t looked = fct_monotonic_ms();
     while (status == FACTUM_OK) {
         status = factum_subscription_next(models->subscription,
                                           any_pending(models) ? TICK_MS : IDLE_MS, &event, err);
@@ -322,11 +330,11 @@ static factum_status follow_definitions(struct factum_models *models, factum_err
         } else if (status == FACTUM_CAUGHT_UP || status == FACTUM_TIMEOUT) {
             status = FACTUM_OK;
         }
-        if (fct_clock_ms() - looked >= TICK_MS) {
+        if (fct_monotonic_ms() - looked >= TICK_MS) {
             for (size_t i = 0; i < models->count && status == FACTUM_OK; i++) {
                 look_after(models, models->models[i]);
             }
-            looked = fct_clock_ms();
+            looked = fct_monotonic_ms();
         }
     }
     return status;
@@ -415,8 +423,8 @@ static void host_thread(void *data)
         if (status < FACTUM_OK && status != FACTUM_CANCELLED) {
             fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.host",
                             "the definitions of projections cannot be followed: %s", err.text);
-            int64_t until = fct_clock_ms() + IDLE_MS;
-            while (!is_closing(models) && fct_clock_ms() < until) {
+            int64_t until = fct_monotonic_ms() + IDLE_MS;
+            while (!is_closing(models) && fct_monotonic_ms() < until) {
                 uint32_t seen = atomic_load(&models->changes);
                 (void)fct_word_wait(&models->changes, seen, (uint64_t)TICK_MS * 1000000u);
             }

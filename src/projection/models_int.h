@@ -114,6 +114,8 @@ FCT_MUST_USE factum_status fct_models_open(factum_store *store,
                                            factum_error *err);
 /* The model |name|, or NULL. */
 struct fct_model *fct_models_find(struct factum_models *models, factum_slice name);
+/* The model number |i|, from 0; NULL if there are no more. Models stay until the host is closed. */
+struct fct_model *fct_models_at(struct factum_models *models, size_t i);
 /* Asserts invariants 1 and 2 of the model's places. With the lock. */
 void fct_model_check(const struct fct_model *model);
 /* Carries out the acts since the last one in the stream of |model|, and makes its runners match

@@ -85,16 +85,6 @@ void fct_refused_free(struct fct_refused *refused)
     *refused = (struct fct_refused){.count = 0};
 }
 
-/* Without a character that was truncated at the end of a reason. */
-static factum_slice whole_characters(const char *text)
-{
-    factum_slice slice = factum_slice_from(text);
-    while (slice.len > 0 && !fct_utf8_valid(slice)) {
-        slice.len--;
-    }
-    return slice;
-}
-
 factum_status fct_refused_record(factum_store *store, factum_slice name, uint64_t revision,
                                  const char *why, factum_error *err)
 {
@@ -111,7 +101,7 @@ factum_status fct_refused_record(factum_store *store, factum_slice name, uint64_
     factum_json_put_object(&to);
     factum_json_put_member(&to, "revision");
     factum_json_put_uint64(&to, revision);
-    factum_json_put_member_text(&to, "why", whole_characters(why));
+    factum_json_put_member_text(&to, "why", fct_utf8_whole(why));
     factum_json_put_end(&to);
     status = factum_json_writer_finish(&to, err);
     if (status == FACTUM_OK) {

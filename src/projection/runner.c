@@ -21,7 +21,6 @@
 #include "os/thread.h"
 #include "projection/apply_int.h"
 #include "projection/batch.h"
-#include "projection/clock.h"
 #include "projection/source.h"
 
 #define PAUSE_FIRST_MS INT64_C(100) /* before the first retry of a failure that may pass */
@@ -77,7 +76,7 @@ static void runner_check(const struct fct_runner *runner)
 static void wake_waiters(struct fct_runner *runner)
 {
     atomic_fetch_add(&runner->changes, 1);
-    fct_word_wake(&runner->changes, UINT32_MAX);
+    fct_word_wake(&runner->changes, FCT_WAKE_ALL);
     if (runner->options.notify != NULL) {
         runner->options.notify(runner->options.notify_data);
     }
@@ -194,7 +193,7 @@ static factum_status open_target(struct fct_runner *runner, factum_error *err)
         }
     }
     runner->retry_due = fct_parked_set_due(&runner->applier.parked);
-    runner->quiet_since = fct_clock_ms();
+    runner->quiet_since = fct_monotonic_ms();
     runner_check(runner);
     return check_checkpoint(runner, err);
 }
@@ -218,7 +217,7 @@ static factum_status flush(struct fct_runner *runner, uint64_t place, factum_err
     fct_batch_reset(batch);
     if (status == FACTUM_OK) {
         runner->seen = place;
-        runner->quiet_since = fct_clock_ms();
+        runner->quiet_since = fct_monotonic_ms();
         runner->retry_due = fct_parked_set_due(&runner->applier.parked);
         runner_check(runner);
     }
@@ -290,7 +289,7 @@ static factum_status do_work(struct fct_runner *runner, factum_error *err)
 static int64_t wait_ms(const struct fct_runner *runner)
 {
     if (runner->batch.count > 0) {
-        int64_t left = runner->batch_due - fct_clock_ms();
+        int64_t left = runner->batch_due - fct_monotonic_ms();
         return left > 0 ? left : 0;
     }
     if (runner->retry_due == 0) {
@@ -315,14 +314,14 @@ static factum_status pause_in_events(struct fct_runner *runner, bool caught_up, 
     factum_status status = FACTUM_OK;
     runner_check(runner);
     runner->caught_up = runner->caught_up || caught_up;
-    if (runner->batch.count > 0 && runner->batch_due > fct_clock_ms()) {
+    if (runner->batch.count > 0 && runner->batch_due > fct_monotonic_ms()) {
         return FACTUM_OK;
     }
     if (place < runner->seen) {
         place = runner->seen;
     }
-    if (runner->batch.count > 0 ||
-        (place > runner->applier.at.position && fct_clock_ms() - runner->quiet_since >= QUIET_MS)) {
+    if (runner->batch.count > 0 || (place > runner->applier.at.position &&
+                                    fct_monotonic_ms() - runner->quiet_since >= QUIET_MS)) {
         status = flush(runner, place, err);
     }
     if (status == FACTUM_OK) {
@@ -339,7 +338,7 @@ static factum_status take_event(struct fct_runner *runner, const factum_event *e
                                 factum_error *err)
 {
     if (runner->batch.count == 0) {
-        runner->batch_due = fct_clock_ms() + runner->options.batch_wait_ms;
+        runner->batch_due = fct_monotonic_ms() + runner->options.batch_wait_ms;
     }
     factum_status status = fct_batch_add(&runner->batch, event, err);
     if (status == FACTUM_TOO_BIG) { /* apply the events before it first */
@@ -450,10 +449,10 @@ static bool may_pass(factum_status status)
 /* Sleeps until the time is over or the runner is stopped. */
 static void pause_for(struct fct_runner *runner, int64_t milliseconds)
 {
-    int64_t until = fct_clock_ms() + milliseconds;
+    int64_t until = fct_monotonic_ms() + milliseconds;
     for (;;) {
         uint32_t seen = atomic_load(&runner->changes);
-        int64_t left = until - fct_clock_ms();
+        int64_t left = until - fct_monotonic_ms();
         if (left <= 0 || is_stopping(runner)) {
             return;
         }

@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/nearest.h"
 #include "core/slice.h"
-#include "projection/nearest.h"
 
 #define SHAPE_KEYWORD_LIST(X)                                                                      \
     X(TYPE, "type")                                                                                \
@@ -762,13 +762,6 @@ struct fct_shape fct_shape_of(struct fct_shape_source *source, const struct fct_
         shape.nearest = unnamed.nearest;
     }
     return shape;
-}
-
-struct fct_shape fct_shape_at(const factum_json *schema, const struct fct_path *path)
-{
-    struct fct_shape_source source;
-    fct_shape_open(&source, schema, FCT_SHAPE_STEPS_MAX);
-    return fct_shape_of(&source, path);
 }
 
 void fct_shape_print(unsigned types, char *text, size_t size)

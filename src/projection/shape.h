@@ -45,16 +45,13 @@ struct fct_shape_source {
     uint64_t steps_left; /* 0: every answer is "any type, perhaps" */
 };
 
-#define FCT_SHAPE_STEPS_MAX UINT64_C(1000000) /* of fct_shape_at */
-#define FCT_SHAPE_DEPTH_MAX 128u              /* schemas inside each other, including references */
+#define FCT_SHAPE_DEPTH_MAX 128u /* schemas inside each other, including references */
 
 /* |schema| must outlive |source|. */
 void fct_shape_open(struct fct_shape_source *source, const factum_json *schema, uint64_t steps_max);
 /* The shape of the value at |path| in the documents that the schema accepts. |path| may contain
  * "[]". Never fails: damaged or deep schemas, and those that take too many steps, give ANY. */
 struct fct_shape fct_shape_of(struct fct_shape_source *source, const struct fct_path *path);
-/* fct_shape_open and fct_shape_of with FCT_SHAPE_STEPS_MAX. */
-struct fct_shape fct_shape_at(const factum_json *schema, const struct fct_path *path);
 /* Prints "a text", "a whole number or null", "any value" ... into |text| of |size| bytes. */
 void fct_shape_print(unsigned types, char *text, size_t size);
 

@@ -18,7 +18,9 @@ static struct fct_shape shape_in(const char *schema, const char *path)
     assert_ok(factum_json_parse(factum_slice_from(schema), &options, nodes, capacity, &json, &err),
               err);
     assert_ok(fct_path_compile(factum_slice_from(path), &compiled, &err), err);
-    struct fct_shape shape = fct_shape_at(&json, &compiled);
+    struct fct_shape_source source;
+    fct_shape_open(&source, &json, 1000000);
+    struct fct_shape shape = fct_shape_of(&source, &compiled);
     (void)snprintf(nearest, sizeof nearest, "%.*s", (int)shape.nearest.len,
                    (const char *)shape.nearest.ptr);
     shape.nearest = factum_slice_from(nearest);

@@ -16,7 +16,6 @@
 #include "core/error.h"
 #include "core/slice.h"
 #include "os/os.h"
-#include "projection/clock.h"
 #include "projection/parked_table.h"
 #include "projection/sqlite_status.h"
 
@@ -376,7 +375,7 @@ static int look_whether_to_end(void *data)
     if (!t->applying) {
         return 0;
     }
-    int64_t now = fct_clock_ms();
+    int64_t now = fct_monotonic_ms();
     if (t->since_ms == 0) {
         t->since_ms = now;
     }

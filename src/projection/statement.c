@@ -9,9 +9,9 @@
 #include "core/buf.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/nearest.h"
 #include "core/slice.h"
 #include "projection/definition_int.h"
-#include "projection/nearest.h"
 
 /* A statement that is being read. */
 struct statement_reading {

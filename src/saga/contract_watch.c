@@ -119,13 +119,6 @@ static bool contract_traced(const factum_json *metadata)
                                                          FCT_SLICE("00-" FCT_CONTRACT_TRACE "-"));
 }
 
-static void contract_copy_text(char *to, size_t size, factum_slice text)
-{
-    size_t len = text.len < size - 1 ? text.len : size - 1;
-    len = fct_utf8_prefix(fct_slice(text.ptr, len));
-    (void)snprintf(to, size, "%.*s", (int)len, (const char *)text.ptr);
-}
-
 static void contract_see(struct fct_contract *contract, struct fct_contract_sent *sent,
                          const factum_event *event, const factum_json *metadata, bool keyed)
 {
@@ -138,8 +131,8 @@ static void contract_see(struct fct_contract *contract, struct fct_contract_sent
     }
     if (sent->answers == 1 && event->commit != sent->commit) {
         sent->failed = fct_slice_equal(event->type, FCT_SLICE(FCT_COMMAND_FAILED));
-        contract_copy_text(sent->first_type, sizeof sent->first_type, event->type);
-        contract_copy_text(sent->first_data, sizeof sent->first_data, event->data);
+        fct_utf8_copy(sent->first_type, sizeof sent->first_type, event->type);
+        fct_utf8_copy(sent->first_data, sizeof sent->first_data, event->data);
     }
     sent->commit = event->commit;
     sent->keyed = sent->keyed && keyed;

@@ -16,8 +16,8 @@
 #include "codec/json_number.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/nearest.h"
 #include "core/slice.h"
-#include "projection/nearest.h"
 #include "projection/shape.h"
 #include "saga/definition_int.h"
 

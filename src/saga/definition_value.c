@@ -7,8 +7,8 @@
 #include "codec/json.h"
 #include "codec/json_number.h"
 #include "core/error.h"
+#include "core/nearest.h"
 #include "core/slice.h"
-#include "projection/nearest.h"
 #include "saga/definition_int.h"
 #include "saga/names.h"
 

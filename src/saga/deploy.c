@@ -19,6 +19,7 @@
 #include <factum/json.h>
 #include <factum/json_write.h>
 
+#include "codec/json_doc.h"
 #include "core/arena.h"
 #include "core/error.h"
 #include "core/mem.h"
@@ -35,33 +36,6 @@
 #define DEFINITION_STREAM_SIZE (sizeof FCT_SAGA_DEFINITION_PREFIX + FACTUM_SAGA_NAME_MAX)
 
 /* ---- reading --------------------------------------------------------------------------------- */
-
-/* The text of the member |name|, in |arena|; empty if it is missing. False: it is not a text, or
- * there is no memory for it. */
-static bool deployed_text(const factum_json *json, const char *name, factum_arena *arena,
-                          factum_slice *text)
-{
-    uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
-    size_t len = 0;
-    *text = (factum_slice){NULL, 0};
-    if (value == FACTUM_JSON_NONE) {
-        return true;
-    }
-    size_t room = factum_json_at(json, value)->len;
-    char *to = factum_arena_alloc(arena, room > 0 ? room : 1);
-    if (to == NULL || factum_json_unescape(json, value, to, room, &len) != FACTUM_OK) {
-        return false;
-    }
-    *text = (factum_slice){(const uint8_t *)to, len};
-    return true;
-}
-
-static bool deployed_number(const factum_json *json, const char *name, uint64_t *number)
-{
-    uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, factum_slice_from(name));
-    *number = 0;
-    return value == FACTUM_JSON_NONE || factum_json_to_uint64(json, value, number) == FACTUM_OK;
-}
 
 /* Is |event| a deployment of |name|? Its texts are in |arena|, and last as long. */
 static bool read_deployed(const factum_event *event, factum_slice name, factum_arena *arena,
@@ -82,14 +56,14 @@ static bool read_deployed(const factum_event *event, factum_slice name, factum_a
     uint32_t forced = factum_json_find(&json, FACTUM_JSON_ROOT, FCT_SLICE("forced"));
     deployed->forced =
         forced != FACTUM_JSON_NONE && factum_json_at(&json, forced)->kind == FACTUM_JSON_TRUE;
-    return deployed_text(&json, "name", arena, &deployed->name) &&
-           deployed_text(&json, "hash", arena, &deployed->hash) &&
-           deployed_text(&json, "text", arena, &deployed->text) &&
-           deployed_text(&json, "host", arena, &deployed->host) &&
-           deployed_text(&json, "by", arena, &deployed->by) &&
-           deployed_text(&json, "why", arena, &deployed->why) &&
-           deployed_number(&json, "version", &deployed->version) &&
-           deployed_number(&json, "states", &deployed->state_count) && deployed->version > 0 &&
+    return fct_json_doc_text(&json, "name", arena, &deployed->name) &&
+           fct_json_doc_text(&json, "hash", arena, &deployed->hash) &&
+           fct_json_doc_text(&json, "text", arena, &deployed->text) &&
+           fct_json_doc_text(&json, "host", arena, &deployed->host) &&
+           fct_json_doc_text(&json, "by", arena, &deployed->by) &&
+           fct_json_doc_text(&json, "why", arena, &deployed->why) &&
+           fct_json_doc_number(&json, "version", &deployed->version) &&
+           fct_json_doc_number(&json, "states", &deployed->state_count) && deployed->version > 0 &&
            deployed->text.len > 0 && fct_slice_equal(deployed->name, name);
 }
 

@@ -255,14 +255,11 @@ static factum_status read_host_options(const factum_endpoints_options *given,
 /* Refuses the second of two hosts in one directory. */
 static factum_status lock_dir(struct factum_endpoints *e, factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
     const struct fct_os *os = fct_os_real();
     factum_status status = fct_os_make_dir_synced(os, e->options.path, err);
     if (status == FACTUM_OK) {
-        status = fct_path_join(path, e->options.path, "endpoints.lock", err);
-    }
-    if (status == FACTUM_OK) {
-        status = fct_file_open(os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &e->lock, err);
+        status = fct_file_open_in(os, e->options.path, "endpoints.lock",
+                                  FCT_OPEN_WRITE | FCT_OPEN_CREATE, &e->lock, err);
     }
     return status == FACTUM_OK ? fct_file_lock(e->lock, err) : status;
 }
@@ -349,7 +346,7 @@ void factum_endpoints_close(factum_endpoints *endpoints)
         return;
     }
     atomic_store(&e->stop, 1);
-    fct_word_wake(&e->stop, UINT32_MAX);
+    fct_word_wake(&e->stop, FCT_WAKE_ALL);
     if (e->follow != NULL) {
         factum_follow_stop(e->follow);
     }

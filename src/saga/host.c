@@ -151,7 +151,7 @@ static void publish(struct factum_sagas *sagas, bool ready, const char *reason)
     fct_mutex_unlock(&sagas->lock);
     atomic_fetch_add(&sagas->info_changes, 1);
     if (atomic_load(&sagas->info_waiters) > 0) {
-        fct_word_wake(&sagas->info_changes, UINT32_MAX);
+        fct_word_wake(&sagas->info_changes, FCT_WAKE_ALL);
     }
 }
 

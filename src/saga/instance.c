@@ -165,21 +165,12 @@ static factum_status merge_kept(struct fct_instance *instance, factum_slice keep
     return FACTUM_OK;
 }
 
-static void copy_cut(char *to, size_t size, factum_slice text)
-{
-    size_t len = text.len < size - 1 ? text.len : size - 1;
-    if (len > 0) {
-        memcpy(to, text.ptr, len);
-    }
-    to[fct_utf8_prefix(fct_slice(to, len))] = '\0';
-}
-
 static factum_status fold_record(struct fct_instance *instance, const struct fct_record *record,
                                  int64_t created, factum_arena *arena, factum_error *err)
 {
     if (record->change.kind == FCT_CHANGE_SAGA_FAILED) {
-        copy_cut(instance->failure.code, sizeof instance->failure.code, record->code);
-        copy_cut(instance->failure.text, sizeof instance->failure.text, record->text);
+        fct_utf8_copy(instance->failure.code, sizeof instance->failure.code, record->code);
+        fct_utf8_copy(instance->failure.text, sizeof instance->failure.text, record->text);
         instance->failure.slot = record->change.slot;
     }
     if (record->change.kind == FCT_CHANGE_SAGA_STARTED) {

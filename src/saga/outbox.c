@@ -261,14 +261,6 @@ factum_status factum_outbox_condition(factum_outbox *outbox,
 
 /* ---- a refusal ------------------------------------------------------------------------------- */
 
-/* |text| without the rest of a character that was truncated. */
-static factum_slice outbox_whole(const char *text)
-{
-    factum_slice all = factum_slice_from(text);
-    all.len = fct_utf8_prefix(all);
-    return all;
-}
-
 factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, const char *format, ...)
 {
     factum_error ignored;
@@ -283,8 +275,8 @@ factum_status factum_outbox_refuse(factum_outbox *outbox, const char *code, cons
     factum_json_writer to;
     factum_json_writer_in(&to, outbox->arena);
     factum_json_put_object(&to);
-    factum_json_put_member_text(&to, "code", outbox_whole(code_text));
-    factum_json_put_member_text(&to, "text", outbox_whole(text));
+    factum_json_put_member_text(&to, "code", fct_utf8_whole(code_text));
+    factum_json_put_member_text(&to, "text", fct_utf8_whole(text));
     factum_json_put_end(&to);
     factum_status status = factum_json_writer_finish(&to, NULL);
     outbox->event_count = 0;

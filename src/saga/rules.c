@@ -9,8 +9,8 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/nearest.h"
 #include "core/slice.h"
-#include "projection/nearest.h"
 #include "saga/definition_int.h"
 
 #define rule_fail(loader, mark, ...) fct_saga_load_fail(loader, FACTUM_INVALID, mark, __VA_ARGS__)

@@ -57,15 +57,6 @@ static void parse_event(struct step *s, factum_json *json)
     }
 }
 
-static void copy_text(char *to, size_t size, factum_slice text)
-{
-    size_t len = text.len < size - 1 ? text.len : size - 1;
-    if (len > 0) {
-        memcpy(to, text.ptr, len);
-    }
-    to[fct_utf8_prefix(fct_slice(to, len))] = '\0';
-}
-
 /* The text |name| of the event's data, or |otherwise|. */
 static void take_word(struct step *s, const factum_json *json, const char *name,
                       factum_slice otherwise, char *to, size_t size)
@@ -81,7 +72,7 @@ static void take_word(struct step *s, const factum_json *json, const char *name,
             otherwise = fct_slice(text, len);
         }
     }
-    copy_text(to, size, otherwise);
+    fct_utf8_copy(to, size, otherwise);
 }
 
 static void read_reason(struct step *s, const factum_json *json)
@@ -116,20 +107,21 @@ static void find_failure(struct step *s, const factum_json *json)
         *failure = s->answered;
         break;
     case FCT_INPUT_TIMER:
-        copy_text(failure->code, sizeof failure->code,
-                  control->slot == FCT_SLOT_NONE ? FCT_SLICE("deadline") : FCT_SLICE("timeout"));
-        copy_text(failure->text, sizeof failure->text,
-                  control->slot == FCT_SLOT_NONE ? FCT_SLICE("the saga took too long")
-                                                 : FCT_SLICE("no answer in time"));
+        fct_utf8_copy(failure->code, sizeof failure->code,
+                      control->slot == FCT_SLOT_NONE ? FCT_SLICE("deadline")
+                                                     : FCT_SLICE("timeout"));
+        fct_utf8_copy(failure->text, sizeof failure->text,
+                      control->slot == FCT_SLOT_NONE ? FCT_SLICE("the saga took too long")
+                                                     : FCT_SLICE("no answer in time"));
         break;
     case FCT_INPUT_CANCEL:
-        copy_text(failure->code, sizeof failure->code, FCT_SLICE("cancelled"));
-        copy_text(failure->text, sizeof failure->text, s->input->reason);
+        fct_utf8_copy(failure->code, sizeof failure->code, FCT_SLICE("cancelled"));
+        fct_utf8_copy(failure->text, sizeof failure->text, s->input->reason);
         break;
     case FCT_INPUT_UNDO:
     case FCT_INPUT_SKIP:
-        copy_text(failure->code, sizeof failure->code, FCT_SLICE("operator"));
-        copy_text(failure->text, sizeof failure->text, s->input->reason);
+        fct_utf8_copy(failure->code, sizeof failure->code, FCT_SLICE("operator"));
+        fct_utf8_copy(failure->text, sizeof failure->text, s->input->reason);
         break;
     default:
         break;

@@ -15,6 +15,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/nearest.h"
 #include "core/slice.h"
 #include "server/config_int.h"
 
@@ -211,57 +212,30 @@ static bool config_find(factum_slice name, enum fct_config_key *key)
     return false;
 }
 
-static size_t config_least(size_t a, size_t b)
+/* Returns the key that |name| probably means; empty: none is near. Stricter than other searches for
+ * names: what is near a key is refused, and other programs have variables too. */
+static factum_slice config_nearest(factum_slice name)
 {
-    return a < b ? a : b;
-}
-
-/* Returns the number of insertions, removals and changes that turn |a| into |b| (Levenshtein). */
-static size_t config_distance(factum_slice a, const char *b)
-{
-    size_t row[NAME_MAX_SIZE + 1];
-    size_t len = strlen(b);
-    FCT_ASSERT(len <= NAME_MAX_SIZE);
-    for (size_t k = 0; k <= len; k++) {
-        row[k] = k;
+    struct fct_nearest nearest;
+    size_t least = name.len < 6 ? 2 : DISTANCE_MAX + 1;
+    fct_nearest_begin(&nearest, name);
+    nearest.least = nearest.least < least ? nearest.least : least;
+    for (size_t i = 0; i < FCT_CONFIG_COUNT; i++) {
+        fct_nearest_offer(&nearest, factum_slice_from(config_keys[i].name));
     }
-    for (size_t i = 0; i < a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t k = 0; k < len; k++) {
-            size_t changed = diagonal + (a.ptr[i] != (uint8_t)b[k]);
-            diagonal = row[k + 1];
-            row[k + 1] = config_least(changed, config_least(row[k], diagonal) + 1);
-        }
-    }
-    return row[len];
-}
-
-/* Returns the key that |name| probably means; NULL: none is near. */
-static const char *config_nearest(factum_slice name)
-{
-    const char *nearest = NULL;
-    size_t least = name.len < 6 ? 2 : config_least(name.len / 3, DISTANCE_MAX) + 1;
-    for (size_t i = 0; i < FCT_CONFIG_COUNT && name.len <= NAME_MAX_SIZE; i++) {
-        size_t distance = config_distance(name, config_keys[i].name);
-        if (distance < least) {
-            least = distance;
-            nearest = config_keys[i].name;
-        }
-    }
-    return nearest;
+    return nearest.best;
 }
 
 static factum_status config_unknown(factum_slice name, const char *where, factum_error *err)
 {
-    const char *nearest = config_nearest(name);
-    if (nearest == NULL) {
+    factum_slice nearest = config_nearest(name);
+    if (nearest.len == 0) {
         return fct_fail(err, FACTUM_INVALID,
                         "%s: unknown key \"%.*s\"; factum serve --help lists the keys", where,
                         FCT_FMT(name));
     }
-    return fct_fail(err, FACTUM_INVALID, "%s: unknown key \"%.*s\"; did you mean \"%s\"?", where,
-                    FCT_FMT(name), nearest);
+    return fct_fail(err, FACTUM_INVALID, "%s: unknown key \"%.*s\"; did you mean \"%.*s\"?", where,
+                    FCT_FMT(name), FCT_FMT(nearest));
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
@@ -381,7 +355,7 @@ static factum_status config_set_own(struct fct_config *config, const struct fct_
     if (own->rest.len <= NAME_MAX_SIZE && config_find(made, &given.key)) {
         return fct_config_set(config, &given, err);
     }
-    if (config_nearest(made) != NULL) {
+    if (config_nearest(made).len > 0) {
         return config_unknown(made, own->variable, err);
     }
     fct_config_warn(own->input, "%s is set, and no setting of this server", own->variable);
@@ -399,12 +373,13 @@ static factum_status config_read_environment(struct fct_config *config,
         if (equals == NULL || strncmp(text, prefix, strlen(prefix)) != 0) {
             continue;
         }
+        size_t len = (size_t)(equals - text);
         char variable[VARIABLE_SIZE];
         (void)snprintf(variable, sizeof variable, "%.*s",
-                       (int)config_least((size_t)(equals - text), sizeof variable - 1), text);
+                       (int)(len < sizeof variable ? len : sizeof variable - 1), text);
         struct fct_config_foreign given = {
             .variable = variable,
-            .rest = fct_slice(text + strlen(prefix), (size_t)(equals - text) - strlen(prefix)),
+            .rest = fct_slice(text + strlen(prefix), len - strlen(prefix)),
             .value = factum_slice_from(equals + 1),
             .input = input,
         };

@@ -165,8 +165,7 @@ static void check_login(struct fct_server *server, struct fct_exchange *exchange
 void fct_dispatch_begin(struct fct_server *server, struct fct_exchange *exchange)
 {
     factum_slice authorization = fct_exchange_field(exchange, FCT_SLICE("authorization"));
-    bool is_unix = fct_slice_equal(exchange->peer->address, FCT_SLICE("unix"));
-    if (is_unix) {
+    if (exchange->peer->is_unix) {
         dispatch_to_service(server, &principal_deployer, exchange);
     } else if (server->auth == NULL) {
         dispatch_to_service(server, admin_of(server), exchange);

@@ -18,6 +18,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "server/http_int.h"
 #include "wire/json_out.h"
 #include "wire/media.h"
@@ -218,7 +219,7 @@ static factum_status put_name_text(struct fct_buf *out, const char *before, fact
     return status == FACTUM_OK ? fct_json_out_text(out, text) : status;
 }
 
-/* Derives an id from source and id, in the form of a UUID of version 8 (RFC 9562, 5.8). */
+/* Derives an id from source and id. */
 static factum_uuid derived_id(factum_slice source, factum_slice id)
 {
     factum_uuid uuid;
@@ -227,15 +228,7 @@ static factum_uuid derived_id(factum_slice source, factum_slice id)
         uuid.bytes[i] = (uint8_t)(hash.high >> (56 - 8 * i));
         uuid.bytes[8 + i] = (uint8_t)(hash.low >> (56 - 8 * i));
     }
-    uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0f) | 0x80);
-    uuid.bytes[8] = (uint8_t)((uuid.bytes[8] & 0x3f) | 0x80);
-    return uuid;
-}
-
-static bool is_nil(factum_uuid id)
-{
-    static const factum_uuid nil;
-    return memcmp(&id, &nil, sizeof nil) == 0;
+    return fct_uuid_marked(uuid, FCT_UUID_DERIVED);
 }
 
 /* True for attributes that the event itself has; the others become metadata. */
@@ -314,7 +307,7 @@ static factum_status put_event(struct fct_http_call *call, const struct cloud_ev
     struct fct_buf *out = &call->out;
     factum_uuid id;
     factum_slice text = attribute_text(cloud, "id");
-    bool own_id = factum_uuid_parse(text, &id) == FACTUM_OK && !is_nil(id);
+    bool own_id = factum_uuid_parse(text, &id) == FACTUM_OK && !fct_uuid_is_zero(id);
     if (!own_id) {
         id = derived_id(attribute_text(cloud, "source"), text);
     }

@@ -66,14 +66,7 @@ static factum_status put_cursor(struct fct_buf *out, factum_cursor *cursor)
 static factum_status put_events(const struct command_job *asked, struct fct_buf *out)
 {
     const factum_result *result = &asked->result;
-    const factum_read_request commit = {
-        .size = sizeof commit,
-        .from = FACTUM_FROM_POSITION,
-        .from_value = result->first_position,
-        .count_max = result->event_count,
-        .until_position_set = true,
-        .until_position = result->position,
-    };
+    const factum_read_request commit = fct_read_of_commit(result);
     factum_cursor *cursor;
     size_t before = out->len;
     factum_status status = fct_buf_add_text(out, ",\"events\":[");

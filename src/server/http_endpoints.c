@@ -22,9 +22,7 @@ struct endpoint_job {
     factum_slice by;
     uint64_t position;
     /* Used by the thread. */
-    uint64_t limit;
-    uint64_t count;
-    bool more; /* more than |limit| exist */
+    struct fct_http_model_list list;
     bool found;
     factum_status put;
 };
@@ -51,41 +49,13 @@ static struct endpoint_job *endpoint_job_make(struct fct_http_call *call, enum f
     if (made != NULL) {
         made->job.work = work;
         made->job.base.thread_name = "factum-endpoint";
-        made->limit = ENDPOINTS_MAX;
+        made->list.limit = ENDPOINTS_MAX;
         made->service = call->name;
     }
     return made;
 }
 
 /* ---- lists ----------------------------------------------------------------------------------- */
-
-/* Returns true if the list has room for one more item, and writes the separator. */
-static bool begin_endpoint(struct endpoint_job *asked)
-{
-    if (asked->count == asked->limit) {
-        asked->more = true;
-        return false;
-    }
-    asked->put = fct_buf_add_text(&asked->job.base.out, asked->count > 0 ? ",\n" : "");
-    asked->count++;
-    return asked->put == FACTUM_OK;
-}
-
-static bool endpoint_goes_on(const struct endpoint_job *asked)
-{
-    return asked->put == FACTUM_OK && !asked->more && !atomic_load(&asked->job.base.stop);
-}
-
-/* Adds ,"since":"..."; null for 0. */
-static factum_status put_endpoint_time(struct fct_buf *out, const char *name, int64_t time)
-{
-    char text[FACTUM_TIME_TEXT_SIZE];
-    if (time == 0) {
-        return fct_buf_printf(out, ",\"%s\":null", name);
-    }
-    factum_time_format(time, text);
-    return fct_buf_printf(out, ",\"%s\":\"%s\"", name, text);
-}
 
 static factum_status put_endpoint_status(struct fct_buf *out,
                                          const factum_endpoint_status *endpoint)
@@ -99,7 +69,7 @@ static factum_status put_endpoint_status(struct fct_buf *out,
                                 endpoint->parked, endpoint->delivered);
     }
     if (status == FACTUM_OK) {
-        status = put_endpoint_time(out, "notBefore", endpoint->not_before);
+        status = fct_http_model_put_time(out, "notBefore", endpoint->not_before);
     }
     if (status == FACTUM_OK && endpoint->problem.len > 0) {
         status = fct_http_put(out, ",\"problem\":", endpoint->problem);
@@ -110,10 +80,10 @@ static factum_status put_endpoint_status(struct fct_buf *out,
 static bool put_each_endpoint(void *data, const factum_endpoint_status *endpoint)
 {
     struct endpoint_job *asked = data;
-    if (begin_endpoint(asked)) {
-        asked->put = put_endpoint_status(&asked->job.base.out, endpoint);
+    if (fct_http_model_list_add(&asked->list, &asked->job)) {
+        asked->list.put = put_endpoint_status(&asked->job.base.out, endpoint);
     }
-    return endpoint_goes_on(asked);
+    return fct_http_model_list_goes_on(&asked->list, &asked->job);
 }
 
 static factum_status put_delivery(struct fct_buf *out, const factum_store *store,
@@ -136,7 +106,7 @@ static factum_status put_delivery(struct fct_buf *out, const factum_store *store
                                 parked->may_be_done ? "true" : "false");
     }
     if (status == FACTUM_OK) {
-        status = put_endpoint_time(out, "since", parked->since);
+        status = fct_http_model_put_time(out, "since", parked->since);
     }
     return status == FACTUM_OK ? fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"token\":\"%s\"}",
                                                 parked->position, token)
@@ -146,40 +116,30 @@ static factum_status put_delivery(struct fct_buf *out, const factum_store *store
 static bool put_each_delivery(void *data, const factum_endpoint_parked *parked)
 {
     struct endpoint_job *asked = data;
-    if (begin_endpoint(asked)) {
-        asked->put = put_delivery(&asked->job.base.out, asked->job.call->server->store, parked);
+    if (fct_http_model_list_add(&asked->list, &asked->job)) {
+        asked->list.put =
+            put_delivery(&asked->job.base.out, asked->job.call->server->store, parked);
     }
-    return endpoint_goes_on(asked);
-}
-
-static factum_status end_endpoint_list(struct endpoint_job *asked, factum_status status,
-                                       factum_error *err)
-{
-    if (status == FACTUM_OK && asked->put == FACTUM_OK) {
-        asked->put =
-            fct_buf_printf(&asked->job.base.out, "],\"more\":%s}", asked->more ? "true" : "false");
-    }
-    return fct_http_model_end(&asked->job, status, asked->put, err);
+    return fct_http_model_list_goes_on(&asked->list, &asked->job);
 }
 
 static factum_status list_endpoints(struct fct_http_job *job, factum_error *err)
 {
     struct endpoint_job *asked = endpoint_job_of(job);
     const factum_endpoint_status_each each = {asked, put_each_endpoint};
-    asked->put = fct_buf_add_text(&job->base.out, "{\"endpoints\":[");
-    return end_endpoint_list(
-        asked, factum_endpoints_status(job->call->server->endpoints, &each, err), err);
+    asked->list.put = fct_buf_add_text(&job->base.out, "{\"endpoints\":[");
+    factum_status status = factum_endpoints_status(job->call->server->endpoints, &each, err);
+    return fct_http_model_list_end(&asked->list, job, status, err);
 }
 
 static factum_status list_deliveries(struct fct_http_job *job, factum_error *err)
 {
     struct endpoint_job *asked = endpoint_job_of(job);
     const factum_endpoint_parked_each each = {asked, put_each_delivery};
-    asked->put = fct_buf_add_text(&job->base.out, "{\"deliveries\":[");
-    return end_endpoint_list(asked,
-                             factum_endpoints_parked(job->call->server->endpoints, asked->service,
-                                                     asked->key, &each, err),
-                             err);
+    asked->list.put = fct_buf_add_text(&job->base.out, "{\"deliveries\":[");
+    factum_status status = factum_endpoints_parked(job->call->server->endpoints, asked->service,
+                                                   asked->key, &each, err);
+    return fct_http_model_list_end(&asked->list, job, status, err);
 }
 
 void fct_http_endpoints_list(struct fct_http_call *call)
@@ -198,12 +158,12 @@ void fct_http_deliveries_list(struct fct_http_call *call)
     if (asked == NULL) {
         return;
     }
-    asked->limit = FCT_HTTP_LIMIT_DEFAULT;
+    asked->list.limit = FCT_HTTP_LIMIT_DEFAULT;
     asked->service = fct_http_text(call, "service");
     asked->key = fct_http_text(call, "key");
     factum_status status = endpoints_there(call, &err);
     if (status == FACTUM_OK) {
-        status = fct_http_limit(call, &asked->limit, &err);
+        status = fct_http_limit(call, &asked->list.limit, &err);
     }
     fct_http_job_start(&asked->job, status, &err);
 }

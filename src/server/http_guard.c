@@ -69,9 +69,8 @@ factum_status fct_http_guard(const struct fct_exchange *exchange, factum_slice a
                              factum_error *err)
 {
     const struct fct_peer *peer = exchange->peer;
-    bool by_unix =
-        fct_slice_equal(peer->local, FCT_SLICE("unix")); /* no browser uses a UNIX socket */
-    if (peer->is_local && !peer->is_secure && !by_unix && exchange->authority.len > 0 &&
+    /* No browser uses a UNIX socket. */
+    if (peer->is_local && !peer->is_secure && !peer->is_unix && exchange->authority.len > 0 &&
         !host_is_ours(exchange, advertised)) {
         return fct_fail(err, FACTUM_DENIED,
                         "the host \"%.*s\" is not this server's: use localhost or the address that "

@@ -57,6 +57,7 @@ TEST(hosts_and_origins_are_let_in_or_not)
         factum_error err;
         struct fct_peer peer = {.address = FCT_SLICE("127.0.0.1:4711"),
                                 .local = factum_slice_from(guard_cases[i].local),
+                                .is_unix = strcmp(guard_cases[i].local, "unix") == 0,
                                 .is_local = guard_cases[i].is_local,
                                 .is_secure = guard_cases[i].is_secure};
         (void)snprintf(fields, sizeof fields, "host: %s\n%s%s%s", guard_cases[i].host,

@@ -104,11 +104,11 @@ static factum_status refuse_wait(struct query_job *asked, const factum_build_sta
 
 static factum_status wait_for_place(struct query_job *asked, factum_error *err)
 {
-    uint64_t begun = fct_os_monotonic(fct_os_real());
+    int64_t begun = fct_monotonic_ms();
     factum_build_status behind = {.size = sizeof behind};
     factum_status status = asked->has_wait ? FACTUM_TIMEOUT : FACTUM_OK;
     while (status == FACTUM_TIMEOUT) {
-        int64_t passed = (int64_t)((fct_os_monotonic(fct_os_real()) - begun) / 1000000u);
+        int64_t passed = fct_monotonic_ms() - begun;
         int64_t left = passed < asked->timeout_ms ? asked->timeout_ms - passed : 0;
         status =
             factum_models_wait(asked->job.call->server->models, asked->query.model, asked->wait,

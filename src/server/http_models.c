@@ -117,6 +117,14 @@ factum_status fct_http_model_put_place(struct fct_buf *out, const factum_store *
                                 token, status->place, time);
 }
 
+factum_status fct_http_model_put_time(struct fct_buf *out, const char *name, int64_t time)
+{
+    char text[FACTUM_TIME_TEXT_SIZE];
+    factum_time_format(time, text);
+    return time == 0 ? fct_buf_printf(out, ",\"%s\":null", name)
+                     : fct_buf_printf(out, ",\"%s\":\"%s\"", name, text);
+}
+
 factum_status fct_http_model_end(struct fct_http_job *job, factum_status status, factum_status put,
                                  factum_error *err)
 {
@@ -133,13 +141,36 @@ factum_status fct_http_model_end(struct fct_http_job *job, factum_status status,
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
+bool fct_http_model_list_add(struct fct_http_model_list *list, struct fct_http_job *job)
+{
+    if (list->count == list->limit) {
+        list->more = true;
+        return false;
+    }
+    list->put = fct_buf_add_text(&job->base.out, list->count > 0 ? ",\n" : "");
+    list->count++;
+    return list->put == FACTUM_OK;
+}
+
+bool fct_http_model_list_goes_on(const struct fct_http_model_list *list,
+                                 const struct fct_http_job *job)
+{
+    return list->put == FACTUM_OK && !list->more && !atomic_load(&job->base.stop);
+}
+
+factum_status fct_http_model_list_end(struct fct_http_model_list *list, struct fct_http_job *job,
+                                      factum_status status, factum_error *err)
+{
+    if (status == FACTUM_OK && list->put == FACTUM_OK) {
+        list->put = fct_buf_printf(&job->base.out, "],\"more\":%s}", list->more ? "true" : "false");
+    }
+    return fct_http_model_end(job, status, list->put, err);
+}
+
 struct model_job {
     struct fct_http_job job;
     factum_slice key;
-    uint64_t limit;
-    uint64_t count;
-    bool more; /* more than |limit| exist */
-    factum_status put;
+    struct fct_http_model_list list;
 };
 
 static struct model_job *model_job_of(struct fct_http_job *job)
@@ -156,26 +187,9 @@ static struct model_job *model_job_make(struct fct_http_call *call,
     if (made != NULL) {
         made->job.work = work;
         made->job.base.thread_name = "factum-models";
-        made->limit = BUILDS_MAX;
+        made->list.limit = BUILDS_MAX;
     }
     return made;
-}
-
-/* Returns true if the list has room for one more item, and writes the separator. */
-static bool begin_item(struct model_job *asked)
-{
-    if (asked->count == asked->limit) {
-        asked->more = true;
-        return false;
-    }
-    asked->put = fct_buf_add_text(&asked->job.base.out, asked->count > 0 ? ",\n" : "");
-    asked->count++;
-    return asked->put == FACTUM_OK;
-}
-
-static bool goes_on(const struct model_job *asked)
-{
-    return asked->put == FACTUM_OK && !atomic_load(&asked->job.base.stop);
 }
 
 static factum_status put_build(struct fct_buf *out, const factum_store *store,
@@ -214,24 +228,20 @@ static factum_status put_build(struct fct_buf *out, const factum_store *store,
 static bool put_each_build(void *data, const factum_build_status *build)
 {
     struct model_job *asked = data;
-    if (begin_item(asked)) {
-        asked->put = put_build(&asked->job.base.out, asked->job.call->server->store, build);
+    if (fct_http_model_list_add(&asked->list, &asked->job)) {
+        asked->list.put = put_build(&asked->job.base.out, asked->job.call->server->store, build);
     }
-    return !asked->more && goes_on(asked);
+    return fct_http_model_list_goes_on(&asked->list, &asked->job);
 }
 
 static factum_status list_builds(struct fct_http_job *job, factum_error *err)
 {
     struct model_job *asked = model_job_of(job);
     const factum_build_each each = {asked, put_each_build};
-    asked->put = fct_buf_add_text(&job->base.out, "{\"builds\":[");
+    asked->list.put = fct_buf_add_text(&job->base.out, "{\"builds\":[");
     factum_status status =
         factum_models_list(job->call->server->models, job->call->name, &each, err);
-    if (status == FACTUM_OK && asked->put == FACTUM_OK) {
-        asked->put =
-            fct_buf_printf(&job->base.out, "],\"more\":%s}", asked->more ? "true" : "false");
-    }
-    return fct_http_model_end(job, status, asked->put, err);
+    return fct_http_model_list_end(&asked->list, job, status, err);
 }
 
 void fct_http_models_list(struct fct_http_call *call)
@@ -250,15 +260,6 @@ void fct_http_model_get(struct fct_http_call *call)
 }
 
 /* ---- parked events --------------------------------------------------------------------------- */
-
-/* Adds ,"since":"..."; null for 0. */
-static factum_status put_time(struct fct_buf *out, const char *name, int64_t time)
-{
-    char text[FACTUM_TIME_TEXT_SIZE];
-    factum_time_format(time, text);
-    return time == 0 ? fct_buf_printf(out, ",\"%s\":null", name)
-                     : fct_buf_printf(out, ",\"%s\":\"%s\"", name, text);
-}
 
 static factum_status put_parked_event(struct fct_buf *out, const factum_parked *parked)
 {
@@ -292,10 +293,10 @@ static factum_status put_parked(struct fct_buf *out, const factum_store *store,
         status = fct_buf_printf(out, ",\"attempts\":%" PRIu64, parked->attempts);
     }
     if (status == FACTUM_OK) {
-        status = put_time(out, "nextAttempt", parked->next_attempt);
+        status = fct_http_model_put_time(out, "nextAttempt", parked->next_attempt);
     }
     if (status == FACTUM_OK) {
-        status = put_time(out, "since", parked->since);
+        status = fct_http_model_put_time(out, "since", parked->since);
     }
     return status == FACTUM_OK ? fct_buf_printf(out, ",\"token\":\"%s\"}", token) : status;
 }
@@ -303,24 +304,20 @@ static factum_status put_parked(struct fct_buf *out, const factum_store *store,
 static bool put_each_parked(void *data, const factum_parked *parked)
 {
     struct model_job *asked = data;
-    if (begin_item(asked)) {
-        asked->put = put_parked(&asked->job.base.out, asked->job.call->server->store, parked);
+    if (fct_http_model_list_add(&asked->list, &asked->job)) {
+        asked->list.put = put_parked(&asked->job.base.out, asked->job.call->server->store, parked);
     }
-    return !asked->more && goes_on(asked);
+    return fct_http_model_list_goes_on(&asked->list, &asked->job);
 }
 
 static factum_status list_parked_events(struct fct_http_job *job, factum_error *err)
 {
     struct model_job *asked = model_job_of(job);
     const factum_parked_each each = {asked, put_each_parked};
-    asked->put = fct_buf_add_text(&job->base.out, "{\"parked\":[");
+    asked->list.put = fct_buf_add_text(&job->base.out, "{\"parked\":[");
     factum_status status =
         factum_models_parked(job->call->server->models, job->call->name, asked->key, &each, err);
-    if (status == FACTUM_OK && asked->put == FACTUM_OK) {
-        asked->put =
-            fct_buf_printf(&job->base.out, "],\"more\":%s}", asked->more ? "true" : "false");
-    }
-    return fct_http_model_end(job, status, asked->put, err);
+    return fct_http_model_list_end(&asked->list, job, status, err);
 }
 
 void fct_http_model_parked(struct fct_http_call *call)
@@ -328,11 +325,11 @@ void fct_http_model_parked(struct fct_http_call *call)
     factum_error err;
     struct model_job *asked = model_job_make(call, list_parked_events);
     if (asked != NULL) {
-        asked->limit = FCT_HTTP_LIMIT_DEFAULT;
+        asked->list.limit = FCT_HTTP_LIMIT_DEFAULT;
         asked->key = fct_http_text(call, "key");
         factum_status status = fct_http_models_there(call, &err);
         if (status == FACTUM_OK) {
-            status = fct_http_limit(call, &asked->limit, &err);
+            status = fct_http_limit(call, &asked->list.limit, &err);
         }
         fct_http_job_start(&asked->job, status, &err);
     }

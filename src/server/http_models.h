@@ -46,9 +46,29 @@ FCT_MUST_USE factum_status fct_http_model_put_values(struct fct_buf *out,
 /* Adds a list of names of columns. */
 FCT_MUST_USE factum_status fct_http_model_put_names(struct fct_buf *out, const factum_slice *names,
                                                     size_t count);
+/* Adds ,"since":"..."; null for 0. */
+FCT_MUST_USE factum_status fct_http_model_put_time(struct fct_buf *out, const char *name,
+                                                   int64_t time);
 /* Returns the outcome of a list: |status|, or |put|, that of writing it. Clears the answer unless
  * OK. */
 FCT_MUST_USE factum_status fct_http_model_end(struct fct_http_job *job, factum_status status,
                                               factum_status put, factum_error *err);
+
+/* A list that the thread of a job writes into the answer. */
+struct fct_http_model_list {
+    uint64_t limit;
+    uint64_t count;
+    bool more; /* more than |limit| exist */
+    factum_status put;
+};
+
+/* Is there room for one more item? Writes what separates it from the one before. */
+bool fct_http_model_list_add(struct fct_http_model_list *list, struct fct_http_job *job);
+bool fct_http_model_list_goes_on(const struct fct_http_model_list *list,
+                                 const struct fct_http_job *job);
+/* Writes the end of the list, with "more", and of the answer. Returns as fct_http_model_end. */
+FCT_MUST_USE factum_status fct_http_model_list_end(struct fct_http_model_list *list,
+                                                   struct fct_http_job *job, factum_status status,
+                                                   factum_error *err);
 
 #endif

@@ -231,10 +231,10 @@ static factum_status wait_for_host(struct projection_job *asked, factum_slice na
                                    uint64_t revision, factum_error *err)
 {
     factum_models *models = asked->job.call->server->models;
-    uint64_t begun = fct_os_monotonic(fct_os_real());
+    int64_t begun = fct_monotonic_ms();
     factum_status status = FACTUM_TIMEOUT;
     while (models != NULL && status == FACTUM_TIMEOUT) {
-        int64_t passed = (int64_t)((fct_os_monotonic(fct_os_real()) - begun) / 1000000u);
+        int64_t passed = fct_monotonic_ms() - begun;
         int64_t left = passed < asked->timeout_ms ? asked->timeout_ms - passed : 0;
         status = factum_models_act_wait(models, name, revision,
                                         left < FCT_MODEL_SLICE_MS ? left : FCT_MODEL_SLICE_MS, err);

@@ -8,15 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/stream_metadata.h"
 #include "core/error.h"
 #include "core/slice.h"
 #include "server/http_int.h"
 #include "wire/json_out.h"
 #include "wire/media.h"
 
-#define TRIES_MAX 100                 /* a try fails if another writer was faster */
-#define SOFT_DELETED_BEFORE INT64_MAX /* "$tb" of a deleted stream */
-#define TRUNCATE_BEFORE FCT_SLICE("$tb")
+#define TRIES_MAX 100 /* a try fails if another writer was faster */
 
 /* ---- info ------------------------------------------------------------------------------------ */
 
@@ -127,86 +126,27 @@ void fct_http_metadata_get(struct fct_http_call *call)
 }
 
 struct setting {
-    struct fct_json object; /* in the body */
-    bool has_before;        /* it contains TRUNCATE_BEFORE */
-    factum_slice stream;    /* "$$<stream>" */
+    struct fct_given_metadata given; /* in the body */
+    factum_slice stream;             /* "$$<stream>" */
     factum_expected wanted;
     unsigned tries;
     factum_new_event event; /* what is appended */
     factum_expectation expectation;
 };
 
-static factum_status check_metadata(struct fct_http_call *call, struct setting *setting,
-                                    factum_error *err)
-{
-    struct fct_json_member members[] = {{.name = FCT_SLICE("$maxCount")},
-                                        {.name = FCT_SLICE("$maxAge")},
-                                        {.name = TRUNCATE_BEFORE}};
-    struct fct_json_fault fault;
-    struct fct_json *object = &setting->object;
-    if (fct_json_pick(fct_buf_slice(&call->body), object, members, 3, &fault) != FACTUM_OK) {
-        return fct_fail(err, FACTUM_INVALID, "stream metadata: not valid JSON: %s at byte %zu",
-                        fault.reason, fault.at);
-    }
-    if (object->kind != FACTUM_JSON_OBJECT) {
-        return fct_fail(err, FACTUM_INVALID, "stream metadata is a JSON object, not %.*s",
-                        FCT_FMT(object->raw));
-    }
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        int64_t number;
-        if (members[i].found &&
-            (fct_json_int64(&members[i].value, &number) != FACTUM_OK || number < 0)) {
-            return fct_fail(err, FACTUM_INVALID, "%.*s is a whole number, 0 or more, not %.*s",
-                            FCT_FMT(members[i].name), FCT_FMT(members[i].value.raw));
-        }
-    }
-    setting->has_before = members[2].found;
-    return FACTUM_OK;
-}
-
-/* Returns the revision before which events are hidden and stay hidden. */
-static uint64_t hidden_before(const factum_stream_info *info)
-{
-    if (info->state == FACTUM_STREAM_SOFT_DELETED) {
-        return info->last_revision + 1;
-    }
-    return info->truncate_before < SOFT_DELETED_BEFORE ? info->truncate_before : 0;
-}
-
 /* Builds the metadata to be stored: the object, with |hidden| as its "$tb" if it has none. The
  * result is in the body or in call->out, which must not change while the append is under way. */
 static factum_status make_metadata(struct fct_http_call *call, const struct setting *setting,
                                    uint64_t hidden, factum_slice *json)
 {
-    factum_slice object = setting->object.raw;
-    *json = object;
-    if (hidden == 0 || setting->has_before) {
+    *json = setting->given.object.raw;
+    if (hidden == 0 || setting->given.has_before) {
         return FACTUM_OK;
     }
-    factum_slice rest = fct_slice_from(object, 1);
-    bool empty = true; /* a member has a name */
-    for (size_t i = 0; i < rest.len && empty; i++) {
-        empty = rest.ptr[i] != '"';
-    }
     fct_buf_clear(&call->out);
-    factum_status status =
-        fct_buf_printf(&call->out, "{\"$tb\":%" PRIu64 "%s", hidden, empty ? "" : ",");
-    if (status == FACTUM_OK) {
-        status = fct_buf_add_slice(&call->out, rest);
-    }
+    factum_status status = fct_given_metadata_put(&setting->given, hidden, &call->out);
     *json = fct_buf_slice(&call->out);
     return status;
-}
-
-/* Returns the expectation under which |info| is still true when the metadata is written. */
-static factum_expected pin(factum_expected wanted, const factum_stream_info *info)
-{
-    if (wanted.kind == FACTUM_EXPECTED_ANY && !info->has_metadata) {
-        return factum_no_stream();
-    }
-    bool open_ended = wanted.kind == FACTUM_EXPECTED_ANY ||
-                      (wanted.kind == FACTUM_EXPECTED_STREAM_EXISTS && info->has_metadata);
-    return open_ended ? factum_at(info->metadata_revision) : wanted;
 }
 
 static factum_status fill_setting(struct fct_http_append *append, factum_error *err)
@@ -224,13 +164,14 @@ static factum_status fill_setting(struct fct_http_append *append, factum_error *
         return fct_fail(err, FACTUM_STREAM_DELETED, "stream \"%.*s\" is tombstoned",
                         FCT_FMT(call->name));
     }
-    status = make_metadata(call, setting, hidden_before(&info), &event->data);
+    status = make_metadata(call, setting, fct_hidden_before(&info), &event->data);
     if (status != FACTUM_OK) {
         return fct_fail(err, status, "stream metadata: %s", factum_status_text(status));
     }
     event->stream = setting->stream;
     event->type = FCT_SLICE("$metadata");
-    *expectation = (factum_expectation){setting->stream, pin(setting->wanted, &info)};
+    *expectation =
+        (factum_expectation){setting->stream, fct_metadata_expected(setting->wanted, &info)};
     append->pending = (struct fct_pending){.request = {.events = event,
                                                        .event_count = 1,
                                                        .expectations = expectation,
@@ -302,7 +243,7 @@ static factum_status begin_setting(struct fct_http_call *call, struct fct_http_a
     append->state = setting;
     factum_status status = fct_http_expected(call, &setting->wanted, &append->by_field, err);
     if (status == FACTUM_OK) {
-        status = check_metadata(call, setting, err);
+        status = fct_given_metadata_read(fct_buf_slice(&call->body), &setting->given, err);
     }
     if (status == FACTUM_OK) {
         status = metastream_of(call, &setting->stream, err);

@@ -20,6 +20,7 @@
 
 #include "core/check.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "server/kurrent_int.h"
 #include "server/models.h"
 
@@ -259,7 +260,7 @@ static void on_chunk_late(struct fct_timer *timer)
 static struct fct_kurrent_job *find_open(struct batch_state *state, const factum_uuid *id)
 {
     struct fct_kurrent_job *job = state->open;
-    while (job != NULL && memcmp(&job->correlation_id.uuid, id, sizeof *id) != 0) {
+    while (job != NULL && !fct_uuid_equal(job->correlation_id.uuid, *id)) {
         job = job->next;
     }
     return job;

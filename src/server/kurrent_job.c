@@ -18,6 +18,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "server/kurrent_int.h"
 
 #define EVENTS_FIRST 4
@@ -297,10 +298,9 @@ static bool make_room(struct fct_kurrent_job *job)
 /* Refuses malformed and too big events. */
 static void check_proposed(struct fct_kurrent_job *job, const struct fct_kurrent_proposed *proposed)
 {
-    static const factum_uuid nil;
     size_t size = proposed->data.len + proposed->custom_metadata.len;
     if (proposed->id.form == FCT_KURRENT_ID_NONE || proposed->id.form == FCT_KURRENT_ID_MALFORMED ||
-        memcmp(&proposed->id.uuid, &nil, sizeof nil) == 0) {
+        fct_uuid_is_zero(proposed->id.uuid)) {
         fct_kurrent_job_refuse(job, FCT_KURRENT_REFUSAL_BAD_REQUEST,
                                "an event needs an id: a UUID that is not all zeros");
     } else if (!proposed->has_type || !proposed->has_content_type) {

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "server/kurrent_int.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
@@ -47,9 +48,7 @@ static factum_uuid link_id(factum_slice stream, const factum_uuid *event)
         id.bytes[i] = (uint8_t)(hash.high >> (8 * i));
         id.bytes[8 + i] = (uint8_t)(hash.low >> (8 * i));
     }
-    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | 0x80); /* RFC 9562: version 8 */
-    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
-    return id;
+    return fct_uuid_marked(id, FCT_UUID_DERIVED);
 }
 
 static bool may_read(const struct fct_link_request *request, factum_slice stream)

@@ -17,6 +17,7 @@
 
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "os/os.h"
 #include "server/kurrent_int.h"
 #include "server/kurrent_link.h"
@@ -498,9 +499,7 @@ static factum_status encode_confirmation(struct fct_grpc_call *call)
     if (RAND_bytes(id.bytes, sizeof id.bytes) != 1) {
         return FACTUM_IO;
     }
-    id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0f) | 0x40); /* RFC 9562: version 4 */
-    id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3f) | 0x80);
-    factum_uuid_format(id, text);
+    factum_uuid_format(fct_uuid_marked(id, FCT_UUID_RANDOM), text);
     return fct_kurrent_encode_confirmation(&call->out, factum_slice_from(text));
 }
 

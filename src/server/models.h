@@ -26,6 +26,19 @@ FCT_MUST_USE factum_status fct_models_check(const struct factum_models *models, 
  * events. Returns true if fct_append_end will be called, possibly later; false if the append is to
  * be answered now. On the loop. */
 FCT_MUST_USE bool fct_models_sync_start(struct fct_server *server, struct fct_pending *pending);
+/* A read of the events of the commit of |result|. */
+static inline factum_read_request fct_read_of_commit(const factum_result *result)
+{
+    return (factum_read_request){
+        .size = sizeof(factum_read_request),
+        .from = FACTUM_FROM_POSITION,
+        .from_value = result->first_position,
+        .count_max = result->event_count,
+        .until_position_set = true,
+        .until_position = result->position,
+    };
+}
+
 /* Waits, on the thread of a job that *stop ends, for the models of mode sync that want an event of
  * the commit of |result|. Adds the member "behind" to |out| if a model does not have them in
  * time. */

@@ -203,14 +203,7 @@ factum_status fct_models_sync_commit(struct fct_server *server, const factum_res
 {
     struct sync_wait wait;
     factum_cursor *cursor;
-    const factum_read_request commit = {
-        .size = sizeof commit,
-        .from = FACTUM_FROM_POSITION,
-        .from_value = result->first_position,
-        .count_max = result->event_count,
-        .until_position_set = true,
-        .until_position = result->position,
-    };
+    const factum_read_request commit = fct_read_of_commit(result);
     if (server->models == NULL || !factum_models_any_sync(server->models) ||
         result->event_count == 0) {
         return FACTUM_OK;

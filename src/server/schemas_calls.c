@@ -179,14 +179,6 @@ static bool schemas_step(void *data, uint64_t done, uint64_t total)
     return !atomic_load(&job->base.stop);
 }
 
-/* A text that was truncated inside a character loses that character. */
-static factum_slice schemas_text(const char *text)
-{
-    factum_slice slice = factum_slice_from(text);
-    slice.len = fct_utf8_prefix(slice);
-    return slice;
-}
-
 static factum_status prove_or_register(struct schemas_job *job, factum_error *err)
 {
     const factum_progress progress = {job, schemas_step};
@@ -219,11 +211,11 @@ static factum_status prove_or_register(struct schemas_job *job, factum_error *er
         .proven_events = done.proven_events,
     };
     if (!answer.accepted) {
-        answer.text = schemas_text(err->text);
+        answer.text = fct_utf8_whole(err->text);
         answer.failed_position = done.failed_position;
         answer.failed_revision = done.failed_revision;
-        answer.failed_stream = schemas_text(done.failed_stream);
-        answer.failed_pointer = schemas_text(done.failed_pointer);
+        answer.failed_stream = fct_utf8_whole(done.failed_stream);
+        answer.failed_pointer = fct_utf8_whole(done.failed_pointer);
     }
     return fct_job_put_end(fct_schemas_encode_registered(&job->base.out, &answer), err);
 }

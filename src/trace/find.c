@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "trace/flow.h"
 
 /* A search for events that no index leads to. */
@@ -115,7 +116,7 @@ static bool is_wanted(const struct wanted *wanted, const factum_event *event,
                       factum_trace_kind *kind)
 {
     struct fct_marks marks;
-    if (wanted->is_uuid && memcmp(wanted->uuid.bytes, event->id.bytes, 16) == 0) {
+    if (wanted->is_uuid && fct_uuid_equal(wanted->uuid, event->id)) {
         *kind = FACTUM_TRACE_OF_EVENT;
         return true;
     }

@@ -8,6 +8,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "wire/store_int.h"
 
 enum {
@@ -89,7 +90,7 @@ static struct append_event append_measure_event(const factum_new_event *event, f
     if (fct_slice_equal(event->stream, first)) {
         it.stream.len = 0;
     }
-    it.id = fct_slice(event->id.bytes, fct_store_id_is_zero(event->id.bytes) ? 0 : 16);
+    it.id = fct_slice(event->id.bytes, fct_uuid_is_zero(event->id) ? 0 : 16);
     it.size = fct_store_bytes_size(it.stream.len) + fct_store_bytes_size(event->type.len) +
               fct_store_bytes_size(event->data.len) + fct_store_bytes_size(event->metadata.len) +
               fct_store_bytes_size(it.id.len) + fct_store_uint_size((uint64_t)event->content_type) +
@@ -487,8 +488,7 @@ factum_status fct_store_encode_appended(struct fct_buf *buf,
     fct_pb_put_uint(writer, 1, appended->number);
     fct_pb_put_uint(writer, APPENDED_STATUS, fct_store_number_of(appended->status));
     if (appended->status < 0) {
-        factum_slice text = factum_slice_from(appended->err.text);
-        fct_pb_put_bytes(writer, APPENDED_TEXT, fct_slice(text.ptr, fct_utf8_prefix(text)));
+        fct_pb_put_bytes(writer, APPENDED_TEXT, fct_utf8_whole(appended->err.text));
         fct_pb_put_uint(writer, APPENDED_OS_ERROR, (uint64_t)appended->err.os_error);
     }
     fct_store_put(writer, &append_result_table, &appended->result);

@@ -147,7 +147,6 @@ static inline uint8_t *fct_store_to_bytes(uint8_t *to, uint8_t tag, factum_slice
     memcpy(to, bytes.ptr, bytes.len);
     return to + bytes.len;
 }
-bool fct_store_id_is_zero(const uint8_t id[16]);
 
 /* store_event.c: adds a field |number| (below 16) with an Event. Errors: NO_MEMORY, TOO_BIG. */
 FCT_MUST_USE factum_status fct_store_add_event(struct fct_buf *buf, uint32_t number,

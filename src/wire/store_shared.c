@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/slice.h"
+#include "core/uuid.h"
 #include "wire/grpc.h"
 #include "wire/store_int.h"
 
@@ -18,12 +19,6 @@ static_assert(sizeof(((factum_info *)0)->reason) == FCT_STORE_WORDS_SIZE, "WORDS
 static_assert(sizeof(((factum_verify_report *)0)->first_problem) == FCT_STORE_WORDS_SIZE, "WORDS");
 
 /* ---- tables ---------------------------------------------------------------------------------- */
-
-bool fct_store_id_is_zero(const uint8_t id[16])
-{
-    static const uint8_t zero[16];
-    return memcmp(id, zero, sizeof zero) == 0;
-}
 
 static enum fct_pb_type store_type_of(const struct fct_store_member *member)
 {
@@ -152,7 +147,9 @@ static factum_slice store_bytes_at(const struct fct_store_member *member, const 
 {
     factum_slice text;
     if (member->kind == FCT_STORE_ID) {
-        return fct_slice(from, fct_store_id_is_zero(from) ? 0 : 16);
+        factum_uuid id;
+        memcpy(id.bytes, from, sizeof id.bytes);
+        return fct_slice(from, fct_uuid_is_zero(id) ? 0 : sizeof id.bytes);
     }
     if (member->kind == FCT_STORE_WORDS) {
         const uint8_t *end = memchr(from, 0, FCT_STORE_WORDS_SIZE);

@@ -394,7 +394,7 @@ uint64_t place_now(struct fixture *f)
 void raise_word(_Atomic uint32_t *word)
 {
     atomic_fetch_add(word, 1);
-    fct_word_wake(word, UINT32_MAX >> 1);
+    fct_word_wake(word, FCT_WAKE_ALL);
 }
 
 void await_word(_Atomic uint32_t *word, uint32_t value)

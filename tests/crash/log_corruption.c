@@ -776,12 +776,7 @@ int main(void)
         faults += fault_runs(seed_now);
         starved += starvation_runs(seed_now);
     }
-    for (int i = 0; i < REACHED; i++) {
-        printf("# %s: %llu\n", reached_names[i], (unsigned long long)reached[i]);
-        if (wanted >= 5000) {
-            expect(reached[i] > 0, "never reached", reached_names[i]);
-        }
-    }
+    model_reached(reached_names, reached, REACHED, wanted >= 5000);
     tap_case(true, "%llu corruptions, %llu failing calls, %llu failing allocations",
              (unsigned long long)done, (unsigned long long)faults, (unsigned long long)starved);
     return tap_end();

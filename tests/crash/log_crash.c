@@ -299,12 +299,7 @@ int main(void)
     for (seed_now = tap_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
         explore(seed_now, images_max);
     }
-    for (int i = 0; i < REACHED; i++) {
-        printf("# %s: %llu\n", reached_names[i], (unsigned long long)reached[i]);
-        if (images_max >= 5000) {
-            expect(reached[i] > 0, "never reached", reached_names[i]);
-        }
-    }
+    model_reached(reached_names, reached, REACHED, images_max >= 5000);
     tap_case(true, "%llu crash images, %llu of them inside recovery, seeds up to %llu",
              (unsigned long long)images, (unsigned long long)nested, (unsigned long long)seed_now);
     return tap_end();

@@ -137,12 +137,7 @@ int main(void)
         for (uint64_t at = 0; images < images_max && lose(seed_now, at); at++) {
         }
     }
-    for (int i = 0; i < REACHED; i++) {
-        printf("# %s: %llu\n", reached_names[i], (unsigned long long)reached[i]);
-        if (images_max >= 5000) {
-            expect(reached[i] > 0, "never reached", reached_names[i]);
-        }
-    }
+    model_reached(reached_names, reached, REACHED, images_max >= 5000);
     tap_case(true, "%llu power cuts after lost syncs, seeds up to %llu", (unsigned long long)images,
              (unsigned long long)seed_now);
     return tap_end();

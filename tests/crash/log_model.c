@@ -17,6 +17,16 @@ _Noreturn void model_fail(const char *where, uint64_t seed, const char *what)
     tap_fail("%s, seed %llu: %s", where, (unsigned long long)seed, what);
 }
 
+void model_reached(const char *const *names, const uint64_t *reached, size_t count, bool all)
+{
+    for (size_t i = 0; i < count; i++) {
+        printf("# %s: %llu\n", names[i], (unsigned long long)reached[i]);
+        if (all && reached[i] == 0) {
+            tap_fail("never reached: %s", names[i]);
+        }
+    }
+}
+
 /* ---- records --------------------------------------------------------------------------------- */
 
 /* Writes batch headers that are valid for the salt 0, wherever the data has room for one. */

@@ -77,4 +77,6 @@ const char *model_check_named(struct fct_log *log, const struct model *model, ui
 
 /* Fails the case and ends the program. */
 _Noreturn void model_fail(const char *where, uint64_t seed, const char *what);
+/* Prints how often each of |count| situations was reached. |all|: fails if one never was. */
+void model_reached(const char *const *names, const uint64_t *reached, size_t count, bool all);
 #endif

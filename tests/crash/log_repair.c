@@ -353,12 +353,7 @@ int main(void)
     for (seed_now = tap_setting("FCT_CRASH_SEED", 1); images < images_max; seed_now++) {
         explore(seed_now);
     }
-    for (int i = 0; i < REACHED; i++) {
-        printf("# %s: %llu\n", reached_names[i], (unsigned long long)reached[i]);
-        if (images_max >= 2000) {
-            expect(reached[i] > 0, "never reached", reached_names[i]);
-        }
-    }
+    model_reached(reached_names, reached, REACHED, images_max >= 2000);
     tap_case(true, "%llu crashes inside repairs, seeds up to %llu", (unsigned long long)images,
              (unsigned long long)seed_now);
     return tap_end();

@@ -10,6 +10,8 @@
 #include "core/slice.h"
 #include "projection/shape.h"
 
+#define STEPS_MAX UINT64_C(1000000)
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static factum_slice take_line(factum_slice *rest)
@@ -91,8 +93,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(nodes);
         return 0;
     }
-    struct fct_shape shape = fct_shape_at(&json, &path);
-    struct fct_shape again = fct_shape_at(&json, &path);
+    struct fct_shape_source source;
+    fct_shape_open(&source, &json, STEPS_MAX);
+    struct fct_shape shape = fct_shape_of(&source, &path);
+    fct_shape_open(&source, &json, STEPS_MAX);
+    struct fct_shape again = fct_shape_of(&source, &path);
     char text[128];
     fct_shape_print(shape.types, text, sizeof text);
     FCT_ASSERT(text[0] != '\0');

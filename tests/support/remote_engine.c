@@ -27,7 +27,7 @@
 void fct_remote_wake(struct remote *remote)
 {
     atomic_fetch_add(&remote->word, 1);
-    fct_word_wake(&remote->word, UINT32_MAX >> 1);
+    fct_word_wake(&remote->word, FCT_WAKE_ALL);
 }
 
 uint64_t fct_remote_below(struct remote *remote, uint64_t bound)

@@ -1,5 +1,5 @@
-/* nearest.c - see nearest.h. Layer: projection. */
-#include "projection/nearest.h"
+/* nearest.c - see nearest.h. Layer: core. */
+#include "core/nearest.h"
 
 #define NEAREST_SIZE_MAX 63u
 #define NEAREST_DISTANCE_MAX 4u
