@@ -128,7 +128,7 @@ TEST(an_event_is_found_by_its_id)
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-TEST(a_key_says_what_was_appended_under_it)
+TEST(a_key_finds_what_was_appended_under_it)
 {
     struct fixture *f = *state;
     const factum_new_event events[] = {event_of("s-1", "A"), event_of("s-2", "B"),
@@ -357,7 +357,7 @@ int main(void)
         BOTH(an_event_is_only_where_one_begins),
         BOTH(a_copy_holds_an_event_as_long_as_its_owner_wants),
         BOTH(an_event_is_found_by_its_id),
-        BOTH(a_key_says_what_was_appended_under_it),
+        BOTH(a_key_finds_what_was_appended_under_it),
         BOTH(an_own_fingerprint_says_what_the_same_content_is),
         BOTH(events_are_counted_without_being_read),
         BOTH(a_token_leads_back_to_its_place),

@@ -238,7 +238,7 @@ def broken_links(path):
 
 
 def commands_of():
-    """{command: its options}, as the program tells them to bash."""
+    """{command: its options}, as the program's bash completion has them."""
     status, script = run(["factum", "completions", "bash"], ROOT)
     found = re.findall(r"^    ([a-z]+)\) COMPREPLY=\(\$\(compgen -W '([^']*)'", script, re.MULTILINE)
     return {} if status != 0 else {name: options.split() for name, options in found}
@@ -319,7 +319,7 @@ def main():
                     "broken: " + ", ".join(broken) if broken else None)
     if not wanted:
         commands = commands_of()
-        tap.say("the program tells its commands", None if len(commands) > 10 else "it does not")
+        tap.say("the program lists its commands", None if len(commands) > 10 else "fewer than 11")
         for command, options in commands.items():
             tap.say(f"factum {command} is described", undescribed(command, options))
     print(f"1..{tap.count}")

@@ -1,4 +1,4 @@
-/* test.h - cmocka with its wants satisfied, and the few checks that every test uses. */
+/* test.h - cmocka with the headers that it needs, and the few checks that every test uses. */
 #ifndef FCT_TESTS_SUPPORT_TEST_H
 #define FCT_TESTS_SUPPORT_TEST_H
 
@@ -13,14 +13,14 @@
 
 #include <factum/base.h>
 
-/* The head of a test; its name is a sentence. A fixture that set_up made is *state. */
+/* The head of a test; its name is a sentence. *state is the fixture that set_up made. */
 #define TEST(name) static void name(__attribute__((unused)) void **state)
 
-/* Entries in the table of main: a test, and one with the fixture of set_up and tear_down. */
+/* Entries in the table of main: a test, and a test with the fixture of set_up and tear_down. */
 #define CASE(name) cmocka_unit_test(name)
 #define FIXTURE_CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-/* The call succeeded; else its error text is printed. |err| is a factum_error. */
+/* The call succeeded; otherwise prints its error text and fails. |err| is a factum_error. */
 #define assert_ok(call, err)                                                                       \
     do {                                                                                           \
         factum_status status_ = (call);                                                            \
@@ -42,7 +42,7 @@
         }                                                                                          \
     } while (0)
 
-/* The error text holds |part|. */
+/* The error text contains |part|. */
 #define assert_text(err, part)                                                                     \
     do {                                                                                           \
         if (strstr((err).text, (part)) == NULL) {                                                  \
