@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# curl.sh - gRPC's rules about headers, which gRPC's own clients keep by themselves, and HTTP/1.1 on the
+# curl.sh - gRPC's rules about headers, which gRPC's own clients always keep, and HTTP/1.1 on the
 # same port. FACTUM_ADDRESS names the server. Prints "ok - NAME" or "not ok - NAME".
 set -u
 failed=0

@@ -19,7 +19,7 @@ README.md, docs/guide/*.md and examples/README.md are read from top to bottom, e
 A server that a block leaves in the background runs until the end of the page. ":2113" in blocks and in what they
 print stands for a free port, on which `factum serve` listens by default.
 
-Other blocks are left alone. Links between the files are checked too, those inside docs/ as well. Every command
+Other blocks are not run. Links between the files are checked too, those inside docs/ as well. Every command
 and option that the command line knows is in its help, the man page and docs/reference.md.
 
 Environment, set by tests/docs/meson.build: FACTUM_BIN_PATH (directories, ':'), FACTUM_INCLUDE (directories,
@@ -66,7 +66,7 @@ class Block:
 
 
 def blocks_of(path):
-    """The blocks of a file, each with the text block that follows it, if one does."""
+    """The blocks of a file, each with the text block that follows it, if any."""
     found = []
     lines = path.read_text(encoding="utf-8").split("\n")
     inside = None
@@ -133,7 +133,7 @@ def end_sessions():
 
 
 def lacking(needs):
-    """The first of the needs of a block that is not here; None if all are."""
+    """The first need of a block that is missing here, or None."""
     for need in needs:
         if need == "network":
             here = bool(os.environ.get("FACTUM_NETWORK"))
@@ -245,7 +245,7 @@ def commands_of():
 
 
 def undescribed(command, options):
-    """The parts of a command that are missing in its help, the man page, the reference; None if nothing is."""
+    """The parts of a command that its help, the man page or the reference lack, or None."""
     _, usage = run(["factum", command, "--help"], ROOT)
     manual = (ROOT / "docs" / "man" / "factum.1").read_text(encoding="utf-8")
     manual = re.sub(r"\\f[BIR]", "", manual).replace("\\-", "-")
