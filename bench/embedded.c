@@ -365,7 +365,7 @@ static void lm_append(void *db, wl_event *const *ev, int n)
         char k[KEY_LEN], b[REC_MAX];
         uint64_t pos = l->pos++;
         MDB_val key = {KEY_LEN, k}, val = {8, &pos};
-        if (ev[i]->version) { /* the version before must be there... */
+        if (ev[i]->version) { /* the version before must exist... */
             idx_key(k, ev[i]->name, ev[i]->version - 1);
             MDB_val prev;
             if (mdb_get(t, l->idx, &key, &prev))
@@ -373,7 +373,7 @@ static void lm_append(void *db, wl_event *const *ev, int n)
         }
         idx_key(k, ev[i]->name, ev[i]->version);
         lm_chk(mdb_put(t, l->idx, &key, &val, MDB_NOOVERWRITE),
-               "idx put"); /* ...and this one not */
+               "idx put"); /* ...and this one must not */
         MDB_val lk = {8, &pos}, lv = {rec_put(b, ev[i], pos), b};
         lm_chk(mdb_put(t, l->log, &lk, &lv, MDB_APPEND), "log put");
     }
@@ -839,7 +839,7 @@ static uint64_t json_num(const char *d, size_t n, const char *key)
     const char *p = memmem(d, n, key, strlen(key));
     return p ? strtoull(p + strlen(key), NULL, 10) : 0;
 }
-/* what the projection does with one event: the same for raw and Factum */
+/* applies one event to the projection: the same for raw and Factum */
 typedef struct {
     sqlite3 *db;
     sqlite3_stmt *up, *pos, *beg, *com;
@@ -952,7 +952,7 @@ int main(int argc, char **argv)
         wl_die(name, "unknown backend");
     char d[600];
     wl_init();
-    backend named = *b; /* WL_NAME: what the rows call it */
+    backend named = *b; /* WL_NAME: the peer's name in the rows */
     const char *as = getenv("WL_NAME");
     named.name = as && *as ? as : b->name;
     snprintf(d, sizeof d, "%s/load", dir);

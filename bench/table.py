@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""table.py RESULTS.tsv - goals E1 to E11, E13, E15, E16 and R1 to R5 and S1 to S7 as ratios of one run: what was measured, what was to be reached."""
+"""table.py RESULTS.tsv - goals E1 to E11, E13, E15, E16 and R1 to R5 and S1 to S7 as ratios of one run: what was measured, and the goal."""
 import sys
 
 rows, spread, foreign = {}, {}, {}
@@ -43,7 +43,7 @@ def print_table(title, metric, params, peers):
 
 
 def goal(name, what, value, base, must, reach, upper=False):
-    """|must| None: the ratio is printed, whatever it is."""
+    """|must| None: the ratio is only printed."""
     if value is None or not base:
         print(f"  {name:4} {what:58} {'-':>8}")
         return

@@ -1,6 +1,5 @@
 /* factum.c - clients of Factum's server, by the protocol of KurrentDB: appends by BatchAppend
- * (factum) and by Append, one call each (unary). Requests as proto/kurrent/streams.proto has them.
- */
+ * (factum) and by Append, one call each (unary). Requests follow proto/kurrent/streams.proto. */
 #include "rpc.h"
 
 #include "core/slice.h"
@@ -90,7 +89,7 @@ static factum_slice member(factum_slice message, uint32_t number)
 
 /* ---- BatchAppend --------------------------------------------------------------------------- */
 
-/* The correlation id is the tag, and a one. */
+/* The correlation id is the tag and a 1. */
 static void on_batch_answer(struct call *call, factum_slice message)
 {
     struct fct_pb_reader reader = fct_pb_reader(message);
@@ -189,7 +188,7 @@ static void on_read_answer(struct call *call, factum_slice message)
         arrived((const char *)data.ptr, data.len);
 }
 
-/* |stream| NULL: of all. |count| 0: a subscription to what comes from now on. */
+/* |stream| NULL: all. |count| 0: a subscription to new events. */
 static struct call *begin_read(struct rpc *rpc, const char *stream, uint64_t count)
 {
     struct call *call = rpc_call(rpc, on_read_answer);
