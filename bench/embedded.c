@@ -29,7 +29,7 @@
 
 static wl_params_t P;
 
-/* ---- record used by raw, lmdb, rocksdb ----------------------------------- */
+/* ---- record used by raw, lmdb, rocksdb ------------------------------------------------------- */
 typedef struct {
     uint32_t len, crc; /* of all bytes after crc */
     uint64_t pos, version;
@@ -70,7 +70,7 @@ static const rec *rec_sink(const char *p, wl_sink *s)
     return r;
 }
 
-/* ---- raw: append-only file, index in memory -------------------------------- */
+/* ---- raw: append-only file, index in memory -------------------------------------------------- */
 typedef struct {
     int fd;
     bool pre;
@@ -213,7 +213,7 @@ static void raw_close(void *db)
     free(r);
 }
 
-/* ---- sqlite ---------------------------------------------------------------- */
+/* ---- sqlite ---------------------------------------------------------------------------------- */
 typedef struct {
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *ins, *all, *one;
@@ -312,7 +312,7 @@ static void sq_close(void *db)
     free(q);
 }
 
-/* ---- keys for lmdb and rocksdb: stream name, version big-endian -------------- */
+/* ---- keys for lmdb and rocksdb: stream name, version big-endian ------------------------------ */
 #define KEY_LEN (1 + WL_NAME_LEN + 8)
 static void be64(char *p, uint64_t v)
 {
@@ -326,7 +326,7 @@ static void idx_key(char *k, const char *name, uint64_t version)
     be64(k + 1 + WL_NAME_LEN, version);
 }
 
-/* ---- lmdb: log db (position -> record) and index db (stream, version -> position) ---- */
+/* ---- lmdb: log db (position -> record) and index db (stream, version -> position) ------------ */
 typedef struct {
     MDB_env *env;
     MDB_dbi log, idx;
@@ -420,7 +420,7 @@ static void lm_close(void *db)
     free(l);
 }
 
-/* ---- rocksdb: 'L' position -> record, 'S' stream version -> position -------------- */
+/* ---- rocksdb: 'L' position -> record, 'S' stream version -> position ------------------------- */
 typedef struct {
     rocksdb_t *db;
     rocksdb_options_t *opt;

@@ -281,7 +281,7 @@ double factum_bench_ahead(const char *dir)
     return ahead;
 }
 
-/* ---- a256: one application thread, 256 appends in flight --------------------------------- */
+/* ---- a256: one application thread, 256 appends in flight ------------------------------------- */
 
 typedef struct {
     factum_append_op op;
@@ -377,8 +377,7 @@ static void run_async(factum_store *store, uint64_t *ver, const wl_params_t *p)
     free(f.seats);
 }
 
-/* ---- listeners: commits without listeners, and with 1,000
- * ------------------------------------- */
+/* ---- listeners: commits without listeners, and with 1,000 ------------------------------------ */
 
 static _Atomic uint64_t notified;
 

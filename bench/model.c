@@ -144,8 +144,8 @@ int model_load(const char *dir)
     factum_error err;
     factum_append_result result;
     uint64_t *versions = calloc(p.streams, sizeof *versions);
-    uint32_t *written =
-        calloc(p.streams, sizeof *written); /* number of the commit that wrote it last, from 1 */
+    /* Number of the commit that wrote it last, from 1. */
+    uint32_t *written = calloc(p.streams, sizeof *written);
     wl_writer writer;
     factum_store *store = model_store_open(dir);
     wl_writer_init(&writer, versions, p.streams, 0, 1, 0);

@@ -13,8 +13,7 @@ static int reps_of(const wl_params_t *p)
     return p->reps < REPS_MAX ? p->reps : REPS_MAX;
 }
 
-/* ---- a wait for a place that was reached
- * ------------------------------------------------------- */
+/* ---- a wait for a place that was reached ----------------------------------------------------- */
 
 static double wait_ns(factum_models *models, uint64_t place)
 {

@@ -31,8 +31,8 @@ static inline void saga_id(char to[SAGA_ID_LEN + 1], uint64_t number)
 /* The store DIR/store; |clock| NULL: the machine's. */
 factum_store *saga_store_open(const char *dir, const factum_clock *clock);
 void saga_store_close(factum_store *store);
-/* Creates DIR/hand, for the store in which no sagas run, and returns it. Lasts until the next call.
- */
+/* Creates DIR/hand, for the store in which no sagas run, and returns it. Lasts until the next
+ * call. */
 const char *hand_dir(const char *dir);
 /* Nanoseconds of CPU time of this process. */
 uint64_t saga_cpu(void);

@@ -199,8 +199,7 @@ int saga_check(const char *dir)
     return 0;
 }
 
-/* ---- the cost of a trace for an append
- * --------------------------------------------------------- */
+/* ---- the cost of a trace for an append ------------------------------------------------------- */
 
 enum { STAMP_FLIGHTS = 256, STAMP_SLICES = 8 };
 #define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

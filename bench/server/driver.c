@@ -65,7 +65,7 @@ static void *connected(void)
     return conn;
 }
 
-/* ---- appends in flight --------------------------------------------------------------- */
+/* ---- appends in flight ----------------------------------------------------------------------- */
 
 /* A tag is the number of the connection and that of the slot: the slot that is answered sends the
  * next append. */
@@ -234,7 +234,7 @@ static void step_append(int pid)
     free(versions);
 }
 
-/* ---- CPU time of the server ------------------------------------------------------------- */
+/* ---- CPU time of the server ------------------------------------------------------------------ */
 
 static void step_cpu(int pid)
 {
@@ -248,7 +248,7 @@ static void step_cpu(int pid)
     door->hangup(conn);
 }
 
-/* ---- the load, and its readers ------------------------------------------------------------ */
+/* ---- the load, and its readers --------------------------------------------------------------- */
 
 static void step_load(void)
 {
@@ -331,7 +331,7 @@ static void step_rehydrate(void)
     door->hangup(conn);
 }
 
-/* ---- from the append to the subscriber ----------------------------------------------------- */
+/* ---- from the append to the subscriber ------------------------------------------------------- */
 
 static struct {
     uint64_t *due;
@@ -501,7 +501,7 @@ static void step_fanout(int pid)
     door->hangup(conn);
 }
 
-/* ---- start ---------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static void step_ready(uint64_t from, const char *what)
 {

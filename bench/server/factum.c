@@ -87,7 +87,7 @@ static factum_slice member(factum_slice message, uint32_t number)
     return (factum_slice){NULL, 0};
 }
 
-/* ---- BatchAppend --------------------------------------------------------------------------- */
+/* ---- BatchAppend ----------------------------------------------------------------------------- */
 
 /* The correlation id is the tag and a 1. */
 static void on_batch_answer(struct call *call, factum_slice message)
@@ -131,7 +131,7 @@ static void batch_put(void *conn, const wl_event *event, uint64_t tag, enum put_
     rpc_say(rpc->batch);
 }
 
-/* ---- Append -------------------------------------------------------------------------------- */
+/* ---- Append ---------------------------------------------------------------------------------- */
 
 static void on_append_answer(struct call *call, factum_slice message)
 {
@@ -162,7 +162,7 @@ static void unary_put(void *conn, const wl_event *event, uint64_t tag, enum put_
     rpc_begin(call, STREAMS "Append");
 }
 
-/* ---- Read ---------------------------------------------------------------------------------- */
+/* ---- Read ------------------------------------------------------------------------------------ */
 
 static void on_read_answer(struct call *call, factum_slice message)
 {

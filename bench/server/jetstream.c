@@ -80,7 +80,7 @@ static int jetstream_fd(void *conn)
     return ((struct client *)conn)->fd;
 }
 
-/* ---- the server's operations ---------------------------------------------------------------- */
+/* ---- the server's operations ----------------------------------------------------------------- */
 
 struct message {
     int subscription;
@@ -218,7 +218,7 @@ static bool request(struct client *client, const char *subject, const char *body
     return true;
 }
 
-/* ---- appends ----------------------------------------------------------------------------- */
+/* ---- appends --------------------------------------------------------------------------------- */
 
 static void jetstream_prepare(void *conn)
 {
@@ -258,7 +258,7 @@ static void jetstream_put(void *conn, const wl_event *event, uint64_t tag, enum 
     tags_push(&client->tags, tag);
 }
 
-/* ---- reads ------------------------------------------------------------------------------- */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 static void consumer(struct client *client, const char *stream, const char *policy)
 {

@@ -51,8 +51,7 @@ struct git_log {
     size_t change_room;
 };
 
-/* ---- running git --------------------------------------------------------------------------------
- * */
+/* ---- running git ----------------------------------------------------------------------------- */
 
 /* Starts git with |argv|; its output is in *out. False on failure, with errno. */
 static bool start(const char *const *argv, bool quiet, FILE **out, pid_t *pid)
@@ -130,8 +129,7 @@ static bool check(const char *repository, bool *shallow, char error[GIT_ERROR_SI
     return true;
 }
 
-/* ---- parts --------------------------------------------------------------------------------------
- * */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 /* Reads the next part, unless the last one was not used. False at the end. */
 static bool peek(struct git_log *log)

@@ -94,8 +94,8 @@ static bool has_row(struct dispatch *d, const char *sql, factum_slice parcel)
     return dispatch_run(d->db, sql, &values, &found, &err) == FACTUM_OK && found == 1;
 }
 
-/* Is the order of the parcel known? If the query fails, the event waits and is asked about again.
- */
+/* Is the order of the parcel known? If the query fails, the event waits and is asked about
+ * again. */
 static factum_turn parcel_turn(void *data, const factum_sequenced *item)
 {
     struct dispatch *d = data;

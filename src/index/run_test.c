@@ -1,5 +1,5 @@
-/* run_test.c - runs: what was written is found, whatever its shape, and damage is noticed. Layer:
- * index. */
+/* run_test.c - runs: written keys are found, whatever the run's shape, and damage is noticed.
+ * Layer: index. */
 #include "index/run.h"
 
 #include <limits.h>
@@ -732,7 +732,7 @@ TEST(sizes_in_a_footer_that_do_not_add_up_are_damage)
 }
 
 /* Fields of a footer that fit to each other and to the size of the file, but not to a run. */
-TEST(a_footer_of_pages_that_cannot_be_is_damage)
+TEST(a_footer_with_impossible_pages_is_damage)
 {
     struct fixture *f = *state;
     static const uint64_t footers[][4] = {
@@ -920,7 +920,7 @@ TEST(short_writes_make_the_same_run)
     assert_all(f);
 }
 
-TEST(opening_without_memory_or_disk_says_so)
+TEST(opening_without_memory_or_disk_fails)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 10, 10);
@@ -983,13 +983,13 @@ int main(void)
         FIXTURE_CASE(offsets_that_lead_outside_are_damage),
         FIXTURE_CASE(a_count_of_entries_that_does_not_fit_is_damage),
         FIXTURE_CASE(sizes_in_a_footer_that_do_not_add_up_are_damage),
-        FIXTURE_CASE(a_footer_of_pages_that_cannot_be_is_damage),
+        FIXTURE_CASE(a_footer_with_impossible_pages_is_damage),
         FIXTURE_CASE(pieces_of_lists_make_the_same_blocks),
         FIXTURE_CASE(positions_that_do_not_rise_are_refused),
         FIXTURE_CASE(a_write_without_memory_leaves_nothing_behind),
         FIXTURE_CASE(a_write_that_fails_leaves_nothing_behind),
         FIXTURE_CASE(short_writes_make_the_same_run),
-        FIXTURE_CASE(opening_without_memory_or_disk_says_so),
+        FIXTURE_CASE(opening_without_memory_or_disk_fails),
         FIXTURE_CASE(an_obsolete_run_takes_its_file_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* end_file_test.c - END at the first write of a run: it is removed, or the failure is true. */
+/* end_file_test.c - END at the first write after opening: it is removed, or the failure is
+ * reported truthfully. */
 #include "log/log_int.h"
 
 #include "sim/sim_disk.h"
@@ -46,7 +47,7 @@ static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *fi
     bool struck = fault.failed > failed;
     statuses[1] = fct_log_begin(log, 64, &err);
     factum_status closed = fct_log_close(log, &err);
-    (void)closed; /* the log may have failed */
+    (void)closed; /* the log may have FAILED */
     fct_sim_disk_destroy(disk);
     return struck;
 }

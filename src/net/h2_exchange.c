@@ -130,8 +130,8 @@ static ssize_t h2_answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *
         return NGHTTP2_ERR_DEFERRED;
     }
     if (h2->out.size_max - h2->out.len < 2 * FCT_H2_PIECE_MAX) {
-        return NGHTTP2_ERR_PAUSE; /* the other result concerns a frame that nghttp2 creates after
-                                   * this one */
+        /* The other result concerns a frame that nghttp2 creates after this one. */
+        return NGHTTP2_ERR_PAUSE;
     }
     if (size > waiting) {
         size = waiting;

@@ -73,8 +73,8 @@ factum_status fct_batch_add(struct fct_batch *batch, const factum_event *event, 
     factum_error own = {.status = FACTUM_OK};
     err = err == NULL ? &own : err;
     factum_status status = fct_bind(batch->binder, event, &batch->arena, bound, err);
-    if (status == FACTUM_TOO_BIG && batch->count == 0) { /* the batch is empty, so the event itself
-                                                          * is too big */
+    /* The batch is empty, so the event itself is too big. */
+    if (status == FACTUM_TOO_BIG && batch->count == 0) {
         factum_arena_reset(&batch->arena);
         status = bind_as_trouble(batch, event, bound, err);
     }

@@ -1,6 +1,5 @@
-/* clock.h - the monotonic clock in milliseconds, for pauses and waits of the host and its runners.
- * Layer: projection.
- */
+/* clock.h - the monotonic clock in milliseconds, for pauses and waits of the host and its
+ * runners. Layer: projection. */
 #ifndef FCT_PROJECTION_CLOCK_H
 #define FCT_PROJECTION_CLOCK_H
 

@@ -149,8 +149,7 @@ static uint64_t place_orders(struct world *world, unsigned first, unsigned last)
     return position;
 }
 
-/* ---- answers as texts: columns and values joined by commas, rows by semicolons ----------------
- * */
+/* ---- answers as texts: columns and values joined by commas, rows by semicolons --------------- */
 
 struct answer {
     char text[4096];

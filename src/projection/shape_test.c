@@ -50,7 +50,7 @@ static void assert_shape(const char *schema, const char *path, const char *wante
     "\"required\":[\"sku\"],\"properties\":{\"sku\":{\"type\":\"string\"},"                        \
     "\"qty\":{\"type\":\"integer\"}},\"additionalProperties\":false}}}}"
 
-TEST(members_have_the_types_that_are_said)
+TEST(members_have_the_types_of_their_schemas)
 {
     assert_shape(ORDER, ".", "an object!");
     assert_shape(ORDER, ".orderId", "a text!");
@@ -66,7 +66,7 @@ TEST(members_have_the_types_that_are_said)
     assert_shape(ORDER, ".lines[1].sku", "a text");
 }
 
-TEST(what_cannot_be_there_is_nothing)
+TEST(impossible_members_have_no_types)
 {
     assert_shape(ORDER, ".lines[].skv", "nothing ?2 sku");
     assert_shape(ORDER, ".lines[].price", "nothing ?2 ");
@@ -80,7 +80,7 @@ TEST(what_cannot_be_there_is_nothing)
     assert_shape("{\"allOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}", ".", "nothing ?0 ");
 }
 
-TEST(members_that_are_not_listed_are_told_apart)
+TEST(members_that_are_not_listed_are_marked)
 {
     assert_shape(ORDER, ".custmerId", "any value ?0 customerId");
     assert_shape(ORDER, ".foo.bar", "any value ?0 ");
@@ -307,9 +307,9 @@ TEST(small_buffers_are_not_overrun)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(members_have_the_types_that_are_said),
-        CASE(what_cannot_be_there_is_nothing),
-        CASE(members_that_are_not_listed_are_told_apart),
+        CASE(members_have_the_types_of_their_schemas),
+        CASE(impossible_members_have_no_types),
+        CASE(members_that_are_not_listed_are_marked),
         CASE(branches_are_joined),
         CASE(schemas_that_all_hold_are_met),
         CASE(references_are_followed_within_the_schema),

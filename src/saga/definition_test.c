@@ -115,7 +115,7 @@ static void assert_field(const struct fct_pick *pick, const char *name, const ch
 
 /* ---- loaded definitions ---------------------------------------------------------------------- */
 
-TEST(a_definition_says_what_it_is)
+TEST(the_parts_of_a_definition_are_loaded)
 {
     factum_saga *saga = load(order);
     factum_saga_info info = {.size = sizeof info};
@@ -579,7 +579,7 @@ TEST(every_lack_of_memory_is_reported_and_nothing_is_lost)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_definition_says_what_it_is),
+        CASE(the_parts_of_a_definition_are_loaded),
         CASE(a_plan_has_stages_and_the_pivot),
         CASE(times_come_from_the_step_the_defaults_and_the_program),
         CASE(what_goes_forward_is_tried_for_ever_and_raises_an_alarm),

@@ -143,7 +143,7 @@ TEST(a_stream_is_deleted_and_ended)
     assert_answer(ask(f, "DELETE /api/v1/streams/a?tombstone=1", "", NULL), 400);
 }
 
-TEST(the_store_and_the_node_say_what_they_are)
+TEST(the_store_and_the_node_are_described)
 {
     struct http_fixture *f = *state;
     append(f, "/api/v1/streams/a", 2);
@@ -201,7 +201,7 @@ int main(void)
         HTTP_CASE(what_is_hidden_stays_hidden_under_new_metadata),
         HTTP_CASE(metadata_that_another_writer_replaces_meanwhile_is_looked_at_again),
         HTTP_CASE(a_stream_is_deleted_and_ended),
-        HTTP_CASE(the_store_and_the_node_say_what_they_are),
+        HTTP_CASE(the_store_and_the_node_are_described),
         HTTP_CASE(metrics_come_in_both_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,7 +397,7 @@ TEST(an_append_whose_deadline_passes_while_it_waits_has_the_true_outcome)
     flights_land(set);
 }
 
-/* ---- lost answers: engines behind a connection only ------------------------------ */
+/* ---- lost answers: engines behind a connection only ------------------------------------------ */
 
 /* |ms| from now. */
 static void set_deadline(struct flight *flight, uint64_t ms)

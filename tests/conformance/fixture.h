@@ -84,7 +84,7 @@ void fixture_close(struct fixture *fixture);
 void lose_answers(struct fixture *fixture, uint32_t count);
 void hold_appends(struct fixture *fixture, bool held);
 
-/* ---- appends ----------------------------------------------------------------------------------*/
+/* ---- appends --------------------------------------------------------------------------------- */
 
 /* An event of |type| with data {"n":1} and an id made from |id| (0: no id). */
 factum_new_event event_of(const char *stream, const char *type, uint8_t id);

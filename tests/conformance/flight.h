@@ -26,8 +26,8 @@ struct flight {
 struct flights {
     factum_completer completer;
     size_t count; /* flights made */
-    void (*each)(
-        struct flight *flight); /* called by the completer for each flight that ends, or NULL */
+    /* Called by the completer for each flight that ends, or NULL. */
+    void (*each)(struct flight *flight);
     struct fixture *f;
     _Atomic uint32_t ended;   /* ops that have ended */
     _Atomic uint32_t calls;   /* calls of the completer */

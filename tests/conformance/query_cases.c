@@ -294,7 +294,7 @@ TEST(a_query_sees_what_metadata_hides)
     assert_string_equal(read_text(f, &request), "0:A 0:A");
 }
 
-TEST(a_query_that_makes_no_sense_is_refused)
+TEST(an_invalid_query_is_refused)
 {
     struct fixture *f = *state;
     struct asked asked = {.query.item_count = 0};
@@ -497,7 +497,7 @@ const struct CMUnitTest query_cases[] = {
     FIXTURE_CASE(a_query_is_followed),
     FIXTURE_CASE(a_query_needs_no_memory_of_its_caller_after_the_call),
     FIXTURE_CASE(a_query_sees_what_metadata_hides),
-    CASE_ONCE(a_query_that_makes_no_sense_is_refused),
+    CASE_ONCE(an_invalid_query_is_refused),
     CASE_ONCE(a_query_has_its_limits),
     FIXTURE_CASE(a_filter_is_stream_prefixes_and_types_or_their_prefixes),
     FIXTURE_CASE(a_filter_works_with_any_source),

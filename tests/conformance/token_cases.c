@@ -119,8 +119,8 @@ TEST(a_token_from_before_a_fork_holds_after_it)
     assert_string_not_equal(text, lost);
     OK(parse(f, text, &place));
     assert_int_equal(place, fork);
-    timelines->items[timelines->count++] =
-        (struct fct_timeline){before.items[0].id + 1, fork - 8}; /* a fork at an earlier place */
+    /* A fork at an earlier place. */
+    timelines->items[timelines->count++] = (struct fct_timeline){before.items[0].id + 1, fork - 8};
     assert_status(parse(f, old_text, &place), FACTUM_WRONG_TIMELINE);
     assert_status(parse(f, text, &place), FACTUM_WRONG_TIMELINE);
     fct_token_format(timelines, fork, text);

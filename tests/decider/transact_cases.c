@@ -264,7 +264,7 @@ TEST(a_decider_that_contradicts_itself_is_refused)
     refuses(f, COUNTER_EMIT_ELSEWHERE, "decides about stream c-1 and emits into else-1");
 }
 
-TEST(a_request_that_makes_no_sense_is_refused)
+TEST(an_invalid_request_is_refused)
 {
     struct fixture *f = *state;
     const counter_command one = ADD(1);
@@ -397,7 +397,7 @@ const struct CMUnitTest transact_cases[] = {
     FIXTURE_CASE(an_unknown_event_type_is_named_and_nothing_is_decided),
     FIXTURE_CASE(an_event_that_cannot_be_read_is_named),
     FIXTURE_CASE(a_decider_that_contradicts_itself_is_refused),
-    FIXTURE_CASE(a_request_that_makes_no_sense_is_refused),
+    FIXTURE_CASE(an_invalid_request_is_refused),
     FIXTURE_CASE(a_state_has_a_limit),
     FIXTURE_CASE(a_tombstoned_stream_is_reported),
     FIXTURE_CASE(a_deleted_stream_begins_again),

@@ -31,8 +31,8 @@ static bool is_same(factum_slice a, factum_slice b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct fct_sandbox
-        *same; /* kept between inputs: what one input leaves must not affect the next */
+    /* Kept between inputs: what one input leaves must not affect the next. */
+    static struct fct_sandbox *same;
     factum_error err = {.status = FACTUM_OK};
     factum_slice json;
     factum_slice input = fct_slice(data, size);

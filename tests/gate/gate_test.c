@@ -719,7 +719,7 @@ TEST(an_event_that_a_version_under_way_would_tag_waits_for_it)
 
 /* ---- without memory -------------------------------------------------------------------------- */
 
-TEST(an_allocation_that_fails_leaves_all_as_it_was)
+TEST(a_failed_allocation_changes_nothing)
 {
     struct fixture *f = *state;
     static const char with_tag[] =
@@ -782,7 +782,7 @@ int main(void)
         FIXTURE_CASE(the_plain_schema_is_in_force_while_one_with_category_is_under_way),
         FIXTURE_CASE(while_a_mode_is_under_way_the_stricter_counts),
         FIXTURE_CASE(an_event_that_a_version_under_way_would_tag_waits_for_it),
-        FIXTURE_CASE(an_allocation_that_fails_leaves_all_as_it_was),
+        FIXTURE_CASE(a_failed_allocation_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -371,7 +371,7 @@ TEST(a_decider_over_a_query_names_its_streams)
     assert_holds(fake->body, "\"code\":\"taken\"");
 }
 
-TEST(only_so_many_run_at_once)
+TEST(the_number_of_commands_at_once_is_limited)
 {
     struct http_fixture *f = *state;
     assert_answer(deploy(f, "", account), 201);
@@ -417,7 +417,7 @@ int main(void)
         HTTP_CASE(a_state_is_shown_now_and_as_it_was),
         HTTP_CASE(a_script_writes_no_system_stream),
         HTTP_CASE(a_decider_over_a_query_names_its_streams),
-        HTTP_CASE(only_so_many_run_at_once),
+        HTTP_CASE(the_number_of_commands_at_once_is_limited),
         HTTP_CASE(a_client_that_goes_away_leaves_its_command_to_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* machine_append.c - appends of every kind, their repetitions, metadata, deletions. See machine.h.
- */
+/* machine_append.c - appends of every kind, their repetitions, metadata, deletions. See
+ * machine.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

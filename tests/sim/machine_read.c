@@ -293,7 +293,7 @@ void machine_read_all(struct machine *machine)
     }
 }
 
-/* ---- cursors that are extended ----------------------------------------------------------- */
+/* ---- cursors that are extended --------------------------------------------------------------- */
 
 static void close_pair(struct handles *handles)
 {

@@ -136,9 +136,8 @@ static inline void fake_abort(struct fct_exchange *exchange, enum fct_abort why)
     fake_changed(fake);
 }
 
-/* Fills |fake|: |line| is "METHOD target", |fields| is "name: value
- * " ..., where host: is the authority. Both are copied.
- */
+/* Fills |fake|: |line| is "METHOD target", |fields| is "name: value " ..., where host: is the
+ * authority. Both are copied. */
 static inline void fake_init(struct fake_exchange *fake, const struct fct_peer *peer,
                              const char *line, const char *fields)
 {
@@ -180,8 +179,8 @@ static inline void fake_send(struct fake_exchange *fake, const char *body, size_
     struct fct_exchange *exchange = &fake->exchange;
     for (size_t at = 0; at < len; at += piece) {
         size_t size = len - at < piece ? len - at : piece;
-        char *copy = malloc(
-            size); /* a block of its own, so that a sanitizer sees reads past its end or after the call */
+        /* A block of its own, so that a sanitizer sees reads past its end or after the call. */
+        char *copy = malloc(size);
         memcpy(copy, body + at, size);
         exchange->handler->body(exchange, fct_slice(copy, size));
         free(copy);

@@ -165,7 +165,7 @@ factum_status model_rebuild_missing(const struct model *model, struct fct_index 
     return status;
 }
 
-/* ---- comparing: wrong answers end the program, failures of the index are returned ----- */
+/* ---- comparing: wrong answers end the program, failures of the index are returned ------------ */
 
 static factum_status model_walk(const struct model *model, struct fct_index *index,
                                 const struct fct_index_key *key, const struct model_list *list,

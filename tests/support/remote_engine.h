@@ -17,8 +17,8 @@
 #include "engine/engine.h"
 
 struct fct_remote_options {
-    struct fct_engine
-        *wrapped; /* open, with completions; owned by the caller, who closes it after the remote */
+    /* Open, with completions; owned by the caller, who closes it after the remote. */
+    struct fct_engine *wrapped;
     struct fct_limits limits; /* limits of the remote; zeros: defaults */
     uint64_t seed;
 };

@@ -18,10 +18,10 @@ struct job {
     struct job *next;
     struct remote *remote;
     void (*run)(struct job *job);
-    void (*finished)(
-        struct job *job); /* called last, without the lock; may free the job. Or NULL */
-    factum_ready ready;   /* to call after the next run, or NULL */
-    uint32_t users;       /* fetchers that run the job or call |ready| */
+    /* Called last, without the lock; may free the job. Or NULL. */
+    void (*finished)(struct job *job);
+    factum_ready ready; /* to call after the next run, or NULL */
+    uint32_t users;     /* fetchers that run the job or call |ready| */
     bool in_list;
     bool wanted;  /* true: run the job; false: only call |ready| */
     bool started; /* it was asked to run, and its outcome has not been taken */
@@ -43,8 +43,8 @@ struct remote {
     struct fct_limits limits;
     struct fct_notifier notifier;
     factum_listener listener; /* calls to the wrapped engine */
-    factum_completer
-        completer; /* the completer of ops that have ended, which passes them to their own */
+    /* The completer of ops that have ended, which passes them to their own. */
+    factum_completer completer;
     struct fct_thread workers[FCT_REMOTE_WORKERS];
     struct fct_thread fetchers[FCT_REMOTE_FETCHERS];
     struct fct_thread wire;
