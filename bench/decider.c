@@ -378,8 +378,7 @@ static void decide_section(factum_store *store, int threads, bool one_stream,
     }
     for (int round = 0; round < ROUNDS; round++)
         for (int mode = BARE; mode < MODES; mode++)
-            if (mode != COLD ||
-                !one_stream) /* the one stream becomes long, so that its fold is measured by itself */
+            if (mode != COLD || !one_stream) /* a long stream's fold is measured by itself */
                 rates[mode][round] = run(workers, threads, mode, seconds, &retries[mode]);
     double bare = median(rates[BARE]);
     for (int mode = BARE; mode < MODES; mode++) {
@@ -407,7 +406,7 @@ int main(int argc, char **argv)
     }
     double seconds = argc > 2 ? strtod(argv[2], NULL) : 0.5;
     const factum_store_options options = {
-        .size = sizeof options, .durability = FACTUM_DURABILITY_OS}; /* names of the loads */
+        .size = sizeof options, .durability = FACTUM_DURABILITY_OS}; /* used for the loads */
     must(factum_open(argv[1], &options, &store, &err), "open", &err);
     fold_section(store);
     printf("decide; the factor is time beside the bare append of the same row (median of %d)\n",

@@ -558,9 +558,10 @@ static bool is_factum(const backend *b)
     return b->open == factum_bench_open;
 }
 
-/* ---- concurrent writers: group commit ------------------------------------------- The first
- * writer to join a forming batch leads it: it waits for the end of the commit before, closes the
- * batch, commits it, and wakes all its members by one futex call. */
+/* ---- concurrent writers: group commit -------------------------------------------------------- */
+
+/* The first writer to join a forming batch leads it: it waits for the end of the commit before,
+ * closes the batch, commits it, and wakes all its members by one futex call. */
 typedef struct {
     wl_event *ev[1000];
     int n;
@@ -830,16 +831,17 @@ static void run_load(const backend *b, const char *dir)
     b->close(db);
 }
 
-/* ---- projection: the load folded into an SQL read model --------------------------- One row for
- * each order (events, quantity, cents), upserted; 1000 events in a transaction, which also stores
- * the position reached; synchronous=NORMAL, because a read model can be rebuilt. Reads the raw log:
- * the least that a projection can cost. */
+/* ---- projection: the load folded into an SQL read model -------------------------------------- */
+
+/* One row for each order (events, quantity, cents), upserted; 1000 events in a transaction, which
+ * also stores the position reached; synchronous=NORMAL, because a read model can be rebuilt. Reads
+ * the raw log: the least that a projection can cost. */
 static uint64_t json_num(const char *d, size_t n, const char *key)
 {
     const char *p = memmem(d, n, key, strlen(key));
     return p ? strtoull(p + strlen(key), NULL, 10) : 0;
 }
-/* applies one event to the projection: the same for raw and Factum */
+/* Applies one event to the projection: the same for raw and Factum. */
 typedef struct {
     sqlite3 *db;
     sqlite3_stmt *up, *pos, *beg, *com;

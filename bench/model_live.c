@@ -369,9 +369,8 @@ int model_live(const char *text)
     close(fd);
     measure_visible();
     deploy(sync_model);
-    wl_sleep_until(
-        wl_now() +
-        1000000000); /* the model's host may not run it yet; the first round waits for it */
+    /* The model's host may not run it yet; the first round waits for it. */
+    wl_sleep_until(wl_now() + 1000000000);
     measure_sync(&p);
     model_store_close(store);
     return 0;

@@ -42,7 +42,7 @@ static const struct {
     {"mail", "mail.Send", "ReceiptSent", "{}"},
 };
 
-static _Atomic uint64_t next_number = 1; /* number of orders */
+static _Atomic uint64_t next_number = 1; /* of the next order */
 
 /* ---- appends that nobody waits for ----------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
  *   server PEER PORT ready [T0 WHAT]           until the load can be read; T0: CLOCK_MONOTONIC, ns
  *   server PEER PORT subscribers PID           the cost of 1,000 subscribers for the process PID
  *   server PEER PORT fanout PID                the cost of 1, 10, 100 and 1,000 subscribers of
- *                                              everything for the process PID, for each event delivered
+ *                                              everything for the process PID, an event delivered
  *   server PEER PORT cpu PID                   its CPU time an event replayed
  *   server PEER PORT serve DIR                 floor and bare: the server itself
  *   server - 0 now                             CLOCK_MONOTONIC

@@ -15,7 +15,7 @@
 #define FILES "file-"
 #define AUTHORS "author-"
 
-/* The end of what is looked at; zeroed is now. */
+/* The end of the history that is read; zeroed is now. */
 struct moment {
     bool position_set;
     bool time_set;

@@ -150,7 +150,7 @@ static factum_status give_parcel(struct dispatch *d, const factum_event *event, 
         .size = sizeof item, .key = event->stream, .sequence = event->revision, .event = event};
     if (event->stream.len <= PARCEL_PREFIX ||
         memcmp(event->stream.ptr, "parcel-", PARCEL_PREFIX) != 0) {
-        return FACTUM_OK; /* of somebody else */
+        return FACTUM_OK; /* not the stream of a parcel */
     }
     factum_status status = factum_resequencer_give(d->resequencer, &item, event->created, err);
     return status < 0 ? status : FACTUM_OK; /* waiting, released, parked or dropped */
@@ -214,7 +214,7 @@ static factum_status take_event(void *data, const factum_event *event, factum_er
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* The events that wait in the resequencer come again, too. */
+/* The events that wait in the resequencer come again too. */
 static void start_again(void *data)
 {
     struct dispatch *d = data;

@@ -14,7 +14,7 @@
 
 #define STREAMS 3u
 #define EVENTS_MAX 8u
-#define NOTHING "" /* also for a stream without events */
+#define NOTHING "" /* the ids of a stream without events */
 
 enum fact { KEY, KEY_EVENT, MAP, STREAM, KNOWN, AT, MATCH, FACTS };
 
@@ -223,7 +223,7 @@ static enum fct_verdict decide(struct table *t)
 {
     memset(t->asked, 0, sizeof t->asked);
     memset(t->revisions, 0xff, sizeof t->revisions);
-    t->already_end = 12345; /* number of the earlier append */
+    t->already_end = 12345; /* left by an earlier append */
     t->op.status = FACTUM_OK;
     t->op.result = (factum_append_result){.position = 0};
     t->op.revisions = t->revisions;
@@ -725,7 +725,7 @@ TEST(refusals_by_a_stream_have_a_text_and_others_keep_theirs)
 struct model {
     enum { MODEL_HOLDS, MODEL_REPEATS, MODEL_REFUSED } class[STREAMS];
     bool written[STREAMS];
-    uint64_t from[STREAMS]; /* the stream that repeats */
+    uint64_t from[STREAMS]; /* the revision at which it repeats */
 };
 
 /* The ids that are to be written to |stream|, as text. */

@@ -75,7 +75,7 @@ static uint64_t draw(const struct service *service, uint8_t salt, factum_slice t
     for (size_t i = 0; i < text.len; i++) {
         hash = (hash ^ text.ptr[i]) * UINT64_C(0x100000001b3);
     }
-    hash ^= hash >> 32; /* in the low bits of a short text's hash few bits are mixed */
+    hash ^= hash >> 32; /* the low bits of a short text's hash are poorly mixed */
     return hash * UINT64_C(0x9e3779b97f4a7c15) >> 33;
 }
 

@@ -391,7 +391,7 @@ static bool same_place(struct machine *machine, const struct handles *handles)
     return !machine->failed;
 }
 
-/* The next event of a subscription; false if there was none. */
+/* The next event of a subscription; false at the end. */
 static bool follow_once(struct machine *machine, const struct handles *handles)
 {
     factum_status statuses[2];
