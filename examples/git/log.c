@@ -201,8 +201,8 @@ static bool read_raw(struct git_log *log, const char *raw)
     return path != NOWHERE && (!two || from != NOWHERE);
 }
 
-/* "12 TAB 3 TAB path", or "12 TAB 3 TAB", old path, path. The changes come in the order of the raw
- * ones; one that has no such line is passed over. */
+/* "12 TAB 3 TAB path", or "12 TAB 3 TAB", old path, path. The changes come in the order of the
+ * raw ones; one without such a line is skipped. */
 static bool read_numbers(struct git_log *log, size_t *next)
 {
     char *end;

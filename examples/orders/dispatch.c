@@ -192,7 +192,7 @@ static factum_status take_order_event(struct dispatch *d, const factum_event *ev
         status = order_event_parse(event->type, &json, &d->arena, &parsed, err);
     }
     if (status != FACTUM_OK) {
-        return status; /* the run ends before this event, and says so */
+        return status; /* the run ends before this event, with this error */
     }
     return parsed.type == ORDER_PAYMENT_RECEIVED
                ? take_payment(d, event, &parsed.as.payment_received, err)

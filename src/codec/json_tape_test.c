@@ -42,7 +42,7 @@ static bool is(factum_slice slice, const char *text)
     return fct_slice_equal(slice, factum_slice_from(text));
 }
 
-/* |text| is refused with |said|. */
+/* |text| is refused with the message |said|. */
 static void assert_refused(factum_slice text, const char *said)
 {
     factum_json json = {.count = 77};

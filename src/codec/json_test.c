@@ -564,7 +564,7 @@ static void assert_means(const char *raw, const char *meaning, size_t meaning_le
     assert_memory_equal(plain, meaning, len);
 }
 
-TEST(escapes_mean_what_the_standard_says)
+TEST(escapes_have_the_meaning_of_the_standard)
 {
     assert_means("\"\"", "", 0);
     assert_means("\"abc\"", "abc", 3);
@@ -759,7 +759,7 @@ int main(void)
         CASE(an_array_of_any_length_has_no_members),
         CASE(several_members_are_found_among_any_number),
         CASE(any_document_gives_all_of_its_values),
-        CASE(escapes_mean_what_the_standard_says),
+        CASE(escapes_have_the_meaning_of_the_standard),
         CASE(lone_surrogates_have_no_meaning),
         CASE(a_meaning_that_does_not_fit_is_too_big),
         CASE(whole_numbers_are_exact),

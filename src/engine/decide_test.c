@@ -320,7 +320,7 @@ TEST(with_a_fingerprint_of_its_own_the_number_of_events_may_differ)
     assert_string_equal(outcome(t), "recognised");
     assert_int_equal(t->op.result.revision, 22);
     assert_int_equal(t->revisions[0], 20);
-    assert_int_equal(t->revisions[1], UINT64_MAX); /* there is no room for it */
+    assert_int_equal(t->revisions[1], UINT64_MAX); /* it does not fit the array */
     t->key.event_count = 0;
     assert_string_equal(outcome(t), "recognised");
     assert_int_equal(t->op.result.position, 0);

@@ -40,7 +40,7 @@ TEST(a_correlation_id_is_a_text_in_the_metadata)
     assert_slice(fct_correlation_id(fct_slice(NULL, 0), buffer), "");
 }
 
-TEST(a_correlation_id_over_the_limit_is_none)
+TEST(a_correlation_id_over_the_limit_is_ignored)
 {
     static char json[FACTUM_NAME_SIZE_MAX + 64];
     static char buffer[FACTUM_NAME_SIZE_MAX];
@@ -453,7 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_category_is_the_text_before_the_first_dash),
         CASE(a_correlation_id_is_a_text_in_the_metadata),
-        CASE(a_correlation_id_over_the_limit_is_none),
+        CASE(a_correlation_id_over_the_limit_is_ignored),
         CASE(the_settings_of_metadata_are_read),
         CASE(invalid_metadata_has_no_settings),
         CASE(the_highest_revision_means_deleted),

@@ -497,7 +497,7 @@ TEST(requests_without_a_size_are_never_refused)
     fct_group_finish(&work.group);
 }
 
-/* A task that waits beside appends, for example a heartbeat, uses up no room. */
+/* A task that waits among appends, for example a heartbeat, uses up no room. */
 TEST(requests_without_a_size_take_no_room)
 {
     static struct caller callers[2];

@@ -89,7 +89,7 @@ TEST(the_clock_may_wrap_around)
     fct_heads_finish(&heads);
 }
 
-TEST(as_many_as_were_asked_for_fit)
+TEST(as_many_heads_as_requested_fit)
 {
     struct fct_heads heads;
     (void)state;
@@ -126,7 +126,7 @@ int main(void)
         CASE(a_head_that_is_put_again_takes_its_own_place),
         CASE(a_full_set_drops_its_oldest_head),
         CASE(the_clock_may_wrap_around),
-        CASE(as_many_as_were_asked_for_fit),
+        CASE(as_many_heads_as_requested_fit),
         CASE(without_memory_there_is_no_cache_and_nothing_to_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

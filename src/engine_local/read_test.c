@@ -1,4 +1,4 @@
-/* read_test.c - reads beside appends, and reads over an index that has lost runs. */
+/* read_test.c - reads during appends, and reads over an index that has lost runs. */
 #include "support/test.h"
 
 #include "core/slice.h"

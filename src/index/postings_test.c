@@ -206,7 +206,7 @@ TEST(a_missing_key_costs_a_probe_a_run_and_no_block)
     assert_true(affirmed < 30);
 }
 
-/* The blocks of a real run are taken away: whoever touches one ends the program. */
+/* The blocks of a real run are taken away: an access to one ends the program. */
 TEST(a_missing_key_touches_no_block_of_the_file)
 {
     struct fixture *f = *state;

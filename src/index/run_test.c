@@ -270,7 +270,7 @@ TEST(a_run_without_postings_can_be_written_and_read)
     assert_walk(f);
 }
 
-TEST(the_footer_says_what_the_run_is)
+TEST(the_footer_describes_the_run)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3, 10);
@@ -313,7 +313,7 @@ TEST(the_greatest_keys_and_positions_are_held)
     assert_all(f);
 }
 
-TEST(a_list_goes_on_over_many_blocks)
+TEST(a_list_may_span_many_blocks)
 {
     struct fixture *f = *state;
     static const size_t counts[] = {4000, 4001, 4030, 4040, 4096, 20000, LIST_MAX};
@@ -525,7 +525,7 @@ TEST(the_block_of_another_run_is_found)
     assert_status(fct_run_entry_at(f->run, 0, 0, &entry), FACTUM_CORRUPT);
 }
 
-TEST(a_damaged_page_of_the_filter_is_found_when_it_is_asked)
+TEST(a_damaged_page_of_the_filter_is_found_when_it_is_used)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -959,10 +959,10 @@ int main(void)
         CASE(a_name_gives_its_number_back),
         CASE(other_names_are_no_runs),
         FIXTURE_CASE(a_run_without_postings_can_be_written_and_read),
-        FIXTURE_CASE(the_footer_says_what_the_run_is),
+        FIXTURE_CASE(the_footer_describes_the_run),
         FIXTURE_CASE(one_key_with_one_posting),
         FIXTURE_CASE(the_greatest_keys_and_positions_are_held),
-        FIXTURE_CASE(a_list_goes_on_over_many_blocks),
+        FIXTURE_CASE(a_list_may_span_many_blocks),
         FIXTURE_CASE(lists_of_any_size_meet_the_ends_of_blocks),
         FIXTURE_CASE(many_keys_of_one_posting_fill_blocks_to_the_brim),
         FIXTURE_CASE(any_lists_are_found_as_they_were_written),
@@ -973,7 +973,7 @@ int main(void)
         FIXTURE_CASE(a_damaged_block_is_found_when_it_is_used_and_others_are_served),
         FIXTURE_CASE(a_block_in_the_place_of_another_is_found),
         FIXTURE_CASE(the_block_of_another_run_is_found),
-        FIXTURE_CASE(a_damaged_page_of_the_filter_is_found_when_it_is_asked),
+        FIXTURE_CASE(a_damaged_page_of_the_filter_is_found_when_it_is_used),
         FIXTURE_CASE(a_damaged_page_of_the_block_index_is_found_when_it_is_used),
         FIXTURE_CASE(the_block_index_takes_as_many_pages_as_it_needs),
         FIXTURE_CASE(verify_finds_postings_beside_the_range_of_the_run),

@@ -16,7 +16,7 @@ static factum_status open_log(struct fct_log **log, const struct fct_os *os, fac
     return fct_log_open(log, &options, err);
 }
 
-/* A log that was closed cleanly, so that END is there. */
+/* A log that was closed cleanly, so that END exists. */
 static struct fct_sim_disk *closed_log(void)
 {
     struct fct_log *log;
@@ -30,7 +30,7 @@ static struct fct_sim_disk *closed_log(void)
 }
 
 /* The first fct_log_begin after opening, whose call number |at| to the os fails without space.
- * Returns whether there was such a call, and the statuses of this and the next begin. */
+ * Returns whether there was a call of that number, and the statuses of this and the next begin. */
 static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *first)
 {
     struct fct_fault fault;

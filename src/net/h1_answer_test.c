@@ -125,7 +125,7 @@ TEST(fields_and_trailers_are_sent_in_their_order)
     h1_peer_send(&p);
     assert_sent(&p, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n"
                     "grpc-status: 0\r\n\r\n");
-    ask(&p, GET); /* with a length there is no place for them */
+    ask(&p, GET); /* with a length trailers are not allowed */
     respond(&p, 200, "0");
     assert_int_equal(fct_exchange_finish(p.exchange, trailers, 2), FACTUM_OK);
     h1_peer_send(&p);

@@ -315,7 +315,7 @@ TEST(the_hash_is_that_of_the_text)
     factum_saga_free(c);
 }
 
-TEST(a_host_and_a_mode_may_be_said)
+TEST(a_definition_may_name_its_host_and_mode)
 {
     factum_saga *saga = load(HEAD "host: till\nmode: orchestrate\n" STEP);
     assert_slice(saga->host, "till");
@@ -588,7 +588,7 @@ int main(void)
         CASE(literals_become_json),
         CASE(what_may_be_missing_is_marked),
         CASE(the_hash_is_that_of_the_text),
-        CASE(a_host_and_a_mode_may_be_said),
+        CASE(a_definition_may_name_its_host_and_mode),
         CASE(durations_have_units_and_a_limit),
         CASE(a_deadline_is_as_long_as_the_slowest_way),
         CASE(two_steps_that_wait_for_one_type_are_warned_of),

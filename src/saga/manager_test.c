@@ -231,7 +231,7 @@ TEST(a_listed_saga_whose_id_is_too_long_is_left_out)
 }
 
 /* SG-20 */
-TEST(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on)
+TEST(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_continues)
 {
     enum { SAGAS = 10000, A_SECOND = 1000 };
     struct drive d;
@@ -530,7 +530,7 @@ int main(void)
         CASE(of_two_concurrent_writers_one_decides_again),
         CASE(sagas_that_run_keep_the_version_that_they_began_with),
         CASE(a_listed_saga_whose_id_is_too_long_is_left_out),
-        CASE(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on),
+        CASE(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_continues),
         CASE(a_command_that_cannot_be_built_is_not_sent_and_has_its_reason),
         CASE(an_answer_whose_saga_never_comes_is_logged_once),
         CASE(a_thousand_failures_after_the_pivot_raise_one_alarm_and_leave_a_bounded_history),

@@ -484,7 +484,7 @@ TEST(races_have_an_end_and_are_then_tried_later)
     factum_participant_close(stock);
 }
 
-TEST(what_is_busy_comes_again_and_anything_else_ends_the_run)
+TEST(busy_commands_come_again_and_other_failures_end_the_run)
 {
     struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
@@ -950,7 +950,7 @@ int main(void)
         MEMORY_CASE(the_undo_of_a_do_that_failed_has_nothing_to_do),
         BOTH(a_handler_that_lost_a_race_is_called_again),
         MEMORY_CASE(races_have_an_end_and_are_then_tried_later),
-        MEMORY_CASE(what_is_busy_comes_again_and_anything_else_ends_the_run),
+        MEMORY_CASE(busy_commands_come_again_and_other_failures_end_the_run),
         MEMORY_CASE(a_participant_that_waits_is_stopped),
         MEMORY_CASE(a_run_ends_at_its_deadline_also_while_it_waits),
         MEMORY_CASE(a_broken_command_is_counted_and_reported_and_stops_nobody),

@@ -57,7 +57,7 @@ TEST(a_tail_gives_stored_events_and_then_new_ones)
     run_for(f, 20); /* a closed subscriber is not woken */
 }
 
-TEST(a_tail_goes_on_after_the_last_id_of_its_client)
+TEST(a_tail_continues_after_the_last_id_of_its_client)
 {
     struct http_fixture *f = *state;
     char id[FACTUM_TOKEN_SIZE];
@@ -242,7 +242,7 @@ TEST(subscribers_share_what_is_read_and_encoded_once)
 
 /* A subscriber that does not read while more events come than are kept continues from the store,
  * and rides again. */
-/* Runs until |text| stands at the end of the body, which is too long to be searched each time. */
+/* Runs until |text| is at the end of the body, which is too long to be searched each time. */
 static void run_until_end(struct http_fixture *f, const struct fake_exchange *fake,
                           const char *text)
 {
@@ -399,7 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_CASE(a_tail_gives_stored_events_and_then_new_ones),
-        HTTP_CASE(a_tail_goes_on_after_the_last_id_of_its_client),
+        HTTP_CASE(a_tail_continues_after_the_last_id_of_its_client),
         HTTP_CASE(an_invalid_tail_is_refused),
         HTTP_CASE(a_tail_waits_for_a_stream_that_does_not_exist),
         HTTP_CASE(the_end_of_its_stream_ends_a_tail_with_an_error),

@@ -450,7 +450,7 @@ TEST(a_model_is_queried_as_of_a_moment)
     assert_answer(post(f, QUERY, "{\"sql\":\"SELECT 1\",\"typed\":1}"), 400);
 }
 
-TEST(only_users_who_may_deploy_bring_sql)
+TEST(only_users_who_may_deploy_can_deploy_models)
 {
     struct http_fixture *f = *state;
     static const char *const acts[] = {"pause", "resume", "remove", "rebuild", "swap", "rollback"};
@@ -486,7 +486,7 @@ TEST(an_append_waits_for_a_model_of_mode_sync)
     assert_false(factum_models_any_sync(f->server.models));
     assert_answer(deploy_text(f, synced), 201);
     assert_true(factum_models_any_sync(f->server.models));
-    for (int i = 0; i < 20; i++) { /* each is there without a wait */
+    for (int i = 0; i < 20; i++) { /* each is in the model without a wait */
         char id[16];
         char wanted[32];
         (void)snprintf(id, sizeof id, "o%d", i);
@@ -553,7 +553,7 @@ int main(void)
         MODELS_CASE(a_parked_event_is_tried_and_nothing_is_kept),
         MODELS_CASE(the_outcome_of_an_act_is_reported),
         MODELS_CASE(a_model_is_queried_as_of_a_moment),
-        MODELS_CASE(only_users_who_may_deploy_bring_sql),
+        MODELS_CASE(only_users_who_may_deploy_can_deploy_models),
         MODELS_CASE(an_append_waits_for_a_model_of_mode_sync),
         MODELS_CASE(models_are_measured),
         HTTP_CASE(without_models_definitions_can_be_deployed_and_not_queried),

@@ -147,7 +147,7 @@ TEST(a_token_of_another_store_is_refused)
     assert_holds(fake->body, "\"code\":\"WRONG_TIMELINE\"");
 }
 
-TEST(pages_go_on_where_they_ended_without_gap_or_double)
+TEST(pages_continue_where_they_ended_without_gap_or_duplicate)
 {
     struct http_fixture *f = *state;
     given_orders(f);
@@ -393,7 +393,7 @@ int main(void)
         HTTP_CASE(each_way_to_choose_events_gives_its_own),
         HTTP_CASE(an_invalid_read_is_refused),
         HTTP_CASE(a_token_of_another_store_is_refused),
-        HTTP_CASE(pages_go_on_where_they_ended_without_gap_or_double),
+        HTTP_CASE(pages_continue_where_they_ended_without_gap_or_duplicate),
         HTTP_CASE(lines_come_without_a_limit_and_their_trailer_has_the_next_place),
         HTTP_CASE(an_answer_that_nobody_accepts_is_refused),
         HTTP_CASE(a_page_is_written_as_there_is_room),

@@ -273,7 +273,7 @@ TEST(a_revision_is_expected_by_field_or_by_query)
         const char *target, *fields;
         unsigned status;
     } cases[] = {
-        {"", "if-match: \"0\"\n", 412}, /* there is no stream yet */
+        {"", "if-match: \"0\"\n", 412}, /* the stream does not exist yet */
         {"", "if-match: *\n", 412},
         {"?expected=exists", "", 409},
         {"?expected=0", "", 409},

@@ -2,7 +2,7 @@
 //
 // Quirks of the clients that these cases allow for: kurrentdb-client calls append's expectation streamState, and
 // reads the sub-second part of "created" of a read as zero; readAll of db-client ignores its filter.
-// kurrentdb-client reads from the end backwards, and from the start forwards, whatever it is told. It does not cancel a read
+// kurrentdb-client reads from the end backwards, and from the start forwards, whatever it is given. It does not cancel a read
 // that is given up, whose bytes keep the connection's window: a few megabytes of those, and all its
 // reads stall. Neither client can delete a stream on condition that it exists.
 import assert from "node:assert/strict";

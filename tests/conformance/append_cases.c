@@ -4,7 +4,7 @@
 
 /* ---- expectations ---------------------------------------------------------------------------- */
 
-TEST(any_makes_a_stream_and_goes_on)
+TEST(any_creates_a_stream_and_continues_it)
 {
     struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
@@ -449,7 +449,7 @@ TEST(a_repetition_ignores_what_is_expected_of_other_streams)
 }
 
 const struct CMUnitTest append_cases[] = {
-    FIXTURE_CASE(any_makes_a_stream_and_goes_on),
+    FIXTURE_CASE(any_creates_a_stream_and_continues_it),
     FIXTURE_CASE(no_stream_holds_once),
     FIXTURE_CASE(stream_exists_wants_a_stream),
     FIXTURE_CASE(a_revision_must_be_the_last),

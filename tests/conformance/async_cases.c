@@ -102,7 +102,7 @@ struct submitter {
     struct fct_thread thread;
     struct flights *set;
     size_t from, to;
-    bool waits; /* appends itself, beside those that submit */
+    bool waits; /* appends itself, in addition to those that submit */
     _Atomic uint32_t failures;
 };
 
@@ -422,7 +422,7 @@ TEST(an_append_whose_answer_is_lost_has_an_unknown_outcome_at_its_deadline)
     assert_status(flight->op.status, FACTUM_UNKNOWN_OUTCOME);
     assert_true(factum_status_is_fatal(flight->op.status));
     assert_string_equal(stream_text(f, "a-1"), "0:A");
-    OK(append_id(f, "a-1", factum_any(), "A", 1)); /* the id tells whether it was written */
+    OK(append_id(f, "a-1", factum_any(), "A", 1)); /* the id shows whether it was written */
     assert_true(f->result.already);
     flights_land(set);
 }

@@ -72,7 +72,7 @@ TEST(invalid_metadata_is_refused)
     assert_status(set_metadata(f, "$$s-1", "{}"), FACTUM_INVALID);
 }
 
-TEST(a_deleted_stream_goes_on_with_the_next_revision)
+TEST(a_deleted_stream_continues_with_the_next_revision)
 {
     struct fixture *f = *state;
     append_many(f, "s-1", 3);
@@ -327,7 +327,7 @@ const struct CMUnitTest deletion_cases[] = {
     FIXTURE_CASE(metadata_that_is_set_shows_nothing_that_was_hidden),
     FIXTURE_CASE(a_tombstoned_stream_takes_no_metadata),
     FIXTURE_CASE(invalid_metadata_is_refused),
-    FIXTURE_CASE(a_deleted_stream_goes_on_with_the_next_revision),
+    FIXTURE_CASE(a_deleted_stream_continues_with_the_next_revision),
     FIXTURE_CASE(deleting_checks_what_is_expected),
     FIXTURE_CASE(a_tombstone_ends_a_stream_for_ever),
     FIXTURE_CASE(a_stream_that_was_deleted_before_it_was_written_can_be_written),

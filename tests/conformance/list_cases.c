@@ -155,7 +155,7 @@ TEST(a_name_that_appears_after_a_list_was_opened_is_not_in_it)
     fct_lister_close(lister);
 }
 
-TEST(a_page_goes_on_after_the_first_position_of_the_last_name)
+TEST(a_page_continues_after_the_first_position_of_the_last_name)
 {
     struct fixture *f = *state;
     char all[400];
@@ -341,7 +341,7 @@ const struct CMUnitTest list_cases[] = {
     FIXTURE_CASE(the_order_is_the_same_after_a_reopening),
     FIXTURE_CASE(an_entry_has_its_count_and_its_first_and_last_positions),
     FIXTURE_CASE(a_name_that_appears_after_a_list_was_opened_is_not_in_it),
-    FIXTURE_CASE(a_page_goes_on_after_the_first_position_of_the_last_name),
+    FIXTURE_CASE(a_page_continues_after_the_first_position_of_the_last_name),
     FIXTURE_CASE(tags_of_one_event_are_listed_in_its_order_and_never_parted_by_a_page),
     FIXTURE_CASE(the_streams_of_a_category_are_listed),
     FIXTURE_CASE(names_with_a_prefix_are_listed),

@@ -1,4 +1,4 @@
-/* generated_fuzz.c - a generated parser beside the validator, on any bytes.
+/* generated_fuzz.c - a generated parser compared with the validator, on any bytes.
  *
  * The type is generated/Everything.json, with unknown members kept. The parser must parse whatever
  * the validator accepts, except for the three things that docs/guide/generated.md names: whole

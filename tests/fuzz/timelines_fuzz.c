@@ -1,5 +1,6 @@
-/* timelines_fuzz.c - any bytes as a store's histories, as text and as what the text stands for:
- * accepted histories are in order, print back the same, and their tokens are read back. */
+/* timelines_fuzz.c - any bytes as a store's histories, both as the text and as the bytes that
+ * the text encodes: accepted histories are in order, print back the same, and their tokens are
+ * read back. */
 #include <stdlib.h>
 #include <string.h>
 

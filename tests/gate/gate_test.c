@@ -502,7 +502,7 @@ TEST(a_repeat_of_an_old_version_does_not_bind_again)
     }
 }
 
-TEST(an_append_that_expects_something_of_the_registry_goes_on)
+TEST(an_append_may_expect_a_revision_of_the_registry)
 {
     struct fixture *f = *state;
     const factum_new_event event = {
@@ -774,7 +774,7 @@ int main(void)
         FIXTURE_CASE(a_version_that_was_not_written_does_not_bind),
         FIXTURE_CASE(only_the_registrys_events_are_taken_into_its_stream),
         FIXTURE_CASE(a_repeat_of_an_old_version_does_not_bind_again),
-        FIXTURE_CASE(an_append_that_expects_something_of_the_registry_goes_on),
+        FIXTURE_CASE(an_append_may_expect_a_revision_of_the_registry),
         FIXTURE_CASE(a_user_called_back_cannot_write_to_the_registry),
         CASE(without_its_schemas_a_store_takes_no_events),
         FIXTURE_CASE(what_a_version_under_way_decides_is_busy),

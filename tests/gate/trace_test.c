@@ -104,7 +104,7 @@ TEST(without_a_context_nothing_is_touched)
                         "{\"$traceId\":\"" TRACE "\",\"$spanId\":\"" SPAN "\"}");
 }
 
-TEST(a_context_without_a_trace_begins_none)
+TEST(a_context_without_a_trace_starts_no_trace)
 {
     struct fixture *f = *state;
     const factum_call call = call_of("", "a=b");
@@ -354,7 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(without_a_context_nothing_is_touched),
-        FIXTURE_CASE(a_context_without_a_trace_begins_none),
+        FIXTURE_CASE(a_context_without_a_trace_starts_no_trace),
         FIXTURE_CASE(the_trace_of_the_call_goes_into_events_with_an_id_of_its_own),
         FIXTURE_CASE(events_of_one_append_have_one_parent_and_each_append_its_own),
         FIXTURE_CASE(each_of_many_events_gets_what_it_lacks),

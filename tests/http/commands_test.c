@@ -86,7 +86,7 @@ TEST(a_decider_is_deployed_listed_and_shown)
     assert_lacks(fake->body, "initial");
 }
 
-TEST(only_users_who_may_deploy_bring_code)
+TEST(only_users_who_may_deploy_can_deploy_deciders)
 {
     struct http_fixture *f = *state;
     static const char *const streams[] = {"$definition:decider-account", "$definition:saga-x"};
@@ -405,7 +405,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_CASE(a_decider_is_deployed_listed_and_shown),
-        HTTP_CASE(only_users_who_may_deploy_bring_code),
+        HTTP_CASE(only_users_who_may_deploy_can_deploy_deciders),
         HTTP_CASE(what_cannot_be_deployed_is_refused),
         HTTP_CASE(a_command_is_decided_and_answered_with_its_events),
         HTTP_CASE(a_command_with_a_key_counts_once),

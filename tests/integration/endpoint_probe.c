@@ -117,7 +117,8 @@ static int saga_id_len(const char *command_id)
     return end - command_id > 5 ? (int)(end - command_id - 5) : 0;
 }
 
-/* A line of the probe cannot hold the end of a line: \r and \n stand for them in a stream. */
+/* A line of the probe cannot hold the end of a line: the texts \r and \n stand for them in a
+ * stream. */
 static void unescape(char *text)
 {
     char *to = text;

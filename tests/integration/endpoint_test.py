@@ -22,7 +22,7 @@ import time
 import traceback
 
 PROBE = os.environ["ENDPOINT_PROBE"]
-FACTUM = os.environ.get("FACTUM", "")  # empty: there is no server
+FACTUM = os.environ.get("FACTUM", "")  # empty: no server is running
 WAIT = 60  # seconds for things that should happen at once; a busy machine may need them
 work = tempfile.mkdtemp(prefix="factum-endpoint.")
 SECRET = "canary-0123456789"

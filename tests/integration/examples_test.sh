@@ -96,7 +96,7 @@ if [ -x "$examples/orders-participants" ] && [ ${#read_side[@]} -gt 0 ]; then
         '^payments +57000 charged +- +1900 refunded = +55100 of' '^orders +45 += +42 completed [+] +3 rejected$')
 fi
 
-# The demo, with the data of directory $1; each thing that it has to show is there.
+# The demo, with the data of directory $1; its output has everything that it must show.
 demo() {
     FACTUM_DEMO_NODE=no FACTUM_DATA=$1 "$root/examples/demo.sh" "$(dirname "$examples")" "$work/demo" >demo.txt 2>&1 || {
         cat demo.txt

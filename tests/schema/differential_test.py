@@ -256,7 +256,7 @@ def evaluated_beside(line):
 
 
 KNOWN = [
-    # validator, reason, a function of the line and the answer that says whether it applies
+    # validator, reason, a function of the line and the answer: does the reason apply
     ("ajv", "multipleOf of fractions is done in binary floating point", lambda line, _: fraction_in_multiple(line)),
     # {"anyOf": [{"minimum": 1}, {"items": {"type": "number"}}], "unevaluatedItems": false} accepts ["a"]
     ("ajv", "keeps what a failed branch has evaluated",

@@ -294,7 +294,7 @@ const compare = (name, questions, shareMax) => {
 };
 
 // Every schema of the suite that has nothing but `pattern` or `patternProperties`, and each of its tests that
-// these two decide. An expression that is not valid is expected where the suite says so of "format".
+// these two decide. An expression is expected to be invalid where the suite says so for "format".
 const suiteCases = (folder) => {
   const cases = [];
   const add = (pattern, data, valid, what) => cases.push({ pattern, texts: [data], valid, what });

@@ -1,5 +1,5 @@
 // Publishers and subscribers that outlive ten deaths of the server (kill -9): each event that was
-// acknowledged is there once, and a subscriber that resumes has no gap and nothing twice.
+// acknowledged is stored once, and a subscriber that resumes has no gap and nothing twice.
 //
 // A publisher appends at the revision that it knows, and after an error tries the same event with the
 // same id and revision again: whether the first try was written or not, it is one event.
