@@ -15,7 +15,7 @@ call() { # call METHOD BODY [OPTION]...: the headers and trailers of the answer
     printf '%b' "$body" | curl -s -D - -o /dev/null --max-time 10 --http2-prior-knowledge -H 'te: trailers' \
         -H 'content-type: application/grpc' --data-binary @- "$@" "http://$FACTUM_ADDRESS/$method" | tr -d '\r'
 }
-told() { # expect NAME WANTED GOT: a case: is WANTED a line of GOT?
+expect() { # expect NAME WANTED GOT: a case: is WANTED a line of GOT?
     if grep -qx -- "$2" <<<"$3"; then
         echo "ok - $1"
     else

@@ -489,7 +489,7 @@ def compatibility_1_is_told_where_the_stream_ends():
 def a_read_from_the_end_of_a_truncated_stream_is_told_the_end_alone():
     stream = filled(4)
     client.append("$$" + stream, [event(b'{"$tb":2}', "$metadata")])
-caught_up, = client.read(read_stream(stream, start=END, rest=field(10, field(1, 1))))
+    caught_up, = client.read(read_stream(stream, start=END, rest=field(10, field(1, 1))))
     equal(caught_up.get(6), 3)
 
 
