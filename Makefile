@@ -1,4 +1,4 @@
-# The front: what to type. The build itself is Meson's (meson.build); CONTRIBUTING.md has more.
+# The commands to type. The build itself is Meson's (meson.build); CONTRIBUTING.md has more.
 PREFIX ?= /usr/local
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -19,7 +19,7 @@ demo:
 	@$(MAKE) --no-print-directory build
 	@examples/demo.sh build/release
 
-# On a terminal ninja shows how far it is.
+# On a terminal ninja shows its progress.
 build: build/release/build.ninja
 	@if [ -t 1 ]; then ninja -C build/release; else ninja --quiet -C build/release; fi
 
@@ -50,11 +50,11 @@ install: build
 clean:
 	rm -rf build
 
-# Meson's own long report is shown only if it fails.
+# Meson's own long output is shown only if it fails.
 setup = @tools/install_deps.sh --tell && mkdir -p build && \
 	{ meson setup $(@D) $(1) >build/setup.log 2>&1 || { cat build/setup.log; exit 1; }; }
 
-# Optimized over all layers at once: it is worth up to a tenth. Not by clang, whose static library
+# Optimized over all layers at once, which saves up to a tenth of the time. Not by clang, whose static library
 # could then be used by clang alone.
 lto = $(if $(findstring clang,$(CC)),false,true)
 release = --buildtype=release -Db_lto=$(lto) -Dtests=false

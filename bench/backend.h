@@ -1,4 +1,4 @@
-/* backend.h - what a store must do to be measured by embedded.c. */
+/* backend.h - the functions of a store that embedded.c measures. */
 #ifndef BACKEND_H
 #define BACKEND_H
 #include "workload.h"
@@ -6,9 +6,9 @@
 typedef struct backend {
     const char *name;
     void *(*open)(const char *dir, bool relaxed);
-    /* one durable commit of n events; all expected versions hold, or exit */
+    /* one durable commit of n events; exits unless all expected versions hold */
     void (*append)(void *db, wl_event *const *ev, int n);
-    void (*replay)(void *db, wl_sink *s);                   /* all, in global order */
+    void (*replay)(void *db, wl_sink *s);                   /* all events, in global order */
     void (*stream)(void *db, const char *name, wl_sink *s); /* one stream, in order */
     void (*close)(void *db);
     bool own_group, relaxed, appends_only;

@@ -1,4 +1,4 @@
-/* decider.c - the cost of a decision beside a bare append, and how fast events are folded.
+/* decider.c - the cost of a decision compared with a bare append, and how fast events are folded.
  *
  *     decider DIR [SECONDS]
  *
@@ -6,7 +6,7 @@
  * folded with one that looks up each member by factum_json_member. Decide: 1, 16 and 64 threads,
  * each on streams of its own or all on one, by turns in one run: a bare append (same bytes, key and
  * expectations), a decision on a cached state, one on a state that is read. For both durabilities:
- * with "os" nothing waits for the disk, so that the work itself shows.
+ * with "os" nothing waits for the disk, so that the work itself is visible.
  */
 #include "workload.h"
 #include <factum/factum.h>
@@ -114,7 +114,7 @@ static void paid_command_print(const paid_command *c, factum_json_writer *to)
 FACTUM_DECIDER_DECLARE(paid, paid_state, paid_command, paid_event);
 FACTUM_DECIDER(paid, 1);
 
-/* The same by one scan of the text for each member. */
+/* The same with one scan of the text for each member. */
 static factum_status slow_parse(factum_slice type, factum_slice data, factum_arena *arena,
                                 void *event, factum_error *err)
 {
@@ -247,7 +247,8 @@ static atomic_uint_fast64_t numbers;
 
 static void stream_of(const struct worker *w, int i, char *name, size_t size)
 {
-    /* Each mode has streams of its own: appends of one mode would make states of another old. */
+    /* Each mode has streams of its own: appends of one mode would make the states of another
+     * old. */
     if (w->one_stream)
         snprintf(name, size, "shared%d-%d", w->mode, w->durability);
     else
@@ -255,7 +256,7 @@ static void stream_of(const struct worker *w, int i, char *name, size_t size)
 }
 static void append_bare(struct worker *w, const char *stream, uint64_t *next, uint64_t number)
 {
-    /* The stamps of a decision: an index entry for each correlation id, too. */
+    /* The stamps of a decision, which also cost an index entry for each correlation id. */
     char data[400], key[32], metadata[200];
     factum_append_result result;
     factum_error err;
@@ -377,7 +378,7 @@ static void decide_section(factum_store *store, int threads, bool one_stream,
     }
     for (int round = 0; round < ROUNDS; round++)
         for (int mode = BARE; mode < MODES; mode++)
-            if (mode != COLD || !one_stream) /* the one stream becomes long: a fold of its own */
+            if (mode != COLD || !one_stream) /* a long stream's fold is measured by itself */
                 rates[mode][round] = run(workers, threads, mode, seconds, &retries[mode]);
     double bare = median(rates[BARE]);
     for (int mode = BARE; mode < MODES; mode++) {
@@ -404,8 +405,8 @@ int main(int argc, char **argv)
         return 2;
     }
     double seconds = argc > 2 ? strtod(argv[2], NULL) : 0.5;
-    const factum_store_options options = {.size = sizeof options,
-                                          .durability = FACTUM_DURABILITY_OS}; /* of the loads */
+    const factum_store_options options = {
+        .size = sizeof options, .durability = FACTUM_DURABILITY_OS}; /* used for the loads */
     must(factum_open(argv[1], &options, &store, &err), "open", &err);
     fold_section(store);
     printf("decide; the factor is time beside the bare append of the same row (median of %d)\n",

@@ -29,7 +29,7 @@
 
 static wl_params_t P;
 
-/* ---- record used by raw, lmdb, rocksdb ----------------------------------- */
+/* ---- record used by raw, lmdb, rocksdb ------------------------------------------------------- */
 typedef struct {
     uint32_t len, crc; /* of all bytes after crc */
     uint64_t pos, version;
@@ -70,7 +70,7 @@ static const rec *rec_sink(const char *p, wl_sink *s)
     return r;
 }
 
-/* ---- raw: append-only file, index in memory -------------------------------- */
+/* ---- raw: append-only file, index in memory -------------------------------------------------- */
 typedef struct {
     int fd;
     bool pre;
@@ -213,7 +213,7 @@ static void raw_close(void *db)
     free(r);
 }
 
-/* ---- sqlite ---------------------------------------------------------------- */
+/* ---- sqlite ---------------------------------------------------------------------------------- */
 typedef struct {
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *ins, *all, *one;
@@ -312,7 +312,7 @@ static void sq_close(void *db)
     free(q);
 }
 
-/* ---- keys for lmdb and rocksdb: stream name, version big-endian -------------- */
+/* ---- keys for lmdb and rocksdb: stream name, version big-endian ------------------------------ */
 #define KEY_LEN (1 + WL_NAME_LEN + 8)
 static void be64(char *p, uint64_t v)
 {
@@ -326,7 +326,7 @@ static void idx_key(char *k, const char *name, uint64_t version)
     be64(k + 1 + WL_NAME_LEN, version);
 }
 
-/* ---- lmdb: log db (position -> record) and index db (stream, version -> position) ---- */
+/* ---- lmdb: log db (position -> record) and index db (stream, version -> position) ------------ */
 typedef struct {
     MDB_env *env;
     MDB_dbi log, idx;
@@ -365,7 +365,7 @@ static void lm_append(void *db, wl_event *const *ev, int n)
         char k[KEY_LEN], b[REC_MAX];
         uint64_t pos = l->pos++;
         MDB_val key = {KEY_LEN, k}, val = {8, &pos};
-        if (ev[i]->version) { /* the version before must be there... */
+        if (ev[i]->version) { /* the version before must exist... */
             idx_key(k, ev[i]->name, ev[i]->version - 1);
             MDB_val prev;
             if (mdb_get(t, l->idx, &key, &prev))
@@ -373,7 +373,7 @@ static void lm_append(void *db, wl_event *const *ev, int n)
         }
         idx_key(k, ev[i]->name, ev[i]->version);
         lm_chk(mdb_put(t, l->idx, &key, &val, MDB_NOOVERWRITE),
-               "idx put"); /* ...and this one not */
+               "idx put"); /* ...and this one must not */
         MDB_val lk = {8, &pos}, lv = {rec_put(b, ev[i], pos), b};
         lm_chk(mdb_put(t, l->log, &lk, &lv, MDB_APPEND), "log put");
     }
@@ -420,7 +420,7 @@ static void lm_close(void *db)
     free(l);
 }
 
-/* ---- rocksdb: 'L' position -> record, 'S' stream version -> position -------------- */
+/* ---- rocksdb: 'L' position -> record, 'S' stream version -> position ------------------------- */
 typedef struct {
     rocksdb_t *db;
     rocksdb_options_t *opt;
@@ -558,9 +558,10 @@ static bool is_factum(const backend *b)
     return b->open == factum_bench_open;
 }
 
-/* ---- concurrent writers: group commit ------------------------------------------- The first
- * writer to join a forming batch leads it: it waits for the end of the commit before, closes the
- * batch, commits it, and wakes all its members by one futex call. */
+/* ---- concurrent writers: group commit -------------------------------------------------------- */
+
+/* The first writer to join a forming batch leads it: it waits for the end of the commit before,
+ * closes the batch, commits it, and wakes all its members by one futex call. */
 typedef struct {
     wl_event *ev[1000];
     int n;
@@ -830,16 +831,17 @@ static void run_load(const backend *b, const char *dir)
     b->close(db);
 }
 
-/* ---- projection: the load folded into an SQL read model --------------------------- One row for
- * each order (events, quantity, cents), upserted; 1000 events in a transaction, which also stores
- * the position reached; synchronous=NORMAL, because a read model can be rebuilt. Reads the raw log:
- * the least that a projection can cost. */
+/* ---- projection: the load folded into an SQL read model -------------------------------------- */
+
+/* One row for each order (events, quantity, cents), upserted; 1000 events in a transaction, which
+ * also stores the position reached; synchronous=NORMAL, because a read model can be rebuilt. Reads
+ * the raw log: the least that a projection can cost. */
 static uint64_t json_num(const char *d, size_t n, const char *key)
 {
     const char *p = memmem(d, n, key, strlen(key));
     return p ? strtoull(p + strlen(key), NULL, 10) : 0;
 }
-/* what the projection does with one event: the same for raw and Factum */
+/* Applies one event to the projection: the same for raw and Factum. */
 typedef struct {
     sqlite3 *db;
     sqlite3_stmt *up, *pos, *beg, *com;
@@ -952,7 +954,7 @@ int main(int argc, char **argv)
         wl_die(name, "unknown backend");
     char d[600];
     wl_init();
-    backend named = *b; /* WL_NAME: what the rows call it */
+    backend named = *b; /* WL_NAME: the peer's name in the rows */
     const char *as = getenv("WL_NAME");
     named.name = as && *as ? as : b->name;
     snprintf(d, sizeof d, "%s/load", dir);

@@ -169,7 +169,7 @@ static void bench_absent(const char *as, const char *dir)
 
 enum { FIRST = 100 };
 
-/* Time to the first FIRST events of |request|, which must fit it. */
+/* Prints the time to the first FIRST events of |request|, which must find as many. */
 static uint64_t time_first(factum_store *store, const factum_read_request *request,
                            factum_slice tag, const factum_slice *types, size_t type_count)
 {
@@ -186,7 +186,7 @@ static uint64_t time_first(factum_store *store, const factum_read_request *reque
         if (status != FACTUM_OK && wl_params().events >= 1000000)
             wl_die("query", "too few events");
         if (status != FACTUM_OK)
-            break; /* a quick look at a small load */
+            break; /* a quick run on a small load */
         wl_consume(&s, event.data.ptr, event.data.len, event.metadata.ptr, event.metadata.len);
         bool typed = type_count == 0;
         for (size_t j = 0; j < type_count; j++)
@@ -281,7 +281,7 @@ double factum_bench_ahead(const char *dir)
     return ahead;
 }
 
-/* ---- a256: one application thread, 256 appends in flight --------------------------------- */
+/* ---- a256: one application thread, 256 appends in flight ------------------------------------- */
 
 typedef struct {
     factum_append_op op;
@@ -377,7 +377,7 @@ static void run_async(factum_store *store, uint64_t *ver, const wl_params_t *p)
     free(f.seats);
 }
 
-/* ---- listeners: commits that nobody listens to, and commits that 1,000 listen to ------------- */
+/* ---- listeners: commits without listeners, and with 1,000 ------------------------------------ */
 
 static _Atomic uint64_t notified;
 
@@ -406,7 +406,7 @@ static void run_listeners(factum_store *store, uint64_t *ver, const wl_params_t 
     double without[9], with[9];
     factum_error err;
     wl_writer_init(&w, ver, p->streams, 0, 1, (uint64_t)31 << 40);
-    for (int k = 0; k < p->reps; k++) { /* in turn, so that both meet the same machine */
+    for (int k = 0; k < p->reps; k++) { /* in turns, so that both meet the same machine */
         without[k] = commit_rate(store, &w, p->secs);
         for (int i = 0; i < LISTENERS; i++) {
             listeners[i] = (factum_listener){.size = sizeof listeners[i], .notify = on_news};

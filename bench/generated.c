@@ -2,10 +2,10 @@
  *
  *   generated [SECONDS]      of each measurement; 0.3 by default
  *
- * The types are those of tests/golden/generated. The texts are 1,024 events of some 250 bytes, all
- * different, because a processor learns the branches of one text. Time is that of the processor,
- * and the figure is the best of several rounds, so that other programs on the machine disturb it
- * less. Each line includes the work of those above it, except for the last. */
+ * The types are those of tests/golden/generated. The texts are 1,024 events of some 250 bytes,
+ * all different, because a processor learns the branches of one text. Time is that of the
+ * processor, and the figure is the best of several rounds, so that other programs on the machine
+ * disturb it less. Each line includes the work of the lines above it, except for the last one. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* json.c - how fast JSON is checked, put on a tape and visited, beside jansson and cJSON.
+/* json.c - how fast JSON is checked, put on a tape and visited, compared with jansson and cJSON.
  *
  *   json [SECONDS]      of each measurement; 0.3 by default
  *
- * The texts are 1,024 events of some 200 bytes and 1,024 of some 600 bytes, all different, because
- * a processor learns the branches of one text. Time is that of the processor, and the figure is the
- * best of several rounds, so that other programs on the machine disturb it less. */
+ * The texts are 1,024 events of some 200 bytes and 1,024 of some 600 bytes, all different,
+ * because a processor learns the branches of one text. Time is that of the processor, and the
+ * figure is the best of several rounds, so that other programs on the machine disturb it less. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* model.c - the bench of read models.
  *
  *     model load DIR           creates the store DIR/store with WL_EVENTS events of orders
- *     model catch-up DIR       projections from the start, beside a loop written by hand
+ *     model catch-up DIR       projections from the start, and a loop written by hand
  *     model rebuild DIR        the act REBUILD, while nothing else happens
  *     model fresh DIR          a wait for a place that was reached; queries
  *     model as-of DIR          queries as of a moment
@@ -144,7 +144,8 @@ int model_load(const char *dir)
     factum_error err;
     factum_append_result result;
     uint64_t *versions = calloc(p.streams, sizeof *versions);
-    uint32_t *written = calloc(p.streams, sizeof *written); /* by which commit last, from 1 */
+    /* Number of the commit that wrote it last, from 1. */
+    uint32_t *written = calloc(p.streams, sizeof *written);
     wl_writer writer;
     factum_store *store = model_store_open(dir);
     wl_writer_init(&writer, versions, p.streams, 0, 1, 0);

@@ -1,4 +1,4 @@
-/* model.h - what the parts of the bench of read models share: the store with the load of
+/* model.h - shared by the parts of the bench of read models: the store with the load of
  * workload.h, projections over it, and the output of rows. Parts: model.c. */
 #ifndef BENCH_MODEL_H
 #define BENCH_MODEL_H
@@ -25,17 +25,18 @@ factum_store *model_store_open(const char *dir);
 void model_store_close(factum_store *store);
 /* The place after the last event. */
 uint64_t model_place(factum_store *store);
-/* Deploys the projection |name|, which keeps one row an order: events, quantity and cents are added
- * up. |mode| is "async" or "sync"; |host| is who runs it. */
+/* Deploys the projection |name|, which keeps one row an order: events, quantity and cents are
+ * added up. |mode| is "async" or "sync"; |host| names the host that runs it. */
 void model_deploy(factum_store *store, const char *name, const char *mode, const char *host);
 /* A host of the |count| projections |names| in DIR/|under|. */
 factum_models *model_host(factum_store *store, const char *dir, const char *under,
                           const char *const *names, size_t count);
-/* Until |name| has everything up to |place|. */
+/* Waits until |name| has every event up to |place|. */
 void model_wait(factum_models *models, const char *name, uint64_t place);
-/* Asks |sql|, as of |at| unless it is NULL: the number in the first column of the last row. */
+/* Runs the query |sql|, as of |at| unless it is NULL. Returns the number in the first column of
+ * the last row. */
 int64_t model_ask(factum_models *models, const char *name, const char *sql, const uint64_t *at);
-/* Removes DIR/|under| and all in it. */
+/* Removes DIR/|under| with everything in it. */
 void model_remove(const char *dir, const char *under);
 
 /* The parts. Each returns 0, or 1 for a wrong result. */

@@ -21,7 +21,7 @@ struct hand {
     sqlite3 *db;
     sqlite3_stmt *begin, *move, *upsert, *commit;
     uint64_t event_count;
-    int64_t sum; /* so that nothing is left out by the compiler */
+    int64_t sum; /* keeps the compiler from leaving work out */
 };
 
 static void hand_check(const struct hand *hand, bool good, const char *what)
@@ -172,7 +172,7 @@ static double by_hand(factum_store *store, const char *dir, int count, enum work
     return (double)events * 1e9 / (double)(wl_now() - from);
 }
 
-/* Of this process, all threads. */
+/* CPU time of this process, all threads. */
 static double cpu_seconds(void)
 {
     struct timespec t;
@@ -256,7 +256,7 @@ int model_catch_up(const char *dir)
     factum_store *store = model_store_open(dir);
     deploy_all(store);
     uint64_t place = model_place(store);
-    by_hand(store, dir, 1, WORK_READ); /* the pages are in memory */
+    by_hand(store, dir, 1, WORK_READ); /* brings the pages into memory */
     for (int i = 0; i < reps; i++) {
         for (int k = 0; k < KINDS; k++) {
             int kind = i % 2 ? KINDS - 1 - k : k;
@@ -299,7 +299,7 @@ static bool look_for_building(void *data, const factum_build_status *status)
     return true;
 }
 
-/* Waits until the build beside the version in use has everything. */
+/* Waits until the build beside the version in use has every event. */
 static void wait_for_building(factum_models *models, const char *name, uint64_t place)
 {
     struct building building = {.place = place};

@@ -1,4 +1,4 @@
-/* model_fresh.c - the cost of asking a read model: a wait for a place that it has reached, small
+/* model_fresh.c - the cost of reading a model: a wait for a place that it has reached, small
  * queries one after another and from two threads, and queries as of a moment. */
 #include "model.h"
 
@@ -13,7 +13,7 @@ static int reps_of(const wl_params_t *p)
     return p->reps < REPS_MAX ? p->reps : REPS_MAX;
 }
 
-/* ---- a wait for what is there ---------------------------------------------------------------- */
+/* ---- a wait for a place that was reached ----------------------------------------------------- */
 
 static double wait_ns(factum_models *models, uint64_t place)
 {
@@ -68,7 +68,7 @@ static double ask_rate(factum_models *models, int threads, double secs)
     return (double)count * 1e9 / (double)(wl_now() - from);
 }
 
-/* The same rows by SQLite alone, with a statement that is prepared each time. */
+/* The same rows from SQLite alone, with a statement that is prepared each time. */
 static double ask_sqlite(const char *dir, double secs)
 {
     char path[700], sql[120];
@@ -118,7 +118,7 @@ int model_fresh(const char *dir)
 
 /* ---- as of a moment -------------------------------------------------------------------------- */
 
-/* Milliseconds of a question as of |place|. */
+/* Milliseconds of a query as of |place|. */
 static double as_of_ms(factum_models *models, uint64_t place, int64_t *events)
 {
     uint64_t from = wl_now();

@@ -1,12 +1,12 @@
-/* model_live.c - read models of a running server: how long after an append a query sees the event,
- * and the cost of "mode sync" for an append.
+/* model_live.c - read models of a running server: how long after an append a query sees the
+ * event, and the cost of "mode sync" for an append.
  *
  * Append to visible, open loop: event i is due at a fixed time and is submitted then, whether or
- * not those before it have ended; its time is measured from when it was due. A watcher asks over
- * HTTP, with the token of the oldest event that it has not seen: the server answers once the model
- * has it. Every event up to the place in the answer was visible by then. So a time includes the
- * append, the model, the query and both answers, and, because one query is under way at a time, the
- * rest of the query before.
+ * not those before it have ended; its time is measured from when it was due. A watcher queries
+ * over HTTP, with the token of the oldest event that it has not seen: the server answers once
+ * the model has it. Every event up to the place in the answer was visible by then. So a time
+ * includes the append, the model, the query and both answers, and, because one query is under
+ * way at a time, the rest of the query before.
  *
  * Mode sync: one model wants events of the type OrderPaid and is of mode sync, another one wants
  * OrderPlaced and is not; appends of the two types take turns. */
@@ -56,7 +56,8 @@ static int http_dial(void)
     return fd;
 }
 
-/* Posts |body|; the answer's status. *text is the whole answer, which lasts until the next call. */
+/* Posts |body|; returns the status of the answer. *text is the whole answer, valid until the
+ * next call. */
 static int http_post(int fd, const char *path, const char *body, const char **text)
 {
     static _Thread_local char buffer[65536];
@@ -84,7 +85,7 @@ static int http_post(int fd, const char *path, const char *body, const char **te
     return atoi(buffer + 9);
 }
 
-/* Asks for one row, once the model has the place |after|. Returns the place up to which the answer
+/* Queries one row once the model has the place |after|. Returns the place up to which the answer
  * has all events. */
 static uint64_t http_seen(int fd, uint64_t after)
 {
@@ -118,7 +119,7 @@ static void deploy(const char *text)
     factum_projection_free(projection);
 }
 
-/* Event |number| of |type|; |made| holds what |event| points to. */
+/* Event |number| of |type|; |made| holds the memory that |event| points to. */
 static void make(wl_event *made, factum_new_event *event, uint64_t number, const char *type)
 {
     wl_make(made, number, (uint32_t)(wl_mix(number) % 10000), 0);
@@ -368,7 +369,8 @@ int model_live(const char *text)
     close(fd);
     measure_visible();
     deploy(sync_model);
-    wl_sleep_until(wl_now() + 1000000000); /* until its host runs it; the first round shows it */
+    /* The model's host may not run it yet; the first round waits for it. */
+    wl_sleep_until(wl_now() + 1000000000);
     measure_sync(&p);
     model_store_close(store);
     return 0;

@@ -1,10 +1,10 @@
-/* model_target.c - the cost of the target of read models beside a loop over prepared statements,
- * without events of a store.
+/* model_target.c - the cost of the target of read models compared with a loop over prepared
+ * statements, without the events of a store.
  *
- * Both upsert the same rows of 20,000 orders, one for each event, in batches of 500 and of 5,000,
- * each a transaction that moves a checkpoint first; WAL, synchronous=FULL, the same cache. They
- * take turns in one run, on files of their own; the table shows medians of the rounds and their
- * ratio. */
+ * Both upsert the same rows of 20,000 orders, one for each event, in batches of 500 and of
+ * 5,000, each a transaction that moves a checkpoint first; WAL, synchronous=FULL, the same
+ * cache. They take turns in one run, on files of their own; the table shows medians of the
+ * rounds and their ratio. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 
 enum { ROUNDS = 7, ORDERS = 20000, COLUMNS = 3, BATCH_MAX = 5000 };
 
-/* Of a literal, for what is static. */
+/* A slice of a literal, as a static initializer. */
 #define TEXT(literal)                                                                              \
     {                                                                                              \
         (const uint8_t *)(literal), sizeof(literal) - 1                                            \

@@ -1,4 +1,4 @@
-/* saga.h - what the parts of the bench of sagas share. Parts: saga.c. */
+/* saga.h - shared by the parts of the bench of sagas. Parts: saga.c. */
 #ifndef BENCH_SAGA_H
 #define BENCH_SAGA_H
 #include <factum/async.h>
@@ -31,13 +31,13 @@ static inline void saga_id(char to[SAGA_ID_LEN + 1], uint64_t number)
 /* The store DIR/store; |clock| NULL: the machine's. */
 factum_store *saga_store_open(const char *dir, const factum_clock *clock);
 void saga_store_close(factum_store *store);
-/* Creates DIR/hand, for the store in which no sagas run, and returns it. Lasts until the next call.
- */
+/* Creates DIR/hand, for the store in which no sagas run, and returns it. Lasts until the next
+ * call. */
 const char *hand_dir(const char *dir);
 /* Nanoseconds of CPU time of this process. */
 uint64_t saga_cpu(void);
-/* Waits until the threads of this process are idle: the lists may be behind, for example, which
- * would count as CPU time of the measurement by hand. */
+/* Waits until the threads of this process are idle: late work on the lists, for example, would
+ * otherwise count as CPU time of the measurement by hand. */
 void saga_settle(void);
 /* Loads and deploys |text|. */
 void saga_deploy(factum_store *store, const char *text);

@@ -1,8 +1,8 @@
-/* saga_hand.c - the commits of a saga, made by hand: see saga.h.
+/* saga_hand.c - the commits of a saga, made by hand; see saga.h.
  *
- * These are the appends of a program without sagas that leaves the same events. The bytes
- * of one saga are kept with the places of its id in them; each saga by hand is a copy with another
- * id. Its own stream is expected at its revision, as a saga does, all others at any. */
+ * These are the appends of a program without sagas that leaves the same events. The bytes of one
+ * saga are kept with the places of its id in them; each saga by hand is a copy with another id.
+ * Its own stream is expected at its revision, as a saga does, all others at any. */
 #include "saga.h"
 
 enum {
@@ -39,11 +39,11 @@ struct chain {
     factum_append_request request;
     factum_new_event events[EVENTS_MAX];
     factum_expectation streams[EVENTS_MAX];
-    size_t next; /* of its commits */
+    size_t next; /* next of its commits */
     uint8_t bytes[BYTES_MAX];
 };
 
-static _Atomic uint64_t next_number = UINT64_C(5000000000); /* of sagas by hand */
+static _Atomic uint64_t next_number = UINT64_C(5000000000); /* sagas by hand */
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
@@ -241,11 +241,11 @@ struct burst {
     factum_completer completer;
     pthread_mutex_t lock;
     pthread_cond_t news;
-    uint64_t left, until; /* sagas that have not begun; none begins after this time, unless 0 */
+    uint64_t left, until; /* sagas that are still to begin; none begins after this time, unless 0 */
     uint64_t done, under_way;
 };
 
-/* Is one more to be begun? */
+/* Should one more saga begin? */
 static bool one_more(struct burst *burst)
 {
     if (burst->left == 0 || (burst->until != 0 && wl_now() >= burst->until))

@@ -16,7 +16,7 @@ static const char *const late_saga =
 
 enum { TIMERS = 10000, TIMER_FLIGHTS = 1024 };
 
-static _Atomic int64_t ahead; /* of the machine's clocks */
+static _Atomic int64_t ahead; /* added to the machine's clocks */
 
 static int64_t wall_now(void *data)
 {
@@ -32,7 +32,7 @@ static int64_t monotonic_now(void *data)
     return (int64_t)wl_now() + atomic_load(&ahead);
 }
 
-/* Seconds until |count| sagas more have started, or timers have fired. */
+/* Seconds until |count| more sagas have started, or timers have fired. */
 static double wait_for(factum_sagas *sagas, uint64_t from, bool fired, uint64_t count)
 {
     for (;;) {
@@ -69,7 +69,7 @@ int saga_timers(const char *dir)
     wait_for(sagas, wl_now(), false, 1);
     wait_for(sagas, make_due(store), true, 1);
     factum_store *other = saga_store_open(hand_dir(dir), NULL);
-    struct hand *arms = hand_record(store, 1, 0, 2); /* the order, the start */
+    struct hand *arms = hand_record(store, 1, 0, 2); /* the order and the start of its saga */
     struct hand *fires = hand_record(store, 1, 2, 3);
     for (int i = 0; i < reps; i++) {
         uint64_t before = 1 + (uint64_t)i * TIMERS;
@@ -118,7 +118,7 @@ int saga_fill(const char *dir)
     double each = (wl_mem_mb(getpid(), "RssAnon:") - before) * 1048576 / (double)running_count();
     wl_emit("factum", "saga_memory", "just started, the store's too", each, "B each", 0);
     factum_sagas_close(sagas);
-    sagas = saga_host(store, dir, NULL); /* the lists come to the end too */
+    sagas = saga_host(store, dir, NULL); /* the lists catch up too */
     saga_ready(sagas);
     factum_sagas_close(sagas);
     saga_store_close(store);
@@ -199,12 +199,12 @@ int saga_check(const char *dir)
     return 0;
 }
 
-/* ---- what a trace costs an append ------------------------------------------------------------ */
+/* ---- the cost of a trace for an append ------------------------------------------------------- */
 
 enum { STAMP_FLIGHTS = 256, STAMP_SLICES = 8 };
 #define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 #define FLOW "order-12345678"
-/* What the store adds for a context, written by the program. */
+/* What the store adds for a context, here written by the program. */
 #define CARRIED ",\"$correlationId\":\"" FLOW "\",\"traceparent\":\"" TRACEPARENT "\"}"
 
 enum { PLAIN, CARRIES, TRACED, STAMP_KINDS };

@@ -1,16 +1,16 @@
 /* saga_run.c - sagas of four steps, to their end: how many a second, and how long a step takes.
  *
- * A fixed number of sagas is under way at once: for each that is done the next order is placed. One
- * thread follows commands and ends, and answers each command as soon as it sees it, by a
+ * A fixed number of sagas is under way at once: for each that is done the next order is placed.
+ * One thread follows commands and ends, and answers each command as soon as it sees it, by a
  * completion, so that the participants cost as little as possible. A second measurement has one
  * factum_participant for each service.
  *
- * Beside them the same commits by hand (saga_hand.c): ten for each saga. The order is one. One is
- * the manager's, which begins the saga and sends the first command. Each step has the answer of its
- * participant, and the commit of the manager that takes it and sends the next command or ends the
- * saga. By hand these ten are made one after another for as many sagas at once, by a thread for
- * each that waits for its commits, and then by completions; the faster of the two is used. They
- * have a store of their own, in which no sagas run. All take turns. */
+ * For comparison the same commits are made by hand (saga_hand.c), ten for each saga: the order;
+ * the manager's commit that begins the saga and sends the first command; and for each step the
+ * answer of its participant, and the manager's commit that takes it and sends the next command
+ * or ends the saga. By hand these ten are made one after another for as many sagas at once, by a
+ * thread for each that waits for its commits, and then by completions; the faster of the two is
+ * used. They have a store of their own, in which no sagas run. All take turns. */
 #include "saga.h"
 
 #include <factum/participant.h>
@@ -42,7 +42,7 @@ static const struct {
     {"mail", "mail.Send", "ReceiptSent", "{}"},
 };
 
-static _Atomic uint64_t next_number = 1; /* of orders */
+static _Atomic uint64_t next_number = 1; /* of the next order */
 
 /* ---- appends that nobody waits for ----------------------------------------------------------- */
 
@@ -111,7 +111,7 @@ static void place_order(factum_store *store)
 
 /* ---- the participants ------------------------------------------------------------------------ */
 
-/* The text of the member |name| of metadata that the store's own sagas have written. */
+/* The text of the member |name| of metadata written by the store's own sagas. */
 static factum_slice member(factum_slice metadata, const char *name)
 {
     size_t len = strlen(name);
@@ -149,8 +149,8 @@ static bool is_type(const factum_event *event, const char *type)
 
 struct drive {
     factum_store *store;
-    factum_store *other; /* in which the same is made by hand */
-    bool answers;        /* here; otherwise participants do */
+    factum_store *other; /* the store in which the same is made by hand */
+    bool answers;        /* answer here; otherwise participants do */
     factum_subscription *subscription;
 };
 
@@ -289,7 +289,7 @@ static void emit_p(const char *peer, const char *metric, const char *param, wl_l
     wl_emit(peer, name, param, wl_lat_us(times, 0.99), "us", 0);
 }
 
-/* What one round has shown. */
+/* The results of one round. */
 struct seen {
     double rate; /* sagas per second */
     double cpu;  /* microseconds of this process a saga */
@@ -301,7 +301,7 @@ static struct seen seen_of(double rate, uint64_t from, uint64_t cpu)
     return (struct seen){rate, (double)(saga_cpu() - cpu) / 1e3 / done};
 }
 
-/* By threads, and by completions: the faster. */
+/* By threads, and by completions: the faster of the two. */
 static struct seen by_hand(struct drive *drive, const struct hand *hand, int count, double secs,
                            wl_lat_t *times)
 {
@@ -324,7 +324,7 @@ static struct seen by_sagas(struct drive *drive, int count, double secs)
     return seen;
 }
 
-/* Rounds of both, in turns; what is emitted is the median, and that of the rounds' ratios. */
+/* Rounds of both, in turns; emits the medians, and that of the rounds' ratios. */
 static void measure(struct drive *drive, const struct hand *hand, int count, const char *kind,
                     wl_lat_t *times)
 {
@@ -371,7 +371,7 @@ static void measure_all(factum_store *store, factum_store *other, const char *ki
     wl_lat_init(&hand_times);
     wl_lat_init(&step_times);
     follow(&drive);
-    drive_sagas(&drive, 1, 0); /* number 1 is the one that is made by hand */
+    drive_sagas(&drive, 1, 0); /* saga number 1 is the one that is repeated by hand */
     struct hand *hand = hand_record(store, 1, 0, 10);
     uint64_t place = place_of(store);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {

@@ -100,7 +100,7 @@ static void die(const char *what, const factum_error *err)
     exit(1);
 }
 
-/* Checks every event once; the parse alone if there is no schema. */
+/* Checks every event once; without a schema it only parses. */
 static void check_all(const struct texts *texts, const factum_schema *schema,
                       factum_schema_checker *checker)
 {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # schema.sh BUILD [SECONDS] - events parsed and checked against a JSON Schema in a second on one core: Factum, and
-# beside it JSON.parse with ajv 8 in Node on the same events, if Node and npm are there.
+# JSON.parse with ajv 8 in Node on the same events, if Node and npm are installed.
 set -u
 cd "$(dirname "$0")" || exit 1
 bin=$(cd .. && cd "${1:-build/bench}" && pwd)/bench/schema || exit 1

@@ -1,11 +1,11 @@
-/* schemas.c - the cost of a schema: appends of events that are checked beside appends that are not,
- * 64 in flight, and the proof of a version on stored events.
+/* schemas.c - the cost of a schema: appends of events that are checked, compared with appends
+ * that are not, 64 in flight; and the check of a new version on stored events.
  *
  *   schemas DIRECTORY [EVENTS TO PROVE]      1,000,000 by default
  *
- * The two stores take turns, and the figure is the median of the rounds' ratios, so that other work
- * of the machine affects both alike. Appends are submitted from the completer, as a server's loop
- * submits them: one thread does all the checks. */
+ * The two stores take turns, and the figure is the median of the rounds' ratios, so that other
+ * work of the machine affects both alike. Appends are submitted from the completer, as a
+ * server's loop submits them: one thread does all the checks. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-# sections.sh - what run.sh and server.sh have in common: rows, and sections that wait for a quiet CPU.
+# sections.sh - shared by run.sh and server.sh: rows, and sections that wait for a quiet CPU.
 # Sourced. Needs $tsv, $work, $bin, the array nice, and ONLY, SETTLE, NOISE, TRIES; sets $failed. A
 # process started with launch is stopped with stop, or at the end. LIMIT: seconds that a program may take.
 declare -A pids=()
@@ -18,7 +18,7 @@ launch() { # launch COMMAND...: in the background; its pid is in $pid
 }
 stop() { # stop PID [SIGNAL], and wait for it
     kill "-${2:-TERM}" "$1" 2>/dev/null
-    wait "$1" 2>/dev/null # and the shell does not say how it ended
+    wait "$1" 2>/dev/null # and the shell does not report how it ended
     unset "pids[$1]"
 }
 free_port() {
@@ -37,7 +37,7 @@ clean_up() {
     done
     rm -rf "$work"
 }
-# clock ticks in which the machine was busy, and those of this script and all that it started
+# clock ticks in which the machine was busy, and those of this script and its children
 machine() { awk '/^cpu / {print $2 + $3 + $4 + $7 + $8 + $9; exit}' /proc/stat; }
 ours() {
     local p
@@ -52,7 +52,7 @@ settle() {
         (($(machine) - before < 8 * $(nproc))) && return
     done
 }
-section() { # section NAME FUNCTION [ARGUMENT...]: with what others took of the CPU, and a yardstick
+section() { # section NAME FUNCTION [ARGUMENT...]: with the share of the CPU that others took, and a yardstick
     [[ " $ONLY " == *" $1 "* ]] || return
     local try m o t size others
     for ((try = 1; try <= TRIES; try++)); do

@@ -31,8 +31,8 @@ there() { # there PEER PROGRAM
     skipped+=("$1")
     return 1
 }
-# MB of a server's processes: all but the files they map, pages they share counted once; with what
-# shared memory has come to be since $shm0 (PostgreSQL's buffers)
+# MB of a server's processes: all except the files they map, shared pages counted once; with the growth of
+# shared memory since $shm0 (PostgreSQL's buffers)
 mem() {
     local p kb t=0
     for p in "$1" $(pgrep -P "$1"); do
@@ -45,7 +45,7 @@ shmem() { awk '/^Shmem:/ {print $2}' /proc/meminfo; }
 memory() { row "$peer" memory "$1" "$(mem "$pid")" MB; }
 disk() { row "$peer" disk "bytes/event" "$(($(du -s --block-size=1 "$1" | cut -f1) / WL_EVENTS))" B; }
 
-# ---- what each peer is: start begins it, client STEP... runs a step -------------------------------
+# ---- the peers: start starts one, client STEP... runs a step -------------------------------
 # Idle, then appends on an empty store, then all the rest on the load. Arguments: the signals of a clean
 # and of a hard stop, and the directory of the data.
 steps() {

@@ -45,7 +45,7 @@ def print_table(title, metric, params, peers):
 
 
 def goal(name, what, value, base, must, reach, upper=False):
-    """|must| None: the ratio is printed, whatever it is."""
+    """|must| None: the ratio is only printed."""
     if value is None or not base:
         print(f"  {name:4} {what:58} {'-':>8}")
         return

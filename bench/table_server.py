@@ -45,7 +45,7 @@ def print_table(title, metric, params):
 
 
 def goal(name, what, value, base, must, reach=None, upper=False):
-    """The ratio of |value| to |base| beside what it must be, at least or (|upper|) at most."""
+    """The ratio of |value| to |base|, and its goal, a minimum or (|upper|) a maximum."""
     if value is None or not base:
         print(f"  {name:4} {what:60} {'-':>8}")
         return

@@ -1,5 +1,5 @@
-/* verify.c - how fast a store is verified, beside a replay in the same run (E16). Both are given
- * in events a second of wall time and, as the machine may be busy, of CPU time. */
+/* verify.c - how fast a store is verified, compared with a replay in the same run (E16). Both
+ * are given in events a second of wall time and, as the machine may be busy, of CPU time. */
 #include "backend.h"
 #include <factum/factum.h>
 #include <time.h>

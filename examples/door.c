@@ -127,8 +127,8 @@ int main(int argc, char **argv)
     factum_server *server = NULL;
     const factum_store_options opening = {
         .size = sizeof opening,
-        .append_events_max =
-            100000, /* KurrentDB's clients append many, and large, events at once */
+        /* KurrentDB's clients append many, and large, events at once */
+        .append_events_max = 100000,
         .append_size_max = (uint64_t)32 << 20,
         .event_size_max = (uint64_t)16 << 20,
     };

@@ -110,7 +110,7 @@ static void read_events(struct subscriber *subscriber, FILE *stream)
             free(data);
             data = strdup(line + 6);
         } else if (strcmp(line, "event: error") == 0) {
-            failed = true; /* the server says why, and ends */
+            failed = true; /* the server sends the reason, and ends */
         } else if (line[0] == '\0') {
             if (data != NULL) {
                 puts(data);

@@ -33,7 +33,7 @@ start_payment() { # start_payment OPTION...: the payment; it takes all commands 
         typed "node node/payment.mjs $* kurrentdb://127.0.0.1:$port?tls=false &"
         node node/payment.mjs "$@" "kurrentdb://127.0.0.1:$port?tls=false" >>payment.log 2>&1 &
     else
-        local options="$* " # in C one says which command is not taken
+        local options="$* " # in C an option names the command that is not taken
         options=${options/--silent /--silent payment.Charge }
         starts=$((starts + 1))
         typed "orders-participants ${options}--name start-$starts $served payment &"

@@ -21,7 +21,7 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 OWN = re.compile(r'^(?:static [^;={}()]*?\b(\w+)\(|(?:struct|enum|union) (\w+) \{)', re.MULTILINE)
-# Like the project arguments of meson.build: what every internal file is compiled with.
+# As the project arguments of meson.build: every internal file is compiled with these.
 INTERNAL = ["-std=c17", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Wundef",
             "-isystem/usr/share/include/llhttp", "-isystem/usr/include/lua5.4"]  # Debian: not in /usr/include
 PUBLIC = {
@@ -93,7 +93,7 @@ def check_source(root, path, table, reach):
 
 
 def check_names(root):
-    """Names that two .c files of one layer both have for themselves."""
+    """File-local names that two .c files of one layer share."""
     owners = {}
     for path in files(root, "src"):
         layer = path.relative_to(root / "src").parts[0]
@@ -110,7 +110,7 @@ def check_names(root):
 
 
 def check_public(root, path):
-    """Installed headers stand on the standard library and each other."""
+    """Installed headers include only the standard library and each other."""
     name = path.relative_to(root).as_posix()
     text = path.read_text(encoding="utf-8")
     for found in INCLUDE.finditer(text):
@@ -123,7 +123,7 @@ def check_public(root, path):
 
 
 def check_program(root, path):
-    """Programs and examples are users of the public API: <factum/...> and what lies beside them."""
+    """Programs and examples use the public API: <factum/...> and the files beside them."""
     name = path.relative_to(root).as_posix()
     text = path.read_text(encoding="utf-8")
     for found in INCLUDE.finditer(text):

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-CODE = "TDBRVWCGSiu"  # what nm calls code, data and the like; A is the name of a version
+CODE = "TDBRVWCGSiu"  # the letters of nm for code, data and the like; A is the name of a version
 
 
 def defined(path, *options):

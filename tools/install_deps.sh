@@ -20,7 +20,7 @@ peers=(libhiredis-dev libpq-dev redis-server nats-server postgresql-15 nghttp2-s
     iproute2 procps)
 ci=(clang patch libclang-rt-14-dev clang-tidy-14 cppcheck
     curl python3-grpcio nghttp2-client golang-go golang-google-grpc-dev prometheus)
-# Clients of the server that come from npm. A node newer than Debian's is used.
+# Clients of the server that come from npm. A newer node than Debian's is used if there is one.
 command -v npm >/dev/null || ci+=(npm nodejs)
 
 wanted=("${build[@]}")

@@ -43,7 +43,7 @@ class Count:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.skips = []  # (case, reason)
-        self.failures = []  # the lines that say so
+        self.failures = []  # the lines that report it
 
     def skip(self, case, reason):
         self.skipped += 1
@@ -95,7 +95,7 @@ def count_tap(output):
 
 
 def count_test(test):
-    """The cases of one test of Meson's log, and what went wrong besides."""
+    """The cases of one test of Meson's log, and any other failure."""
     tap, complete = count_tap(test.get("stdout", ""))
     result = test["result"]
     if tap is None:
@@ -136,7 +136,7 @@ def duration(seconds):
 
 
 class Progress:
-    """How far something is: one line on a terminal, elsewhere a line now and then."""
+    """Shows progress: one line on a terminal, elsewhere a line now and then."""
 
     def __init__(self):
         self.started = self.shown = time.monotonic()
@@ -156,7 +156,7 @@ class Progress:
 
 
 def follow(command, what):
-    """Runs it, shows the progress that its lines "12/160 ..." and "[12/160] ..." tell; (status, output)."""
+    """Runs it, shows the progress in its lines "12/160 ..." and "[12/160] ..."; (status, output)."""
     progress = Progress()
     output = []
     with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -252,7 +252,7 @@ def introspect(build, what):
 
 
 def targets_of(build, suites):
-    """What the tests of these suites need, as names for ninja; all that there is without suites."""
+    """The targets that the tests of these suites need, for ninja; all targets without suites."""
     if not suites:
         return []
     files = {target["id"]: target["filename"] for target in introspect(build, "--targets")}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests how run_tests.py counts: nothing that went wrong may be counted as passed."""
+"""Tests how run_tests.py counts: no failure may be counted as passed."""
 import contextlib
 import io
 import unittest

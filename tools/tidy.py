@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the tree to what a reader should not have to check. tidy_test.py tests it.
+"""Checks what a reader should not have to check. tidy_test.py tests it.
 
 For C: lines of 100 columns, functions of 70 lines, files of 1000 (internal headers 250), an opening
 comment in every file of src/, include/ and tests/support/, no banned function.
@@ -20,7 +20,7 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 1000
 HEADER_LINES_MAX = 250
 
-# (functions, instead, where they are allowed after all)
+# (functions, what to use instead, where they are allowed)
 BANNED = [
     ("strcpy stpcpy wcscpy", "fct_buf, memcpy of a known size", ()),
     ("strcat strncat wcscat", "fct_buf", ()),
@@ -144,7 +144,7 @@ def check_text(name, text):
 
 
 def check_words(name, text):
-    """Words that are not ours: in comments and texts of C, anywhere in other prose."""
+    """Banned words: in comments and texts of C, anywhere in other prose."""
     if not name.endswith(PROSE) or name.startswith(NO_PROSE):
         return
     if name.endswith((".c", ".h")):
@@ -186,7 +186,7 @@ def tracked(root):
         names = [name for name in run.stdout.split("\0") if name]
     except FileNotFoundError:
         names = []
-    if not names:  # also where the tree lies inside another clone, which does not track it
+    if not names:  # also if the tree is inside another clone, which does not track it
         names = [path.relative_to(root).as_posix()
                  for folder in FOLDERS for path in (root / folder).rglob("*")]
     return sorted(name for name in set(names) if (root / name).is_file())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests tidy.py: each rule catches its breach, and lets pass what is right."""
+"""Tests tidy.py: each rule catches its breach, and accepts correct text."""
 import pathlib
 import subprocess
 import tempfile

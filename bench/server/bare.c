@@ -1,9 +1,10 @@
-/* bare.c - the cost of gRPC calls for a server that does nothing but sync: nghttp2, each call gets
- * the same answer. Not a store.
+/* bare.c - the cost of gRPC calls for a server that does nothing except sync: nghttp2, where each
+ * call gets the same answer. Not a store.
  *
  * One thread, epoll. The messages of all calls of a turn are written raw by one pwrite into a file
  * of written extents, then one fdatasync, then the answers: as in the floor. Its client is that of
- * Factum's unary appends (factum.c). */
+ * Factum's unary appends (factum.c).
+ */
 #include "rpc.h"
 
 #include <arpa/inet.h>
@@ -140,7 +141,7 @@ static void serve_turn(void)
         if (!peer) {
             accept_peer();
         } else if (!read_peer(peer)) {
-            drop_peer(peer); /* has nothing to be answered: the client waits for all */
+            drop_peer(peer); /* needs no answer: the client waits for all */
             events[i].data.ptr = NULL;
         }
     }

@@ -1,6 +1,7 @@
-/* door.h - the functions that the client of a server has, to be measured by driver.c.
+/* door.h - the functions of a server's client that driver.c measures.
  *
- * A connection is used by one thread. A failure ends the program with a message. */
+ * A connection is used by one thread. A failure ends the program with a message.
+ */
 #ifndef DOOR_H
 #define DOOR_H
 #include "../workload.h"
@@ -12,14 +13,14 @@ enum put_mode {
 };
 
 struct door {
-    const char *name; /* of the peer, in the rows */
+    const char *name; /* the peer's name in the rows */
     bool one_a_connection;
     bool no_replay;
     void *(*dial)(void); /* NULL: not up yet */
     void (*hangup)(void *conn);
     int (*fd)(void *conn);
-    /* put() queues an append; flush() sends the queue; take() takes the answers that have come, and
-     * calls acked() for each. take() blocks if the connection is blocking. */
+    /* put() queues an append; flush() sends the queue; take() takes the answers that have
+     * arrived, and calls acked() for each. take() blocks if the connection is blocking. */
     void (*put)(void *conn, const wl_event *event, uint64_t tag, enum put_mode mode);
     void (*flush)(void *conn);
     void (*take)(void *conn);
@@ -31,7 +32,7 @@ struct door {
     void (*stream)(void *conn, const char *name, wl_sink *sink);
     /* subscribes to new events, of all or of a stream */
     void (*subscribe)(void *conn, const char *stream);
-    void (*news)(void *conn); /* waits, and calls arrived() for each event that has come */
+    void (*news)(void *conn); /* waits, and calls arrived() for each event that arrives */
 };
 
 /* driver.c. |tag| as given to put(); ACK_IN_ORDER: of the oldest append of the connection. */
@@ -61,7 +62,7 @@ static inline uint64_t tags_pop(struct tags *tags)
 extern const struct door floor_door, bare_door, redis_door, jetstream_door, postgres_door;
 extern const struct door factum_door, factum_unary_door, factum_v1_door;
 
-/* The servers that are part of the benchmark. */
+/* The servers of the benchmark. */
 _Noreturn void floor_serve(const char *dir);
 _Noreturn void bare_serve(const char *dir);
 #endif

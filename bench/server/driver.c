@@ -6,7 +6,7 @@
  *   server PEER PORT ready [T0 WHAT]           until the load can be read; T0: CLOCK_MONOTONIC, ns
  *   server PEER PORT subscribers PID           the cost of 1,000 subscribers for the process PID
  *   server PEER PORT fanout PID                the cost of 1, 10, 100 and 1,000 subscribers of
- *                                              everything for the process PID, for each event given
+ *                                              everything for the process PID, an event delivered
  *   server PEER PORT cpu PID                   its CPU time an event replayed
  *   server PEER PORT serve DIR                 floor and bare: the server itself
  *   server - 0 now                             CLOCK_MONOTONIC
@@ -65,7 +65,7 @@ static void *connected(void)
     return conn;
 }
 
-/* ---- appends in flight --------------------------------------------------------------- */
+/* ---- appends in flight ----------------------------------------------------------------------- */
 
 /* A tag is the number of the connection and that of the slot: the slot that is answered sends the
  * next append. */
@@ -75,7 +75,7 @@ struct slot {
 };
 static struct {
     struct slot *slots;
-    uint64_t *answered; /* tags, since the last look */
+    uint64_t *answered; /* tags, since the last sample */
     size_t answered_count;
     uint64_t done;
     wl_lat_t latency;
@@ -233,7 +233,7 @@ static void step_append(int pid)
     free(versions);
 }
 
-/* ---- CPU time of the server ------------------------------------------------------------- */
+/* ---- CPU time of the server ------------------------------------------------------------------ */
 
 static void step_cpu(int pid)
 {
@@ -247,7 +247,7 @@ static void step_cpu(int pid)
     door->hangup(conn);
 }
 
-/* ---- the load, and what reads it --------------------------------------------------------- */
+/* ---- the load, and its readers --------------------------------------------------------------- */
 
 static void step_load(void)
 {
@@ -330,7 +330,7 @@ static void step_rehydrate(void)
     door->hangup(conn);
 }
 
-/* ---- from the append to the subscriber ----------------------------------------------------- */
+/* ---- from the append to the subscriber ------------------------------------------------------- */
 
 static struct {
     uint64_t *due;
@@ -395,8 +395,8 @@ static void step_e2e(void)
     door->hangup(conn);
 }
 
-/* 1,000 subscribers of 1,000 streams: of streams that are written, where each tenth append is seen
- * by one of them, and of streams that nobody writes. */
+/* 1,000 subscribers of 1,000 streams: once of streams that are written, where each tenth append
+ * is seen by one of them, and once of streams that nobody writes. */
 enum { SUBSCRIBERS = 1000, SUBSCRIBED_RATE = 2000, SECONDS = 4 };
 
 static _Atomic bool listening_over;
@@ -465,7 +465,7 @@ static void step_subscribers(int pid)
     door->hangup(conn);
 }
 
-/* CPU time for each event given to a subscriber of everything: the cost of appends without
+/* CPU time for each event delivered to a subscriber of everything: the cost of appends without
  * subscribers is subtracted. */
 static void step_fanout(int pid)
 {
@@ -500,7 +500,7 @@ static void step_fanout(int pid)
     door->hangup(conn);
 }
 
-/* ---- start ---------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static void step_ready(uint64_t from, const char *what)
 {

@@ -1,6 +1,5 @@
 /* factum.c - clients of Factum's server, by the protocol of KurrentDB: appends by BatchAppend
- * (factum) and by Append, one call each (unary). Requests as proto/kurrent/streams.proto has them.
- */
+ * (factum) and by Append, one call each (unary). Requests follow proto/kurrent/streams.proto. */
 #include "rpc.h"
 
 #include "core/slice.h"
@@ -88,9 +87,9 @@ static factum_slice member(factum_slice message, uint32_t number)
     return (factum_slice){NULL, 0};
 }
 
-/* ---- BatchAppend --------------------------------------------------------------------------- */
+/* ---- BatchAppend ----------------------------------------------------------------------------- */
 
-/* The correlation id is the tag, and a one. */
+/* The correlation id is the tag and a 1. */
 static void on_batch_answer(struct call *call, factum_slice message)
 {
     struct fct_pb_reader reader = fct_pb_reader(message);
@@ -132,7 +131,7 @@ static void batch_put(void *conn, const wl_event *event, uint64_t tag, enum put_
     rpc_say(rpc->batch);
 }
 
-/* ---- Append -------------------------------------------------------------------------------- */
+/* ---- Append ---------------------------------------------------------------------------------- */
 
 static void on_append_answer(struct call *call, factum_slice message)
 {
@@ -163,7 +162,7 @@ static void unary_put(void *conn, const wl_event *event, uint64_t tag, enum put_
     rpc_begin(call, STREAMS "Append");
 }
 
-/* ---- Read ---------------------------------------------------------------------------------- */
+/* ---- Read ------------------------------------------------------------------------------------ */
 
 static void on_read_answer(struct call *call, factum_slice message)
 {
@@ -189,7 +188,7 @@ static void on_read_answer(struct call *call, factum_slice message)
         arrived((const char *)data.ptr, data.len);
 }
 
-/* |stream| NULL: of all. |count| 0: a subscription to what comes from now on. */
+/* |stream| NULL: all. |count| 0: a subscription to new events. */
 static struct call *begin_read(struct rpc *rpc, const char *stream, uint64_t count)
 {
     struct call *call = rpc_call(rpc, on_read_answer);

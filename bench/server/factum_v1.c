@@ -1,6 +1,5 @@
-/* factum_v1.c - a client of Factum's server by its own protocol, factum.v1.Store: one call Append
- * for all appends, Read for all reads.
- */
+/* factum_v1.c - a client of Factum's server by its own protocol, factum.v1.Store: one call
+ * Append for all appends, Read for all reads. */
 #include "rpc.h"
 
 #include "wire/store_append.h"

@@ -1,9 +1,9 @@
-/* floor.c - the least that a durable event server can do, and its client: the yardstick under every
+/* floor.c - the least that a durable event server can do, and its client: the yardstick for every
  * server. Not a store.
  *
- * One thread, epoll. Appends that came in while the last commit ran share the next: one pwrite into
- * a file of written extents, one fdatasync, then the answers. The expected version is a number in
- * an array. A replay is sendfile of the log; a subscriber gets each committed group.
+ * One thread, epoll. Appends that arrive during a commit share the next one: one pwrite into a file
+ * of written extents, one fdatasync, then the answers. The expected version is a number in an
+ * array. A replay is sendfile of the log; a subscriber gets each committed group.
  */
 #include "door.h"
 
@@ -30,7 +30,7 @@ struct answer {
     uint64_t position, good;
 };
 
-/* ---- server ------------------------------------------------------------------------------ */
+/* ---- server ---------------------------------------------------------------------------------- */
 
 struct peer {
     int fd;
@@ -192,7 +192,7 @@ _Noreturn void floor_serve(const char *dir)
         serve_turn();
 }
 
-/* ---- client ------------------------------------------------------------------------------ */
+/* ---- client ---------------------------------------------------------------------------------- */
 
 struct client {
     int fd;
@@ -289,7 +289,7 @@ static void floor_take(void *conn)
     used(client, at);
 }
 
-/* Every record that is there: to |sink|, or as news. */
+/* Passes each complete record to |sink|, or as news. */
 static void take_records(struct client *client, wl_sink *sink)
 {
     size_t at = 0;

@@ -80,7 +80,7 @@ static int jetstream_fd(void *conn)
     return ((struct client *)conn)->fd;
 }
 
-/* ---- what the server says ------------------------------------------------------------------ */
+/* ---- the server's operations ----------------------------------------------------------------- */
 
 struct message {
     int subscription;
@@ -103,7 +103,7 @@ static void take_answer(struct client *client, const char *payload, size_t size)
     acked(tags_pop(&client->tags));
 }
 
-/* Flow control, or a heartbeat that says that flow control waits. */
+/* Flow control, or a heartbeat that reports that flow control waits. */
 static void answer_control(struct client *client, const struct message *message,
                            const char *payload)
 {
@@ -140,7 +140,7 @@ static void take_delivery(struct client *client, const struct message *message, 
         arrived(head_end, size);
 }
 
-/* One operation at |at|, of |size| bytes at most; how many it had, 0 if not all are there. */
+/* One operation at |at|, of |size| bytes at most. Returns its length, 0 if it is not complete. */
 static size_t take_operation(struct client *client, char *at, size_t size)
 {
     char *line_end = memmem(at, size, "\r\n", 2);
@@ -172,12 +172,12 @@ static size_t take_operation(struct client *client, char *at, size_t size)
         return 0;
     if (message.subscription == ANSWERS)
         take_answer(client, at + line_size, message.size);
-    else if (message.subscription == ANSWERS + client->reads) /* not of a read that is over */
+    else if (message.subscription == ANSWERS + client->reads) /* not of a read that has ended */
         take_delivery(client, &message, at + line_size);
     return line_size + message.size + 2;
 }
 
-/* false: nothing came in time, or the server has gone */
+/* false: nothing arrived in time, or the server has gone */
 static bool take_some(struct client *client)
 {
     ssize_t got =
@@ -201,7 +201,7 @@ static void jetstream_take(void *conn)
         wl_die("jetstream", "hung up");
 }
 
-/* A request of the JetStream API; its answer begins |answer|, of 1,024 bytes. */
+/* A request of the JetStream API; the start of its answer goes to |answer|, of 1,024 bytes. */
 static bool request(struct client *client, const char *subject, const char *body, char *answer)
 {
     char text[1024];
@@ -218,7 +218,7 @@ static bool request(struct client *client, const char *subject, const char *body
     return true;
 }
 
-/* ---- appends ----------------------------------------------------------------------------- */
+/* ---- appends --------------------------------------------------------------------------------- */
 
 static void jetstream_prepare(void *conn)
 {
@@ -258,7 +258,7 @@ static void jetstream_put(void *conn, const wl_event *event, uint64_t tag, enum 
     tags_push(&client->tags, tag);
 }
 
-/* ---- reads ------------------------------------------------------------------------------- */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 static void consumer(struct client *client, const char *stream, const char *policy)
 {

@@ -1,7 +1,7 @@
 /* postgres.c - the client of PostgreSQL with an append function, postgres.sql.
  *
  * One append, which is a transaction, is in flight on a connection. The load is COPY, the fastest
- * way in. A live append notifies; a subscriber listens, and reads what is new.
+ * way in. A live append notifies; a subscriber listens, and reads the new events.
  */
 #ifdef WITH_POSTGRES
 #include "door.h"
@@ -138,7 +138,7 @@ static void postgres_load(void *conn)
     uint64_t *versions = calloc(WL_ALL_STREAMS(params.streams), sizeof *versions);
     char *rows = malloc(ROWS_SIZE);
     size_t size = 0;
-    wl_init(); /* its offsets are of this file */
+    wl_init(); /* its offsets belong to this file */
     postgres_prepare(conn);
     for (uint32_t i = 0; i < params.events; i++) {
         if (i % TRANSACTION == 0)

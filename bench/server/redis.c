@@ -2,7 +2,7 @@
  *
  * An append is XADD s:STREAM <version+1>-0, which Redis refuses if that version is taken. The load
  * goes into the one stream "all", probe streams also into their own: its smallest form. A live
- * append goes to the stream "e2e", to which XREAD waits.
+ * append goes to the stream "e2e", on which XREAD waits.
  */
 #ifdef WITH_REDIS
 #include "door.h"
@@ -12,7 +12,7 @@
 struct client {
     redisContext *redis;
     struct tags tags;
-    char from[64]; /* of the next XREAD */
+    char from[64]; /* id for the next XREAD */
 };
 
 static void checked(const redisReply *reply, const char *what)

@@ -12,11 +12,11 @@ struct rpc;
 
 struct call {
     struct rpc *rpc;
-    struct call *next; /* of those that can be used again */
+    struct call *next; /* calls that can be used again */
     int32_t id;
     uint64_t tag;
-    bool closing; /* the client has nothing more to say */
-    bool waiting; /* for something to say */
+    bool closing; /* the client sends nothing more */
+    bool waiting; /* waits for something to send */
     bool ended;
     bool cancelled;
     int status; /* grpc-status */
@@ -36,8 +36,8 @@ struct rpc {
     size_t out_at, out_size;
     uint8_t out[1 << 18];
     uint8_t in[1 << 18];
-    struct call *batch; /* of the door: the call of all appends */
-    wl_sink *sink;      /* of the door: of what is read; NULL: arrived() */
+    struct call *batch; /* set by the door: the call of all appends */
+    wl_sink *sink;      /* set by the door: called for each message that is read; NULL: arrived() */
     bool seen;
 };
 
@@ -47,13 +47,13 @@ int rpc_fd(void *conn);
 void rpc_flush(void *conn);
 /* Waits for answers, and calls message() and end() of calls. */
 void rpc_take(void *conn);
-/* A new call; send a message by call->out and rpc_say(). It is freed when it has ended, after
+/* A new call; send a message with call->out and rpc_say(). It is freed when it has ended, after
  * end(). */
 struct call *rpc_call(struct rpc *rpc, void (*message)(struct call *call, factum_slice message));
 /* Begins the call. */
 void rpc_begin(struct call *call, const char *path);
 /* Sends the new bytes of call->out. */
 void rpc_say(struct call *call);
-/* Until the call has ended. */
+/* Waits until the call has ended. */
 void rpc_finish(struct call *call);
 #endif

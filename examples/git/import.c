@@ -29,7 +29,7 @@
 #define CHUNK_EVENTS 50000u
 #define CHUNK_BYTES (16u << 20)
 #define SUBJECT_MAX 1000u
-#define FIXED_SIZE 512u /* of an event: all but its texts */
+#define FIXED_SIZE 512u /* of an event without its texts */
 
 struct import {
     factum_store *store;

@@ -51,8 +51,7 @@ struct git_log {
     size_t change_room;
 };
 
-/* ---- running git --------------------------------------------------------------------------------
- * */
+/* ---- running git ----------------------------------------------------------------------------- */
 
 /* Starts git with |argv|; its output is in *out. False on failure, with errno. */
 static bool start(const char *const *argv, bool quiet, FILE **out, pid_t *pid)
@@ -130,8 +129,7 @@ static bool check(const char *repository, bool *shallow, char error[GIT_ERROR_SI
     return true;
 }
 
-/* ---- parts --------------------------------------------------------------------------------------
- * */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 /* Reads the next part, unless the last one was not used. False at the end. */
 static bool peek(struct git_log *log)
@@ -203,8 +201,8 @@ static bool read_raw(struct git_log *log, const char *raw)
     return path != NOWHERE && (!two || from != NOWHERE);
 }
 
-/* "12 TAB 3 TAB path", or "12 TAB 3 TAB", old path, path. The changes come in the order of the raw
- * ones; one that has no such line is passed over. */
+/* "12 TAB 3 TAB path", or "12 TAB 3 TAB", old path, path. The changes come in the order of the
+ * raw ones; one without such a line is skipped. */
 static bool read_numbers(struct git_log *log, size_t *next)
 {
     char *end;

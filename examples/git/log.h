@@ -15,14 +15,14 @@
 
 struct git_change {
     const char *path;
-    const char *from; /* of a rename, else NULL */
+    const char *from; /* of a rename, otherwise NULL */
     int64_t added;    /* lines; 0 if binary */
     int64_t deleted;
     char kind; /* A added, M changed, T type changed, D deleted, R renamed */
     bool binary;
 };
 
-/* All text is as git gave it: any bytes but zero. Lasts until the next call on the log. */
+/* All text is as git gave it: any bytes except zero. Lasts until the next call on the log. */
 struct git_commit {
     const char *hash;
     const char *parents; /* hashes with a blank between; more than one: a merge */

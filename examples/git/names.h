@@ -1,6 +1,6 @@
 /* names.h - paths and authors as names of streams and as JSON text. Layer: example.
  *
- * A git path is any bytes but zero, up to some 4,096 of them; a stream's name is UTF-8, up to
+ * A git path is any bytes except zero, up to some 4,096 of them; a stream's name is UTF-8, up to
  * 1,024.
  */
 #ifndef EXAMPLES_GIT_NAMES_H

@@ -15,7 +15,7 @@
 #define FILES "file-"
 #define AUTHORS "author-"
 
-/* The end of what is looked at; zeroed is now. */
+/* The end of the history that is read; zeroed is now. */
 struct moment {
     bool position_set;
     bool time_set;
@@ -69,8 +69,7 @@ static void until(factum_read_request *request, const struct moment *moment)
     request->until_time = moment->time;
 }
 
-/* ---- busiest ------------------------------------------------------------------------------------
- * */
+/* ---- busiest --------------------------------------------------------------------------------- */
 
 struct busy {
     uint64_t events;
@@ -122,8 +121,7 @@ static factum_status busiest(factum_store *store, size_t count_max, factum_error
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* ---- file -------------------------------------------------------------------------------------
- * */
+/* ---- file ------------------------------------------------------------------------------------ */
 
 static factum_status file_history(factum_store *store, const char *path, factum_error *err)
 {
@@ -158,8 +156,7 @@ static factum_status file_history(factum_store *store, const char *path, factum_
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
-/* ---- state ------------------------------------------------------------------------------------
- * */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 /* The last event of |stream| at |moment|. STREAM_NOT_FOUND if no such event exists. */
 static factum_status last_event(factum_store *store, factum_slice stream,

@@ -94,8 +94,8 @@ static bool has_row(struct dispatch *d, const char *sql, factum_slice parcel)
     return dispatch_run(d->db, sql, &values, &found, &err) == FACTUM_OK && found == 1;
 }
 
-/* Is the order of the parcel known? If the query fails, the event waits and is asked about again.
- */
+/* Is the order of the parcel known? If the query fails, the event waits and is asked about
+ * again. */
 static factum_turn parcel_turn(void *data, const factum_sequenced *item)
 {
     struct dispatch *d = data;
@@ -150,7 +150,7 @@ static factum_status give_parcel(struct dispatch *d, const factum_event *event, 
         .size = sizeof item, .key = event->stream, .sequence = event->revision, .event = event};
     if (event->stream.len <= PARCEL_PREFIX ||
         memcmp(event->stream.ptr, "parcel-", PARCEL_PREFIX) != 0) {
-        return FACTUM_OK; /* of somebody else */
+        return FACTUM_OK; /* not the stream of a parcel */
     }
     factum_status status = factum_resequencer_give(d->resequencer, &item, event->created, err);
     return status < 0 ? status : FACTUM_OK; /* waiting, released, parked or dropped */
@@ -192,7 +192,7 @@ static factum_status take_order_event(struct dispatch *d, const factum_event *ev
         status = order_event_parse(event->type, &json, &d->arena, &parsed, err);
     }
     if (status != FACTUM_OK) {
-        return status; /* the run ends before this event, and says so */
+        return status; /* the run ends before this event, with this error */
     }
     return parsed.type == ORDER_PAYMENT_RECEIVED
                ? take_payment(d, event, &parsed.as.payment_received, err)
@@ -214,7 +214,7 @@ static factum_status take_event(void *data, const factum_event *event, factum_er
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* The events that wait in the resequencer come again, too. */
+/* The events that wait in the resequencer come again too. */
 static void start_again(void *data)
 {
     struct dispatch *d = data;

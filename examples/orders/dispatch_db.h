@@ -11,7 +11,7 @@
 
 #define DISPATCH_VALUES_MAX 4
 
-/* What a statement is bound to. */
+/* The values that are bound to a statement. */
 struct dispatch_values {
     factum_slice texts[DISPATCH_VALUES_MAX]; /* ?1 ... */
     int text_count;
@@ -19,11 +19,11 @@ struct dispatch_values {
     bool number_set;
 };
 
-/* Opens |path|, and makes its tables unless they are there. *db is the caller's, for sqlite3_close;
- * also after a failure. */
+/* Opens |path|, and creates its tables unless they exist. *db is the caller's, for
+ * sqlite3_close; also after a failure. */
 factum_status dispatch_open(const char *path, sqlite3 **db, factum_error *err);
-/* Runs one statement; begins a transaction if none is open. *first, which may be NULL, becomes the
- * first column of the first row as a whole number; -1 if there is no row. */
+/* Runs one statement; begins a transaction if none is open. *first, which may be NULL, becomes
+ * the first column of the first row as a whole number; -1 without a row. */
 factum_status dispatch_run(sqlite3 *db, const char *sql, const struct dispatch_values *values,
                            int64_t *first, factum_error *err);
 factum_status dispatch_begin(sqlite3 *db, factum_error *err);

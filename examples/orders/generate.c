@@ -262,7 +262,7 @@ static void refund(struct pending *order)
     order->next = OVER;
 }
 
-/* Does what is next for |order|; true if more follows. */
+/* Does the next thing for |order|; true if more follows. */
 static bool live(struct pending *order)
 {
     switch (order->next) {

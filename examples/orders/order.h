@@ -16,8 +16,8 @@
 
 #include "order_decider.h"
 
-/* The decider's state, and revision and times from its events. Zeroed is an order without events.
- */
+/* The decider's state, and revision and times from its events. Zeroed is an order without
+ * events. */
 struct order {
     order_state state; /* its customer_id and payments are empty: they are in the fold */
     uint64_t event_count;

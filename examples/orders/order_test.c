@@ -1,6 +1,5 @@
 /* order_test.c - the rules of an order: given events, when a command comes, then events follow.
- * Layer: example, public API only. Needs no store.
- */
+ * Layer: example, public API only. Needs no store. */
 #include <factum/testing.h>
 
 #include "order_decider.h"

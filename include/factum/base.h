@@ -33,8 +33,8 @@ extern "C" {
 FACTUM_API uint32_t factum_version_number(void);
 
 /* Every status: name, value, text. 0 is success, a value above 0 is an answer that is not a
- * failure, a value below 0 is a failure. The value of a status never changes once it is released.
- */
+ * failure, a value below 0 is a failure. The value of a status never changes once it is
+ * released. */
 #define FACTUM_STATUS_LIST(X)                                                                      \
     X(OK, 0, "ok")                                                                                 \
     X(DONE, 1, "no more events")                                                                   \
@@ -77,8 +77,8 @@ typedef enum factum_status {
 /* The text of |status|. Static. An unknown value gives "unknown status". */
 FACTUM_API const char *factum_status_text(factum_status status);
 
-/* The name of |status|, for programs: "WRONG_REVISION". Static. An unknown value gives "UNKNOWN".
- */
+/* The name of |status|, for programs: "WRONG_REVISION". Static. An unknown value gives
+ * "UNKNOWN". */
 FACTUM_API const char *factum_status_name(factum_status status);
 
 /* True if the same call may succeed later although the caller changes nothing: BUSY, LOCKED,

@@ -179,8 +179,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_inbox_trim(struct sqlite3 *db,
 
 /* ---- the resequencer ------------------------------------------------------------------------- */
 
-/* An event that may have to wait for others. Two with the same key and sequence are the same event.
- */
+/* An event that may have to wait for others. Two with the same key and sequence are the same
+ * event. */
 typedef struct factum_sequenced {
     size_t size;
     factum_slice key;  /* at most FACTUM_NAME_SIZE_MAX bytes */

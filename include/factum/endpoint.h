@@ -65,8 +65,8 @@ typedef enum factum_endpoint_act {
     FACTUM_ENDPOINT_REMOVE = 3   /* its waiting commands are dropped; it gets no others */
 } factum_endpoint_act;
 
-/* Called before an endpoint is removed: returns OK, or a status below 0 with the reason against it.
- */
+/* Called before an endpoint is removed: returns OK, or a status below 0 with the reason against
+ * it. */
 typedef struct factum_endpoint_guard {
     void *data;
     factum_status (*may_remove)(void *data, factum_slice service, factum_error *err);

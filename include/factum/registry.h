@@ -30,8 +30,8 @@ extern "C" {
 
 /* What happens to an event that does not fit the newest version. */
 typedef enum factum_schema_mode {
-    /* The mode of the type without its category, or else of the category; REJECT if neither is set.
-     */
+    /* The mode of the type without its category, or else of the category; REJECT if neither is
+     * set. */
     FACTUM_SCHEMA_MODE_UNSET = 0,
     FACTUM_SCHEMA_MODE_OFF = 1,  /* events are not checked */
     FACTUM_SCHEMA_MODE_WARN = 2, /* stored; its metadata and the log say why it does not fit */

@@ -45,8 +45,8 @@ typedef struct factum_saga factum_saga;
 typedef struct factum_saga_options {
     size_t size;
     const char *name; /* of the file, for messages; NULL: "saga" */
-    const factum_schemas
-        *schemas; /* to check |with|, |keep| and types against; NULL: not checked */
+    /* To check |with|, |keep| and types against; NULL: not checked. */
+    const factum_schemas *schemas;
 } factum_saga_options;
 
 /* Loads the definition |text|, into *saga, which is yours until factum_saga_free; NULL on failure.

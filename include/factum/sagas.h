@@ -51,8 +51,7 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_sagas_open(factum_store *store,
 /* Waits for the commits under way and frees |sagas|. Accepts NULL. Before the store is closed. */
 FACTUM_API void factum_sagas_close(factum_sagas *sagas);
 /* Waits until every event at or before |place| has been taken, with the commits that follow from
- * it, at most |timeout_ms| (-1: for ever): OK, or TIMEOUT. Errors: FAILED (opened with no_run).
- */
+ * it, at most |timeout_ms| (-1: for ever): OK, or TIMEOUT. Errors: FAILED (opened with no_run). */
 FACTUM_API FACTUM_MUST_USE factum_status factum_sagas_wait(factum_sagas *sagas, uint64_t place,
                                                            int64_t timeout_ms, factum_error *err);
 

@@ -68,12 +68,13 @@ FACTUM_API void factum_script_decider_close(factum_script_decider *decider);
 typedef struct factum_script_command {
     size_t size;
     const factum_script_decider *decider;
-    factum_slice name;   /* command.name: "Deposit" */
-    factum_slice id;     /* command.id: what the command is about */
-    factum_slice data;   /* command.data: JSON; empty: {} */
-    int64_t time;        /* command.time; not part of what a command id is compared by */
-    factum_slice stream; /* of events that name none, for a decider over a query; like the other
-                          * members, part of what a command id is compared by */
+    factum_slice name; /* command.name: "Deposit" */
+    factum_slice id;   /* command.id: what the command is about */
+    factum_slice data; /* command.data: JSON; empty: {} */
+    int64_t time;      /* command.time; not part of what a command id is compared by */
+    /* Of events that name none, for a decider over a query; like the other members, part of what
+     * a command id is compared by. */
+    factum_slice stream;
 } factum_script_command;
 
 /* The state of a fold of this decider (factum_fold_info.state) as JSON, into *json, with members

@@ -73,8 +73,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_server_start(factum_store *store
                                                              const factum_server_options *options,
                                                              factum_server **server,
                                                              factum_error *err);
-/* The address, with the actual port: "127.0.0.1:2113"; "" without TCP. Lasts as long as the server.
- */
+/* The address, with the actual port: "127.0.0.1:2113"; "" without TCP. Lasts as long as the
+ * server. */
 FACTUM_API const char *factum_server_address(const factum_server *server);
 /* The admin's secret, if this start has created it; otherwise "". Show it once: it is not kept. */
 FACTUM_API const char *factum_server_secret(const factum_server *server);

@@ -371,8 +371,8 @@ typedef struct factum_event {
 
 typedef enum factum_source {
     FACTUM_SOURCE_ALL = 0,
-    FACTUM_SOURCE_STREAM =
-        1, /* also "$ce-<category>", "$et-<type>", "$bc-<correlation id>": virtual */
+    /* Also "$ce-<category>", "$et-<type>", "$bc-<correlation id>": virtual. */
+    FACTUM_SOURCE_STREAM = 1,
     FACTUM_SOURCE_CATEGORY = 2, /* streams whose name before the first '-' is |name| */
     FACTUM_SOURCE_TYPE = 3,
     FACTUM_SOURCE_CORRELATION = 4,
@@ -385,8 +385,8 @@ typedef enum factum_from {
     FACTUM_FROM_END = 1,      /* after the last event now; read backwards: the last event */
     FACTUM_FROM_REVISION = 2, /* |from_value|, inclusive: a stream's revision or a list's ordinal;
                                  not for ALL and QUERY */
-    FACTUM_FROM_POSITION =
-        3,                /* |from_value|, inclusive: at or after it; backwards at or before it */
+    /* |from_value|, inclusive: at or after it; backwards at or before it */
+    FACTUM_FROM_POSITION = 3,
     FACTUM_FROM_AFTER = 4 /* the place |from_value|: after it; backwards at or before it */
 } factum_from;
 
@@ -588,9 +588,9 @@ typedef struct factum_stream_info {
     uint64_t truncate_before;   /* $tb; 0: none */
 } factum_stream_info;
 
-/* The state of |stream| now, into |info|. A stream that does not exist has state ABSENT, a virtual
- * one too; STREAM_NOT_FOUND is never returned. Errors: INVALID (the name), CORRUPT, IO, NO_MEMORY.
- */
+/* The state of |stream| now, into |info|. A stream that does not exist has state ABSENT, a
+ * virtual one too; STREAM_NOT_FOUND is never returned. Errors: INVALID (the name), CORRUPT, IO,
+ * NO_MEMORY. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_stream_info_get(factum_store *store,
                                                                 factum_slice stream,
                                                                 factum_stream_info *info,

@@ -30,9 +30,9 @@ extern "C" {
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_open_memory(
     const factum_store_options *options, factum_store **store, factum_error *err);
 
-/* Appends the events of |lines|, one commit each, with any expected revision. Lines before the one
- * that failed are appended. Errors: INVALID (the text names the line), and those of factum_append.
- */
+/* Appends the events of |lines|, one commit each, with any expected revision. Lines before the
+ * one that failed are appended. Errors: INVALID (the text names the line), and those of
+ * factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_testing_given(factum_store *store,
                                                               const char *lines, factum_error *err);
 

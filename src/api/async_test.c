@@ -11,7 +11,7 @@
 /* The loop of async.h's example: a queue that other threads fill, and a word that wakes it. */
 struct loop {
     struct fct_mutex lock;
-    factum_append_op *ended[OPS]; /* completed, and not taken by the loop yet */
+    factum_append_op *ended[OPS]; /* completed, and not yet taken by the loop */
     size_t ended_count;
     uint32_t news;
     _Atomic uint32_t word;
@@ -304,7 +304,7 @@ TEST(a_completer_may_submit_and_must_not_wait)
 
 /* ---- news ------------------------------------------------------------------------------------ */
 
-TEST(a_listener_is_told_that_more_is_visible)
+TEST(a_listener_is_notified_that_more_is_visible)
 {
     struct fixture *f = *state;
     listen(f);
@@ -320,7 +320,7 @@ TEST(a_listener_is_told_that_more_is_visible)
     factum_unlisten(NULL, &f->listener);
 }
 
-TEST(a_listener_must_be_whole)
+TEST(incomplete_listeners_are_refused)
 {
     struct fixture *f = *state;
     factum_listener listener = {.size = sizeof listener};
@@ -465,7 +465,7 @@ TEST(questions_are_answered_at_once)
     assert_status(factum_ask(f->store, &question, &f->err), FACTUM_NOT_FOUND);
 }
 
-TEST(a_question_must_be_whole)
+TEST(incomplete_questions_are_refused)
 {
     struct fixture *f = *state;
     factum_question question = {.size = sizeof question, .kind = FACTUM_ASK_PLACE};
@@ -519,14 +519,14 @@ int main(void)
         BOTH(a_cancelled_append_ends_in_any_case),
         BOTH(streams_are_deleted_by_completion),
         BOTH(a_completer_may_submit_and_must_not_wait),
-        BOTH(a_listener_is_told_that_more_is_visible),
-        BOTH(a_listener_must_be_whole),
+        BOTH(a_listener_is_notified_that_more_is_visible),
+        BOTH(incomplete_listeners_are_refused),
         CASE(a_store_without_threads_calls_back_inside_the_call_that_changes_it),
         BOTH(a_loop_follows_a_stream_without_waiting),
         BOTH(a_cursor_that_was_started_reads_like_another),
         BOTH(a_start_of_a_read_needs_what_a_read_needs),
         BOTH(questions_are_answered_at_once),
-        BOTH(a_question_must_be_whole),
+        BOTH(incomplete_questions_are_refused),
         BOTH(the_terms_of_a_store_are_its_limits_and_its_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

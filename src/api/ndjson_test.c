@@ -1,5 +1,5 @@
-/* ndjson_test.c - events as lines: what is read, what is refused at which byte, and that a written
- * line reads back equal. */
+/* ndjson_test.c - events as lines: what is accepted, what is refused at which byte, and that a
+ * written line reads back equal. */
 #include "support/test.h"
 
 #include <factum/ndjson.h>
@@ -165,8 +165,8 @@ TEST(a_bad_line_is_refused_with_its_byte)
         assert_status(parse(f, bad[i].line), FACTUM_INVALID);
         assert_string_equal(f->err.text, bad[i].text);
     }
-    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\"}"), f->err); /* the parser can be used
-                                                                       * again */
+    assert_ok(parse(f, "{\"stream\":\"s\",\"type\":\"T\"}"),
+              f->err); /* the parser can be used again */
 }
 
 TEST(a_bad_member_is_refused_with_its_byte)
@@ -264,7 +264,7 @@ TEST(data_and_metadata_may_each_be_64_deep)
     assert_int_equal(f->event.metadata.len, used + 64);
 }
 
-TEST(lenient_is_what_was_asked_for)
+TEST(lenient_parsing_only_on_request)
 {
     struct fixture *f = *state;
     const factum_slice text =
@@ -280,10 +280,10 @@ TEST(lenient_is_what_was_asked_for)
     assert_int_equal(line.event.metadata.len, 0);
     line.lenient = false;
     assert_status(factum_ndjson_parse_line(f->ndjson, text, &line, &f->err), FACTUM_INVALID);
-    assert_slice(line.event.data, "2"); /* left alone */
+    assert_slice(line.event.data, "2"); /* not changed */
 }
 
-TEST(a_line_may_say_its_commit_and_its_key)
+TEST(a_line_may_name_its_commit_and_its_key)
 {
     struct fixture *f = *state;
     factum_ndjson_line line = {.size = sizeof line};
@@ -322,7 +322,7 @@ TEST(a_line_without_a_stream_takes_the_one_given_and_may_name_no_other)
                                      "it out");
 }
 
-TEST(a_content_type_says_whether_data_is_json)
+TEST(a_content_type_decides_whether_data_is_json)
 {
     struct fixture *f = *state;
     static const struct {
@@ -405,7 +405,7 @@ TEST(an_event_is_one_line)
                        "\"revision\":7,\"position\":4096,\"created\":\"1970-01-01T00:00:00Z\"}\n");
 }
 
-TEST(commit_and_key_are_written_if_they_are_known)
+TEST(commit_and_key_are_written_if_known)
 {
     struct fixture *f = *state;
     factum_event event = stored();
@@ -521,7 +521,7 @@ TEST(a_member_is_found_by_its_path)
     assert_int_equal(factum_json_member(fct_slice(NULL, 3), "a", &value), FACTUM_INVALID);
     assert_int_equal(factum_json_member(json, NULL, &value), FACTUM_INVALID);
     assert_int_equal(factum_json_member(json, "a", NULL), FACTUM_INVALID);
-    assert_slice(value, "null"); /* left alone */
+    assert_slice(value, "null"); /* not changed */
 }
 
 TEST(a_text_needs_room_for_its_end)
@@ -596,12 +596,12 @@ int main(void)
         FIXTURE_CASE(nesting_without_end_is_refused),
         FIXTURE_CASE(a_line_over_64_mebibytes_is_refused_unread),
         FIXTURE_CASE(data_and_metadata_may_each_be_64_deep),
-        FIXTURE_CASE(lenient_is_what_was_asked_for),
-        FIXTURE_CASE(a_line_may_say_its_commit_and_its_key),
+        FIXTURE_CASE(lenient_parsing_only_on_request),
+        FIXTURE_CASE(a_line_may_name_its_commit_and_its_key),
         FIXTURE_CASE(a_line_without_a_stream_takes_the_one_given_and_may_name_no_other),
-        FIXTURE_CASE(a_content_type_says_whether_data_is_json),
+        FIXTURE_CASE(a_content_type_decides_whether_data_is_json),
         FIXTURE_CASE(an_event_is_one_line),
-        FIXTURE_CASE(commit_and_key_are_written_if_they_are_known),
+        FIXTURE_CASE(commit_and_key_are_written_if_known),
         FIXTURE_CASE(what_is_written_reads_back_as_it_was),
         FIXTURE_CASE(json_is_written_on_one_line),
         FIXTURE_CASE(data_that_does_not_fit_a_line_becomes_base64),

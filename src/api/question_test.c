@@ -123,12 +123,13 @@ TEST(an_event_is_found_by_its_id)
                   FACTUM_NOT_FOUND);
     assert_status(factum_find_event(f->store, any, (factum_uuid){{3}}, &f->copy, &f->err),
                   FACTUM_NOT_FOUND);
-    assert_true(fct_slice_equal(f->copy.event.stream, two.stream)); /* as before the failure */
+    /* The same as before the failure. */
+    assert_true(fct_slice_equal(f->copy.event.stream, two.stream));
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-TEST(a_key_says_what_was_appended_under_it)
+TEST(a_key_finds_what_was_appended_under_it)
 {
     struct fixture *f = *state;
     const factum_new_event events[] = {event_of("s-1", "A"), event_of("s-2", "B"),
@@ -163,7 +164,7 @@ TEST(a_key_says_what_was_appended_under_it)
     assert_int_equal(info.event_count, 3);
 }
 
-TEST(an_own_fingerprint_says_what_the_same_content_is)
+TEST(an_own_fingerprint_decides_what_the_same_content_is)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of("s-1", "A");
@@ -261,7 +262,7 @@ TEST(a_token_of_another_store_is_refused)
     assert_int_equal(place, 77);
 }
 
-/* Reads |query| to its end; returns the place that was read up to. */
+/* Reads |query| to its end; returns the place up to which it was read. */
 static uint64_t read_query(struct fixture *f, const factum_query *query, size_t wanted)
 {
     const factum_read_request request = {
@@ -314,7 +315,7 @@ TEST(the_place_of_a_cursor_is_where_a_condition_begins)
 
 /* ---- what is needed -------------------------------------------------------------------------- */
 
-TEST(questions_want_a_store_and_a_place_for_the_answer)
+TEST(questions_need_a_store_and_room_for_the_answer)
 {
     struct fixture *f = *state;
     factum_store *const stores[] = {NULL, f->store};
@@ -323,7 +324,7 @@ TEST(questions_want_a_store_and_a_place_for_the_answer)
     uint64_t number = 0;
     factum_key_info key = {.size = sizeof key};
     for (size_t i = 0; i < 2; i++) {
-        bool there = i == 0; /* the place for the answer, with the store NULL; then the reverse */
+        bool there = i == 0; /* once without a store, once without room for the answer */
         assert_invalid(f, factum_find_event(stores[i], name, id, there ? &f->copy : NULL, &f->err),
                        "find event: a store and a place for the event are needed");
         assert_invalid(f, factum_find_key(stores[i], name, there ? &key : NULL, &f->err),
@@ -357,13 +358,13 @@ int main(void)
         BOTH(an_event_is_only_where_one_begins),
         BOTH(a_copy_holds_an_event_as_long_as_its_owner_wants),
         BOTH(an_event_is_found_by_its_id),
-        BOTH(a_key_says_what_was_appended_under_it),
-        BOTH(an_own_fingerprint_says_what_the_same_content_is),
+        BOTH(a_key_finds_what_was_appended_under_it),
+        BOTH(an_own_fingerprint_decides_what_the_same_content_is),
         BOTH(events_are_counted_without_being_read),
         BOTH(a_token_leads_back_to_its_place),
         BOTH(a_token_of_another_store_is_refused),
         BOTH(the_place_of_a_cursor_is_where_a_condition_begins),
-        BOTH(questions_want_a_store_and_a_place_for_the_answer),
+        BOTH(questions_need_a_store_and_room_for_the_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,7 @@ static factum_status open_second(struct fct_engine *engine,
     return fct_fail(failure, FACTUM_DENIED, "nobody is let in");
 }
 
-TEST(what_begins_with_a_scheme_is_an_address_and_nothing_else)
+TEST(only_a_text_that_begins_with_a_scheme_is_an_address)
 {
     static const char *const addresses[] = {"factum://", "factum://h:1", "a+b.c-1://x", "s3://b"};
     static const char *const paths[] = {"",          "/",      "://x",   "dir",
@@ -41,7 +41,7 @@ TEST(what_begins_with_a_scheme_is_an_address_and_nothing_else)
     }
 }
 
-TEST(without_the_library_the_text_says_what_to_link)
+TEST(without_the_library_the_error_names_what_to_link)
 {
     factum_store *store = NULL;
     assert_status(factum_open("factum://localhost", NULL, &store, &err), FACTUM_UNSUPPORTED);
@@ -51,7 +51,7 @@ TEST(without_the_library_the_text_says_what_to_link)
     assert_null(store);
 }
 
-TEST(a_scheme_is_opened_by_who_registered_it_first)
+TEST(a_scheme_belongs_to_its_first_registration)
 {
     factum_store *store = NULL;
     fct_api_register_scheme("test", open_first);
@@ -70,9 +70,9 @@ TEST(a_scheme_is_opened_by_who_registered_it_first)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_begins_with_a_scheme_is_an_address_and_nothing_else),
-        CASE(without_the_library_the_text_says_what_to_link),
-        CASE(a_scheme_is_opened_by_who_registered_it_first),
+        CASE(only_a_text_that_begins_with_a_scheme_is_an_address),
+        CASE(without_the_library_the_error_names_what_to_link),
+        CASE(a_scheme_belongs_to_its_first_registration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

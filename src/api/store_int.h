@@ -25,8 +25,8 @@ struct fct_api_opening {
 FCT_MUST_USE factum_status fct_api_opening_begin(struct fct_api_opening *opening,
                                                  const factum_store_options *options,
                                                  factum_error *err);
-/* After the engine was opened with |status|: *store becomes the new store, or the store is freed.
- */
+/* After the engine was opened with |status|: *store becomes the new store, or the store is
+ * freed. */
 FCT_MUST_USE factum_status fct_api_opening_end(struct fct_api_opening *opening,
                                                factum_status status, factum_store **store);
 

@@ -50,7 +50,7 @@ static factum_new_event event_of(const char *stream)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-TEST(opening_wants_a_path_and_a_place)
+TEST(opening_needs_a_path_and_room_for_the_store)
 {
     struct fixture fixture;
     struct fixture *f = &fixture;
@@ -68,7 +68,7 @@ TEST(opening_wants_a_path_and_a_place)
     assert_int_equal(factum_close(NULL, &f->err), FACTUM_OK);
 }
 
-TEST(options_that_make_no_sense_are_refused_and_nothing_is_made)
+TEST(invalid_options_are_refused_and_nothing_is_created)
 {
     static const char dir[] = "/tmp/factum-store-test-never-made";
     struct fixture fixture;
@@ -98,7 +98,7 @@ TEST(options_that_make_no_sense_are_refused_and_nothing_is_made)
     assert_int_equal(access(dir, F_OK), -1);
 }
 
-TEST(a_memory_store_wants_the_same_of_its_options)
+TEST(a_memory_store_checks_its_options_too)
 {
     struct fixture fixture;
     struct fixture *f = &fixture;
@@ -140,7 +140,7 @@ TEST(appends_without_a_store_are_refused)
                    "tombstone: a store is needed");
 }
 
-TEST(looks_without_a_store_are_refused)
+TEST(reads_without_a_store_are_refused)
 {
     struct fixture fixture;
     struct fixture *f = &fixture;
@@ -171,7 +171,7 @@ TEST(looks_without_a_store_are_refused)
     assert_true(factum_now(NULL) >= before);
 }
 
-TEST(care_without_what_it_needs_is_refused)
+TEST(upkeep_without_its_arguments_is_refused)
 {
     struct fixture fixture;
     struct fixture *f = &fixture;
@@ -219,7 +219,7 @@ TEST(what_is_closed_may_be_null)
 
 /* ---- with one -------------------------------------------------------------------------------- */
 
-TEST(a_place_for_the_answer_is_needed)
+TEST(room_for_the_answer_is_needed)
 {
     struct fixture *f = *state;
     factum_read_request request = {.size = sizeof request};
@@ -404,7 +404,7 @@ TEST(a_clock_drives_what_a_store_on_disk_records)
 
 /* ---- structs of other versions --------------------------------------------------------------- */
 
-TEST(options_of_an_older_program_are_whole)
+TEST(options_of_an_older_program_are_completed)
 {
     struct fixture fixture;
     struct fixture *f = &fixture;
@@ -412,7 +412,7 @@ TEST(options_of_an_older_program_are_whole)
     factum_store_options older = {
         .size = offsetof(factum_store_options, queue_size_max),
         .append_events_max = 1,
-        .queue_size_max = UINT64_MAX,                   /* not in its version: not read */
+        .queue_size_max = UINT64_MAX, /* not in this program's version: not read */
         .clock = (const factum_clock *)(const void *)f, /* nor is this */
     };
     factum_new_event events[] = {event_of("s-1"), event_of("s-1")};
@@ -424,7 +424,7 @@ TEST(options_of_an_older_program_are_whole)
     assert_ok(factum_close(f->store, &f->err), f->err);
 }
 
-TEST(options_of_a_newer_program_may_not_ask_for_what_is_not_known)
+TEST(options_of_a_newer_program_may_not_set_unknown_members)
 {
     struct fixture fixture;
     struct fixture *f = &fixture;
@@ -440,7 +440,7 @@ TEST(options_of_a_newer_program_may_not_ask_for_what_is_not_known)
     assert_text(f->err, "open: the options struct sets a member that this version");
 }
 
-TEST(answers_are_filled_as_far_as_they_are_known)
+TEST(answers_are_filled_up_to_the_size_of_the_program)
 {
     struct fixture *f = *state;
     factum_new_event one = event_of("s-1");
@@ -467,7 +467,7 @@ TEST(answers_are_filled_as_far_as_they_are_known)
 
 /* ---- testing.h ------------------------------------------------------------------------------- */
 
-TEST(given_and_expect_say_what_differs)
+TEST(given_and_expect_show_the_difference)
 {
     struct fixture *f = *state;
     static const char given[] = "{\"stream\":\"s-1\",\"type\":\"A\",\"data\":{\"n\":1}}\n\n"
@@ -498,7 +498,7 @@ TEST(given_and_expect_say_what_differs)
                 "line 1: not valid JSON: the text ends where a ',' or '}' should be at byte 13");
 }
 
-TEST(a_store_says_what_it_can_do)
+TEST(a_store_reports_its_capabilities)
 {
     struct fixture *f = *state;
     uint32_t capabilities = factum_capabilities(f->store);
@@ -521,14 +521,14 @@ int main(void)
         "local: " #name, name, set_up_local, tear_down, NULL                                       \
     }
     const struct CMUnitTest tests[] = {
-        CASE(opening_wants_a_path_and_a_place),
-        CASE(options_that_make_no_sense_are_refused_and_nothing_is_made),
-        CASE(a_memory_store_wants_the_same_of_its_options),
+        CASE(opening_needs_a_path_and_room_for_the_store),
+        CASE(invalid_options_are_refused_and_nothing_is_created),
+        CASE(a_memory_store_checks_its_options_too),
         CASE(appends_without_a_store_are_refused),
-        CASE(looks_without_a_store_are_refused),
-        CASE(care_without_what_it_needs_is_refused),
+        CASE(reads_without_a_store_are_refused),
+        CASE(upkeep_without_its_arguments_is_refused),
         CASE(what_is_closed_may_be_null),
-        BOTH(a_place_for_the_answer_is_needed),
+        BOTH(room_for_the_answer_is_needed),
         BOTH(a_refused_list_leaves_no_handle),
         BOTH(a_refused_read_leaves_no_handle),
         BOTH(an_append_to_a_stream_fills_in_its_name),
@@ -536,11 +536,11 @@ int main(void)
         BOTH(a_call_after_its_deadline_does_nothing),
         CASE(a_clock_drives_what_a_store_in_memory_records),
         CASE(a_clock_drives_what_a_store_on_disk_records),
-        CASE(options_of_an_older_program_are_whole),
-        CASE(options_of_a_newer_program_may_not_ask_for_what_is_not_known),
-        BOTH(answers_are_filled_as_far_as_they_are_known),
-        BOTH(given_and_expect_say_what_differs),
-        BOTH(a_store_says_what_it_can_do),
+        CASE(options_of_an_older_program_are_completed),
+        CASE(options_of_a_newer_program_may_not_set_unknown_members),
+        BOTH(answers_are_filled_up_to_the_size_of_the_program),
+        BOTH(given_and_expect_show_the_difference),
+        BOTH(a_store_reports_its_capabilities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

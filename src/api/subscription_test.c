@@ -99,7 +99,7 @@ TEST(a_stream_need_not_exist_nor_reach_its_place)
     factum_subscription_close(s);
 }
 
-TEST(from_the_end_everything_later_is_given)
+TEST(a_subscription_from_the_end_gets_all_later_events)
 {
     struct fixture *f = *state;
     factum_event event;
@@ -136,7 +136,7 @@ TEST(a_tombstone_ends_a_subscription_wherever_it_began)
     factum_subscription_close(end);
 }
 
-TEST(a_stopped_subscription_says_so_for_good)
+TEST(a_stopped_subscription_stays_stopped)
 {
     struct fixture *f = *state;
     factum_event event;
@@ -153,9 +153,9 @@ TEST(a_stopped_subscription_says_so_for_good)
 
 enum {
     WRITERS = 3,   /* and one more, by completion */
-    APPENDS = 800, /* by each of them */
+    APPENDS = 800, /* by each writer */
     WINDOW = 32,   /* completions under way */
-    STREAMS = 4,   /* of each writer */
+    STREAMS = 4,   /* by each writer */
     SUBSCRIBERS = 9,
 };
 
@@ -392,7 +392,7 @@ TEST(every_event_is_given_once_and_in_order_while_many_write)
         assert_ok(fct_thread_start(&subscribers[i].thread, "subscriber", follow, &subscribers[i],
                                    &f->err),
                   f->err);
-        if (subscribers[i].from == FACTUM_FROM_END) { /* it has to exist first */
+        if (subscribers[i].from == FACTUM_FROM_END) { /* the stream has to exist first */
             assert_status(factum_wait(f->store, UINT64_MAX - 1, 50, &f->err), FACTUM_TIMEOUT);
         }
     }
@@ -419,9 +419,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_stream_need_not_exist_nor_reach_its_place),
-        FIXTURE_CASE(from_the_end_everything_later_is_given),
+        FIXTURE_CASE(a_subscription_from_the_end_gets_all_later_events),
         FIXTURE_CASE(a_tombstone_ends_a_subscription_wherever_it_began),
-        FIXTURE_CASE(a_stopped_subscription_says_so_for_good),
+        FIXTURE_CASE(a_stopped_subscription_stays_stopped),
         FIXTURE_CASE(every_event_is_given_once_and_in_order_while_many_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* waiting_test.c - subscriptions that wait: until an append, until their time is over, until
- * another thread stops them. On a store in memory and on one on disk, which wait in different ways.
- */
+ * another thread stops them. On a store in memory and on one on disk, which wait in different
+ * ways. */
 #include "support/test_store.h"
 
 #include "core/slice.h"
@@ -75,7 +75,7 @@ static void assert_next(struct fixture *f, const char *type)
     assert_true(fct_slice_equal(f->event.type, factum_slice_from(type)));
 }
 
-/* An act on the store or the subscription a little later, by another thread. */
+/* Something that another thread does to the store or the subscription a little later. */
 struct later {
     struct fixture *f;
     bool stop; /* otherwise an append */
@@ -104,7 +104,7 @@ static void do_later(struct later *later, struct fixture *f, bool stop)
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-TEST(caught_up_is_said_once_each_time)
+TEST(caught_up_is_reported_once_each_time)
 {
     struct fixture *f = *state;
     append(f, "s-1", "A");
@@ -129,7 +129,7 @@ TEST(a_wait_takes_the_time_it_was_given)
     assert_true(fct_os_monotonic(fct_os_real()) - before >= 30 * MS);
 }
 
-TEST(appends_that_are_not_for_it_do_not_end_its_wait_early_or_late)
+TEST(unrelated_appends_do_not_change_when_a_wait_ends)
 {
     struct fixture *f = *state;
     struct later later;
@@ -199,7 +199,7 @@ TEST(a_stop_before_the_first_event_counts)
     assert_status(next(f, 0), FACTUM_CANCELLED);
 }
 
-TEST(a_tombstone_is_given_and_then_it_is_over)
+TEST(a_tombstone_is_the_last_event_of_a_subscription)
 {
     struct fixture *f = *state;
     follow(f, "s-1", FACTUM_FROM_START);
@@ -239,7 +239,7 @@ TEST(another_one_continues_after_its_checkpoint)
     assert_int_equal(factum_subscription_checkpoint(f->subscription), visible_place(f));
 }
 
-TEST(the_checkpoint_passes_what_is_not_for_it)
+TEST(the_checkpoint_passes_unrelated_events)
 {
     struct fixture *f = *state;
     follow(f, "s-1", FACTUM_FROM_START);
@@ -252,7 +252,7 @@ TEST(the_checkpoint_passes_what_is_not_for_it)
     assert_int_equal(factum_subscription_checkpoint(f->subscription), visible_place(f));
 }
 
-TEST(a_subscription_knows_no_checkpoint_from_a_revision_until_it_has_given_something)
+TEST(a_subscription_from_a_revision_has_no_checkpoint_before_its_first_event)
 {
     struct fixture *f = *state;
     append(f, "s-1", "A");
@@ -298,7 +298,7 @@ TEST(a_deadline_ends_its_wait)
     assert_status(next(f, -1), FACTUM_EXPIRED);
 }
 
-TEST(from_the_end_only_what_comes_later_is_given)
+TEST(a_waiting_subscription_from_the_end_gets_only_later_events)
 {
     struct fixture *f = *state;
     append(f, "s-1", "A");
@@ -316,20 +316,20 @@ int main(void)
         "local: " #name, name, set_up_local, tear_down, NULL                                       \
     }
     const struct CMUnitTest tests[] = {
-        BOTH(caught_up_is_said_once_each_time),
+        BOTH(caught_up_is_reported_once_each_time),
         BOTH(a_wait_takes_the_time_it_was_given),
-        BOTH(appends_that_are_not_for_it_do_not_end_its_wait_early_or_late),
+        BOTH(unrelated_appends_do_not_change_when_a_wait_ends),
         BOTH(an_append_by_another_thread_ends_a_wait),
         BOTH(a_time_too_long_to_count_is_for_ever),
         BOTH(another_thread_stops_a_wait_for_good),
         BOTH(a_stop_before_the_first_event_counts),
-        BOTH(a_tombstone_is_given_and_then_it_is_over),
+        BOTH(a_tombstone_is_the_last_event_of_a_subscription),
         BOTH(another_one_continues_after_its_checkpoint),
-        BOTH(the_checkpoint_passes_what_is_not_for_it),
-        BOTH(a_subscription_knows_no_checkpoint_from_a_revision_until_it_has_given_something),
+        BOTH(the_checkpoint_passes_unrelated_events),
+        BOTH(a_subscription_from_a_revision_has_no_checkpoint_before_its_first_event),
         BOTH(a_tombstone_that_is_left_out_ends_it_too),
         BOTH(a_deadline_ends_its_wait),
-        BOTH(from_the_end_only_what_comes_later_is_given),
+        BOTH(a_waiting_subscription_from_the_end_gets_only_later_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,8 +29,8 @@ static int record_act(struct read_models *models, factum_projection_act act, fac
         return 0;
     }
     int code = fail_with(status, &err);
-    return status == FACTUM_INVALID ? EXIT_REFUSED : code; /* the act does not fit the state of the
-                                                            * builds */
+    /* The act does not fit the state of the builds. */
+    return status == FACTUM_INVALID ? EXIT_REFUSED : code;
 }
 
 /* A build that stopped by itself never catches up. */

@@ -193,8 +193,8 @@ static int append_one(const struct options *options)
 struct lines {
     factum_new_event *events;
     factum_expectation *expectations;
-    factum_ndjson **parsers; /* one for each line: an event borrows from its parser and from its
-                              * line */
+    /* One for each line: an event borrows from its parser and from its line. */
+    factum_ndjson **parsers;
     char **copies;
     factum_slice key; /* of the first line */
     bool lenient;

@@ -1,6 +1,5 @@
-/* cmd_command.c - factum command: a script decides a command, and its events are appended. Layer:
- * cli.
- */
+/* cmd_command.c - factum command: a script decides a command, and its events are appended.
+ * Layer: cli. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* cmd_completions.c - factum completions bash: a script generated from the table of commands.
- * Layer: cli.
- */
+ * Layer: cli. */
 #include <string.h>
 
 #include "cli/cli.h"

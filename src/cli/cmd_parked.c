@@ -314,8 +314,8 @@ static int count_parked(const struct read_models *models, factum_slice key, uint
     return status == FACTUM_OK ? 0 : fail_with(status, &err);
 }
 
-/* Hosts the model here, unless another host keeps it: what that host has parked is not known here.
- */
+/* Hosts the model here, unless another host keeps it: what that host has parked is not known
+ * here. */
 static int host_if_here(struct read_models *models)
 {
     int code =

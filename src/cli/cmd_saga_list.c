@@ -147,8 +147,8 @@ static bool read_timer_filter(const struct options *options, struct listing *lis
     const char *dash = strchr(name, '-');
     if (dash != NULL) {
         listing->only_id = name;
-        filter->count_max = UINT64_C(1000000); /* one saga has few timers: they are selected from
-                                                * all of its name */
+        /* One saga has few timers: they are selected from all of its name. */
+        filter->count_max = UINT64_C(1000000);
     }
     filter->saga =
         (factum_slice){(const uint8_t *)name, dash != NULL ? (size_t)(dash - name) : strlen(name)};

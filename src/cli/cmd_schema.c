@@ -1,5 +1,5 @@
-/* cmd_schema.c - the family factum schema, and factum schema validate for one document. Layer: cli.
- */
+/* cmd_schema.c - the family factum schema, and factum schema validate for one document. Layer:
+ * cli. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -26,9 +26,9 @@ void flights_destroy(struct flights *flights);
 void flights_begin(struct flights *flights);
 /* The streams that the flights write to. */
 struct stream_set *flights_streams(struct flights *flights);
-/* Submits |request| as the flight of the items [from, end). If that fails, the status of its op is
- * the reason. BUSY: not a flight, since others are under way and the store has no room; try again.
- */
+/* Submits |request| as the flight of the items [from, end). If that fails, the status of its op
+ * is the reason. BUSY: not a flight, since others are under way and the store has no room; try
+ * again. */
 factum_status flights_submit(struct flights *flights, factum_store *store,
                              const factum_append_request *request, size_t from, size_t end);
 size_t flights_count(const struct flights *flights);

@@ -12,8 +12,8 @@
 
 #include "cli/read_models.h"
 
-/* Calls |each| for the parked commands of |key| (empty: all). 0, or the exit code after a message.
- */
+/* Calls |each| for the parked commands of |key| (empty: all). 0, or the exit code after a
+ * message. */
 int parked_deliveries_list(const struct read_models *models, factum_slice key,
                            const factum_endpoint_parked_each *each);
 

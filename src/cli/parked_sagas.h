@@ -1,6 +1,5 @@
-/* parked_sagas.h - what waits for an operator besides the events of read models: commands that an
- * endpoint did not accept, and stuck sagas. Layer: cli. Only with sagas.
- */
+/* parked_sagas.h - what waits for an operator besides the events of read models: commands that
+ * an endpoint did not accept, and stuck sagas. Layer: cli. Only with sagas. */
 #ifndef FACTUM_CLI_PARKED_SAGAS_H
 #define FACTUM_CLI_PARKED_SAGAS_H
 

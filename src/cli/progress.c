@@ -81,8 +81,8 @@ static void format_figures(const struct progress_view *view, struct figures *fig
     }
 }
 
-/* Formats the bar with |width| signs (0: none), and the percentage. Empty if the total is unknown.
- */
+/* Formats the bar with |width| signs (0: none), and the percentage. Empty if the total is
+ * unknown. */
 static void format_bar(const struct progress_view *view, size_t width, char text[64])
 {
     char bar[BAR_WIDTH_MAX + 4] = "";

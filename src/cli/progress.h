@@ -1,6 +1,5 @@
-/* progress.h - a progress bar, redrawn in place on a terminal; nothing elsewhere. Layer: cli. One
- * thread.
- */
+/* progress.h - a progress bar, redrawn in place on a terminal; nothing elsewhere. Layer: cli.
+ * One thread. */
 #ifndef FACTUM_CLI_PROGRESS_H
 #define FACTUM_CLI_PROGRESS_H
 

@@ -33,8 +33,8 @@ TEST(without_a_rate_or_a_total_no_time_left_is_known)
 {
     const struct progress_view views[] = {
         {.seconds = 0, .done = 250, .total = 1000},                  /* just begun */
-        {.seconds = 10, .done = 0, .total = 1000},                   /* nothing done */
-        {.seconds = 10, .done = 250, .total = 0},                    /* a pipe */
+        {.seconds = 10, .done = 0, .total = 1000},                   /* nothing done yet */
+        {.seconds = 10, .done = 250, .total = 0},                    /* a pipe has no size */
         {.seconds = 10, .done = 1001, .total = 1000},                /* a file that grew */
         {.seconds = 10, .skipped = 250, .done = 250, .total = 1000}, /* only skipped */
         {.seconds = 10, .done = 1, .total = UINT64_C(1) << 60},      /* for ever */

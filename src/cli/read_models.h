@@ -30,8 +30,8 @@ int read_models_open(const struct options *options, struct read_models *models);
 int read_models_look_up(struct read_models *models, const char *name);
 /* Prints which host keeps the model. Returns EXIT_USAGE. */
 int read_models_not_here(const struct read_models *models);
-/* Starts to host |names| in this process; |no_run|: only to look at them, without applying events.
- */
+/* Starts to host |names| in this process; |no_run|: only to look at them, without applying
+ * events. */
 int read_models_start(struct read_models *models, const factum_slice *names, size_t count,
                       bool no_run);
 /* Hosts |name|, which was looked up, in this process, unless a server keeps it, and returns when

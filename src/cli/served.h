@@ -61,8 +61,8 @@ factum_status served_each(struct served_answer *answer, const char *name,
                           bool (*take)(struct served_answer *answer, uint32_t object,
                                        const void *data),
                           const void *data, factum_error *err);
-/* Appends |text|, percent-encoded, to the string |target| in |size| bytes. False: it does not fit.
- */
+/* Appends |text|, percent-encoded, to the string |target| in |size| bytes. False: it does not
+ * fit. */
 bool served_add_encoded(char *target, size_t size, factum_slice text);
 /* OK, or IO if a required member was missing. */
 factum_status served_check(const struct served_answer *answer, factum_error *err);

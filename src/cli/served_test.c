@@ -15,9 +15,9 @@
 /* ---- a server that answers what a test sets -------------------------------------------------- */
 
 static struct {
-    const char *answer; /* NULL: |status| */
+    const char *answer; /* NULL: answers with |status| */
     factum_status status;
-    size_t piece; /* bytes of the answer at a time */
+    size_t piece; /* bytes of the answer delivered at a time */
     char method[16];
     char target[512];
     char body[2048];
@@ -133,7 +133,7 @@ TEST(rows_of_each_kind_are_taken)
     table_finish(&table);
 }
 
-TEST(what_is_asked_and_how_fresh_it_is)
+TEST(a_query_is_sent_and_its_freshness_returned)
 {
     struct table table;
     answers(with_rows("[]"));
@@ -155,7 +155,7 @@ TEST(what_is_asked_and_how_fresh_it_is)
     assert_int_equal(fresh.status.state, FACTUM_BUILD_PAUSED);
 }
 
-TEST(rows_that_make_no_sense_are_refused)
+TEST(invalid_rows_are_refused)
 {
     static const char *const rows[] = {
         "{}",
@@ -376,7 +376,7 @@ static void count_table(void *data, factum_slice table, uint64_t added, uint64_t
     counted += added + removed * 10 + changed * 100;
 }
 
-TEST(changes_are_told_and_counted)
+TEST(changes_are_shown_and_counted)
 {
     static const char *const wrong[] = {
         "{}",
@@ -427,14 +427,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(rows_of_each_kind_are_taken),
-        FIXTURE_CASE(what_is_asked_and_how_fresh_it_is),
-        FIXTURE_CASE(rows_that_make_no_sense_are_refused),
+        FIXTURE_CASE(a_query_is_sent_and_its_freshness_returned),
+        FIXTURE_CASE(invalid_rows_are_refused),
         FIXTURE_CASE(an_answer_that_is_cut_or_changed_is_refused),
         FIXTURE_CASE(answers_without_what_they_must_have_are_refused),
         FIXTURE_CASE(builds_are_delivered),
         FIXTURE_CASE(parked_events_are_delivered),
         FIXTURE_CASE(an_act_is_sent_once),
-        FIXTURE_CASE(changes_are_told_and_counted),
+        FIXTURE_CASE(changes_are_shown_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

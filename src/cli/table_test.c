@@ -67,7 +67,7 @@ static void add(struct table *table, factum_value first, factum_value second)
     assert_true(table_row(table, values, 2));
 }
 
-TEST(numbers_stand_to_the_right)
+TEST(numbers_are_aligned_right)
 {
     struct table table;
     begin(&table, "id", "total");
@@ -103,7 +103,7 @@ TEST(widths_are_those_of_a_terminal)
     add(&table, text("Zo\xc3\xab"), integer(1));         /* three characters, four bytes */
     add(&table, text("e\xcc\x81t"), integer(2));         /* with a combining accent */
     add(&table, text("\xe6\x9d\xb1\xe4\xba\xac"), none); /* two that are wide */
-    add(&table, text("a\nb\x1b"), integer(3));           /* what a terminal would obey */
+    add(&table, text("a\nb\x1b"), integer(3)); /* control characters, which a terminal would obey */
     add(&table, bytes("\x00\xff", 2), integer(4));
     assert_printed(&table, TABLE, 0,
                    "name        n\n"
@@ -129,7 +129,7 @@ TEST(long_values_are_cut_on_a_terminal_only)
     table_finish(&table);
 }
 
-TEST(csv_quotes_what_it_has_to)
+TEST(csv_quotes_only_what_needs_quotes)
 {
     struct table table;
     begin(&table, "a,b", "c");
@@ -170,7 +170,7 @@ TEST(reals_keep_their_value_and_their_kind)
     table_finish(&table);
 }
 
-TEST(columns_told_again_begin_anew)
+TEST(columns_that_are_set_again_start_a_new_table)
 {
     struct table table;
     begin(&table, "a", "b");
@@ -182,7 +182,7 @@ TEST(columns_told_again_begin_anew)
     table_finish(&table);
 }
 
-TEST(more_than_it_may_hold_makes_it_fail)
+TEST(a_table_over_its_maximum_fails)
 {
     struct table table;
     begin(&table, "a", "b");
@@ -203,15 +203,15 @@ TEST(more_than_it_may_hold_makes_it_fail)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(numbers_stand_to_the_right),
+        CASE(numbers_are_aligned_right),
         CASE(a_column_with_a_text_is_no_column_of_numbers),
         CASE(widths_are_those_of_a_terminal),
         CASE(long_values_are_cut_on_a_terminal_only),
-        CASE(csv_quotes_what_it_has_to),
+        CASE(csv_quotes_only_what_needs_quotes),
         CASE(json_has_each_value_in_its_kind),
         CASE(reals_keep_their_value_and_their_kind),
-        CASE(columns_told_again_begin_anew),
-        CASE(more_than_it_may_hold_makes_it_fail),
+        CASE(columns_that_are_set_again_start_a_new_table),
+        CASE(a_table_over_its_maximum_fails),
     };
     if (setenv("NO_COLOR", "1", 1) != 0) {
         return 1;

@@ -4,7 +4,7 @@
 #include "core/random.h"
 #include "support/test.h"
 
-TEST(integers_lie_with_their_low_byte_first)
+TEST(integers_have_their_low_byte_first)
 {
     uint8_t bytes[8];
     fct_put_u16(bytes, 0x0102);
@@ -32,7 +32,7 @@ TEST(a_varint_takes_a_byte_for_each_seven_bits)
     assert_int_equal(zero[0], 0);
 }
 
-TEST(any_varint_comes_back_and_no_beginning_of_it_does)
+TEST(any_varint_comes_back_and_no_truncated_one_does)
 {
     const uint64_t seed = 128;
     struct fct_random random = {seed};
@@ -72,9 +72,9 @@ TEST(more_than_64_bits_are_refused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(integers_lie_with_their_low_byte_first),
+        CASE(integers_have_their_low_byte_first),
         CASE(a_varint_takes_a_byte_for_each_seven_bits),
-        CASE(any_varint_comes_back_and_no_beginning_of_it_does),
+        CASE(any_varint_comes_back_and_no_truncated_one_does),
         CASE(more_than_64_bits_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

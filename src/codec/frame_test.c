@@ -89,7 +89,7 @@ TEST(newer_formats_are_refused_by_name)
     assert_status(fct_segment_header_decode(bytes, &got), FACTUM_CORRUPT);
 }
 
-/* The file may come from anyone: what it asks for has a bound. */
+/* Files may come from anyone: the sizes that they ask for are bounded. */
 TEST(a_header_that_asks_for_too_much_is_refused)
 {
     uint8_t bytes[FCT_SEGMENT_HEADER_SIZE];
@@ -170,8 +170,8 @@ TEST(every_flipped_bit_of_a_batch_header_is_noticed)
     assert_status(fct_batch_header_decode(bytes, 4096, SALT + 1, &got), FACTUM_CORRUPT);
 }
 
-/* Else it would prove that what comes after it was acknowledged. */
-TEST(a_batch_header_cannot_prove_what_lies_behind_it)
+/* Otherwise it would prove that batches after it were acknowledged. */
+TEST(a_batch_header_cannot_prove_what_follows_it)
 {
     uint8_t bytes[FCT_BATCH_HEADER_SIZE];
     struct fct_batch_header header = sample_batch();
@@ -234,7 +234,7 @@ int main(void)
         CASE(newer_formats_are_refused_by_name),
         CASE(a_header_that_asks_for_too_much_is_refused),
         CASE(a_batch_header_comes_back),
-        CASE(a_batch_header_cannot_prove_what_lies_behind_it),
+        CASE(a_batch_header_cannot_prove_what_follows_it),
         CASE(every_flipped_bit_of_a_batch_header_is_noticed),
         CASE(the_payload_crc_depends_on_every_byte_and_on_the_chain),
         CASE(a_footer_comes_back),

@@ -95,7 +95,7 @@ TEST(nodes_have_the_maximum_that_is_asked_for)
     fct_json_doc_finish(&doc);
 }
 
-TEST(what_is_no_json_is_told_why_and_where)
+TEST(invalid_json_is_refused_with_reason_and_place)
 {
     struct fct_json_doc doc;
     struct fct_json_fault fault;
@@ -172,7 +172,7 @@ int main(void)
         CASE(its_memory_grows_with_the_texts_and_stays),
         CASE(without_memory_the_last_text_is_not_lost),
         CASE(nodes_have_the_maximum_that_is_asked_for),
-        CASE(what_is_no_json_is_told_why_and_where),
+        CASE(invalid_json_is_refused_with_reason_and_place),
         CASE(the_depth_is_that_of_the_extent),
         CASE(members_of_an_object_are_read_by_name),
     };

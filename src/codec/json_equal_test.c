@@ -43,7 +43,7 @@ static void assert_equality(const char *a, const char *b, bool expected, bool du
     }
 }
 
-TEST(values_are_equal_that_mean_the_same)
+TEST(values_with_the_same_meaning_are_equal)
 {
     static const char *const cases[][2] = {
         {"null", " null "},
@@ -66,7 +66,7 @@ TEST(values_are_equal_that_mean_the_same)
     }
 }
 
-TEST(values_differ_that_mean_something_else)
+TEST(values_with_different_meanings_differ)
 {
     static const char *const cases[][2] = {
         {"null", "false"},
@@ -95,7 +95,7 @@ TEST(values_differ_that_mean_something_else)
     }
 }
 
-TEST(of_members_that_stand_twice_the_last_counts)
+TEST(the_last_of_duplicate_members_counts)
 {
     assert_equality("{\"a\":1,\"a\":2}", "{\"a\":2}", true, true);
     assert_equality("{\"a\":1,\"a\":2}", "{\"a\":1}", false, true);
@@ -120,7 +120,7 @@ TEST(parts_of_one_tape_are_compared_too)
     assert_false(same);
 }
 
-TEST(what_is_as_deep_as_can_be_is_compared)
+TEST(values_of_the_maximum_depth_are_compared)
 {
     static factum_json_node nodes_a[FACTUM_JSON_DEPTH_LIMIT + 1];
     static factum_json_node nodes_b[FACTUM_JSON_DEPTH_LIMIT + 1];
@@ -186,7 +186,7 @@ TEST(the_work_for_large_objects_in_another_order_has_its_limit)
     b = object_of(100000, 77777);
     bool same = true;
     assert_status(factum_json_equal(&a.json, 0, &b.json, 0, &same), FACTUM_TOO_BIG);
-    assert_true(same); /* as it was */
+    assert_true(same); /* in the order of the other one */
     free_object(&a);
     free_object(&b);
 }
@@ -194,11 +194,11 @@ TEST(the_work_for_large_objects_in_another_order_has_its_limit)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(values_are_equal_that_mean_the_same),
-        CASE(values_differ_that_mean_something_else),
-        CASE(of_members_that_stand_twice_the_last_counts),
+        CASE(values_with_the_same_meaning_are_equal),
+        CASE(values_with_different_meanings_differ),
+        CASE(the_last_of_duplicate_members_counts),
         CASE(parts_of_one_tape_are_compared_too),
-        CASE(what_is_as_deep_as_can_be_is_compared),
+        CASE(values_of_the_maximum_depth_are_compared),
         CASE(large_objects_in_the_same_order_are_compared_at_once),
         CASE(the_work_for_large_objects_in_another_order_has_its_limit),
     };

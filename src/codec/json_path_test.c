@@ -77,7 +77,7 @@ static void assert_refused(const char *path, factum_status status, const char *w
     assert_text(err, why);
 }
 
-TEST(a_path_goes_on_with_another_one)
+TEST(a_path_can_be_followed_by_another)
 {
     static struct fct_path path;
     static struct fct_path more;
@@ -96,7 +96,7 @@ TEST(a_path_goes_on_with_another_one)
     assert_int_equal(path.count, FCT_PATH_STEPS_MAX);
 }
 
-TEST(what_is_no_path_is_refused_with_its_place)
+TEST(invalid_paths_are_refused_with_the_place)
 {
     assert_refused("", FACTUM_INVALID, "a path begins with a dot at byte 0");
     assert_refused("orderId", FACTUM_INVALID, "a path begins with a dot at byte 0");
@@ -137,8 +137,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(members_and_items_are_found),
         CASE(a_fan_gives_each_item_in_order),
-        CASE(a_path_goes_on_with_another_one),
-        CASE(what_is_no_path_is_refused_with_its_place),
+        CASE(a_path_can_be_followed_by_another),
+        CASE(invalid_paths_are_refused_with_the_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

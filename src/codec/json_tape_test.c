@@ -42,7 +42,7 @@ static bool is(factum_slice slice, const char *text)
     return fct_slice_equal(slice, factum_slice_from(text));
 }
 
-/* |text| is refused with |said|. */
+/* |text| is refused with the message |said|. */
 static void assert_refused(factum_slice text, const char *said)
 {
     factum_json json = {.count = 77};
@@ -155,8 +155,8 @@ static void check_tape(const factum_json *json)
 
 /* ---- any document ---------------------------------------------------------------------------- */
 
-/* A reader of JSON that is as plain as can be: the end of the value at |at|, or NULL. Texts must be
- * valid UTF-8 as a whole; nothing is nested deeper than 64. */
+/* A JSON reader that is as simple as possible: returns the end of the value at |at|, or NULL.
+ * The whole text must be valid UTF-8; nothing is nested deeper than 64. */
 static const char *plain_value(const char *at, int depth);
 
 static const char *plain_space(const char *at)
@@ -313,7 +313,7 @@ TEST(any_document_is_a_sound_tape)
     }
 }
 
-TEST(what_the_plain_reader_refuses_is_refused_and_nothing_else)
+TEST(exactly_what_the_simple_reader_refuses_is_refused)
 {
     static char text[1u << 16];
     static const char bytes[] =
@@ -364,7 +364,7 @@ static factum_slice text_with(char *buffer, size_t len, size_t at, const char *b
     return fct_slice(buffer, len + 2);
 }
 
-TEST(each_byte_of_a_text_is_looked_at)
+TEST(each_byte_of_a_text_is_checked)
 {
     char buffer[64];
     char said[80];
@@ -467,7 +467,7 @@ TEST(utf8_is_strict)
                    "byte 0");
 }
 
-TEST(a_text_means_what_its_escapes_say)
+TEST(escapes_of_a_text_are_decoded)
 {
     char plain[16];
     size_t len;
@@ -589,7 +589,7 @@ TEST(a_document_of_10_mb_fits_the_most_nodes)
     fct_mem_free(fct_mem_heap(), text);
 }
 
-TEST(what_is_missing_is_said)
+TEST(a_missing_part_is_named)
 {
     factum_json json;
     factum_error err;
@@ -632,7 +632,7 @@ TEST(deep_containers_may_have_no_inside_on_a_tape)
 
 /* ---- members that stand twice ---------------------------------------------------------------- */
 
-TEST(a_member_that_stands_twice_is_refused_where_it_stands)
+TEST(a_duplicate_member_is_refused_at_its_place)
 {
     static const struct {
         const char *text, *said;
@@ -675,7 +675,7 @@ TEST(names_that_differ_are_accepted)
     }
 }
 
-TEST(members_may_stand_twice_if_that_is_allowed)
+TEST(duplicate_members_are_accepted_if_allowed)
 {
     factum_json json = parsed_twice("{\"a\":1,\"b\":2,\"\\u0061\":3,\"a\":4,\"b\":5}");
     assert_int_equal(json.nodes[0].flags & FACTUM_JSON_UNIQUE, 0);
@@ -720,7 +720,7 @@ TEST(many_members_are_compared_in_bounded_time)
             uint32_t count = counts[c];
             uint32_t own = (uint32_t)((uint64_t)(count - 1) * 7919 % count);
             for (int again = 0; again < 2 && count > 1 - (uint32_t)again; again++) {
-                /* the last one is its own, or the second one once more */
+                /* The last name is new, or the second one again. */
                 struct object object =
                     object_of(count, prefixes[p], again == 0 ? own : 7919 % count);
                 factum_json json;
@@ -745,7 +745,7 @@ TEST(many_members_are_compared_in_bounded_time)
     }
 }
 
-TEST(of_many_members_the_first_that_comes_again_is_named)
+TEST(the_first_duplicate_of_many_members_is_named)
 {
     static char text[4096];
     size_t used = 0;
@@ -785,7 +785,7 @@ TEST(a_member_is_found_by_what_its_name_means)
     assert_int_equal(factum_json_find(&json, inner, FCT_SLICE("x")), inner + 2);
 }
 
-TEST(a_pointer_says_where_a_value_stands)
+TEST(a_pointer_names_the_place_of_a_value)
 {
     static const char *const expected[] = {
         "",
@@ -833,24 +833,24 @@ int main(void)
         CASE(a_tape_holds_the_values_in_their_order),
         CASE(a_scalar_is_a_tape_of_one_node),
         CASE(any_document_is_a_sound_tape),
-        CASE(what_the_plain_reader_refuses_is_refused_and_nothing_else),
-        CASE(each_byte_of_a_text_is_looked_at),
+        CASE(exactly_what_the_simple_reader_refuses_is_refused),
+        CASE(each_byte_of_a_text_is_checked),
         CASE(characters_and_escapes_may_stand_anywhere),
         CASE(utf8_is_strict),
-        CASE(a_text_means_what_its_escapes_say),
+        CASE(escapes_of_a_text_are_decoded),
         CASE(the_depth_has_a_limit_that_callers_set),
         CASE(too_few_nodes_are_too_big),
         CASE(a_text_of_4_gib_is_too_big),
         CASE(a_document_of_10_mb_fits_the_most_nodes),
-        CASE(what_is_missing_is_said),
+        CASE(a_missing_part_is_named),
         CASE(deep_containers_may_have_no_inside_on_a_tape),
-        CASE(a_member_that_stands_twice_is_refused_where_it_stands),
+        CASE(a_duplicate_member_is_refused_at_its_place),
         CASE(names_that_differ_are_accepted),
-        CASE(members_may_stand_twice_if_that_is_allowed),
+        CASE(duplicate_members_are_accepted_if_allowed),
         CASE(many_members_are_compared_in_bounded_time),
-        CASE(of_many_members_the_first_that_comes_again_is_named),
+        CASE(the_first_duplicate_of_many_members_is_named),
         CASE(a_member_is_found_by_what_its_name_means),
-        CASE(a_pointer_says_where_a_value_stands),
+        CASE(a_pointer_names_the_place_of_a_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* json_test.c - the scanner against documents that it has to accept or refuse, and what it takes
- * out of them. Layer: codec. */
+/* json_test.c - the scanner: documents that it must accept or refuse, and the values that it
+ * extracts. Layer: codec. */
 #include "codec/json.h"
 
 #include "core/random.h"
@@ -137,7 +137,7 @@ TEST(nothing_is_no_value)
     assert_status(fct_json_parse((factum_slice){0}, &value, NULL), FACTUM_INVALID);
 }
 
-TEST(what_stands_behind_a_value_is_refused)
+TEST(text_after_a_value_is_refused)
 {
     static const struct refused cases[] = {
         {"1 2", 2},   {"{}}", 2},    {"[]]", 2},     {"{} x", 3}, {"nullx", 4},
@@ -150,7 +150,7 @@ TEST(what_stands_behind_a_value_is_refused)
     assert_int_equal(fault.at, 1);
 }
 
-TEST(words_that_are_not_quite_right_are_refused)
+TEST(misspelt_words_are_refused)
 {
     static const struct refused cases[] = {
         {"True", 0}, {"tru", 0}, {"trux", 0}, {"nul", 0}, {"nil", 0}, {"fals", 0},
@@ -159,7 +159,7 @@ TEST(words_that_are_not_quite_right_are_refused)
     assert_refused(cases, COUNT(cases));
 }
 
-TEST(numbers_that_are_not_quite_right_are_refused)
+TEST(malformed_numbers_are_refused)
 {
     static const struct refused cases[] = {
         {"01", 1},    {"-01", 2},   {"00", 1},    {"+1", 0},    {".5", 0},  {"1.", 2},
@@ -169,7 +169,7 @@ TEST(numbers_that_are_not_quite_right_are_refused)
     assert_refused(cases, COUNT(cases));
 }
 
-TEST(texts_that_are_not_quite_right_are_refused)
+TEST(malformed_texts_are_refused)
 {
     static const struct refused cases[] = {
         {"\"", 1},          {"\"a", 2},      {"\"a\nb\"", 2},    {"\"\t\"", 1},  {"\"\x1f\"", 1},
@@ -179,7 +179,7 @@ TEST(texts_that_are_not_quite_right_are_refused)
     assert_refused(cases, COUNT(cases));
 }
 
-TEST(bytes_that_are_not_utf8_are_refused_where_they_stand)
+TEST(bytes_that_are_not_utf8_are_refused_at_their_place)
 {
     static const struct refused cases[] = {
         {"\"\x80\"", 1},
@@ -214,7 +214,7 @@ TEST(brackets_and_commas_out_of_place_are_refused)
     assert_refused(cases, COUNT(cases));
 }
 
-TEST(every_beginning_of_a_document_is_refused_at_its_end)
+TEST(every_truncated_document_is_refused_at_its_end)
 {
     static const char whole[] = "{\"id\": \"\\u00e4\\n\xe2\x82\xac\", \"list\": [1.5e+3, true, "
                                 "null, {\"a\": []}], \"b\": false}";
@@ -255,7 +255,7 @@ TEST(the_depth_has_its_maximum)
     }
 }
 
-TEST(what_is_not_json_is_told_why_and_where)
+TEST(text_that_is_not_json_is_refused_with_reason_and_place)
 {
     static const struct {
         const char *text, *said;
@@ -305,7 +305,7 @@ TEST(what_is_not_json_is_told_why_and_where)
     assert_string_equal(err.text, "not valid JSON: nesting deeper than 64 at byte 64");
 }
 
-TEST(depth_is_given_back_by_what_is_closed)
+TEST(closing_a_container_reduces_the_depth)
 {
     static char text[8 * 10000];
     size_t used = 0;
@@ -380,7 +380,7 @@ TEST(items_come_in_their_order)
     assert_int_equal(at, FACTUM_JSON_NONE);
 }
 
-TEST(what_is_empty_or_of_another_kind_has_no_parts)
+TEST(empty_and_scalar_values_have_no_parts)
 {
     static const char *const texts[] = {"{}", "{ }", "[]", "[ \n]", "1", "\"\"", "null"};
     for (size_t i = 0; i < COUNT(texts); i++) {
@@ -467,7 +467,7 @@ TEST(several_members_are_found_among_any_number)
     }
 }
 
-/* The nodes are used over and over: a container may be the first that there is no room for. */
+/* The nodes are reused: a container may be the first one without a node. */
 TEST(an_array_of_any_length_has_no_members)
 {
     char text[1024];
@@ -481,7 +481,7 @@ TEST(an_array_of_any_length_has_no_members)
     }
 }
 
-/* A value made at random, and what it holds; scanned again from its text. */
+/* A random value, and its parts; scanned again from its text. */
 static size_t put_random(char *to, struct fct_random *random, int depth, int *values)
 {
     static const char *const scalars[] = {"0",    "-1.5e7",    "true",    "null",
@@ -564,7 +564,7 @@ static void assert_means(const char *raw, const char *meaning, size_t meaning_le
     assert_memory_equal(plain, meaning, len);
 }
 
-TEST(escapes_mean_what_the_standard_says)
+TEST(escapes_have_the_meaning_of_the_standard)
 {
     assert_means("\"\"", "", 0);
     assert_means("\"abc\"", "abc", 3);
@@ -688,7 +688,7 @@ TEST(other_numbers_are_not_whole_or_too_big)
     }
 }
 
-/* Thousands of zeros on one side of the point and the exponent that undoes them, or almost. */
+/* Thousands of zeros on one side of the point, and an exponent that cancels them, or almost. */
 TEST(long_numbers_are_exact_too)
 {
     static char text[31000];
@@ -740,26 +740,26 @@ int main(void)
         CASE(arrays_and_objects_nest),
         CASE(white_space_around_a_value_is_left_out),
         CASE(nothing_is_no_value),
-        CASE(what_stands_behind_a_value_is_refused),
-        CASE(words_that_are_not_quite_right_are_refused),
-        CASE(numbers_that_are_not_quite_right_are_refused),
-        CASE(texts_that_are_not_quite_right_are_refused),
-        CASE(bytes_that_are_not_utf8_are_refused_where_they_stand),
+        CASE(text_after_a_value_is_refused),
+        CASE(misspelt_words_are_refused),
+        CASE(malformed_numbers_are_refused),
+        CASE(malformed_texts_are_refused),
+        CASE(bytes_that_are_not_utf8_are_refused_at_their_place),
         CASE(brackets_and_commas_out_of_place_are_refused),
-        CASE(every_beginning_of_a_document_is_refused_at_its_end),
+        CASE(every_truncated_document_is_refused_at_its_end),
         CASE(the_depth_has_its_maximum),
-        CASE(what_is_not_json_is_told_why_and_where),
-        CASE(depth_is_given_back_by_what_is_closed),
+        CASE(text_that_is_not_json_is_refused_with_reason_and_place),
+        CASE(closing_a_container_reduces_the_depth),
         CASE(a_million_brackets_are_refused_at_once),
         CASE(members_come_in_their_order_with_raw_values),
         CASE(items_come_in_their_order),
-        CASE(what_is_empty_or_of_another_kind_has_no_parts),
+        CASE(empty_and_scalar_values_have_no_parts),
         CASE(a_member_is_found_by_its_name_and_the_last_one_counts),
         CASE(a_name_with_escapes_is_the_name_that_it_means),
         CASE(an_array_of_any_length_has_no_members),
         CASE(several_members_are_found_among_any_number),
         CASE(any_document_gives_all_of_its_values),
-        CASE(escapes_mean_what_the_standard_says),
+        CASE(escapes_have_the_meaning_of_the_standard),
         CASE(lone_surrogates_have_no_meaning),
         CASE(a_meaning_that_does_not_fit_is_too_big),
         CASE(whole_numbers_are_exact),

@@ -212,8 +212,8 @@ static bool has_special(uint64_t eight)
     const uint64_t tops = ones * 0x80;
     uint64_t quotes = eight ^ ones * '"';
     uint64_t slashes = eight ^ ones * '\\';
-    uint64_t small =
-        eight - ones * 0x20; /* a borrow shows only at a byte that is small or above 0x7f */
+    /* A borrow shows only at a byte that is small or above 0x7f. */
+    uint64_t small = eight - ones * 0x20;
     return ((eight | small | (quotes - ones) | (slashes - ones)) & tops) != 0;
 }
 

@@ -1,4 +1,4 @@
-/* json_write_test.c - the writer: what it prints, and what it refuses. Layer: codec. */
+/* json_write_test.c - the writer: its output and its refusals. Layer: codec. */
 #include <factum/json.h>
 #include <factum/json_write.h>
 
@@ -122,7 +122,7 @@ TEST(numbers_are_printed_as_they_stand_if_they_are_numbers)
     assert_printed("null");
 }
 
-TEST(a_buffer_that_is_too_small_tells_what_is_needed)
+TEST(a_buffer_that_is_too_small_reports_the_needed_size)
 {
     for (size_t size = 0; size < sizeof SOME - 1; size++) {
         memset(buffer, 'z', sizeof buffer);
@@ -176,7 +176,7 @@ TEST(a_callback_that_fails_stops_the_writer)
     }
 }
 
-TEST(an_arena_takes_whatever_is_printed)
+TEST(an_arena_takes_any_output)
 {
     static const char first[] = "[{\"n\":0,\"t\":\"a text\",\"b\":true},{\"n\":1,";
     static const char last[] = ",{\"n\":999,\"t\":\"a text\",\"b\":false}]";
@@ -247,10 +247,10 @@ int main(void)
         CASE(each_byte_is_treated_alike_at_each_place),
         CASE(a_text_that_is_not_utf8_is_refused),
         CASE(numbers_are_printed_as_they_stand_if_they_are_numbers),
-        CASE(a_buffer_that_is_too_small_tells_what_is_needed),
+        CASE(a_buffer_that_is_too_small_reports_the_needed_size),
         CASE(a_callback_gets_all_bytes_in_order_whatever_the_buffer),
         CASE(a_callback_that_fails_stops_the_writer),
-        CASE(an_arena_takes_whatever_is_printed),
+        CASE(an_arena_takes_any_output),
         CASE(depth_and_balance_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ TEST(what_is_encoded_is_decoded)
     assert_false(fct_record_tag_next(&got, &offset, &tag));
 }
 
-TEST(the_bytes_are_as_the_format_says)
+TEST(the_bytes_are_those_of_the_format)
 {
     struct fct_record record = sample();
     record.flags = FCT_RECORD_JSON;
@@ -172,8 +172,8 @@ TEST(parts_over_their_limits_have_no_size)
     assert_int_equal(fct_record_size(&record, tags, 2), 0);
 }
 
-/* Sizes that lie are caught also where the CRC is not looked at. */
-TEST(no_bytes_lead_outside)
+/* Sizes that lie are detected even if the CRC is not checked. */
+TEST(no_bytes_cause_reads_outside_of_the_record)
 {
     struct fct_random random = {.state = 5};
     struct fct_record record = sample();
@@ -239,13 +239,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(what_is_encoded_is_decoded),
-        CASE(the_bytes_are_as_the_format_says),
+        CASE(the_bytes_are_those_of_the_format),
         CASE(a_record_without_a_time_happened_when_it_was_created),
         CASE(an_empty_record_is_the_smallest),
         CASE(every_flipped_bit_is_noticed),
         CASE(another_position_or_salt_is_noticed),
         CASE(parts_over_their_limits_have_no_size),
-        CASE(no_bytes_lead_outside),
+        CASE(no_bytes_cause_reads_outside_of_the_record),
         CASE(unknown_items_are_skipped),
         CASE(varints_of_all_lengths_come_back),
     };

@@ -53,7 +53,7 @@ TEST(the_known_hashes_come_out)
     assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-TEST(without_memory_it_says_so_at_each_allocation)
+TEST(without_memory_each_allocation_is_reported)
 {
     char text[FCT_SHA256_TEXT_SIZE];
     factum_error err;
@@ -83,7 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(the_known_hashes_come_out),
-        CASE(without_memory_it_says_so_at_each_allocation),
+        CASE(without_memory_each_allocation_is_reported),
     };
     if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) != 1) {
         return 1;

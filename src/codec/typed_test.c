@@ -124,7 +124,7 @@ TEST(the_arena_bounds_what_one_event_takes)
     assert_int_equal(factum_typed_finish(&in), FACTUM_TOO_BIG);
 }
 
-TEST(choices_variants_and_constants_are_told_by_value)
+TEST(choices_variants_and_constants_are_distinguished_by_value)
 {
     factum_typed_reader in = reader_of("{\"k\":\"qt\\u0079\",\"n\":1.0,\"z\":null,\"o\":{}}");
     assert_int_equal(factum_typed_choice(&in, value_of("k"), names, 3), 1);
@@ -166,7 +166,7 @@ int main(void)
         CASE(the_first_failure_stays),
         CASE(texts_without_escapes_are_slices_of_the_event),
         CASE(the_arena_bounds_what_one_event_takes),
-        CASE(choices_variants_and_constants_are_told_by_value),
+        CASE(choices_variants_and_constants_are_distinguished_by_value),
         CASE(a_long_pointer_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, arena_begin, arena_end);

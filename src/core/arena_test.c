@@ -82,7 +82,7 @@ TEST(an_arena_that_is_reset_takes_nothing_more_from_the_heap)
     assert_int_equal(counted.live, 0);
 }
 
-TEST(a_heap_without_memory_is_told_from_the_maximum)
+TEST(a_failed_allocation_differs_from_the_maximum)
 {
     struct counted counted;
     factum_arena arena;
@@ -114,7 +114,7 @@ int main(void)
         CASE(pieces_are_aligned_and_do_not_overlap),
         CASE(a_piece_over_the_maximum_is_refused_and_what_fits_is_still_given),
         CASE(an_arena_that_is_reset_takes_nothing_more_from_the_heap),
-        CASE(a_heap_without_memory_is_told_from_the_maximum),
+        CASE(a_failed_allocation_differs_from_the_maximum),
         CASE(zeroed_and_finished_arenas_can_be_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

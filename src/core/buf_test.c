@@ -4,7 +4,7 @@
 #include "core/slice.h"
 #include "support/test.h"
 
-/* A heap that refuses while |refuse| is set, and counts what it holds. */
+/* A heap that refuses while |refuse| is set, and counts the blocks in use. */
 struct heap {
     struct fct_mem mem;
     bool refuse;
@@ -38,7 +38,7 @@ TEST(a_new_buffer_holds_nothing_and_has_allocated_nothing)
     fct_buf_finish(&buf);
 }
 
-TEST(what_is_added_stands_behind_what_was_there)
+TEST(additions_follow_the_earlier_bytes)
 {
     struct fct_buf buf;
     fct_buf_init(&buf, fct_mem_heap(), 64);
@@ -196,7 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_new_buffer_holds_nothing_and_has_allocated_nothing),
-        CASE(what_is_added_stands_behind_what_was_there),
+        CASE(additions_follow_the_earlier_bytes),
         CASE(nothing_can_be_added_everywhere),
         CASE(a_buffer_fills_to_its_maximum_and_not_beyond),
         CASE(one_addition_may_take_the_whole_maximum),

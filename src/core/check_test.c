@@ -1,4 +1,4 @@
-/* check_test.c - an assertion that fails ends the program and says where. Layer: core. */
+/* check_test.c - a failed assertion ends the program and names its place. Layer: core. */
 #include "core/check.h"
 
 #include <signal.h>
@@ -8,7 +8,7 @@
 
 #include "support/test.h"
 
-/* What a child that asserts |condition| leaves on standard error; returns how it ended. */
+/* The text on standard error of a child that asserts |condition|; returns how the child ended. */
 static int asserting(bool condition, char *text, size_t size)
 {
     int ends[2];
@@ -34,7 +34,7 @@ static int asserting(bool condition, char *text, size_t size)
     return how;
 }
 
-TEST(what_holds_goes_on_silently)
+TEST(an_assertion_that_holds_is_silent)
 {
     char text[256];
     int how = asserting(true, text, sizeof text);
@@ -42,7 +42,7 @@ TEST(what_holds_goes_on_silently)
     assert_string_equal(text, "");
 }
 
-TEST(what_does_not_hold_aborts_and_names_the_place)
+TEST(an_assertion_that_fails_aborts_and_names_its_place)
 {
     char text[256];
     int how = asserting(false, text, sizeof text);
@@ -66,8 +66,8 @@ TEST(a_condition_is_taken_as_a_whole)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_holds_goes_on_silently),
-        CASE(what_does_not_hold_aborts_and_names_the_place),
+        CASE(an_assertion_that_holds_is_silent),
+        CASE(an_assertion_that_fails_aborts_and_names_its_place),
         CASE(a_condition_is_taken_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

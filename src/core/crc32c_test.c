@@ -90,7 +90,7 @@ TEST(every_alignment_gives_the_same)
     }
 }
 
-/* Short pieces take one chain, long ones three: both have to meet. */
+/* Short pieces take one chain, long ones three: all must give the same result. */
 TEST(three_chains_are_equal_to_one)
 {
     static const size_t sizes[] = {1, 7, 8, 9, 127, 128, 383};
@@ -105,7 +105,7 @@ TEST(three_chains_are_equal_to_one)
     }
 }
 
-TEST(a_crc_goes_on_from_any_cut)
+TEST(a_crc_continues_from_any_point)
 {
     fill(5);
     uint32_t whole = bitwise(0, bytes, 7000);
@@ -150,7 +150,7 @@ int main(void)
         CASE(lengths_around_the_borders_of_the_chains_are_as_bit_by_bit),
         CASE(every_alignment_gives_the_same),
         CASE(three_chains_are_equal_to_one),
-        CASE(a_crc_goes_on_from_any_cut),
+        CASE(a_crc_continues_from_any_point),
         CASE(any_start_value_and_length_is_as_bit_by_bit),
         CASE(every_single_flipped_bit_shows),
     };

@@ -1,4 +1,4 @@
-/* mem_test.c - the door to the heap. Layer: core. */
+/* mem_test.c - the allocator's helpers. Layer: core. */
 #include "core/mem.h"
 
 #include "support/test.h"
@@ -6,8 +6,8 @@
 struct spy {
     struct fct_mem mem;
     int calls;
-    size_t size; /* of the last call */
-    void *block; /* of the last call */
+    size_t size; /* argument of the last call */
+    void *block; /* argument of the last call */
     bool refuse;
 };
 
@@ -49,7 +49,7 @@ TEST(zalloc_clears_every_byte)
     fct_mem_free(&spy.mem, block);
 }
 
-TEST(a_product_that_overflows_is_refused_unasked)
+TEST(a_product_that_overflows_is_refused_without_an_allocation)
 {
     struct spy spy;
     spy_init(&spy);
@@ -73,7 +73,7 @@ TEST(a_refusal_is_passed_on)
     assert_int_equal(spy.calls, 3);
 }
 
-TEST(freeing_nothing_asks_nobody)
+TEST(freeing_null_calls_no_allocator)
 {
     struct spy spy;
     spy_init(&spy);
@@ -91,9 +91,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_block_keeps_its_bytes_when_it_grows),
         CASE(zalloc_clears_every_byte),
-        CASE(a_product_that_overflows_is_refused_unasked),
+        CASE(a_product_that_overflows_is_refused_without_an_allocation),
         CASE(a_refusal_is_passed_on),
-        CASE(freeing_nothing_asks_nobody),
+        CASE(freeing_null_calls_no_allocator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,7 @@ TEST(a_size_that_was_not_set_is_refused)
     assert_string_equal(err.text, "it is NULL");
 }
 
-TEST(an_answer_fills_what_there_is_room_for)
+TEST(an_answer_fills_the_members_that_fit)
 {
     struct now answer = {.size = sizeof answer, .a = 3, .b = 4};
     struct now older = {.size = 16, .b = 99};
@@ -77,7 +77,7 @@ TEST(the_smallest_struct_is_a_size_and_the_largest_65536_bytes)
     assert_int_equal(full.a, 0);
     assert_int_equal(full.b, 0);
     fct_sized_write(&given, &(struct now){.size = sizeof full, .a = 1, .b = 1}, sizeof full);
-    assert_int_equal(given.a, 7); /* not there for its program */
+    assert_int_equal(given.a, 7); /* not known to the older program */
     given.size = sizeof given.size - 1;
     assert_int_equal(fct_sized_check(&given, "it", &err), FACTUM_INVALID);
     given.size = 65536;
@@ -116,7 +116,7 @@ int main(void)
         CASE(an_older_struct_is_extended_with_zeros),
         CASE(a_newer_struct_is_accepted_while_its_tail_is_zero),
         CASE(a_size_that_was_not_set_is_refused),
-        CASE(an_answer_fills_what_there_is_room_for),
+        CASE(an_answer_fills_the_members_that_fit),
         CASE(the_smallest_struct_is_a_size_and_the_largest_65536_bytes),
         CASE(a_copy_has_what_both_know),
         CASE(a_struct_that_is_refused_leaves_the_full_one),

@@ -34,7 +34,7 @@ TEST(a_slice_starts_with_itself_and_with_nothing)
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
-/* From the definition: decode, then compare with what the shortest form of it would be. */
+/* Straight from the definition: decodes, then compares with the shortest form. */
 static bool valid_by_definition(const uint8_t *p, size_t len)
 {
     while (len > 0) {
@@ -93,7 +93,7 @@ TEST(overlong_forms_are_refused)
     assert_false(valid("\xf0\x8f\xbf\xbf", 4));
 }
 
-TEST(surrogates_and_what_is_above_unicode_are_refused)
+TEST(surrogates_and_code_points_above_unicode_are_refused)
 {
     assert_false(valid("\xed\xa0\x80", 3));
     assert_false(valid("\xed\xbf\xbf", 3));
@@ -157,7 +157,7 @@ TEST(a_truncated_character_is_left_out)
     assert_string_equal(copy, "");
 }
 
-TEST(all_pairs_of_bytes_are_as_the_definition_says)
+TEST(all_pairs_of_bytes_match_the_definition)
 {
     for (uint32_t pair = 0; pair < 0x10000; pair++) {
         const uint8_t bytes[] = {(uint8_t)(pair >> 8), (uint8_t)pair};
@@ -166,7 +166,7 @@ TEST(all_pairs_of_bytes_are_as_the_definition_says)
 }
 
 /* All lead bytes with all second bytes, and the rest at its limits. */
-TEST(three_and_four_bytes_are_as_the_definition_says)
+TEST(three_and_four_bytes_match_the_definition)
 {
     static const uint8_t rest[] = {0x00, 0x7f, 0x80, 0xbf, 0xc0, 0xff};
     for (uint32_t pair = 0xc000; pair < 0x10000; pair++) {
@@ -187,13 +187,13 @@ int main(void)
         CASE(nothing_is_valid_text),
         CASE(the_first_and_last_of_each_length_are_valid),
         CASE(overlong_forms_are_refused),
-        CASE(surrogates_and_what_is_above_unicode_are_refused),
+        CASE(surrogates_and_code_points_above_unicode_are_refused),
         CASE(a_sequence_that_is_cut_short_is_refused),
         CASE(one_bad_byte_shows_at_every_place_of_a_long_text),
         CASE(a_sequence_may_lie_across_the_borders_of_words),
         CASE(a_truncated_character_is_left_out),
-        CASE(all_pairs_of_bytes_are_as_the_definition_says),
-        CASE(three_and_four_bytes_are_as_the_definition_says),
+        CASE(all_pairs_of_bytes_match_the_definition),
+        CASE(three_and_four_bytes_match_the_definition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

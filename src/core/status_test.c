@@ -24,7 +24,7 @@ TEST(every_status_has_its_own_text_and_name)
     }
 }
 
-TEST(a_status_that_is_none_is_named_unknown)
+TEST(an_unknown_status_is_named_unknown)
 {
     assert_string_equal(factum_status_text((factum_status)-999), "unknown status");
     assert_string_equal(factum_status_name((factum_status)999), "UNKNOWN");
@@ -57,7 +57,7 @@ TEST(three_statuses_may_go_away_by_themselves)
     assert_true(factum_status_is_fatal(FACTUM_UNKNOWN_OUTCOME));
 }
 
-TEST(the_version_in_numbers_is_that_in_words)
+TEST(the_version_number_agrees_with_the_version_text)
 {
     char text[32];
     uint32_t number = factum_version_number();
@@ -132,7 +132,7 @@ TEST(a_slice_is_printed_by_its_length)
     assert_string_equal(err.text, "[]");
 }
 
-TEST(a_failed_call_says_what_the_system_says)
+TEST(a_failed_call_has_the_reason_of_the_system)
 {
     static const struct {
         int os_error;
@@ -211,17 +211,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_status_has_its_own_text_and_name),
-        CASE(a_status_that_is_none_is_named_unknown),
+        CASE(an_unknown_status_is_named_unknown),
         CASE(released_values_do_not_change),
         CASE(three_statuses_may_go_away_by_themselves),
-        CASE(the_version_in_numbers_is_that_in_words),
+        CASE(the_version_number_agrees_with_the_version_text),
         CASE(a_failure_fills_the_record_and_returns_its_status),
         CASE(without_a_record_the_status_is_returned_all_the_same),
         CASE(a_text_is_cut_where_the_record_ends),
         CASE(a_text_is_cut_between_characters),
         CASE(control_bytes_of_names_become_question_marks),
         CASE(a_slice_is_printed_by_its_length),
-        CASE(a_failed_call_says_what_the_system_says),
+        CASE(a_failed_call_has_the_reason_of_the_system),
         CASE(a_long_name_leaves_out_the_reason_and_not_the_end),
         CASE(wrapping_puts_the_context_before_the_cause),
         CASE(wrapping_gives_a_failure_the_status_that_it_means_to_the_caller),

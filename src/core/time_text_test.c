@@ -68,7 +68,7 @@ TEST(times_before_1970_are_negative)
     assert_round_trip(INT64_C(-682675200) * SECOND - 123456789);
 }
 
-TEST(the_first_and_the_last_time_there_is)
+TEST(the_first_and_the_last_time_are_printed_and_read)
 {
     assert_format(INT64_MIN, "1677-09-21T00:12:43.145224192Z");
     assert_format(INT64_MAX, "2262-04-11T23:47:16.854775807Z");
@@ -262,7 +262,7 @@ TEST(what_is_out_of_its_range_is_refused)
     }
 }
 
-TEST(every_beginning_of_a_time_but_the_date_is_refused)
+TEST(every_truncated_time_except_a_date_is_refused)
 {
     static const char whole[] = "2024-02-29T12:34:56.789012345+01:30";
     int64_t time = 0;
@@ -299,7 +299,7 @@ int main(void)
         CASE(the_beginning_is_1970),
         CASE(as_many_decimals_as_the_time_needs),
         CASE(times_before_1970_are_negative),
-        CASE(the_first_and_the_last_time_there_is),
+        CASE(the_first_and_the_last_time_are_printed_and_read),
         CASE(an_offset_can_bring_a_time_back_into_range),
         CASE(leap_years_have_a_29th_of_february),
         CASE(every_month_has_its_last_day_and_no_other),
@@ -312,7 +312,7 @@ int main(void)
         CASE(a_leap_second_is_the_last_moment_before_midnight),
         CASE(second_60_anywhere_else_is_refused),
         CASE(what_is_out_of_its_range_is_refused),
-        CASE(every_beginning_of_a_time_but_the_date_is_refused),
+        CASE(every_truncated_time_except_a_date_is_refused),
         CASE(every_strange_byte_in_a_time_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ TEST(every_other_length_is_refused)
 }
 
 /* At every place all 256 bytes: digits where digits belong, dashes where dashes do. */
-TEST(every_byte_at_every_place_is_judged)
+TEST(every_byte_at_every_place_is_checked)
 {
     for (size_t at = 0; at < 36; at++) {
         char text[FACTUM_UUID_TEXT_SIZE];
@@ -117,7 +117,7 @@ int main(void)
         CASE(both_cases_are_read),
         CASE(any_id_comes_back_from_its_text),
         CASE(every_other_length_is_refused),
-        CASE(every_byte_at_every_place_is_judged),
+        CASE(every_byte_at_every_place_is_checked),
         CASE(ids_are_compared_by_all_of_their_bytes),
         CASE(a_version_changes_six_bits_and_no_other),
     };

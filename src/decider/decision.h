@@ -1,6 +1,5 @@
-/* decision.h - what factum_decision is: the events that |decide| emits, or its rejection.
- * Layer: decider. Not thread-safe.
- */
+/* decision.h - what factum_decision is: the events that |decide| emits, or its rejection. Layer:
+ * decider. Not thread-safe. */
 #ifndef FCT_DECIDER_DECISION_H
 #define FCT_DECIDER_DECISION_H
 

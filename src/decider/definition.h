@@ -10,8 +10,8 @@
 #define FCT_DEFINITION_PREFIX "$definition:decider-"
 #define FCT_DECIDER_DEPLOYED "$DeciderDeployed"
 
-/* The name of the stream of |category|'s definition. Errors: INVALID (not the name of a category).
- */
+/* The name of the stream of |category|'s definition. Errors: INVALID (not the name of a
+ * category). */
 FCT_MUST_USE factum_status fct_definition_stream(factum_slice category,
                                                  char stream[FACTUM_NAME_SIZE_MAX + 1],
                                                  factum_error *err);

@@ -145,8 +145,8 @@ static factum_status deliver_decider(factum_store *store, factum_slice name,
     }
     factum_status status = factum_decider_find(store, category, NULL, &deployed, err);
     if (status == FACTUM_NOT_FOUND || status == FACTUM_INVALID) {
-        return FACTUM_OK; /* it was deleted, or is not a definition; factum_decider_find reports
-                           * which */
+        /* It was deleted, or is not a definition; factum_decider_find reports which. */
+        return FACTUM_OK;
     }
     if (status == FACTUM_OK && !each->each(each->data, deployed)) {
         status = fct_fail(err, FACTUM_CANCELLED, "deploy: the list was ended");

@@ -24,8 +24,8 @@ struct factum_fold {
     /* Of a fold that load.c has read from a stream: */
     bool exists; /* at info.revision, even if none of its events is visible */
     bool has_metadata;
-    bool windowed;              /* $maxCount or $maxAge: the result of a read changes without an
-                                 * append */
+    /* $maxCount or $maxAge: the result of a read changes without an append */
+    bool windowed;
     uint64_t metadata_revision; /* of the metadata that it was read under, if |has_metadata| */
     /* Of a fold over a query: its own command appended events after |info.place| that the fold does
      * not have. The next command has to read them. */

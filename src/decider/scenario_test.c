@@ -104,7 +104,7 @@ FACTUM_TEST(good)
     FACTUM_THEN(lamp, {LAMP_LABELLED, {(const uint8_t *)"x", 1}});
     FACTUM_THEN_STREAM(0, "the-stream");
 }
-TEST(what_is_right_passes)
+TEST(correct_input_passes)
 {
     assert_string_equal(says(good), "");
 }
@@ -140,7 +140,7 @@ FACTUM_TEST(other_number)
     FACTUM_WHEN(lamp, {.type = SWITCH});
     FACTUM_THEN(lamp, {.type = LAMP_ON}, {.type = LAMP_ON});
 }
-TEST(a_difference_is_told_in_words)
+TEST(a_difference_is_described)
 {
     assert_string_equal(says(other_code), "expected the rejection lamp.burnt\n"
                                           "got the rejection lamp.broken: it does not glow");
@@ -216,7 +216,7 @@ FACTUM_TEST(first_failure)
     FACTUM_THEN_NOOP();
     factum_test_fail(factum_test_, "here", "second");
 }
-TEST(a_test_that_makes_no_sense_fails)
+TEST(an_invalid_test_fails)
 {
     assert_string_equal(says(nothing_decided), "a WHEN comes before a THEN");
     assert_non_null(strstr(says(no_such_event), "expected an event 2"));
@@ -228,10 +228,10 @@ TEST(a_test_that_makes_no_sense_fails)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_is_right_passes),
-        CASE(a_difference_is_told_in_words),
+        CASE(correct_input_passes),
+        CASE(a_difference_is_described),
         CASE(a_decider_that_is_not_pure_is_found),
-        CASE(a_test_that_makes_no_sense_fails),
+        CASE(an_invalid_test_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

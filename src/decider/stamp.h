@@ -1,6 +1,5 @@
 /* stamp.h - what a command adds to its events: metadata, and the hash of its content. Layer:
- * decider. Pure.
- */
+ * decider. Pure. */
 #ifndef FCT_DECIDER_STAMP_H
 #define FCT_DECIDER_STAMP_H
 

@@ -144,8 +144,8 @@ static void fill_events(const struct transaction *t, factum_new_event *events)
     }
 }
 
-/* Expects the stream as it was read, and its metadata, which decides which events a read returns.
- */
+/* Expects the stream as it was read, and its metadata, which decides which events a read
+ * returns. */
 static factum_status expect_stream(struct transaction *t, struct appending *appending)
 {
     factum_slice stream = t->subject.stream;
@@ -251,8 +251,8 @@ static void take_own_events(struct transaction *t, const factum_append_result *r
 {
     factum_error ignored;
     struct factum_fold *fold = t->fold;
-    if (t->decider->release != NULL) { /* such a state is not cached, and parse_stored needs stored
-                                        * events */
+    /* Such a state is not cached, and parse_stored needs stored events. */
+    if (t->decider->release != NULL) {
         drop_fold(t);
         return;
     }

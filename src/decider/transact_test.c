@@ -18,8 +18,8 @@ typedef struct sum_state {
     factum_slice last;
 } sum_state;
 typedef struct sum_command {
-    const char *tag;        /* over a query, if there is one */
-    factum_store *overtake; /* appends to the stream meanwhile, once */
+    const char *tag;        /* decides over a query, if not NULL */
+    factum_store *overtake; /* appends to the stream once during the decision */
 } sum_command;
 FACTUM_DECIDER_DECLARE(sum, sum_state, sum_command, sum_event);
 
@@ -152,12 +152,12 @@ static void fail_each(const char *tag)
     }
 }
 
-TEST(without_memory_it_says_so_and_writes_all_or_nothing)
+TEST(without_memory_it_reports_it_and_writes_all_or_nothing)
 {
     fail_each(NULL);
 }
 
-TEST(so_it_does_over_a_query)
+TEST(without_memory_over_a_query_it_writes_all_or_nothing)
 {
     fail_each("tag:1");
 }
@@ -188,8 +188,8 @@ TEST(without_random_numbers_a_lost_race_is_an_error)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(without_memory_it_says_so_and_writes_all_or_nothing),
-        CASE(so_it_does_over_a_query),
+        CASE(without_memory_it_reports_it_and_writes_all_or_nothing),
+        CASE(without_memory_over_a_query_it_writes_all_or_nothing),
         CASE(without_random_numbers_a_lost_race_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

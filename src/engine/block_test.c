@@ -13,18 +13,18 @@
 struct fixture {
     struct fct_engine engine;
     factum_error err;
-    /* what the fake engine does */
+    /* The behaviour of the fake engine. */
     int pending;                 /* answers of its reader or lister that are PENDING first */
     bool late;                   /* questions are answered later */
-    factum_status outcome;       /* of appends, questions, begin */
-    factum_status refusal;       /* of the append itself, before it starts */
-    _Atomic uint64_t place;      /* that is visible */
-    factum_listener *listener;   /* the hub's */
-    factum_status listen_status; /* of listen */
-    /* what has reached it */
+    factum_status outcome;       /* status of appends, questions, begin */
+    factum_status refusal;       /* status of the append itself, before it starts */
+    _Atomic uint64_t place;      /* place that is visible */
+    factum_listener *listener;   /* status of the hub */
+    factum_status listen_status; /* status of listen */
+    /* Calls that have reached the engine. */
     unsigned appends;
     unsigned reads;
-    unsigned readers; /* open */
+    unsigned readers; /* number of open readers and listers */
     unsigned asks;
     unsigned readies;
     unsigned closes;
@@ -58,10 +58,10 @@ static void answer_later(void *data)
     }
 }
 
-/* Starts the thread that gives the answer that is waited for. */
+/* Starts the thread that gives the awaited answer. */
 static void start_answer(struct fixture *f)
 {
-    fct_thread_join(&f->thread); /* that of the answer before */
+    fct_thread_join(&f->thread); /* joins the thread of the previous answer */
     assert_int_equal(fct_thread_start(&f->thread, "test", answer_later, f, NULL), FACTUM_OK);
 }
 
@@ -368,7 +368,7 @@ TEST(an_append_is_done_by_the_callers_thread_where_it_can)
     assert_string_equal(f->err.text, "the fake append failed");
 }
 
-TEST(an_append_that_fails_says_why)
+TEST(an_append_that_fails_has_its_reason)
 {
     struct fixture *f = *state;
     factum_append_result result;
@@ -681,7 +681,7 @@ TEST(any_number_of_threads_wait_for_news)
     assert_int_equal(f->engine.hub.sleepers, 0);
 }
 
-TEST(those_who_wait_hear_of_a_failure)
+TEST(waiting_callers_get_a_failure)
 {
     struct fixture *f = *state;
     struct waiter waiters[WAITERS];
@@ -694,7 +694,7 @@ TEST(those_who_wait_hear_of_a_failure)
     assert_ok(fct_engine_wait(&f->engine, 10, -1, NULL, &f->err), f->err);
 }
 
-TEST(those_who_wait_can_be_stopped)
+TEST(waiting_callers_can_be_stopped)
 {
     struct fixture *f = *state;
     struct waiter stopped[WAITERS];
@@ -719,7 +719,7 @@ int main(void)
         FIXTURE_CASE(closing_ends_the_hub_and_then_the_engine),
         FIXTURE_CASE(an_append_waits_for_its_completer),
         FIXTURE_CASE(an_append_is_done_by_the_callers_thread_where_it_can),
-        FIXTURE_CASE(an_append_that_fails_says_why),
+        FIXTURE_CASE(an_append_that_fails_has_its_reason),
         FIXTURE_CASE(an_append_that_the_engine_does_not_take_is_not_waited_for),
         FIXTURE_CASE(removals_are_appends_with_an_action),
         FIXTURE_CASE(metadata_is_an_event_of_the_metastream),
@@ -734,8 +734,8 @@ int main(void)
         FIXTURE_CASE(a_wait_ends_when_its_time_is_over),
         FIXTURE_CASE(a_wait_fails_with_the_question_it_asks),
         FIXTURE_CASE(any_number_of_threads_wait_for_news),
-        FIXTURE_CASE(those_who_wait_hear_of_a_failure),
-        FIXTURE_CASE(those_who_wait_can_be_stopped),
+        FIXTURE_CASE(waiting_callers_get_a_failure),
+        FIXTURE_CASE(waiting_callers_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -303,7 +303,7 @@ TEST(limits_have_defaults_and_maxima)
 
 /* ---- append requests ------------------------------------------------------------------------- */
 
-TEST(an_append_request_that_makes_no_sense_is_refused)
+TEST(an_invalid_append_request_is_refused)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -333,16 +333,16 @@ TEST(an_append_request_that_makes_no_sense_is_refused)
                        "stream s-1 has no expected revision: state one");
     }
     request = (factum_append_request){.size = sizeof request};
-    assert_passes(f, append(f, &request)); /* checks only, and of nothing */
+    assert_passes(f, append(f, &request)); /* only checks, but has no expectation */
 }
 
-/* A request as a newer header has it. */
+/* A request of a newer header. */
 struct newer_request {
     factum_append_request request;
     uint64_t more;
 };
 
-TEST(requests_of_older_and_newer_programs_are_made_whole)
+TEST(requests_of_older_and_newer_programs_are_completed)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -364,7 +364,7 @@ TEST(requests_of_older_and_newer_programs_are_made_whole)
                    "know");
 }
 
-TEST(an_event_that_makes_no_sense_is_refused)
+TEST(an_invalid_event_is_refused)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -450,7 +450,7 @@ TEST(missing_ids_are_left_to_the_engine)
     assert_ptr_equal(f->append.events, events); /* the caller's own: nothing is copied */
 }
 
-TEST(the_systems_streams_are_written_by_who_says_so)
+TEST(system_streams_are_written_only_by_explicit_request)
 {
     struct fixture *f = *state;
     factum_new_event event = event_of(FCT_SLICE("$jobs"));
@@ -462,7 +462,7 @@ TEST(the_systems_streams_are_written_by_who_says_so)
     request.system = true;
     assert_passes(f, append(f, &request));
     request.system = false;
-    request.event_count = 0; /* to expect something of it needs no permission */
+    request.event_count = 0; /* an expectation of it needs no permission */
     assert_passes(f, append(f, &request));
     event = event_of(FCT_SLICE("$$jobs")); /* nor does metadata */
     event.type = FCT_SLICE("$metadata");
@@ -548,7 +548,7 @@ TEST(a_query_may_have_64_items_and_1024_names_and_not_one_more)
     assert_query_refused(f, &query, FACTUM_TOO_BIG, "names more than 1024 types and tags");
 }
 
-TEST(a_query_that_makes_no_sense_is_refused)
+TEST(an_invalid_query_is_refused)
 {
     struct fixture *f = *state;
     factum_slice name = FCT_SLICE("x");
@@ -619,7 +619,7 @@ TEST(a_removal_has_one_expectation_and_nothing_else)
 
 /* ---- ops ------------------------------------------------------------------------------------- */
 
-TEST(an_op_that_makes_no_sense_is_refused)
+TEST(an_invalid_op_is_refused)
 {
     struct fixture *f = *state;
     const factum_new_event event = event_of(FCT_SLICE("s-1"));
@@ -681,17 +681,17 @@ int main(void)
         FIXTURE_CASE(an_append_may_have_16_mebibytes_and_not_one_byte_more),
         FIXTURE_CASE(an_event_may_have_32_tags_and_not_one_more),
         CASE(limits_have_defaults_and_maxima),
-        FIXTURE_CASE(an_append_request_that_makes_no_sense_is_refused),
-        FIXTURE_CASE(requests_of_older_and_newer_programs_are_made_whole),
-        FIXTURE_CASE(an_event_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(an_invalid_append_request_is_refused),
+        FIXTURE_CASE(requests_of_older_and_newer_programs_are_completed),
+        FIXTURE_CASE(an_invalid_event_is_refused),
         FIXTURE_CASE(a_content_type_is_a_media_type),
         FIXTURE_CASE(missing_ids_are_left_to_the_engine),
-        FIXTURE_CASE(the_systems_streams_are_written_by_who_says_so),
+        FIXTURE_CASE(system_streams_are_written_only_by_explicit_request),
         FIXTURE_CASE(what_an_engine_cannot_do_is_refused),
         FIXTURE_CASE(a_query_may_have_64_items_and_1024_names_and_not_one_more),
-        FIXTURE_CASE(a_query_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(an_invalid_query_is_refused),
         FIXTURE_CASE(a_removal_has_one_expectation_and_nothing_else),
-        FIXTURE_CASE(an_op_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(an_invalid_op_is_refused),
         FIXTURE_CASE(an_op_keeps_its_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

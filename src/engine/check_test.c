@@ -107,7 +107,7 @@ static factum_status read_it(struct fixture *f, const factum_read_request *reque
     return status;
 }
 
-TEST(a_read_request_that_makes_no_sense_is_refused)
+TEST(an_invalid_read_request_is_refused)
 {
     struct fixture *f = *state;
     factum_read_request request = plain_read;
@@ -245,7 +245,7 @@ TEST(a_filter_may_have_64_of_each_and_not_one_more)
     assert_refused(f, read_filtered(f, &filter), FACTUM_TOO_BIG, "stream prefixes: at most 64");
 }
 
-TEST(a_filter_that_makes_no_sense_is_refused)
+TEST(an_invalid_filter_is_refused)
 {
     struct fixture *f = *state;
     factum_slice name = FCT_SLICE("");
@@ -275,7 +275,7 @@ static factum_status list_it(struct fixture *f, const factum_list_request *reque
     return status;
 }
 
-TEST(a_list_that_makes_no_sense_is_refused)
+TEST(an_invalid_list_request_is_refused)
 {
     struct fixture *f = *state;
     factum_list_request request = {.size = sizeof request, .category = FCT_SLICE("order")};
@@ -302,7 +302,7 @@ TEST(a_list_that_makes_no_sense_is_refused)
                    "this store keeps no lists of names");
 }
 
-TEST(an_older_list_request_is_made_whole)
+TEST(an_older_list_request_is_completed)
 {
     struct fixture *f = *state;
     factum_list_request request = {
@@ -341,7 +341,7 @@ static factum_status ask(struct fixture *f, factum_question *question)
     return fct_engine_ask(&f->engine, question, &f->err);
 }
 
-TEST(a_question_has_a_kind_and_somebody_who_hears_the_answer)
+TEST(a_question_needs_a_kind_and_a_callback)
 {
     struct fixture *f = *state;
     for (int kind = FACTUM_ASK_PLACE; kind <= FACTUM_ASK_INFO; kind++) {
@@ -361,7 +361,7 @@ TEST(a_question_has_a_kind_and_somebody_who_hears_the_answer)
     }
 }
 
-TEST(a_question_has_room_for_its_answer)
+TEST(a_question_needs_room_for_its_answer)
 {
     struct fixture *f = *state;
     factum_question question = question_of(FACTUM_ASK_STREAM);
@@ -434,7 +434,7 @@ static void notify(void *data, uint32_t news)
     (void)news;
 }
 
-TEST(a_listener_that_makes_no_sense_is_refused)
+TEST(an_invalid_listener_is_refused)
 {
     struct fixture *f = *state;
     const char *text = "listen: a listener is needed, with size = sizeof(factum_listener) and a "
@@ -460,19 +460,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(after_its_deadline_nothing_is_begun),
         FIXTURE_CASE(calls_of_older_and_newer_programs_are_read_as_far_as_they_go),
-        FIXTURE_CASE(a_read_request_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(an_invalid_read_request_is_refused),
         FIXTURE_CASE(a_subscription_has_no_end),
         FIXTURE_CASE(virtual_streams_become_their_source),
         FIXTURE_CASE(without_one_order_there_are_streams_and_lists_only),
         FIXTURE_CASE(a_filter_may_have_64_of_each_and_not_one_more),
-        FIXTURE_CASE(a_filter_that_makes_no_sense_is_refused),
-        FIXTURE_CASE(a_list_that_makes_no_sense_is_refused),
-        FIXTURE_CASE(an_older_list_request_is_made_whole),
-        FIXTURE_CASE(a_question_has_a_kind_and_somebody_who_hears_the_answer),
-        FIXTURE_CASE(a_question_has_room_for_its_answer),
+        FIXTURE_CASE(an_invalid_filter_is_refused),
+        FIXTURE_CASE(an_invalid_list_request_is_refused),
+        FIXTURE_CASE(an_older_list_request_is_completed),
+        FIXTURE_CASE(a_question_needs_a_kind_and_a_callback),
+        FIXTURE_CASE(a_question_needs_room_for_its_answer),
         FIXTURE_CASE(a_question_names_something),
         FIXTURE_CASE(events_are_counted_in_lists_only),
-        FIXTURE_CASE(a_listener_that_makes_no_sense_is_refused),
+        FIXTURE_CASE(an_invalid_listener_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

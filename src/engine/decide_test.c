@@ -1,7 +1,7 @@
 /* decide_test.c - the rules of decide.h, over facts from a small table.
  *
  * The table holds STREAMS streams, one for each expectation. A stream's events are written as a
- * text with a letter for each event's id, '-' for none: "ab-". Event r of stream s lies at position
+ * text with a letter for each event's id, '-' for none: "ab-". Event r of stream s is at position
  * 1000 * (s + 1) + 10 * r and ends 9 later.
  */
 #include "support/test.h"
@@ -15,12 +15,12 @@
 
 #define STREAMS 3u
 #define EVENTS_MAX 8u
-#define NOTHING "" /* of a stream without events */
+#define NOTHING "" /* the ids of a stream without events */
 
 enum fact { KEY, KEY_EVENT, MAP, STREAM, KNOWN, AT, MATCH, FACTS };
 
 struct table {
-    /* what is stored */
+    /* The stored facts. */
     const char *stored[STREAMS];
     factum_stream_state states[STREAMS];
     bool has_metadata[STREAMS];
@@ -29,7 +29,7 @@ struct table {
     bool key_used;
     struct fct_key_fact key;
     uint64_t match; /* position of the event that fits the condition; 0: none */
-    /* what is asked for */
+    /* The request. */
     factum_append_op op;
     factum_append_request request;
     factum_new_event events[EVENTS_MAX];
@@ -39,15 +39,15 @@ struct table {
     factum_fingerprint fingerprint;
     uint64_t revisions[EVENTS_MAX];
     uint64_t already_end;
-    /* facts with other answers than the table's, and how often each was asked */
+    /* Facts whose answers differ from the table's, and how often each was asked for. */
     factum_status answers[FACTS];
-    uint64_t answers_from[FACTS]; /* only from this asking on */
+    uint64_t answers_from[FACTS]; /* differs only from this call on */
     unsigned asked[FACTS];
 };
 
 /* ---- facts ----------------------------------------------------------------------------------- */
 
-/* OK, or what the test wants of this fact. */
+/* OK, or the answer that the test demands for this fact. */
 static factum_status ask(struct table *t, enum fact fact, factum_error *err)
 {
     factum_status status = t->asked[fact]++ >= t->answers_from[fact] ? t->answers[fact] : FACTUM_OK;
@@ -139,7 +139,7 @@ static factum_status fact_known(void *data, size_t expectation, factum_uuid id, 
                                 factum_error *err)
 {
     struct table *t = data;
-    assert_true(id.bytes[7] != 0); /* an event without an id is not asked for */
+    assert_true(id.bytes[7] != 0); /* events without an id are not asked for */
     factum_status status = ask(t, KNOWN, err);
     if (status != FACTUM_OK) {
         return status;
@@ -224,7 +224,7 @@ static enum fct_verdict decide(struct table *t)
 {
     memset(t->asked, 0, sizeof t->asked);
     memset(t->revisions, 0xff, sizeof t->revisions);
-    t->already_end = 12345; /* of an append before */
+    t->already_end = 12345; /* left by an earlier append */
     t->op.status = FACTUM_OK;
     t->op.result = (factum_append_result){.position = 0};
     t->op.revisions = t->revisions;
@@ -235,7 +235,7 @@ static enum fct_verdict decide(struct table *t)
     return verdict;
 }
 
-/* The outcome in words. */
+/* The outcome as text. */
 static const char *outcome(struct table *t)
 {
     static char text[64];
@@ -321,7 +321,7 @@ TEST(with_a_fingerprint_of_its_own_the_number_of_events_may_differ)
     assert_string_equal(outcome(t), "recognised");
     assert_int_equal(t->op.result.revision, 22);
     assert_int_equal(t->revisions[0], 20);
-    assert_int_equal(t->revisions[1], UINT64_MAX); /* there is no room for it */
+    assert_int_equal(t->revisions[1], UINT64_MAX); /* it does not fit the array */
     t->key.event_count = 0;
     assert_string_equal(outcome(t), "recognised");
     assert_int_equal(t->op.result.position, 0);
@@ -359,13 +359,13 @@ TEST(an_event_of_a_known_key_may_be_pending_missing_or_damaged)
 
 /* ---- rule 2: ids ----------------------------------------------------------------------------- */
 
-TEST(a_repetition_is_where_the_expectation_says)
+TEST(a_repetition_is_searched_for_at_the_expected_revision)
 {
     assert_string_equal(outcome_of("abc", factum_at(0), "bc"), "recognised");
     assert_string_equal(outcome_of("abc", factum_at(0), "b"), "recognised");
     assert_string_equal(outcome_of("abc", factum_at(1), "bc"), "WRONG_REVISION 0");
     assert_string_equal(outcome_of("abc", factum_at(0), "ab"), "WRONG_REVISION 0");
-    assert_string_equal(outcome_of("abc", factum_at(2), "c"), "new"); /* it holds */
+    assert_string_equal(outcome_of("abc", factum_at(2), "c"), "new"); /* the expectation holds */
     assert_string_equal(outcome_of("abc", factum_at(9), "c"), "WRONG_REVISION 0");
     assert_string_equal(outcome_of("abc", factum_at(UINT64_MAX), "a"), "WRONG_REVISION 0");
     assert_string_equal(outcome_of("abc", factum_no_stream(), "ab"), "recognised");
@@ -686,7 +686,7 @@ TEST(a_fact_that_fails_is_the_answer)
 /* Recognising asks again for the facts that were compared: that may fail, or find nothing. */
 TEST(a_fact_may_fail_when_it_is_asked_for_again)
 {
-    for (uint64_t from = 2; from < 4; from++) { /* two comparisons, then two values */
+    for (uint64_t from = 2; from < 4; from++) { /* two comparisons, then two reads of values */
         struct table *t = table();
         stored(t, 0, "abc");
         expect(t, factum_at(0));
@@ -726,7 +726,7 @@ TEST(refusals_by_a_stream_have_a_text_and_others_keep_theirs)
 struct model {
     enum { MODEL_HOLDS, MODEL_REPEATS, MODEL_REFUSED } class[STREAMS];
     bool written[STREAMS];
-    uint64_t from[STREAMS]; /* where it repeats */
+    uint64_t from[STREAMS]; /* the revision at which it repeats */
 };
 
 /* The ids that are to be written to |stream|, as text. */
@@ -868,7 +868,7 @@ static void random_table(struct table *t, struct fct_random *random, char ids[ST
     t->match = fct_random_below(random, 2) * 99;
 }
 
-/* The values of a recognised append are those of the events that are there. */
+/* A recognised append has the values of the stored events. */
 static void assert_values(const struct table *t, const struct model *model)
 {
     uint64_t next[STREAMS];
@@ -906,7 +906,7 @@ static void assert_later_or(struct table *t, const char *expected)
 
 #define ROUNDS 100000
 
-TEST(random_appends_are_judged_as_a_second_telling_of_the_rules_does)
+TEST(random_appends_are_decided_as_by_a_second_version_of_the_rules)
 {
     struct fct_random random = {1};
     unsigned recognised = 0;
@@ -945,7 +945,7 @@ int main(void)
         CASE(with_a_fingerprint_of_its_own_the_number_of_events_may_differ),
         CASE(an_unknown_key_changes_nothing),
         CASE(an_event_of_a_known_key_may_be_pending_missing_or_damaged),
-        CASE(a_repetition_is_where_the_expectation_says),
+        CASE(a_repetition_is_searched_for_at_the_expected_revision),
         CASE(with_any_a_repetition_is_where_the_newest_first_id_is),
         CASE(an_append_that_is_partly_there_is_refused),
         CASE(events_without_ids_are_never_recognised),
@@ -965,7 +965,7 @@ int main(void)
         CASE(a_fact_that_fails_is_the_answer),
         CASE(a_fact_may_fail_when_it_is_asked_for_again),
         CASE(refusals_by_a_stream_have_a_text_and_others_keep_theirs),
-        CASE(random_appends_are_judged_as_a_second_telling_of_the_rules_does),
+        CASE(random_appends_are_decided_as_by_a_second_version_of_the_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

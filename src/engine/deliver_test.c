@@ -34,7 +34,7 @@ static void note(void *data, factum_append_op *const *ops, size_t count)
         record->used += (size_t)len;
     }
     for (size_t i = 0; i < count; i++) {
-        memset(ops[i], 0xee, sizeof *ops[i]); /* the ops are their owner's: gone */
+        memset(ops[i], 0xee, sizeof *ops[i]); /* their owner may have freed the ops */
     }
 }
 

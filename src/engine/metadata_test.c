@@ -12,7 +12,7 @@ struct fixture {
     struct fct_engine engine;
     factum_stream_info infos[ASKS_MAX]; /* the answers, in order; then the last one again */
     size_t asks;
-    factum_status statuses[ASKS_MAX]; /* of the appends, in order */
+    factum_status statuses[ASKS_MAX]; /* expectations of the appends, in order */
     size_t appends;
     factum_expected expected; /* of the last append */
     char stream[32];
@@ -88,7 +88,8 @@ TEST(what_hides_nothing_is_written_as_it_is)
     assert_ok(set(f, factum_any(), " { \"a\" : 1 } "), f->err);
     assert_string_equal(f->stream, "$$s-1");
     assert_string_equal(f->data, " { \"a\" : 1 } ");
-    assert_int_equal(f->expected.kind, FACTUM_EXPECTED_NO_STREAM); /* as it was looked at */
+    assert_int_equal(f->expected.kind,
+                     FACTUM_EXPECTED_NO_STREAM); /* at the revision that was read */
     assert_int_equal(f->result.position, 77);
 }
 
@@ -124,7 +125,7 @@ TEST(metadata_that_was_replaced_meanwhile_is_looked_at_again)
 {
     struct fixture *f = *state;
     f->infos[0] = info_of(FACTUM_STREAM_PRESENT, 0);
-    f->infos[1] = info_of(FACTUM_STREAM_SOFT_DELETED, FCT_SOFT_DELETED); /* by another */
+    f->infos[1] = info_of(FACTUM_STREAM_SOFT_DELETED, FCT_SOFT_DELETED); /* by another writer */
     f->statuses[0] = FACTUM_WRONG_REVISION;
     assert_ok(set(f, factum_any(), "{\"a\":1}"), f->err);
     assert_int_equal(f->appends, 2);

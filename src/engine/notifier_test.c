@@ -7,7 +7,7 @@
 #include "engine/notifier.h"
 #include "support/mem_fault.h"
 
-#define LISTENERS 40 /* more than the first slots */
+#define LISTENERS 40 /* more than fit in the first slots */
 
 struct fixture {
     struct fct_mem_fault mem;
@@ -26,7 +26,7 @@ struct ear {
     factum_listener *leaves; /* unlistened by the first call */
     factum_listener *joins;  /* listens from the first call on */
     uint32_t posts;          /* by the first call */
-    bool refused;            /* a call that waits was refused inside */
+    bool refused;            /* a call that waits was refused inside it */
 };
 
 static void wait_for(_Atomic uint32_t *word, uint32_t value)
@@ -115,7 +115,7 @@ static void who_posts_delivers_if_there_are_no_threads(void **state)
     assert_int_equal(ear.calls, 0);
     fct_notifier_post(&f->notifier, FACTUM_NEWS_ROOM);
     fct_notifier_deliver(&f->notifier);
-    assert_int_equal(ear.calls, 1); /* both in one */
+    assert_int_equal(ear.calls, 1); /* both bits in one call */
     assert_int_equal(ear.heard, FACTUM_NEWS_END | FACTUM_NEWS_ROOM);
     assert_true(ear.refused);
     fct_notifier_deliver(&f->notifier);
@@ -350,7 +350,7 @@ static void the_direct_listener_is_called_by_who_posts(void **state)
     assert_ok(fct_notifier_listen(&f->notifier, &direct.listener, &f->err), f->err);
     fct_notifier_post(&f->notifier, FACTUM_NEWS_END);
     assert_int_equal(direct.calls, 1);
-    assert_false(direct.refused); /* it is not a user's function */
+    assert_false(direct.refused); /* the thread is not inside a user's function */
     fct_notifier_deliver(&f->notifier);
     assert_int_equal(direct.calls, 1);
     never.listener.internal[3] = (void *)1; /* one that does not listen */

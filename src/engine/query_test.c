@@ -1,4 +1,4 @@
-/* query_test.c - queries and filters match what store.h says, and copies outlive their
+/* query_test.c - queries and filters match as store.h defines, and copies outlive their
  * originals. */
 #include "support/test.h"
 

@@ -12,7 +12,7 @@ static void assert_slice(factum_slice slice, const char *text)
     assert_true(fct_slice_equal(slice, factum_slice_from(text)));
 }
 
-TEST(a_category_is_what_stands_before_the_first_dash)
+TEST(a_category_is_the_text_before_the_first_dash)
 {
     assert_slice(fct_category(FCT_SLICE("order-42")), "order");
     assert_slice(fct_category(FCT_SLICE("order-42-7")), "order");
@@ -40,7 +40,7 @@ TEST(a_correlation_id_is_a_text_in_the_metadata)
     assert_slice(fct_correlation_id(fct_slice(NULL, 0), buffer), "");
 }
 
-TEST(a_correlation_id_over_the_limit_is_none)
+TEST(a_correlation_id_over_the_limit_is_ignored)
 {
     static char json[FACTUM_NAME_SIZE_MAX + 64];
     static char buffer[FACTUM_NAME_SIZE_MAX];
@@ -74,7 +74,7 @@ static void assert_says_nothing(const char *json)
     assert_false(metadata.soft_deleted);
 }
 
-TEST(metadata_says_what_it_says)
+TEST(the_settings_of_metadata_are_read)
 {
     struct fct_stream_metadata metadata =
         parsed("{\"$maxCount\":3,\"own\":[{}],\"$maxAge\":60,\"$tb\":7}");
@@ -84,7 +84,7 @@ TEST(metadata_says_what_it_says)
     assert_false(metadata.soft_deleted);
 }
 
-TEST(metadata_that_makes_no_sense_says_nothing)
+TEST(invalid_metadata_has_no_settings)
 {
     assert_says_nothing("");
     assert_says_nothing("no json");
@@ -138,12 +138,12 @@ static factum_fingerprint plain_fingerprint(void)
     return fct_append_fingerprint(&content.request);
 }
 
-/* Has the content, as it is now, the fingerprint that it had? */
+/* Does the current content still have the fingerprint that it had? */
 #define assert_same(content, same)                                                                 \
     assert_int_equal(                                                                              \
         same_fingerprint(fct_append_fingerprint(&(content).request), plain_fingerprint()), same)
 
-TEST(the_content_is_what_store_h_says)
+TEST(the_content_is_as_store_h_defines)
 {
     struct content c;
     (void)state;
@@ -167,7 +167,7 @@ TEST(the_content_is_what_store_h_says)
     c.events[0].tag_count = 1;
     assert_same(c, false);
     content_init(&c);
-    c.events[0].media_type = FCT_SLICE("application/json"); /* what it is without */
+    c.events[0].media_type = FCT_SLICE("application/json"); /* as without it */
     assert_same(c, true);
     c.events[0].media_type = FCT_SLICE("image/png");
     assert_same(c, false);
@@ -182,7 +182,7 @@ TEST(the_content_is_what_store_h_says)
     assert_same(c, false);
 }
 
-TEST(ids_and_a_time_that_is_not_said_are_no_content)
+TEST(ids_and_an_unset_time_are_no_content)
 {
     struct content c;
     (void)state;
@@ -202,7 +202,7 @@ TEST(bytes_that_move_from_one_part_to_the_next_are_other_content)
     c.events[0].metadata = FCT_SLICE("eta");
     assert_same(c, false);
     content_init(&c);
-    c.events[0].tag_count = 1; /* the tag of the first leaves, one of the second joins it */
+    c.events[0].tag_count = 1; /* the tag moves from the first event to the second */
     c.events[1].tag_count = 1;
     assert_same(c, false);
 }
@@ -341,7 +341,7 @@ static bool holds(factum_expected_kind kind, uint64_t wanted, factum_stream_stat
                               metastream);
 }
 
-TEST(expectations_hold_as_the_table_says)
+TEST(expectations_hold_as_in_the_table)
 {
     static const struct {
         factum_expected_kind kind;
@@ -384,7 +384,7 @@ static void assert_refusal(factum_expected_kind kind, factum_stream_state actual
     fct_refusal_say(&expectation, &result, NULL);
 }
 
-TEST(a_refusal_says_what_is_and_what_was_expected)
+TEST(a_refusal_names_the_actual_and_the_expected_state)
 {
     const factum_status wrong = FACTUM_WRONG_REVISION;
     assert_refusal(FACTUM_EXPECTED_REVISION, FACTUM_STREAM_PRESENT, wrong,
@@ -407,7 +407,7 @@ TEST(a_refusal_says_what_is_and_what_was_expected)
                    "stream s-1 is deleted for ever: use another name");
 }
 
-TEST(a_long_name_leaves_room_for_what_is_said_of_it)
+TEST(a_long_name_leaves_room_for_the_rest_of_the_message)
 {
     char name[FACTUM_NAME_SIZE_MAX];
     factum_error err;
@@ -438,14 +438,14 @@ TEST(two_expectations_and_none_have_texts)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_category_is_what_stands_before_the_first_dash),
+        CASE(a_category_is_the_text_before_the_first_dash),
         CASE(a_correlation_id_is_a_text_in_the_metadata),
-        CASE(a_correlation_id_over_the_limit_is_none),
-        CASE(metadata_says_what_it_says),
-        CASE(metadata_that_makes_no_sense_says_nothing),
+        CASE(a_correlation_id_over_the_limit_is_ignored),
+        CASE(the_settings_of_metadata_are_read),
+        CASE(invalid_metadata_has_no_settings),
         CASE(the_highest_revision_means_deleted),
-        CASE(the_content_is_what_store_h_says),
-        CASE(ids_and_a_time_that_is_not_said_are_no_content),
+        CASE(the_content_is_as_store_h_defines),
+        CASE(ids_and_an_unset_time_are_no_content),
         CASE(bytes_that_move_from_one_part_to_the_next_are_other_content),
         CASE(a_trace_is_no_content),
         CASE(many_members_between_traces_are_content),
@@ -454,9 +454,9 @@ int main(void)
         CASE(without_events_the_content_is_what_is_checked),
         CASE(a_metastream_names_its_stream),
         CASE(metadata_leaves_the_newest_events_visible),
-        CASE(expectations_hold_as_the_table_says),
-        CASE(a_refusal_says_what_is_and_what_was_expected),
-        CASE(a_long_name_leaves_room_for_what_is_said_of_it),
+        CASE(expectations_hold_as_in_the_table),
+        CASE(a_refusal_names_the_actual_and_the_expected_state),
+        CASE(a_long_name_leaves_room_for_the_rest_of_the_message),
         CASE(two_expectations_and_none_have_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

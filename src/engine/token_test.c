@@ -62,7 +62,7 @@ TEST(what_is_no_token_is_refused_and_leaves_the_place)
         "f1-00000000000000aa-",
         "f1-00000000000000aa-0",
         "f1-00000000000000aa-0-",
-        "f1-00000000000000aa-1-1", /* there is one partition */
+        "f1-00000000000000aa-1-1", /* only partition 0 exists */
         "f1-00000000000000aa-00-1",
         "f1-00000000000000aa--1",
         "f1-00000000000000aa-0-+1",
@@ -92,7 +92,7 @@ TEST(what_is_no_token_is_refused_and_leaves_the_place)
     }
 }
 
-TEST(bytes_that_are_no_text_are_no_token)
+TEST(bytes_that_are_not_utf8_are_no_token)
 {
     static uint8_t many[5000];
     const factum_slice bad[] = {
@@ -148,7 +148,7 @@ TEST(a_token_of_what_was_given_up_is_of_another_history)
         {"f1-bbbbbbbbbbbbbbbb-0-250", FACTUM_WRONG_TIMELINE},
         {"f1-0123456789abcdef-0-250", FACTUM_OK},
         {"f1-0123456789abcdef-0-0", FACTUM_OK},
-        {"f1-0123456789abcdee-0-0", FACTUM_WRONG_TIMELINE}, /* another store's */
+        {"f1-0123456789abcdee-0-0", FACTUM_WRONG_TIMELINE}, /* of another store */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         factum_error err;
@@ -180,7 +180,7 @@ TEST(a_later_loss_may_begin_before_an_earlier_one)
     assert_int_equal(place, 49);
 }
 
-/* Tokens that a store gave out before a fork, against what the fork kept. */
+/* Tokens that a store issued before a fork, against the part that the fork kept. */
 TEST(a_token_is_good_after_a_fork_as_long_as_its_place_was_kept)
 {
     struct fct_random random = {1};
@@ -210,7 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_token_reads_back_as_its_place),
         CASE(what_is_no_token_is_refused_and_leaves_the_place),
-        CASE(bytes_that_are_no_text_are_no_token),
+        CASE(bytes_that_are_not_utf8_are_no_token),
         CASE(a_place_belongs_to_the_timeline_that_was_current_there),
         CASE(a_token_of_what_was_given_up_is_of_another_history),
         CASE(a_later_loss_may_begin_before_an_earlier_one),

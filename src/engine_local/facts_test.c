@@ -1,6 +1,5 @@
 /* facts_test.c - appends of one group see each other. Each test also runs with hashes of a few
- * bits, so that names and keys collide.
- */
+ * bits, so that names and keys collide. */
 #include "support/test.h"
 
 #include "core/error.h"
@@ -238,8 +237,8 @@ TEST(a_deletion_holds_for_the_next_of_the_group)
     work(f);
     condition.after = f->ops[0].result.position;
     joins(f, "a-1", factum_any(), "C", 5);
-    joins(f, "c-1", factum_any(), "X", 6)->condition =
-        &condition; /* its metadata is of this batch */
+    /* Its metadata is of this batch. */
+    joins(f, "c-1", factum_any(), "X", 6)->condition = &condition;
     work(f);
     assert_outcome(f, 0, FACTUM_OK);
     assert_outcome(f, 1, FACTUM_CONDITION_FAILED);

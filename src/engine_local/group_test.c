@@ -1,7 +1,6 @@
-/* group_test.c - group commit without an engine: members that join while a group is at work are the
- * next group, in the order of joining; no member is lost, and no completion is delivered twice or
- * too early. The members are requests of the test's own.
- */
+/* group_test.c - group commit without an engine: members that join while a group is at work are
+ * the next group, in the order of joining; no member is lost, and no completion is delivered
+ * twice or too early. The members are requests of the test's own. */
 #include "support/test.h"
 
 #include <unistd.h>
@@ -20,7 +19,7 @@ enum {
 
 /* A member, and what the work does with it. */
 struct request {
-    struct fct_group_member member; /* first */
+    struct fct_group_member member; /* must be the first member */
     struct work *work;
     uint64_t number; /* its place in its group, from 1; 0: not worked on */
     _Atomic uint32_t deliveries;
@@ -226,7 +225,7 @@ static void begin_held(struct work *work, struct caller *callers, size_t count)
     }
 }
 
-TEST(who_comes_while_a_group_is_at_work_is_in_the_next_one)
+TEST(callers_during_a_groups_work_are_in_the_next_group)
 {
     static struct caller callers[4];
     struct work work;
@@ -243,7 +242,7 @@ TEST(who_comes_while_a_group_is_at_work_is_in_the_next_one)
 }
 
 /* Each group takes so long that its members sleep. */
-TEST(those_who_wait_long_are_woken)
+TEST(callers_that_wait_long_are_woken)
 {
     static struct caller callers[FEW];
     struct work work;
@@ -452,7 +451,7 @@ TEST(finishing_completes_what_was_submitted)
     assert_int_equal(work.answered, work.group_count);
 }
 
-TEST(beyond_the_limit_it_is_busy_and_says_so)
+TEST(beyond_the_limit_it_is_busy_with_a_reason)
 {
     static struct request requests[5];
     struct work work;
@@ -479,7 +478,7 @@ TEST(beyond_the_limit_it_is_busy_and_says_so)
     fct_group_finish(&work.group);
 }
 
-TEST(what_has_no_size_is_never_refused)
+TEST(requests_without_a_size_are_never_refused)
 {
     static struct request requests[3];
     struct request task = {.number = 0};
@@ -499,8 +498,8 @@ TEST(what_has_no_size_is_never_refused)
     fct_group_finish(&work.group);
 }
 
-/* A task that waits beside appends, for example a heartbeat, uses up no room. */
-TEST(what_has_no_size_takes_no_room)
+/* A task that waits among appends, for example a heartbeat, uses up no room. */
+TEST(requests_without_a_size_take_no_room)
 {
     static struct caller callers[2];
     static struct request requests[3];
@@ -521,7 +520,7 @@ TEST(what_has_no_size_takes_no_room)
     fct_group_finish(&work.group);
 }
 
-TEST(beyond_the_limit_of_bytes_it_is_busy_and_says_so)
+TEST(beyond_the_limit_of_bytes_it_is_busy_with_a_reason)
 {
     static struct request requests[4];
     struct work work;
@@ -551,8 +550,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(one_caller_leads_itself),
-        CASE(who_comes_while_a_group_is_at_work_is_in_the_next_one),
-        CASE(those_who_wait_long_are_woken),
+        CASE(callers_during_a_groups_work_are_in_the_next_group),
+        CASE(callers_that_wait_long_are_woken),
         CASE(callers_spin_where_the_work_is_short),
         CASE(what_a_caller_led_to_its_end_is_delivered),
         CASE(the_recent_peak_of_callers_decays),
@@ -563,10 +562,10 @@ int main(void)
         CASE(many_callers_are_all_served_one_group_at_a_time),
         CASE(each_submitted_request_is_delivered_once),
         CASE(finishing_completes_what_was_submitted),
-        CASE(beyond_the_limit_it_is_busy_and_says_so),
-        CASE(what_has_no_size_is_never_refused),
-        CASE(what_has_no_size_takes_no_room),
-        CASE(beyond_the_limit_of_bytes_it_is_busy_and_says_so),
+        CASE(beyond_the_limit_it_is_busy_with_a_reason),
+        CASE(requests_without_a_size_are_never_refused),
+        CASE(requests_without_a_size_take_no_room),
+        CASE(beyond_the_limit_of_bytes_it_is_busy_with_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,7 +23,7 @@ static const struct fct_head *find(const struct fct_heads *heads, uint64_t low, 
     return fct_heads_find(heads, (struct fct_hash128){low, high});
 }
 
-TEST(what_was_put_is_found_and_nothing_else)
+TEST(only_heads_that_were_put_are_found)
 {
     struct fct_heads heads;
     (void)state;
@@ -55,7 +55,7 @@ TEST(a_head_that_is_put_again_takes_its_own_place)
     fct_heads_finish(&heads);
 }
 
-TEST(a_full_set_gives_up_what_was_put_longest_ago)
+TEST(a_full_set_drops_its_oldest_head)
 {
     struct fct_heads heads;
     (void)state;
@@ -89,7 +89,7 @@ TEST(the_clock_may_wrap_around)
     fct_heads_finish(&heads);
 }
 
-TEST(as_many_as_were_asked_for_fit)
+TEST(as_many_heads_as_requested_fit)
 {
     struct fct_heads heads;
     (void)state;
@@ -122,11 +122,11 @@ TEST(without_memory_there_is_no_cache_and_nothing_to_free)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_was_put_is_found_and_nothing_else),
+        CASE(only_heads_that_were_put_are_found),
         CASE(a_head_that_is_put_again_takes_its_own_place),
-        CASE(a_full_set_gives_up_what_was_put_longest_ago),
+        CASE(a_full_set_drops_its_oldest_head),
         CASE(the_clock_may_wrap_around),
-        CASE(as_many_as_were_asked_for_fit),
+        CASE(as_many_heads_as_requested_fit),
         CASE(without_memory_there_is_no_cache_and_nothing_to_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

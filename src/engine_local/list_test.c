@@ -1,4 +1,4 @@
-/* list_test.c - lists of names over an index that was damaged when it had to find births. */
+/* list_test.c - lists of names over an index that was damaged when it searched for births. */
 #include "support/test.h"
 
 #include "core/error.h"

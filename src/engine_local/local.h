@@ -1,5 +1,5 @@
-/* local.h - the embedded engine: log, index and stream heads in one directory. Layer: engine_local.
- */
+/* local.h - the embedded engine: log, index and stream heads in one directory. Layer:
+ * engine_local. */
 #ifndef FCT_ENGINE_LOCAL_LOCAL_H
 #define FCT_ENGINE_LOCAL_LOCAL_H
 

@@ -63,7 +63,7 @@ static void append(struct fixture *f, factum_durability durability)
     assert_ok(fct_engine_append(&f->engine, &request, NULL, NULL, &f->err), f->err);
 }
 
-TEST(close_says_that_appends_could_not_be_synced)
+TEST(close_reports_appends_that_could_not_be_synced)
 {
     struct fixture *f = *state;
     append(f, FACTUM_DURABILITY_SYNC); /* the store had its first heartbeat then */
@@ -108,7 +108,7 @@ static bool record_step(void *data, uint64_t done, uint64_t total)
 }
 
 /* In a sound store nothing is searched for: the log is nearly all of the work, and is read once. */
-TEST(verify_reports_its_work_by_what_the_parts_of_it_cost)
+TEST(the_progress_of_verify_follows_the_cost_of_its_parts)
 {
     struct fixture *f = *state;
     enum { APPENDS = 17, EVENTS = 1000 };
@@ -152,7 +152,7 @@ static uint64_t count_names(struct fixture *f, factum_list_kind kind)
 }
 
 /* The event is in the index before the sync: neither counts nor lists may show it. */
-TEST(an_append_whose_sync_failed_is_not_there)
+TEST(an_append_whose_sync_failed_is_not_visible)
 {
     struct fixture *f = *state;
     factum_info before;
@@ -265,10 +265,10 @@ TEST(a_store_is_open_once_at_a_time)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_CASE(close_says_that_appends_could_not_be_synced),
+        FIXTURE_CASE(close_reports_appends_that_could_not_be_synced),
         FIXTURE_CASE(close_of_a_failed_store_that_has_nothing_unsynced_is_no_failure),
-        FIXTURE_CASE(verify_reports_its_work_by_what_the_parts_of_it_cost),
-        FIXTURE_CASE(an_append_whose_sync_failed_is_not_there),
+        FIXTURE_CASE(the_progress_of_verify_follows_the_cost_of_its_parts),
+        FIXTURE_CASE(an_append_whose_sync_failed_is_not_visible),
         FIXTURE_CASE(the_index_never_names_what_a_crash_can_take_back),
         FIXTURE_CASE(a_damaged_history_refuses_earlier_tokens_and_begins_a_new_one),
         CASE(a_store_is_open_once_at_a_time),

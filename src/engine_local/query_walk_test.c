@@ -1,6 +1,5 @@
-/* query_walk_test.c - reads of queries and filters against a walk over everything: random events,
- * random queries, both directions, from any place, over many runs and a memtable.
- */
+/* query_walk_test.c - reads of queries and filters against a walk over everything: random
+ * events, random queries, both directions, from any place, over many runs and a memtable. */
 #include "support/test.h"
 
 #include "core/error.h"
@@ -233,7 +232,7 @@ TEST(a_filter_gives_what_a_walk_over_everything_finds)
     }
 }
 
-TEST(the_first_after_a_place_is_found_or_is_not_there)
+TEST(the_first_event_after_a_place_is_found_or_does_not_exist)
 {
     struct fixture *f = *state;
     for (int i = 0; i < QUERIES; i++) {
@@ -254,7 +253,7 @@ TEST(the_first_after_a_place_is_found_or_is_not_there)
     }
 }
 
-TEST(a_follower_of_a_query_is_given_what_comes_later)
+TEST(a_follower_of_a_query_gets_later_events)
 {
     struct fixture *f = *state;
     factum_slice tag = tag_name(0);
@@ -349,8 +348,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(a_query_gives_what_a_walk_over_everything_finds),
         BOTH(a_filter_gives_what_a_walk_over_everything_finds),
-        BOTH(the_first_after_a_place_is_found_or_is_not_there),
-        BOTH(a_follower_of_a_query_is_given_what_comes_later),
+        BOTH(the_first_event_after_a_place_is_found_or_does_not_exist),
+        BOTH(a_follower_of_a_query_gets_later_events),
         BOTH(a_follower_of_two_types_loses_nothing_beside_a_writer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

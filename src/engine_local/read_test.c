@@ -1,4 +1,4 @@
-/* read_test.c - reads beside appends, and reads over an index that has lost runs. */
+/* read_test.c - reads during appends, and reads over an index that has lost runs. */
 #include "support/test.h"
 
 #include "core/slice.h"
@@ -144,7 +144,7 @@ static size_t damage_runs(struct fixture *f)
     return count;
 }
 
-TEST(a_read_gets_over_every_run_that_is_damaged)
+TEST(a_read_recovers_from_every_damaged_run)
 {
     struct fixture *f = *state;
     factum_list_entry entry;
@@ -237,7 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_stream_that_keeps_its_last_event_always_has_one),
-        FIXTURE_CASE(a_read_gets_over_every_run_that_is_damaged),
+        FIXTURE_CASE(a_read_recovers_from_every_damaged_run),
         FIXTURE_CASE(an_old_manifest_whose_runs_are_gone_is_caught_up_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,7 @@ TEST(any_allocation_may_fail_and_what_was_there_stays)
             assert_int_equal(fct_staged_find(&staged, hash_of(i)), i);
         }
         assert_int_equal(fct_staged_find(&staged, hash_of(count)), FCT_STAGED_NONE);
-        assert_int_equal(add(&staged, hash_of(count), count), count); /* now there is some */
+        assert_int_equal(add(&staged, hash_of(count), count), count); /* now memory is available */
         fct_staged_finish(&staged);
         fct_staged_finish(&staged); /* a finished one */
         assert_int_equal(mem.held, 0);

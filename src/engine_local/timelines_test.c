@@ -258,7 +258,7 @@ static void assert_field_refused(void **state, size_t offset, uint64_t value, bo
     assert_damaged(*state, bytes, size);
 }
 
-TEST(fields_that_make_no_sense_are_damage_whatever_the_checksum_says)
+TEST(invalid_fields_are_damage_even_under_a_valid_checksum)
 {
     assert_field_refused(state, 0, 'X', false); /* magic */
     assert_field_refused(state, 8, 2, false);   /* format */
@@ -275,7 +275,7 @@ TEST(fields_that_make_no_sense_are_damage_whatever_the_checksum_says)
     assert_field_refused(state, HEADER + 2 * ITEM + 8, 1, true); /* before the one before */
 }
 
-TEST(no_timelines_and_too_many_are_damage)
+TEST(zero_timelines_and_too_many_are_damage)
 {
     uint8_t bytes[FILE_MAX + ITEM] = {0};
     (void)bytes_of(&three, bytes);
@@ -376,8 +376,8 @@ int main(void)
         FIXTURE_CASE(a_file_that_cannot_be_read_is_a_failure),
         FIXTURE_CASE(any_flipped_bit_makes_the_file_damaged),
         FIXTURE_CASE(any_other_size_makes_the_file_damaged),
-        FIXTURE_CASE(fields_that_make_no_sense_are_damage_whatever_the_checksum_says),
-        FIXTURE_CASE(no_timelines_and_too_many_are_damage),
+        FIXTURE_CASE(invalid_fields_are_damage_even_under_a_valid_checksum),
+        FIXTURE_CASE(zero_timelines_and_too_many_are_damage),
         FIXTURE_CASE(the_text_is_the_file_in_hexadecimal_digits),
         FIXTURE_CASE(the_text_of_as_many_as_there_may_be_fits),
         FIXTURE_CASE(text_that_does_not_verify_is_refused_and_changes_nothing),

@@ -382,7 +382,7 @@ static factum_status verify_in_steps(struct fixture *f, struct steps *steps)
     return f->engine.ops->upkeep->verify(f->engine.self, &progress, &f->report, &f->err);
 }
 
-TEST(what_is_appended_meanwhile_is_not_looked_at)
+TEST(events_appended_during_verify_are_not_checked)
 {
     struct fixture *f = *state;
     struct steps steps = {.f = f, .appends = true};
@@ -427,8 +427,8 @@ int main(void)
         MASKED_CASE(a_sound_store_is_sound_in_memory_and_on_disk, 0),
         MASKED_CASE(a_sound_store_is_sound_in_memory_and_on_disk, 1),
         MASKED_CASE(a_sound_store_is_sound_in_memory_and_on_disk, 2),
-        MASKED_CASE(what_is_appended_meanwhile_is_not_looked_at, 0),
-        MASKED_CASE(what_is_appended_meanwhile_is_not_looked_at, 2),
+        MASKED_CASE(events_appended_during_verify_are_not_checked, 0),
+        MASKED_CASE(events_appended_during_verify_are_not_checked, 2),
         MASKED_CASE(it_can_be_stopped_at_each_step, 0),
         MASKED_CASE(it_can_be_stopped_at_each_step, 2),
     };

@@ -1,6 +1,5 @@
 /* memory_test.c - the memory engine when allocations fail, and what only it can promise: time by
- * its clock, ids that it makes. The conformance suite tests everything else.
- */
+ * its clock, ids that it makes. The conformance suite tests everything else. */
 #include "engine_memory/memory.h"
 
 #include "core/slice.h"
@@ -109,7 +108,8 @@ static factum_event event_at(struct fixture *f, uint64_t i)
     assert_ok(fct_engine_read(&f->engine, &request, false, &reader, &f->err), f->err);
     assert_ok(fct_reader_next(reader, &event, &f->err), f->err);
     fct_reader_close(reader);
-    event.data = fct_slice(NULL, 0); /* it is gone, and so is the rest; numbers and ids stay */
+    /* The append is gone, with everything after it; numbers and ids stay. */
+    event.data = fct_slice(NULL, 0);
     return event;
 }
 
@@ -137,7 +137,7 @@ TEST(missing_ids_are_made_and_given_ones_kept)
     assert_int_equal(made.bytes[6] >> 4, 4); /* RFC 9562: random */
     assert_int_equal(made.bytes[8] >> 6, 2);
     assert_memory_equal(event_at(f, 1).id.bytes, f->events[1].id.bytes, 16);
-    assert_int_equal(f->events[0].id.bytes[6], 0); /* the caller's are left alone */
+    assert_int_equal(f->events[0].id.bytes[6], 0); /* the caller's structs are not changed */
 }
 
 int main(void)

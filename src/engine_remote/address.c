@@ -69,8 +69,8 @@ static factum_status address_split(factum_slice address, struct address_parts *p
     *parts = (struct address_parts){.secure = i == 1, .is_unix = i == 2};
     factum_slice rest = fct_slice_from(address, strlen(schemes[i]));
     factum_slice authority = fct_slice(rest.ptr, address_find(rest, '/'));
-    size_t at =
-        authority.len; /* the last '@', so that an '@' in a secret does not leak a part of it */
+    /* The last '@', so that an '@' in a secret does not leak a part of it. */
+    size_t at = authority.len;
     while (at > 0 && authority.ptr[at - 1] != '@') {
         at--;
     }

@@ -26,9 +26,8 @@
 
 #define OP_PENDING FCT_BACKLOG_INTERNAL
 #define APPEND_SLOTS_FIRST 64u
-#define APPEND_GRACE_NS                                                                            \
-    UINT64_C(200000000) /* extra time for the answer to an append whose deadline
-                                             * has passed */
+/* Extra time for the answer to an append whose deadline has passed. */
+#define APPEND_GRACE_NS UINT64_C(200000000)
 
 struct pending_append {
     struct pending_append *next;        /* in appends_in */

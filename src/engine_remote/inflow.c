@@ -268,8 +268,8 @@ static void inflow_free(struct inflow *inflow)
 static bool inflow_is_closing(struct inflow *inflow)
 {
     fct_mutex_lock(&inflow->distant->lock);
-    bool closing = inflow->closing && !inflow->listed; /* a listed one is freed when it is taken
-                                                        * from the list */
+    /* A listed one is freed when it is taken from the list. */
+    bool closing = inflow->closing && !inflow->listed;
     fct_mutex_unlock(&inflow->distant->lock);
     return closing;
 }

@@ -1,7 +1,6 @@
-/* inflow.h - the parts of the remote engine that know nothing of stores: rings, gRPC calls, plain
- * HTTP calls, and streams of answers that another thread reads.
- * Layer: engine_remote, private. The files and threads of the engine are in remote_int.h.
- */
+/* inflow.h - the parts of the remote engine that know nothing of stores: rings, gRPC calls,
+ * plain HTTP calls, and streams of answers that another thread reads. Layer: engine_remote,
+ * private. The files and threads of the engine are in remote_int.h. */
 #ifndef FCT_ENGINE_REMOTE_INFLOW_H
 #define FCT_ENGINE_REMOTE_INFLOW_H
 

@@ -89,8 +89,8 @@ struct distant {
     struct fct_thread thread;
     struct fct_task posted;
     struct fct_task send_appends;
-    _Atomic uint32_t
-        word; /* increased whenever a user's thread that waits in inflow.c may continue */
+    /* Increased whenever a user's thread that waits in inflow.c may continue. */
+    _Atomic uint32_t word;
 
     /* Used by the loop. */
     enum distant_state state;

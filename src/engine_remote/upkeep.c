@@ -1,6 +1,5 @@
-/* upkeep.c - verify and backup at the server, with their progress.
- * Layer: engine_remote. The caller's thread, which waits.
- */
+/* upkeep.c - verify and backup at the server, with their progress. Layer: engine_remote. The
+ * caller's thread, which waits. */
 #include "core/error.h"
 #include "core/slice.h"
 #include "engine_remote/remote_int.h"

@@ -432,8 +432,8 @@ static factum_status load_event(const struct gate *gate, struct fct_rules **rule
     return fct_rules_apply(rules, &event, true, err);
 }
 
-/* A store whose schemas are damaged still opens, so that it can be examined; it accepts no events.
- */
+/* A store whose schemas are damaged still opens, so that it can be examined; it accepts no
+ * events. */
 static void note_unread(struct gate *gate, const factum_error *why)
 {
     gate->unread = true;

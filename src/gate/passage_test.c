@@ -1,5 +1,5 @@
-/* passage_test.c - a drain returns when the readers inside have left, and not before. Layer: gate.
- */
+/* passage_test.c - a drain returns when the readers inside have left, and not before. Layer:
+ * gate. */
 #include "support/test.h"
 
 #include "gate/passage.h"
@@ -42,7 +42,7 @@ static void until_turned(struct fct_passage *passage, uint32_t age)
     }
 }
 
-TEST(who_enters_after_the_drain_began_is_not_waited_for)
+TEST(a_drain_does_not_wait_for_later_readers)
 {
     struct fct_passage passage;
     struct fct_thread thread = {.started = false};
@@ -81,8 +81,8 @@ static void look(void *data)
     while (!atomic_load(&crowd->stop)) {
         struct fct_pass pass = fct_passage_enter(&crowd->passage);
         const struct published *seen = atomic_load(&crowd->now);
-        if (seen->value == 0) { /* not atomic: ThreadSanitizer reports a drain that returns too
-                                 * early */
+        /* Not atomic: ThreadSanitizer reports a drain that returns too early. */
+        if (seen->value == 0) {
             atomic_fetch_add(&crowd->spoilt, 1);
         }
         fct_passage_leave(&crowd->passage, pass);
@@ -90,7 +90,7 @@ static void look(void *data)
     }
 }
 
-TEST(nobody_sees_what_was_replaced_before_a_drain)
+TEST(after_a_drain_nobody_reads_the_replaced_value)
 {
     static struct crowd crowd;
     struct fct_thread threads[READERS] = {{.started = false}};
@@ -124,8 +124,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(an_empty_passage_is_drained_at_once),
-        CASE(who_enters_after_the_drain_began_is_not_waited_for),
-        CASE(nobody_sees_what_was_replaced_before_a_drain),
+        CASE(a_drain_does_not_wait_for_later_readers),
+        CASE(after_a_drain_nobody_reads_the_replaced_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

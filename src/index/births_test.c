@@ -234,7 +234,7 @@ TEST(ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log)
     assert_int_equal(stats_of(f).doubtful_births, 0);
 }
 
-TEST(where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_said)
+TEST(a_birth_that_a_damaged_run_leaves_in_doubt_is_reported)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -366,7 +366,7 @@ int main(void)
         FIXTURE_CASE(what_was_reserved_is_enough_if_everything_is_born),
         FIXTURE_CASE(a_range_that_was_lost_has_the_same_births_after_it_is_rebuilt),
         FIXTURE_CASE(ranges_that_were_lost_are_rebuilt_in_the_order_of_the_log),
-        FIXTURE_CASE(where_a_run_cannot_be_read_a_known_name_is_born_again_and_that_is_said),
+        FIXTURE_CASE(a_birth_that_a_damaged_run_leaves_in_doubt_is_reported),
         FIXTURE_CASE(a_doubt_in_the_last_step_is_counted),
         FIXTURE_CASE(births_survive_flushes_merges_openings_and_losses),
         FIXTURE_CASE(postings_between_two_positions_are_counted_without_a_walk),

@@ -1,4 +1,5 @@
-/* filter_test.c - a filter never denies what was added, seldom affirms the rest. Layer: index. */
+/* filter_test.c - a filter never denies a key that was added, and seldom affirms another. Layer:
+ * index. */
 #include "index/filter.h"
 
 #include <stdlib.h>

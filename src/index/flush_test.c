@@ -53,7 +53,7 @@ TEST(sixteen_runs_become_one_of_level_two)
     check(f);
 }
 
-TEST(a_merge_that_meets_damage_names_the_run_and_sets_it_aside)
+TEST(a_merge_that_meets_damage_names_the_run_and_quarantines_it)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -73,7 +73,7 @@ TEST(a_merge_that_meets_damage_names_the_run_and_sets_it_aside)
     check(f);
 }
 
-/* Good checksums over postings that do not rise: a forged file. */
+/* A forged file: valid checksums over postings that do not rise. */
 TEST(a_merge_of_postings_out_of_order_is_damage)
 {
     struct fixture *f = *state;
@@ -94,7 +94,7 @@ TEST(a_merge_of_postings_out_of_order_is_damage)
 }
 
 /* Whatever fails in a flush, no run is left on disk that no manifest names. */
-TEST(a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again)
+TEST(a_flush_that_fails_leaves_no_run_and_can_be_repeated)
 {
     struct fixture *f = *state;
     factum_status status = FACTUM_IO;
@@ -181,7 +181,7 @@ TEST(a_full_disk_leaves_the_postings_in_memory)
     check(f);
 }
 
-TEST(a_reserve_without_memory_says_so_and_adds_nothing)
+TEST(a_reserve_without_memory_fails_and_adds_nothing)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -231,7 +231,7 @@ TEST(the_background_flushes_and_merges)
     check(f);
 }
 
-TEST(what_the_background_cannot_write_is_told_to_who_settles)
+TEST(settling_reports_a_failure_of_the_background_thread)
 {
     struct fixture *f = *state;
     use_threads(f);
@@ -254,16 +254,16 @@ int main(void)
         FIXTURE_CASE(a_flush_changes_nothing_for_readers),
         FIXTURE_CASE(four_runs_of_a_level_become_one_of_the_next),
         FIXTURE_CASE(sixteen_runs_become_one_of_level_two),
-        FIXTURE_CASE(a_merge_that_meets_damage_names_the_run_and_sets_it_aside),
+        FIXTURE_CASE(a_merge_that_meets_damage_names_the_run_and_quarantines_it),
         FIXTURE_CASE(a_merge_of_postings_out_of_order_is_damage),
-        FIXTURE_CASE(a_flush_that_fails_leaves_no_run_behind_and_can_be_tried_again),
+        FIXTURE_CASE(a_flush_that_fails_leaves_no_run_and_can_be_repeated),
         FIXTURE_CASE(a_merge_that_fails_leaves_its_inputs_and_no_run_behind),
         FIXTURE_CASE(without_memory_a_flush_leaves_no_run_behind),
         FIXTURE_CASE(a_full_disk_leaves_the_postings_in_memory),
-        FIXTURE_CASE(a_reserve_without_memory_says_so_and_adds_nothing),
+        FIXTURE_CASE(a_reserve_without_memory_fails_and_adds_nothing),
         FIXTURE_CASE(memory_is_bounded_while_nothing_can_be_written),
         FIXTURE_CASE(the_background_flushes_and_merges),
-        FIXTURE_CASE(what_the_background_cannot_write_is_told_to_who_settles),
+        FIXTURE_CASE(settling_reports_a_failure_of_the_background_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

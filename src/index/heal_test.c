@@ -60,7 +60,7 @@ TEST(several_damaged_runs_are_healed_within_one_call)
     check(f);
 }
 
-TEST(a_cursor_goes_on_at_its_ordinal_after_the_damage_is_healed)
+TEST(a_cursor_continues_at_its_ordinal_after_the_damage_is_healed)
 {
     struct fixture *f = *state;
     struct healing healing;
@@ -80,7 +80,7 @@ TEST(a_cursor_goes_on_at_its_ordinal_after_the_damage_is_healed)
     assert_int_equal(healing.calls, 1);
 }
 
-TEST(a_walk_over_keys_goes_on_after_its_last_one_when_damage_is_healed)
+TEST(a_walk_over_keys_continues_after_its_last_one_when_damage_is_healed)
 {
     struct fixture *f = *state;
     struct healing healing;
@@ -151,8 +151,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(every_reader_has_the_damage_that_it_meets_healed),
         FIXTURE_CASE(several_damaged_runs_are_healed_within_one_call),
-        FIXTURE_CASE(a_cursor_goes_on_at_its_ordinal_after_the_damage_is_healed),
-        FIXTURE_CASE(a_walk_over_keys_goes_on_after_its_last_one_when_damage_is_healed),
+        FIXTURE_CASE(a_cursor_continues_at_its_ordinal_after_the_damage_is_healed),
+        FIXTURE_CASE(a_walk_over_keys_continues_after_its_last_one_when_damage_is_healed),
         FIXTURE_CASE(what_cannot_be_healed_is_corrupt_with_the_reason),
         FIXTURE_CASE(healing_that_does_not_help_is_given_up_after_some_tries),
 #undef TEST

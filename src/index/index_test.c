@@ -26,7 +26,7 @@ TEST(closing_accepts_nothing)
     fct_index_keys_close(NULL);
 }
 
-TEST(what_was_flushed_is_there_after_opening)
+TEST(flushed_postings_are_found_after_opening)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -49,7 +49,7 @@ static void lose(struct fixture *f, uint64_t number)
     assert_ok(fct_os_unlink(f->options.os, path, &f->err), f->err);
 }
 
-TEST(a_lost_run_is_reported_and_made_anew)
+TEST(a_lost_run_is_reported_and_rebuilt)
 {
     struct fixture *f = *state;
     for (uint64_t lost = 1; lost <= 3; lost++) {
@@ -93,7 +93,7 @@ TEST(neighbours_that_are_lost_are_one_range)
     check(f);
 }
 
-TEST(a_range_too_big_for_memory_is_made_anew_in_pieces)
+TEST(a_range_too_big_for_memory_is_rebuilt_in_pieces)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -189,7 +189,7 @@ TEST(other_files_stay_when_the_index_is_removed)
     assert_ok(fct_index_remove(&f->fault.os, "/nowhere", &f->err), f->err);
 }
 
-TEST(peek_says_what_the_manifest_says)
+TEST(peek_reports_what_the_manifest_has)
 {
     struct fixture *f = *state;
     factum_uuid id;
@@ -214,7 +214,7 @@ TEST(a_path_that_is_too_long_is_refused)
     assert_null(f->index);
 }
 
-TEST(a_reader_that_meets_damage_sets_the_run_aside)
+TEST(a_reader_that_meets_damage_quarantines_the_run)
 {
     struct fixture *f = *state;
     uint64_t from;
@@ -334,7 +334,7 @@ static void rebuild_some(struct fixture *f, int count)
     }
 }
 
-/* Of runs of the levels 2, 2, 1, 1 the second is lost, and comes back in pieces. */
+/* Of runs of the levels 2, 2, 1, 1 the second is lost, and is rebuilt in pieces. */
 TEST(what_was_lost_in_the_middle_is_merged_by_its_own_level_first)
 {
     struct fixture *f = *state;
@@ -360,8 +360,8 @@ TEST(what_was_lost_in_the_middle_is_merged_by_its_own_level_first)
     check(f);
 }
 
-/* A small run counts as of the level of its newer neighbour, so it does not stay for ever; and what
- * becomes of it with three bigger ones is of their level, not of a higher one. */
+/* A small run counts as a run of its newer neighbour's level, so that it does not stay for ever;
+ * merged with three bigger ones it gives a run of their level, not of a higher one. */
 TEST(a_small_run_before_bigger_ones_counts_as_one_of_them)
 {
     struct fixture *f = *state;
@@ -377,28 +377,28 @@ TEST(a_small_run_before_bigger_ones_counts_as_one_of_them)
     grow_by_runs(f, 3);
     assert_levels(f, "202000");
     grow_by_runs(f, 13);
-    assert_levels(f, "2"); /* 2, 0, 2, 2: of unlike levels, so of the highest */
+    assert_levels(f, "2"); /* 2, 0, 2, 2: of unlike levels, so the result has the highest */
     check(f);
 }
 
-TEST(runs_made_anew_are_merged_on_the_way)
+TEST(rebuilt_runs_are_merged_during_the_rebuild)
 {
     rebuild_a_run_a_batch(*state);
 }
 
-TEST(runs_made_anew_are_merged_in_the_background)
+TEST(rebuilt_runs_are_merged_in_the_background)
 {
     struct fixture *f = *state;
     use_threads(f);
     rebuild_a_run_a_batch(f);
 }
 
-TEST(what_is_made_anew_serves_although_it_cannot_be_merged)
+TEST(rebuilt_runs_serve_although_they_cannot_be_merged)
 {
     struct fixture *f = *state;
     uint64_t from;
     uint64_t to;
-    uint64_t calls = 0; /* that making a run took */
+    uint64_t calls = 0; /* the run that was being made */
     open_index(f);
     grow(f, 1030);
     flush(f);
@@ -419,8 +419,8 @@ TEST(what_is_made_anew_serves_although_it_cannot_be_merged)
     check(f);
 }
 
-/* Nothing merges here but the writer itself, when there are too many. */
-TEST(who_writes_faster_than_runs_are_merged_waits)
+/* Nothing merges here except the writer itself, when there are too many runs. */
+TEST(a_writer_faster_than_the_merges_waits)
 {
     struct fixture *f = *state;
     f->options.memtable_size_max = 1;
@@ -433,7 +433,7 @@ TEST(who_writes_faster_than_runs_are_merged_waits)
     check(f);
 }
 
-TEST(verify_names_the_first_damaged_run_and_sets_all_aside)
+TEST(verify_names_the_first_damaged_run_and_quarantines_all)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -512,7 +512,7 @@ TEST(read_only_a_missing_directory_is_an_empty_index)
     check(f);
 }
 
-TEST(read_only_a_cut_keeps_the_runs_before)
+TEST(read_only_a_truncation_keeps_the_runs_before)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -529,7 +529,7 @@ TEST(read_only_a_cut_keeps_the_runs_before)
     check(f);
 }
 
-TEST(after_a_cut_readers_wait_until_it_is_complete)
+TEST(after_a_truncation_readers_wait_until_it_is_complete)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -560,31 +560,31 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_new_index_is_empty),
         CASE(closing_accepts_nothing),
-        FIXTURE_CASE(what_was_flushed_is_there_after_opening),
-        FIXTURE_CASE(a_lost_run_is_reported_and_made_anew),
+        FIXTURE_CASE(flushed_postings_are_found_after_opening),
+        FIXTURE_CASE(a_lost_run_is_reported_and_rebuilt),
         FIXTURE_CASE(neighbours_that_are_lost_are_one_range),
-        FIXTURE_CASE(a_range_too_big_for_memory_is_made_anew_in_pieces),
+        FIXTURE_CASE(a_range_too_big_for_memory_is_rebuilt_in_pieces),
         FIXTURE_CASE(the_index_of_another_store_is_thrown_away),
         FIXTURE_CASE(a_run_of_another_store_is_not_used),
         FIXTURE_CASE(runs_that_no_manifest_names_are_removed),
         FIXTURE_CASE(other_files_stay_when_the_index_is_removed),
-        FIXTURE_CASE(peek_says_what_the_manifest_says),
+        FIXTURE_CASE(peek_reports_what_the_manifest_has),
         FIXTURE_CASE(a_path_that_is_too_long_is_refused),
-        FIXTURE_CASE(a_reader_that_meets_damage_sets_the_run_aside),
+        FIXTURE_CASE(a_reader_that_meets_damage_quarantines_the_run),
         FIXTURE_CASE(verify_passes_what_is_whole),
         FIXTURE_CASE(verify_finds_a_flipped_bit_in_every_part_of_a_run),
         FIXTURE_CASE(what_was_lost_in_the_middle_is_merged_by_its_own_level_first),
         FIXTURE_CASE(a_small_run_before_bigger_ones_counts_as_one_of_them),
-        FIXTURE_CASE(runs_made_anew_are_merged_on_the_way),
-        FIXTURE_CASE(runs_made_anew_are_merged_in_the_background),
-        FIXTURE_CASE(what_is_made_anew_serves_although_it_cannot_be_merged),
-        FIXTURE_CASE(who_writes_faster_than_runs_are_merged_waits),
-        FIXTURE_CASE(verify_names_the_first_damaged_run_and_sets_all_aside),
+        FIXTURE_CASE(rebuilt_runs_are_merged_during_the_rebuild),
+        FIXTURE_CASE(rebuilt_runs_are_merged_in_the_background),
+        FIXTURE_CASE(rebuilt_runs_serve_although_they_cannot_be_merged),
+        FIXTURE_CASE(a_writer_faster_than_the_merges_waits),
+        FIXTURE_CASE(verify_names_the_first_damaged_run_and_quarantines_all),
         FIXTURE_CASE(a_run_that_leaves_its_range_is_the_one_that_is_quarantined),
         FIXTURE_CASE(read_only_nothing_is_written),
         FIXTURE_CASE(read_only_a_missing_directory_is_an_empty_index),
-        FIXTURE_CASE(read_only_a_cut_keeps_the_runs_before),
-        FIXTURE_CASE(after_a_cut_readers_wait_until_it_is_complete),
+        FIXTURE_CASE(read_only_a_truncation_keeps_the_runs_before),
+        FIXTURE_CASE(after_a_truncation_readers_wait_until_it_is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,7 @@ TEST(what_is_written_is_read_with_any_number_of_runs)
     }
 }
 
-TEST(the_bytes_are_as_the_header_says)
+TEST(the_bytes_are_as_the_header_defines)
 {
     struct fixture *f = *state;
     struct fct_manifest_run runs[2];
@@ -241,7 +241,7 @@ TEST(another_format_is_not_read)
     assert_status(read(f, &got), FACTUM_NOT_FOUND);
 }
 
-TEST(without_memory_reading_and_writing_say_so)
+TEST(without_memory_reading_and_writing_fail)
 {
     struct fixture *f = *state;
     struct fct_manifest_run runs[3];
@@ -291,14 +291,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(what_is_written_is_read_with_any_number_of_runs),
-        FIXTURE_CASE(the_bytes_are_as_the_header_says),
+        FIXTURE_CASE(the_bytes_are_as_the_header_defines),
         FIXTURE_CASE(a_missing_file_is_not_found),
         FIXTURE_CASE(every_flipped_bit_is_found),
         FIXTURE_CASE(every_other_size_is_found),
         FIXTURE_CASE(a_count_that_does_not_fit_the_size_is_found),
         FIXTURE_CASE(a_number_that_no_run_can_have_is_found),
         FIXTURE_CASE(another_format_is_not_read),
-        FIXTURE_CASE(without_memory_reading_and_writing_say_so),
+        FIXTURE_CASE(without_memory_reading_and_writing_fail),
         FIXTURE_CASE(a_write_that_fails_leaves_the_old_or_the_new_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

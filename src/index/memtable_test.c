@@ -46,7 +46,7 @@ static void add(struct fixture *f, uint64_t number, uint64_t position)
     fct_memtable_show(f->table, f->table->end);
 }
 
-TEST(a_new_table_is_empty_and_begins_where_the_log_is)
+TEST(a_new_table_is_empty_and_begins_at_the_end_of_the_log)
 {
     struct fixture *f = *state;
     struct fct_index_key key = key_of(1);
@@ -308,7 +308,7 @@ TEST(its_memory_is_counted)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_CASE(a_new_table_is_empty_and_begins_where_the_log_is),
+        FIXTURE_CASE(a_new_table_is_empty_and_begins_at_the_end_of_the_log),
         FIXTURE_CASE(one_posting_is_first_and_last),
         FIXTURE_CASE(what_is_added_is_hidden_until_it_is_shown),
         FIXTURE_CASE(the_position_zero_and_the_greatest_can_be_held),

@@ -1,5 +1,5 @@
-/* postings_test.c - the lists of keys over memtables, runs and merges are those of an array, and a
- * key that is not there costs nothing. Layer: index. */
+/* postings_test.c - the lists of keys over memtables, runs and merges are those of an array, and
+ * a missing key costs nothing. Layer: index. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,8 +16,8 @@ TEST(what_is_added_is_found_at_once)
     }
 }
 
-/* Neither counts nor lists nor keys have it, and no run: the log might not keep it. */
-TEST(what_is_not_shown_is_not_there)
+/* Neither counts nor lists nor keys nor runs have such postings: the log might not keep them. */
+TEST(postings_that_are_not_shown_are_not_found)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -206,7 +206,7 @@ TEST(a_missing_key_costs_a_probe_a_run_and_no_block)
     assert_true(affirmed < 30);
 }
 
-/* The blocks of a real run are taken away: whoever touches one ends the program. */
+/* The blocks of a real run are taken away: an access to one ends the program. */
 TEST(a_missing_key_touches_no_block_of_the_file)
 {
     struct fixture *f = *state;
@@ -244,7 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(what_is_added_is_found_at_once),
-        FIXTURE_CASE(what_is_not_shown_is_not_there),
+        FIXTURE_CASE(postings_that_are_not_shown_are_not_found),
         FIXTURE_CASE(a_cursor_stays_valid_over_flushes_and_merges),
         FIXTURE_CASE(peek_shows_what_next_will_give),
         FIXTURE_CASE(from_past_the_end_the_last_posting_is_before),

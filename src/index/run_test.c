@@ -1,5 +1,5 @@
-/* run_test.c - runs: what was written is found, whatever its shape, and damage is noticed. Layer:
- * index. */
+/* run_test.c - runs: written keys are found, whatever the run's shape, and damage is noticed.
+ * Layer: index. */
 #include "index/run.h"
 
 #include <limits.h>
@@ -270,7 +270,7 @@ TEST(a_run_without_postings_can_be_written_and_read)
     assert_walk(f);
 }
 
-TEST(the_footer_says_what_the_run_is)
+TEST(the_footer_describes_the_run)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 3, 10);
@@ -313,7 +313,7 @@ TEST(the_greatest_keys_and_positions_are_held)
     assert_all(f);
 }
 
-TEST(a_list_goes_on_over_many_blocks)
+TEST(a_list_may_span_many_blocks)
 {
     struct fixture *f = *state;
     static const size_t counts[] = {4000, 4001, 4030, 4040, 4096, 20000, LIST_MAX};
@@ -525,7 +525,7 @@ TEST(the_block_of_another_run_is_found)
     assert_status(fct_run_entry_at(f->run, 0, 0, &entry), FACTUM_CORRUPT);
 }
 
-TEST(a_damaged_page_of_the_filter_is_found_when_it_is_asked)
+TEST(a_damaged_page_of_the_filter_is_found_when_it_is_used)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -732,7 +732,7 @@ TEST(sizes_in_a_footer_that_do_not_add_up_are_damage)
 }
 
 /* Fields of a footer that fit to each other and to the size of the file, but not to a run. */
-TEST(a_footer_of_pages_that_cannot_be_is_damage)
+TEST(a_footer_with_impossible_pages_is_damage)
 {
     struct fixture *f = *state;
     static const uint64_t footers[][4] = {
@@ -920,7 +920,7 @@ TEST(short_writes_make_the_same_run)
     assert_all(f);
 }
 
-TEST(opening_without_memory_or_disk_says_so)
+TEST(opening_without_memory_or_disk_fails)
 {
     struct fixture *f = *state;
     fill(f, new_list(f, 1, FCT_INDEX_STREAM), 10, 10);
@@ -959,10 +959,10 @@ int main(void)
         CASE(a_name_gives_its_number_back),
         CASE(other_names_are_no_runs),
         FIXTURE_CASE(a_run_without_postings_can_be_written_and_read),
-        FIXTURE_CASE(the_footer_says_what_the_run_is),
+        FIXTURE_CASE(the_footer_describes_the_run),
         FIXTURE_CASE(one_key_with_one_posting),
         FIXTURE_CASE(the_greatest_keys_and_positions_are_held),
-        FIXTURE_CASE(a_list_goes_on_over_many_blocks),
+        FIXTURE_CASE(a_list_may_span_many_blocks),
         FIXTURE_CASE(lists_of_any_size_meet_the_ends_of_blocks),
         FIXTURE_CASE(many_keys_of_one_posting_fill_blocks_to_the_brim),
         FIXTURE_CASE(any_lists_are_found_as_they_were_written),
@@ -973,7 +973,7 @@ int main(void)
         FIXTURE_CASE(a_damaged_block_is_found_when_it_is_used_and_others_are_served),
         FIXTURE_CASE(a_block_in_the_place_of_another_is_found),
         FIXTURE_CASE(the_block_of_another_run_is_found),
-        FIXTURE_CASE(a_damaged_page_of_the_filter_is_found_when_it_is_asked),
+        FIXTURE_CASE(a_damaged_page_of_the_filter_is_found_when_it_is_used),
         FIXTURE_CASE(a_damaged_page_of_the_block_index_is_found_when_it_is_used),
         FIXTURE_CASE(the_block_index_takes_as_many_pages_as_it_needs),
         FIXTURE_CASE(verify_finds_postings_beside_the_range_of_the_run),
@@ -983,13 +983,13 @@ int main(void)
         FIXTURE_CASE(offsets_that_lead_outside_are_damage),
         FIXTURE_CASE(a_count_of_entries_that_does_not_fit_is_damage),
         FIXTURE_CASE(sizes_in_a_footer_that_do_not_add_up_are_damage),
-        FIXTURE_CASE(a_footer_of_pages_that_cannot_be_is_damage),
+        FIXTURE_CASE(a_footer_with_impossible_pages_is_damage),
         FIXTURE_CASE(pieces_of_lists_make_the_same_blocks),
         FIXTURE_CASE(positions_that_do_not_rise_are_refused),
         FIXTURE_CASE(a_write_without_memory_leaves_nothing_behind),
         FIXTURE_CASE(a_write_that_fails_leaves_nothing_behind),
         FIXTURE_CASE(short_writes_make_the_same_run),
-        FIXTURE_CASE(opening_without_memory_or_disk_says_so),
+        FIXTURE_CASE(opening_without_memory_or_disk_fails),
         FIXTURE_CASE(an_obsolete_run_takes_its_file_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* scan_test.c - a scan gives every posting once and in order, and verify finds what a run says
- * wrongly under checksums that hold. Layer: index. */
+/* scan_test.c - a scan gives every posting once and in order, and verify finds wrong contents of
+ * a run under valid checksums. Layer: index. */
 #include <limits.h>
 
 #include "support/index_fixture.h"
@@ -11,7 +11,7 @@
 struct seen {
     struct fixture *f;
     struct fct_index_key key;
-    uint64_t ordinal; /* that comes next */
+    uint64_t ordinal; /* the one that comes next */
     uint64_t last;
     uint64_t births;
     uint64_t count;
@@ -75,7 +75,7 @@ TEST(a_scan_gives_every_posting_once_and_in_order)
     }
 }
 
-TEST(a_scan_ends_with_the_failure_of_who_looks_on)
+TEST(a_scan_ends_with_the_failure_of_its_visitor)
 {
     struct fixture *f = *state;
     struct seen seen = {.fail_at = 100};
@@ -115,7 +115,7 @@ static bool count_or_stop(void *data, uint64_t bytes)
     return --*left > 0;
 }
 
-TEST(verify_tells_of_each_run_and_can_be_stopped)
+TEST(verify_reports_each_run_and_can_be_stopped)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -173,7 +173,7 @@ static void do_wrong(struct fct_run *run, uint8_t *bytes, enum wrong wrong)
     }
 }
 
-TEST(what_a_run_says_wrongly_is_found)
+TEST(wrong_contents_of_a_run_are_found)
 {
     struct fixture *f = *state;
     open_index(f);
@@ -213,10 +213,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_scan_gives_every_posting_once_and_in_order),
-        FIXTURE_CASE(a_scan_ends_with_the_failure_of_who_looks_on),
+        FIXTURE_CASE(a_scan_ends_with_the_failure_of_its_visitor),
         FIXTURE_CASE(a_scan_without_memory_fails_cleanly),
-        FIXTURE_CASE(verify_tells_of_each_run_and_can_be_stopped),
-        FIXTURE_CASE(what_a_run_says_wrongly_is_found),
+        FIXTURE_CASE(verify_reports_each_run_and_can_be_stopped),
+        FIXTURE_CASE(wrong_contents_of_a_run_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* end_file_test.c - END at the first write of a run: it is removed, or the failure is true. */
+/* end_file_test.c - END at the first write after opening: it is removed, or the failure is
+ * reported truthfully. */
 #include "log/log_int.h"
 
 #include "sim/sim_disk.h"
@@ -15,7 +16,7 @@ static factum_status open_log(struct fct_log **log, const struct fct_os *os, fac
     return fct_log_open(log, &options, err);
 }
 
-/* A log that was closed cleanly, so that END is there. */
+/* A log that was closed cleanly, so that END exists. */
 static struct fct_sim_disk *closed_log(void)
 {
     struct fct_log *log;
@@ -29,7 +30,7 @@ static struct fct_sim_disk *closed_log(void)
 }
 
 /* The first fct_log_begin after opening, whose call number |at| to the os fails without space.
- * Returns whether there was such a call, and the statuses of this and the next begin. */
+ * Returns whether there was a call of that number, and the statuses of this and the next begin. */
 static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *first)
 {
     struct fct_fault fault;
@@ -46,7 +47,7 @@ static bool begin_twice(uint64_t at, factum_status statuses[2], factum_error *fi
     bool struck = fault.failed > failed;
     statuses[1] = fct_log_begin(log, 64, &err);
     factum_status closed = fct_log_close(log, &err);
-    (void)closed; /* the log may have failed */
+    (void)closed; /* the log may have FAILED */
     fct_sim_disk_destroy(disk);
     return struck;
 }

@@ -149,7 +149,7 @@ TEST(what_was_appended_is_read_after_opening_again)
 {
     struct fixture *f = *state;
     uint64_t positions[200];
-    f->options.os = fct_os_real(); /* the double that fails is for one thread only */
+    f->options.os = fct_os_real(); /* the failing double is for one thread only */
     f->options.threads = true;
     open_log(f);
     for (uint64_t i = 0; i < 200; i++) {
@@ -163,7 +163,7 @@ TEST(what_was_appended_is_read_after_opening_again)
     close_log(f);
     open_log(f);
     assert_events(f, 200);
-    assert_int_equal(fct_log_recovery(f->log)->scanned_bytes, 0); /* END was believed */
+    assert_int_equal(fct_log_recovery(f->log)->scanned_bytes, 0); /* END was trusted */
     assert_false(fct_log_recovery(f->log)->tail_rewritten);
     factum_uuid again = fct_log_store_id(f->log);
     assert_memory_equal(&again, &id, sizeof id);
@@ -182,7 +182,7 @@ TEST(what_was_appended_is_read_after_opening_again)
     assert_int_equal(report.bad_from, UINT64_MAX);
 }
 
-TEST(a_walk_goes_on_when_more_has_come)
+TEST(a_walk_continues_after_more_appends)
 {
     struct fixture *f = *state;
     struct fct_log_walk walk;
@@ -307,7 +307,7 @@ TEST(os_commits_are_visible_but_not_durable)
     assert_false(fct_log_wants_heartbeat(f->log));
     uint64_t end = fct_log_end(f->log);
     assert_ok(fct_log_heartbeat(f->log, &f->err),
-              f->err); /* it writes nothing: the end is proven */
+              f->err); /* nothing is written: the end is proven */
     assert_int_equal(fct_log_end(f->log), end);
     assert_events(f, 1);
 }
@@ -525,8 +525,8 @@ TEST(damage_in_a_sealed_segment_is_found_by_reading_and_verifying)
     assert_int_equal(fct_log_state(f->log), FCT_LOG_OPEN);
     struct fct_record record;
     assert_status(fct_log_read(f->log, bad, &record, &f->err), FACTUM_CORRUPT);
-    char named
-        [64]; /* the batch begins before the record: it is what verify names, and repair takes */
+    /* The batch begins before the record: it is what verify names, and repair takes. */
+    char named[64];
     (void)snprintf(named, sizeof named, "accept-loss %llu",
                    (unsigned long long)(bad - FCT_BATCH_HEADER_SIZE));
     assert_text(f->err, "segment " FIRST " is damaged at position");
@@ -606,7 +606,7 @@ TEST(a_copy_of_what_is_used_opens)
 
 /* ---- refusing -------------------------------------------------------------------------------- */
 
-TEST(a_full_disk_refuses_and_later_goes_on)
+TEST(a_full_disk_refuses_and_later_appends_continue)
 {
     struct fixture *f = *state;
     uint64_t position = 0;
@@ -656,7 +656,7 @@ TEST(a_failed_sync_fails_the_log_for_good)
     open_log(f);
     assert_int_equal(fct_log_state(f->log), FCT_LOG_OPEN);
     assert_true(fct_log_recovery(f->log)->tail_rewritten);
-    assert_events(f, 2); /* unknown outcome: here it was there, and is now on disk */
+    assert_events(f, 2); /* unknown outcome: here the batch was written, and is now on disk */
 }
 
 TEST(without_memory_nothing_changes)
@@ -713,7 +713,7 @@ TEST(readers_follow_the_writer)
     struct reader readers[READERS];
     struct fct_thread threads[READERS];
     uint64_t position;
-    f->options.os = fct_os_real(); /* the double that fails is for one thread only */
+    f->options.os = fct_os_real(); /* the failing double is for one thread only */
     f->options.threads = true;
     open_log(f);
     for (int i = 0; i < READERS; i++) {
@@ -742,7 +742,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_new_log_is_empty_and_open),
         FIXTURE_CASE(what_was_appended_is_read_after_opening_again),
-        FIXTURE_CASE(a_walk_goes_on_when_more_has_come),
+        FIXTURE_CASE(a_walk_continues_after_more_appends),
         FIXTURE_CASE(a_walk_from_anywhere_starts_at_the_next_record),
         FIXTURE_CASE(a_batch_may_be_bigger_than_a_segment),
         FIXTURE_CASE(what_is_sent_is_not_visible_before_it_is_committed),
@@ -759,7 +759,7 @@ int main(void)
         FIXTURE_CASE(damage_in_a_sealed_segment_is_found_by_reading_and_verifying),
         FIXTURE_CASE(verifying_can_be_stopped),
         FIXTURE_CASE(a_copy_of_what_is_used_opens),
-        FIXTURE_CASE(a_full_disk_refuses_and_later_goes_on),
+        FIXTURE_CASE(a_full_disk_refuses_and_later_appends_continue),
         FIXTURE_CASE(a_failed_sync_fails_the_log_for_good),
         FIXTURE_CASE(without_memory_nothing_changes),
         FIXTURE_CASE(readers_follow_the_writer),

@@ -426,8 +426,8 @@ static factum_status recover_sealed(struct fct_log *log, struct fct_segment *seg
     return fct_file_close(&segment->file, err);
 }
 
-/* A segment without a header that verifies: the log ends where the segment before does, at |base|.
- */
+/* A segment without a header that verifies: the log ends where the segment before does, at
+ * |base|. */
 static void lose_segment(struct fct_log *log, uint64_t base, const char *why)
 {
     char reason[sizeof log->reason];

@@ -173,7 +173,7 @@ TEST(a_copy_whose_completion_was_interrupted_opens)
     remove_file(f, "LAST");
     for (uint64_t size = used; size < SEGMENT_SIZE; size += 2048) {
         set_size(f, FIRST, used); /* the copy has only the used bytes */
-        set_size(f, FIRST, size); /* as far as the zeros went */
+        set_size(f, FIRST, size); /* up to the end of the zeros */
         f->options.read_only = true;
         open_log(f);
         assert_int_equal(fct_log_state(f->log), FCT_LOG_READ_ONLY);

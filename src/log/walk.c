@@ -46,8 +46,8 @@ static bool record_readable(struct fct_segment *segment, const uint8_t *map, uin
     return size <= header || size > room || fct_segment_readable(segment, offset, size);
 }
 
-/* Does the batch at |offset| verify? If so, *end is where it ends. *unreadable: the device failed.
- */
+/* Does the batch at |offset| verify? If so, *end is where it ends. *unreadable: the device
+ * failed. */
 static bool batch_verifies(struct fct_segment *segment, const uint8_t *map, uint64_t offset,
                            uint64_t *end, bool *unreadable)
 {
@@ -94,8 +94,8 @@ static uint64_t first_bad(struct fct_segment *segment, const uint8_t *map, uint6
 }
 
 /* Reports damage at |position|. The error names the start of the first bad batch of the segment:
- * every reader of the same damage names the position that verify names and that a repair accepts.
- */
+ * every reader of the same damage names the position that verify names and that a repair
+ * accepts. */
 static factum_status damage_at(struct fct_segment *segment, const uint8_t *map, uint64_t position,
                                const char *what, factum_error *err)
 {

@@ -32,8 +32,8 @@ struct fct_dial_options {
      * destroyed and its calls are closed after this call returns. Never called from inside
      * fct_dial_open. */
     void (*closed)(void *data, const factum_error *why);
-    void (*freed)(
-        void *data); /* the last call; never from inside fct_dial_open or fct_dial_close */
+    /* The last call; never from inside fct_dial_open or fct_dial_close. */
+    void (*freed)(void *data);
 };
 
 struct fct_dial;

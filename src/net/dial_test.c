@@ -201,7 +201,7 @@ TEST(a_name_and_an_address_are_dialled_and_answer)
     assert_int_equal(f.closed, 0);
 }
 
-TEST(nobody_there_is_said)
+TEST(an_address_without_a_server_is_reported)
 {
     dial("127.0.0.1", "1", "127.0.0.1:1");
     fct_loop_run(f.loop);
@@ -217,7 +217,7 @@ TEST(nobody_there_is_said)
     assert_string_equal(f.why.text, said);
 }
 
-TEST(a_name_that_does_not_exist_is_said)
+TEST(a_name_that_does_not_exist_is_reported)
 {
     dial("no-such-host.invalid", "1", "no-such-host.invalid:1");
     fct_loop_run(f.loop);
@@ -373,8 +373,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_unix_socket_is_dialled_and_answers),
         FIXTURE_CASE(a_name_and_an_address_are_dialled_and_answer),
-        FIXTURE_CASE(nobody_there_is_said),
-        FIXTURE_CASE(a_name_that_does_not_exist_is_said),
+        FIXTURE_CASE(an_address_without_a_server_is_reported),
+        FIXTURE_CASE(a_name_that_does_not_exist_is_reported),
         FIXTURE_CASE(a_connection_can_be_closed_at_any_time_before_it_is_open),
         FIXTURE_CASE(a_connection_that_the_server_closes_is_reported_once),
         FIXTURE_CASE(a_unix_path_that_is_too_long_is_refused),

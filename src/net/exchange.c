@@ -52,8 +52,7 @@ void fct_exchange_trust(struct fct_exchange *exchange)
     }
 }
 
-/* ---- a handler that drops the request
- * --------------------------------------------------------- */
+/* ---- a handler that drops the request -------------------------------------------------------- */
 
 static void ignore_body(struct fct_exchange *exchange, factum_slice bytes)
 {

@@ -96,8 +96,9 @@ struct fct_exchange {
     factum_slice authority;
     const struct fct_field *fields; /* in the order sent, without pseudo fields */
     size_t field_count;
-    bool endless; /* set by the handler: the answer never ends, so a peer that ends its side is
-                   * treated as gone */
+    /* Set by the handler: the answer never ends, so a peer that ends its side is treated as
+     * gone. */
+    bool endless;
     /* Set by the handler. */
     const struct fct_exchange_handler *handler;
     void *data;

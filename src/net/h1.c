@@ -443,8 +443,8 @@ static size_t h1_send(struct fct_session *session, const uint8_t **bytes)
     h1->is_inside = true;
     h1_pump(h1);
     h1_check_last(h1);
-    (void)h1_keep_input(h1); /* cannot fail: the rest is already in |input|, so this only frees
-                              * memory */
+    /* Cannot fail: the rest is already in |input|, so this only frees memory. */
+    (void)h1_keep_input(h1);
     if (fct_h1_answer_flush(h1) != FACTUM_OK) {
         h1_fail(h1, 503, "out of memory");
     }

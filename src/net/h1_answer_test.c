@@ -125,7 +125,7 @@ TEST(fields_and_trailers_are_sent_in_their_order)
     h1_peer_send(&p);
     assert_sent(&p, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n"
                     "grpc-status: 0\r\n\r\n");
-    ask(&p, GET); /* with a length there is no place for them */
+    ask(&p, GET); /* with a length trailers are not allowed */
     respond(&p, 200, "0");
     assert_int_equal(fct_exchange_finish(p.exchange, trailers, 2), FACTUM_OK);
     h1_peer_send(&p);
@@ -209,7 +209,7 @@ TEST(a_body_shorter_than_its_length_ends_the_connection)
     h1_peer_finish(&p);
 }
 
-TEST(room_shrinks_with_each_write_and_writable_says_when_it_is_back)
+TEST(room_shrinks_with_each_write_and_writable_reports_its_return)
 {
     struct h1_peer p;
     h1_peer_init(&p, H1_HOLD);
@@ -277,7 +277,7 @@ TEST(an_answer_beyond_32_mib_that_nobody_takes_is_refused)
     h1_peer_finish(&p);
 }
 
-/* The calls of one answer. Each is tried until it does not fail any more. */
+/* The calls of one answer. Each is repeated until it succeeds. */
 static void answer_stubbornly(struct h1_peer *p)
 {
     char text[300];
@@ -394,7 +394,7 @@ TEST(the_refusal_of_a_head_request_has_no_body)
     h1_peer_finish(&p);
 }
 
-TEST(a_refusal_says_what_is_wrong)
+TEST(a_refusal_has_its_reason)
 {
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
@@ -420,14 +420,14 @@ int main(void)
         CASE(fields_that_could_end_a_line_or_frame_a_body_are_refused),
         CASE(a_body_is_never_longer_than_its_length),
         CASE(a_body_shorter_than_its_length_ends_the_connection),
-        CASE(room_shrinks_with_each_write_and_writable_says_when_it_is_back),
+        CASE(room_shrinks_with_each_write_and_writable_reports_its_return),
         CASE(what_send_returned_lasts_while_more_is_written),
         CASE(an_answer_beyond_32_mib_that_nobody_takes_is_refused),
         CASE(a_call_that_fails_for_want_of_memory_leaves_the_answer_as_it_was),
         CASE(an_abort_before_the_answer_is_an_answer),
         CASE(an_abort_within_the_answer_leaves_it_without_its_end),
         CASE(the_refusal_of_a_head_request_has_no_body),
-        CASE(a_refusal_says_what_is_wrong),
+        CASE(a_refusal_has_its_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,7 +69,7 @@ TEST(every_byte_is_allowed_or_refused_at_its_place)
     }
 }
 
-TEST(a_token_and_a_value_are_what_the_standard_says)
+TEST(tokens_and_values_are_those_of_the_standard)
 {
     for (int byte = 0; byte < 256; byte++) {
         uint8_t b = (uint8_t)byte;
@@ -101,7 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_byte_is_allowed_or_refused_at_its_place),
-        CASE(a_token_and_a_value_are_what_the_standard_says),
+        CASE(tokens_and_values_are_those_of_the_standard),
         CASE(the_check_ends_where_the_head_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

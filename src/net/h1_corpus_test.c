@@ -1,7 +1,6 @@
 /* h1_corpus_test.c - requests that two recipients could read in two ways, and their neighbours.
- * Layer: net. Each is fed whole, byte by byte and in two pieces at every place: the result is the
- * same.
- */
+ * Layer: net. Each is fed whole, byte by byte and in two pieces at every place: the result is
+ * the same. */
 #include "support/h1_peer.h"
 
 struct request {

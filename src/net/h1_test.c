@@ -1,5 +1,5 @@
-/* h1_test.c - a session of HTTP/1.1: what handlers see, windows, order, times, the end. Layer: net.
- */
+/* h1_test.c - a session of HTTP/1.1: what handlers see, windows, order, times, the end. Layer:
+ * net. */
 #include "support/h1_peer.h"
 
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -20,7 +20,7 @@ static void give_many(struct h1_peer *p, char byte, size_t count)
     test_free(bytes);
 }
 
-/* 200 and nothing, from outside. */
+/* Answers 200 without a body, from outside. */
 static void answer(struct h1_peer *p)
 {
     assert_true(h1_peer_respond(p->exchange));
@@ -88,7 +88,7 @@ TEST(after_finish_a_handler_gets_no_body_and_no_end)
 
 /* ---- a peer that has ended its side ---------------------------------------------------------- */
 
-TEST(who_has_ended_its_side_gets_the_answers_to_what_it_asked)
+TEST(a_peer_that_ended_its_side_gets_its_answers)
 {
     struct h1_peer p;
     h1_peer_start(&p, H1_HOLD);
@@ -106,7 +106,7 @@ TEST(who_has_ended_its_side_gets_the_answers_to_what_it_asked)
     h1_peer_finish(&p);
 }
 
-TEST(who_has_ended_its_side_without_a_whole_request_gets_nothing)
+TEST(a_peer_that_ended_its_side_within_a_request_gets_nothing)
 {
     static const char *const requests[] = {"", "GET / HT", POST "Content-Length: 3\r\n\r\nab"};
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
@@ -130,7 +130,7 @@ TEST(an_answer_without_end_ends_with_its_peer)
     h1_peer_start(&p, H1_HOLD);
     give(&p, GET);
     assert_true(fct_session_input_ended(p.session));
-    p.exchange->endless = true; /* it is known later */
+    p.exchange->endless = true; /* the end of the peer is noticed later */
     assert_true(h1_peer_respond(p.exchange));
     h1_peer_send(&p);
     assert_true(fct_session_is_finished(p.session));
@@ -503,7 +503,7 @@ TEST(the_size_line_of_a_chunk_has_a_maximum)
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-TEST(a_head_must_come_in_time_however_it_dribbles)
+TEST(a_head_must_arrive_in_time_however_slowly_it_comes)
 {
     struct h1_peer p;
     h1_peer_start(&p, H1_ECHO);
@@ -523,7 +523,7 @@ TEST(a_head_must_come_in_time_however_it_dribbles)
     h1_peer_finish(&p);
 }
 
-TEST(an_idle_connection_ends_without_a_word)
+TEST(an_idle_connection_ends_without_an_answer)
 {
     struct h1_peer p;
     h1_peer_init(&p, H1_HOLD);
@@ -698,8 +698,8 @@ int main(void)
         CASE(a_handler_sees_names_in_lower_case_and_values_without_space),
         CASE(the_authority_of_an_absolute_target_replaces_host),
         CASE(after_finish_a_handler_gets_no_body_and_no_end),
-        CASE(who_has_ended_its_side_gets_the_answers_to_what_it_asked),
-        CASE(who_has_ended_its_side_without_a_whole_request_gets_nothing),
+        CASE(a_peer_that_ended_its_side_gets_its_answers),
+        CASE(a_peer_that_ended_its_side_within_a_request_gets_nothing),
         CASE(an_answer_without_end_ends_with_its_peer),
         CASE(pipelined_requests_wait_for_the_answer_before_them),
         CASE(the_next_request_begins_once_the_answer_is_handed_out),
@@ -722,8 +722,8 @@ int main(void)
         CASE(a_head_that_is_too_big_is_refused_before_its_end),
         CASE(fields_and_trailers_have_a_maximum_count),
         CASE(the_size_line_of_a_chunk_has_a_maximum),
-        CASE(a_head_must_come_in_time_however_it_dribbles),
-        CASE(an_idle_connection_ends_without_a_word),
+        CASE(a_head_must_arrive_in_time_however_slowly_it_comes),
+        CASE(an_idle_connection_ends_without_an_answer),
         CASE(a_body_must_come_at_a_kilobyte_a_second_after_ten_seconds),
         CASE(a_slow_handler_is_not_the_fault_of_the_peer),
         CASE(shutting_down_ends_an_idle_connection_at_once),

@@ -25,8 +25,8 @@ enum {
     H2_CONTINUATIONS_MAX = 128,
     H2_RESETS_BURST = 2000,
     H2_RESETS_PER_SECOND = 200,
-    H2_OUTBOUND_QUEUE_MAX =
-        16 * 1024, /* frames other than DATA; a peer that causes more is refused */
+    /* Frames other than DATA; a peer that causes more is refused. */
+    H2_OUTBOUND_QUEUE_MAX = 16 * 1024,
     H2_OUTBOUND_QUEUE_ENOUGH = 4096, /* a peer that causes this many has to wait */
     H2_OUT_FIRST = 4096,
     H2_WINDOW_FIRST = 65535, /* of a peer that has not seen our SETTINGS: RFC 9113, 6.9.2 */

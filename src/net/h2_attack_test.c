@@ -513,7 +513,7 @@ TEST(another_protocol_ends_the_connection)
     assert_ended(NGHTTP2_PROTOCOL_ERROR, 128 * KIB);
 }
 
-TEST(connect_and_strange_schemes_are_refused)
+TEST(connect_and_unknown_schemes_are_refused)
 {
     begin(H2_ECHO);
     start();
@@ -601,7 +601,7 @@ TEST(a_window_that_stays_shut_holds_little)
     stop();
 }
 
-/* What honest clients do, and must not pay for. */
+/* Behaviour of honest clients, which must not be punished. */
 
 TEST(keepalive_pings_are_no_flood)
 {
@@ -762,7 +762,7 @@ int main(void)
         CASE(heads_that_are_always_cut_in_the_middle_are_no_slow_head),
         CASE(a_breach_of_the_protocol_ends_the_connection),
         CASE(another_protocol_ends_the_connection),
-        CASE(connect_and_strange_schemes_are_refused),
+        CASE(connect_and_unknown_schemes_are_refused),
         CASE(data_beyond_the_window_reach_no_handler),
         CASE(streams_beyond_the_maximum_end_the_connection),
         CASE(a_peer_that_does_not_read_has_to_wait),

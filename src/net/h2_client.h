@@ -34,9 +34,9 @@ struct fct_client_call;
 
 /* How a call has ended. */
 enum fct_client_end {
-    FCT_CLIENT_COMPLETE,  /* the answer is whole */
-    FCT_CLIENT_REFUSED,   /* the peer has not processed the request (RFC 9113, 8.7): it may be sent
-                          * again */
+    FCT_CLIENT_COMPLETE, /* the answer is whole */
+    /* The peer has not processed the request (RFC 9113, 8.7): it may be sent again. */
+    FCT_CLIENT_REFUSED,
     FCT_CLIENT_RESET,     /* by the peer, or because the peer broke the rules */
     FCT_CLIENT_CANCELLED, /* by fct_client_cancel */
     FCT_CLIENT_LOST,      /* the connection is gone */

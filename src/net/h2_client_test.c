@@ -356,7 +356,7 @@ TEST(the_servers_limit_of_calls_is_kept)
     stop();
 }
 
-TEST(a_silent_peer_is_asked_and_then_given_up)
+TEST(a_silent_peer_is_pinged_and_then_given_up)
 {
     begin(H2_SILENT);
     struct seen *it = start_call();
@@ -386,7 +386,7 @@ TEST(a_peer_that_answers_a_ping_is_kept)
     stop();
 }
 
-TEST(what_is_not_http2_ends_the_connection)
+TEST(bytes_that_are_not_http2_end_the_connection)
 {
     static const char *const texts[] = {"HTTP/1.1 400 Bad Request\r\n\r\n",
                                         "\0\0\x05\x06\0\0\0\0\0abcde"};
@@ -479,9 +479,9 @@ int main(void)
         CASE(a_call_that_the_server_aborts_is_reset),
         CASE(after_goaway_no_call_is_started_and_those_under_way_end),
         CASE(the_servers_limit_of_calls_is_kept),
-        CASE(a_silent_peer_is_asked_and_then_given_up),
+        CASE(a_silent_peer_is_pinged_and_then_given_up),
         CASE(a_peer_that_answers_a_ping_is_kept),
-        CASE(what_is_not_http2_ends_the_connection),
+        CASE(bytes_that_are_not_http2_end_the_connection),
         CASE(bytes_that_are_changed_do_no_harm),
         CASE(every_failed_allocation_leaves_nothing_behind),
     };

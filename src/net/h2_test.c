@@ -24,7 +24,7 @@ static void begin(enum h2_mode mode, uint32_t window)
     start(mode, window);
 }
 
-/* Everything is freed, and each exchange was closed once. */
+/* Asserts that everything is freed, and that each exchange was closed once. */
 static void stop(void)
 {
     fct_session_destroy(server.session);

@@ -134,7 +134,7 @@ static void burn(struct fct_task *task)
     fct_loop_work(step->loop, task);
 }
 
-TEST(what_is_short_does_not_wait_for_all_of_the_long_work)
+TEST(short_tasks_do_not_wait_for_all_long_work)
 {
     struct step works[20];
     struct step short_one = {.loop = f.loop, .again = 5};
@@ -246,7 +246,7 @@ int main(void)
         FIXTURE_CASE(a_task_that_queues_itself_again_runs_in_later_turns),
         FIXTURE_CASE(a_forgotten_task_does_not_run),
         FIXTURE_CASE(another_thread_wakes_the_loop),
-        FIXTURE_CASE(what_is_short_does_not_wait_for_all_of_the_long_work),
+        FIXTURE_CASE(short_tasks_do_not_wait_for_all_long_work),
         FIXTURE_CASE(timers_of_one_time_run_in_the_order_of_their_starts),
         FIXTURE_CASE(timers_run_in_the_order_of_their_times),
         FIXTURE_CASE(a_timer_repeats_until_it_is_stopped),

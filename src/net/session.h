@@ -26,10 +26,12 @@ struct fct_session_limits {
     size_t body_window;         /* bytes of one body that are not yet released (1 MiB) */
     size_t session_window;      /* of all bodies of the connection (8 MiB) */
     size_t write_buffer_max;    /* bytes of one answer that wait to be sent: its room (256 KiB) */
-    size_t session_write_max;   /* of all answers of the connection, HTTP/2; beyond it each answer
-                               * still has room for 16 KiB (16 MiB) */
-    size_t glitches_burst; /* PING, SETTINGS, empty frames, early resets ... after which the peer
-                               * is refused with ENHANCE_YOUR_CALM (200) ... */
+    /* Of all answers of the connection, HTTP/2; beyond it each answer still has room for 16 KiB
+     * (16 MiB). */
+    size_t session_write_max;
+    /* PING, SETTINGS, empty frames, early resets ... after which the peer is refused with
+     * ENHANCE_YOUR_CALM (200) ... */
+    size_t glitches_burst;
     size_t glitches_per_second; /* ... and how many are forgiven (20) */
     unsigned header_ms; /* from the first byte of a request to the end of its head (10,000) */
     unsigned idle_ms;   /* without a byte and without an open exchange (300,000) */

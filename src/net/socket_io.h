@@ -1,6 +1,5 @@
 /* socket_io.h - bytes into and out of a connected, non-blocking socket, with TLS or without.
- * Layer: net. Used by conn.c and dial.c. Knows nothing of sessions and loops.
- */
+ * Layer: net. Used by conn.c and dial.c. Knows nothing of sessions and loops. */
 #ifndef FCT_NET_SOCKET_IO_H
 #define FCT_NET_SOCKET_IO_H
 

@@ -283,7 +283,7 @@ TEST(version_1_2_without_an_aead_cipher_is_refused)
                      FCT_TLS_FAILED);
 }
 
-TEST(a_client_that_asks_to_renegotiate_is_told_no_and_served_on)
+TEST(a_client_that_asks_to_renegotiate_is_refused_and_still_served)
 {
     struct fixture *f = *state;
     assert_int_equal(with_1_2_and(f, "ECDHE-ECDSA-AES128-GCM-SHA256"), FCT_TLS_OK);
@@ -523,7 +523,7 @@ static void refused(struct fixture *f, factum_status status, const char *text)
     assert_int_equal(ERR_peek_error(), 0);
 }
 
-TEST(the_date_of_the_certificate_is_told)
+TEST(the_date_of_the_certificate_is_reported)
 {
     struct fixture *f = *state;
     assert_ok(fct_tls_context_create(f->cert, f->key, &f->context, &f->err), f->err);
@@ -571,7 +571,7 @@ TEST(a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it)
     refused(f, FACTUM_INVALID, "no private key in PEM form without a passphrase");
 }
 
-TEST(files_that_are_missing_or_something_else_are_refused_by_name)
+TEST(missing_and_wrong_files_are_refused_by_name)
 {
     struct fixture *f = *state;
     assert_int_equal(unlink(f->key), 0);
@@ -648,7 +648,7 @@ int main(void)
         FIXTURE_CASE(a_client_of_version_1_1_is_refused),
         FIXTURE_CASE(version_1_2_works_with_an_aead_cipher),
         FIXTURE_CASE(version_1_2_without_an_aead_cipher_is_refused),
-        FIXTURE_CASE(a_client_that_asks_to_renegotiate_is_told_no_and_served_on),
+        FIXTURE_CASE(a_client_that_asks_to_renegotiate_is_refused_and_still_served),
         FIXTURE_CASE(plain_bytes_are_refused),
         FIXTURE_CASE(a_hello_that_comes_byte_by_byte_is_understood),
         FIXTURE_CASE(a_client_that_leaves_during_the_handshake_is_a_failure),
@@ -662,12 +662,12 @@ int main(void)
         FIXTURE_CASE(writing_to_a_socket_that_is_gone_fails_without_a_signal),
         FIXTURE_CASE(closing_on_a_socket_that_is_gone_raises_no_signal),
         FIXTURE_CASE(a_connection_outlives_its_context),
-        FIXTURE_CASE(the_date_of_the_certificate_is_told),
+        FIXTURE_CASE(the_date_of_the_certificate_is_reported),
         FIXTURE_CASE(an_expired_certificate_is_loaded_with_its_date),
         FIXTURE_CASE(a_key_that_others_may_read_is_refused),
         FIXTURE_CASE(the_key_of_another_certificate_is_refused),
         FIXTURE_CASE(a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it),
-        FIXTURE_CASE(files_that_are_missing_or_something_else_are_refused_by_name),
+        FIXTURE_CASE(missing_and_wrong_files_are_refused_by_name),
         FIXTURE_CASE(a_chain_is_sent_whole_and_a_damaged_one_is_refused),
         FIXTURE_CASE(a_chain_without_end_is_refused),
         FIXTURE_CASE(the_files_can_be_read_again_any_number_of_times),

@@ -55,7 +55,7 @@ static size_t resident(const uint8_t *map)
     return count;
 }
 
-TEST(what_is_released_and_dropped_comes_from_the_device_again)
+TEST(released_and_dropped_pages_are_read_from_the_device_again)
 {
     struct fixture *f = *state;
     static uint8_t bytes[PAGES * PAGE];
@@ -73,11 +73,11 @@ TEST(what_is_released_and_dropped_comes_from_the_device_again)
     assert_int_equal(statfs(f->dir, &stat), 0);
     size_t left = stat.f_type == TMPFS ? PAGES : 0; /* where memory is the device */
     assert_int_equal(resident(map), left);
-    assert_memory_equal(map, bytes, sizeof bytes); /* and the map is as good as before */
+    assert_memory_equal(map, bytes, sizeof bytes); /* and the map works as before */
     fct_os_unmap(fct_os_real(), map, sizeof bytes);
 }
 
-/* The same state as after a failure of the device, which a test cannot cause. */
+/* The same state as after a failure of the device, which a test cannot produce. */
 TEST(pages_that_are_read_alone_are_those_of_the_file)
 {
     struct fixture *f = *state;
@@ -108,7 +108,7 @@ TEST(pages_that_are_read_alone_are_those_of_the_file)
     fct_os_unmap(fct_os_real(), map, sizeof bytes);
 }
 
-TEST(a_read_alone_of_what_is_no_file_fails)
+TEST(a_read_of_a_directory_fails)
 {
     struct fixture *f = *state;
     struct fct_file *dir;
@@ -151,12 +151,12 @@ TEST(a_lock_keeps_out_other_processes_and_a_second_opening)
     assert_ok(fct_file_lock(f->file, &f->err), f->err);
     assert_int_equal(try_lock(f->path, true), 2);
     assert_int_equal(try_lock(f->path, false), 2);
-    assert_int_equal(try_lock(f->path, true), 2); /* closing the other one took nothing away */
+    assert_int_equal(try_lock(f->path, true), 2); /* closing the other one released nothing */
     assert_ok(fct_file_close(&f->file, &f->err), f->err);
     assert_int_equal(try_lock(f->path, true), 0);
 }
 
-TEST(a_file_that_is_too_short_or_missing_is_told)
+TEST(a_file_that_is_too_short_or_missing_is_reported)
 {
     struct fixture *f = *state;
     char path[FCT_PATH_SIZE];
@@ -228,7 +228,7 @@ TEST(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind)
 
 /* After the end of the file the kernel answers an access with a signal, as it does where the
  * device fails. */
-TEST(what_an_access_would_raise_a_signal_for_is_answered)
+TEST(a_read_that_would_raise_a_signal_fails_instead)
 {
     struct fixture *f = *state;
     const uint8_t *map;
@@ -245,14 +245,14 @@ TEST(what_an_access_would_raise_a_signal_for_is_answered)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_CASE(what_is_released_and_dropped_comes_from_the_device_again),
+        FIXTURE_CASE(released_and_dropped_pages_are_read_from_the_device_again),
         FIXTURE_CASE(pages_that_are_read_alone_are_those_of_the_file),
-        FIXTURE_CASE(a_read_alone_of_what_is_no_file_fails),
+        FIXTURE_CASE(a_read_of_a_directory_fails),
         FIXTURE_CASE(a_lock_keeps_out_other_processes_and_a_second_opening),
-        FIXTURE_CASE(a_file_that_is_too_short_or_missing_is_told),
+        FIXTURE_CASE(a_file_that_is_too_short_or_missing_is_reported),
         FIXTURE_CASE(a_path_that_does_not_fit_is_refused),
         FIXTURE_CASE(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind),
-        FIXTURE_CASE(what_an_access_would_raise_a_signal_for_is_answered),
+        FIXTURE_CASE(a_read_that_would_raise_a_signal_fails_instead),
     };
     return cmocka_run_group_tests_name("os", tests, NULL, NULL);
 }

@@ -192,7 +192,7 @@ static int64_t always_seven(void *data)
     return 7;
 }
 
-TEST(the_clock_of_the_base_is_asked)
+TEST(the_clock_of_the_base_is_used)
 {
     struct fixture *f = *state;
     struct fct_os_clock clock;
@@ -239,7 +239,7 @@ int main(void)
         FIXTURE_CASE(it_is_missed_when_it_is_not_at_its_path),
         FIXTURE_CASE(a_lock_is_for_one_or_for_all_who_share),
         FIXTURE_CASE(another_working_directory_changes_nothing),
-        FIXTURE_CASE(the_clock_of_the_base_is_asked),
+        FIXTURE_CASE(the_clock_of_the_base_is_used),
         FIXTURE_CASE(a_simulated_disk_knows_paths_only),
         FIXTURE_CASE(what_cannot_be_opened_is_refused),
     };

@@ -257,10 +257,10 @@ static factum_status real_lock(struct fct_file *file, factum_error *err)
 
 /* ---- directories ----------------------------------------------------------------------------- */
 
-/* For a file system that cannot rename without replacing: checks that |to| is free, then renames.
- * The directory is locked, so nobody else creates a file in between. A hard link would not do: a
- * crash would leave both names, and the file would be written under one while the other is in use.
- */
+/* For a file system that cannot rename without replacing: checks that |to| is free, then
+ * renames. The directory is locked, so nobody else creates a file in between. A hard link would
+ * not do: a crash would leave both names, and the file would be written under one while the
+ * other is in use. */
 static int move_after_check(struct fct_real_place from, struct fct_real_place to)
 {
     struct stat found;

@@ -90,7 +90,7 @@ TEST(a_hole_reads_as_zeros)
     }
 }
 
-TEST(a_file_can_be_cut_and_made_longer)
+TEST(a_file_can_be_truncated_and_extended)
 {
     struct fixture *f = *state;
     uint64_t size;
@@ -107,7 +107,7 @@ TEST(a_file_can_be_cut_and_made_longer)
     assert_status(fct_file_read(f->file, 0, bytes, 1, &f->err), FACTUM_CORRUPT);
 }
 
-TEST(a_file_that_is_not_there_is_not_found)
+TEST(a_missing_file_is_not_found)
 {
     struct fixture *f = *state;
     assert_status(fct_file_open(f->os, f->path, FCT_OPEN_READ, &f->file, &f->err),
@@ -119,7 +119,7 @@ TEST(a_file_that_is_not_there_is_not_found)
                   FACTUM_NOT_FOUND);
 }
 
-TEST(an_exclusive_file_is_made_once)
+TEST(an_exclusive_file_is_created_once)
 {
     struct fixture *f = *state;
     const int flags = FCT_OPEN_WRITE | FCT_OPEN_CREATE | FCT_OPEN_EXCLUSIVE;
@@ -201,7 +201,7 @@ TEST(a_second_opener_finds_the_lock_taken)
     struct fct_file *second;
     create(f);
     assert_ok(fct_file_lock(f->file, &f->err), f->err);
-    assert_ok(fct_file_lock(f->file, &f->err), f->err); /* its own */
+    assert_ok(fct_file_lock(f->file, &f->err), f->err); /* its own lock */
     assert_ok(fct_file_open(f->os, f->path, FCT_OPEN_WRITE, &second, &f->err), f->err);
     assert_status(fct_file_lock(second, &f->err), FACTUM_LOCKED);
     assert_says(f, "lock", f->path, "another process has it");
@@ -246,7 +246,7 @@ TEST(a_file_can_be_renamed_and_removed)
     assert_ok(fct_os_sync_dir(f->os, f->dir, &f->err), f->err);
 }
 
-TEST(directories_are_made_once_and_removed_empty)
+TEST(directories_are_created_once_and_removed_empty)
 {
     struct fixture *f = *state;
     char dir[80];
@@ -291,7 +291,7 @@ static factum_status count_to_three(void *data, const char *name)
     return ++*(int *)data == 3 ? FACTUM_CANCELLED : FACTUM_OK;
 }
 
-TEST(a_list_ends_when_it_is_told_to)
+TEST(a_list_ends_when_its_callback_stops_it)
 {
     struct fixture *f = *state;
     int count = 0;
@@ -312,7 +312,7 @@ TEST(a_list_ends_when_it_is_told_to)
     assert_string_equal(f->err.text, "list /no/such: No such file or directory");
 }
 
-TEST(a_full_device_is_told_apart)
+TEST(a_full_device_has_its_own_status)
 {
     struct fixture *f = *state;
     if (access("/dev/full", W_OK) != 0) {
@@ -323,7 +323,7 @@ TEST(a_full_device_is_told_apart)
     assert_string_equal(f->err.text, "write /dev/full: No space left on device");
 }
 
-TEST(the_clocks_go_forward)
+TEST(the_clocks_move_forward)
 {
     struct fixture *f = *state;
     uint64_t before = fct_os_monotonic(f->os);
@@ -354,9 +354,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(what_is_written_is_read),
         FIXTURE_CASE(a_hole_reads_as_zeros),
-        FIXTURE_CASE(a_file_can_be_cut_and_made_longer),
-        FIXTURE_CASE(a_file_that_is_not_there_is_not_found),
-        FIXTURE_CASE(an_exclusive_file_is_made_once),
+        FIXTURE_CASE(a_file_can_be_truncated_and_extended),
+        FIXTURE_CASE(a_missing_file_is_not_found),
+        FIXTURE_CASE(an_exclusive_file_is_created_once),
         FIXTURE_CASE(a_new_file_is_for_its_owner_alone),
         FIXTURE_CASE(what_is_open_for_reading_is_not_written),
         FIXTURE_CASE(a_directory_is_not_read_as_a_file),
@@ -365,11 +365,11 @@ int main(void)
         FIXTURE_CASE(a_second_opener_finds_the_lock_taken),
         FIXTURE_CASE(another_process_finds_the_lock_taken),
         FIXTURE_CASE(a_file_can_be_renamed_and_removed),
-        FIXTURE_CASE(directories_are_made_once_and_removed_empty),
+        FIXTURE_CASE(directories_are_created_once_and_removed_empty),
         FIXTURE_CASE(a_durable_directory_can_be_named_in_any_way),
-        FIXTURE_CASE(a_list_ends_when_it_is_told_to),
-        FIXTURE_CASE(a_full_device_is_told_apart),
-        FIXTURE_CASE(the_clocks_go_forward),
+        FIXTURE_CASE(a_list_ends_when_its_callback_stops_it),
+        FIXTURE_CASE(a_full_device_has_its_own_status),
+        FIXTURE_CASE(the_clocks_move_forward),
         FIXTURE_CASE(random_bytes_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

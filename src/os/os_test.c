@@ -87,7 +87,7 @@ TEST(a_read_over_the_end_is_damage)
     assert_null(file);
 }
 
-TEST(short_reads_and_writes_are_gone_on_with)
+TEST(short_reads_and_writes_are_continued)
 {
     struct fixture *f = *state;
     struct fct_file *file;
@@ -152,7 +152,7 @@ TEST(a_bad_block_fails_alone_in_a_read)
     assert_ok(fct_file_close(&file, &f->err), f->err);
 }
 
-TEST(what_a_fault_made_unreadable_stays_so_for_that_read)
+TEST(pages_that_a_fault_made_unreadable_stay_so_for_that_read)
 {
     struct fixture *f = *state;
     uint8_t byte;
@@ -166,7 +166,7 @@ TEST(what_a_fault_made_unreadable_stays_so_for_that_read)
     assert_ok(fct_file_close(&file, &f->err), f->err);
 }
 
-TEST(a_directory_that_is_there_is_fine)
+TEST(an_existing_directory_is_accepted)
 {
     struct fixture *f = *state;
     assert_ok(fct_os_make_dir(f->os, "/d", &f->err), f->err);
@@ -289,11 +289,11 @@ int main(void)
         CASE(a_path_is_joined_up_to_its_maximum),
         CASE(closing_nothing_is_fine),
         FIXTURE_CASE(a_read_over_the_end_is_damage),
-        FIXTURE_CASE(short_reads_and_writes_are_gone_on_with),
+        FIXTURE_CASE(short_reads_and_writes_are_continued),
         CASE(a_write_that_makes_no_progress_ends),
         FIXTURE_CASE(a_bad_block_fails_alone_in_a_read),
-        FIXTURE_CASE(what_a_fault_made_unreadable_stays_so_for_that_read),
-        FIXTURE_CASE(a_directory_that_is_there_is_fine),
+        FIXTURE_CASE(pages_that_a_fault_made_unreadable_stay_so_for_that_read),
+        FIXTURE_CASE(an_existing_directory_is_accepted),
         FIXTURE_CASE(a_directory_that_is_made_durable_survives),
         FIXTURE_CASE(a_directory_with_too_long_a_path_is_refused),
         FIXTURE_CASE(a_file_is_replaced_as_a_whole),

@@ -45,7 +45,7 @@ TEST(joining_waits_for_the_end)
     assert_false(thread.started);
 }
 
-TEST(joining_accepts_what_was_never_started_or_is_joined)
+TEST(joining_accepts_threads_never_started_or_already_joined)
 {
     struct word flag = {0};
     struct fct_thread thread = {.started = false};
@@ -86,7 +86,7 @@ TEST(signals_go_to_the_program_and_not_to_its_threads)
 struct shared {
     struct fct_mutex mutex;
     struct fct_rwlock lock;
-    uint64_t count; /* not atomic: what the lock is for */
+    uint64_t count; /* not atomic: the lock protects it */
     uint64_t twin;
     _Atomic uint32_t torn;
 };
@@ -116,7 +116,7 @@ TEST(a_mutex_lets_in_one_at_a_time)
     fct_mutex_finish(&shared.mutex);
 }
 
-TEST(there_is_a_processor)
+TEST(there_is_at_least_one_processor)
 {
     assert_true(fct_processor_count() >= 1);
     assert_true(fct_processor_count() <= (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
@@ -129,7 +129,7 @@ static void set_word(void *data)
     atomic_store(word, 1);
 }
 
-TEST(yielding_ends_with_a_change_or_with_the_patience)
+TEST(yielding_ends_with_a_change_or_with_the_spin_budget)
 {
     _Atomic uint32_t word = 0;
     uint64_t patience = 0;
@@ -245,7 +245,7 @@ static void wait_for_change(void *data)
     atomic_fetch_add(&waiting->woken, 1);
 }
 
-TEST(one_call_wakes_all_who_wait)
+TEST(one_call_wakes_all_waiters)
 {
     static const uint32_t counts[] = {THREADS, INT_MAX, UINT32_MAX};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
@@ -312,16 +312,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(joining_waits_for_the_end),
-        CASE(joining_accepts_what_was_never_started_or_is_joined),
+        CASE(joining_accepts_threads_never_started_or_already_joined),
         CASE(signals_go_to_the_program_and_not_to_its_threads),
         CASE(a_mutex_lets_in_one_at_a_time),
-        CASE(there_is_a_processor),
-        CASE(yielding_ends_with_a_change_or_with_the_patience),
+        CASE(there_is_at_least_one_processor),
+        CASE(yielding_ends_with_a_change_or_with_the_spin_budget),
         CASE(readers_never_see_half_of_a_write),
         CASE(readers_let_each_other_in),
         CASE(a_word_that_has_changed_is_not_waited_for),
         CASE(a_wait_ends_at_its_time),
-        CASE(one_call_wakes_all_who_wait),
+        CASE(one_call_wakes_all_waiters),
         CASE(two_threads_take_turns),
         CASE(work_uses_processor_time_and_sleep_does_not),
     };

@@ -83,9 +83,9 @@ const char *fct_act_type(factum_projection_act act);
  * NO_MEMORY. */
 FCT_MUST_USE factum_status fct_act_format(const struct fct_act *act, factum_arena *arena,
                                           factum_slice *data, factum_error *err);
-/* Parses |event|; *act points into |arena|. Errors: INVALID (another type, wrong members, or a text
- * that does not match its hash; the message names the position), TOO_BIG and NO_MEMORY (the arena).
- */
+/* Parses |event|; *act points into |arena|. Errors: INVALID (another type, wrong members, or a
+ * text that does not match its hash; the message names the position), TOO_BIG and NO_MEMORY (the
+ * arena). */
 FCT_MUST_USE factum_status fct_act_parse(const factum_event *event, factum_arena *arena,
                                          struct fct_act *act, factum_error *err);
 

@@ -76,8 +76,8 @@ FCT_MUST_USE factum_status fct_apply_batch(struct fct_applier *applier,
 
 /* Tries the parked events of |key| again, or (NULL) those of every key that is due at |now|. The
  * events of a key are tried in their order until one fails. |forced|: keys that are not due are
- * tried too. *next (optional) is when the next attempt is due; 0: none. Errors: as fct_apply_batch.
- */
+ * tried too. *next (optional) is when the next attempt is due; 0: none. Errors: as
+ * fct_apply_batch. */
 FCT_MUST_USE factum_status fct_apply_retry(struct fct_applier *applier, const factum_slice *key,
                                            bool forced, const struct fct_parked_source *source,
                                            int64_t now, int64_t *next, factum_error *err);

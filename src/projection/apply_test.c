@@ -472,7 +472,7 @@ TEST(limits_stop_and_drop_nothing)
     fct_applier_finish(&applier);
 }
 
-TEST(who_was_fenced_off_changes_nothing)
+TEST(a_fenced_runner_changes_nothing)
 {
     factum_error err;
     struct fct_applier other;
@@ -514,7 +514,7 @@ int main(void)
         CASE(what_was_retried_is_not_applied_again),
         CASE(successes_keep_the_breaker_from_opening),
         CASE(limits_stop_and_drop_nothing),
-        CASE(who_was_fenced_off_changes_nothing),
+        CASE(a_fenced_runner_changes_nothing),
         CASE(trouble_in_the_event_parks_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

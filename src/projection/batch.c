@@ -71,8 +71,8 @@ factum_status fct_batch_add(struct fct_batch *batch, const factum_event *event, 
     FCT_ASSERT(!fct_batch_is_full(batch));
     struct fct_bound_event *bound = &batch->events[batch->count];
     factum_status status = fct_bind(batch->binder, event, &batch->arena, bound, err);
-    if (status == FACTUM_TOO_BIG && batch->count == 0) { /* the batch is empty, so the event itself
-                                                          * is too big */
+    /* The batch is empty, so the event itself is too big. */
+    if (status == FACTUM_TOO_BIG && batch->count == 0) {
         factum_arena_reset(&batch->arena);
         status = bind_as_trouble(batch, event, bound, err);
     }

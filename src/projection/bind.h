@@ -53,9 +53,9 @@ struct fct_bound {
 struct fct_bound_event {
     uint64_t position;
     int64_t created;
-    uint64_t size;    /* bytes of data and metadata */
-    factum_slice key; /* the events of one key are applied in order; the value of the definition's
-                       * "key" as text */
+    uint64_t size; /* bytes of data and metadata */
+    /* The events of one key are applied in order; the value of the definition's "key" as text. */
+    factum_slice key;
     factum_slice type;
     const struct fct_bound *bound;
     size_t bound_count;

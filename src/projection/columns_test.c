@@ -88,7 +88,7 @@ TEST(assignments_stand_for_their_columns)
     assert_places(T, "UPDATE {{t}} SET b = :x;\nUPDATE {{other}} SET b = :x", "x b INTEGER 8:26");
 }
 
-TEST(declared_types_tell_what_takes_numbers)
+TEST(declared_types_decide_which_columns_take_numbers)
 {
     static const struct {
         const char *type;
@@ -203,7 +203,7 @@ TEST(tables_of_each_form)
     assert_places(T, "INSERT INTO {{t}} (nothing, a) VALUES (:x, :y)", "y a INTEGER 7:44");
 }
 
-TEST(a_lack_of_memory_is_told)
+TEST(a_lack_of_memory_is_reported)
 {
     struct fct_mem_fault fault;
     struct fct_definition definition = {.relation_count = 0};
@@ -219,10 +219,10 @@ int main(void)
         CASE(values_of_an_insert_stand_for_its_columns),
         CASE(what_stands_in_an_expression_is_left_out),
         CASE(assignments_stand_for_their_columns),
-        CASE(declared_types_tell_what_takes_numbers),
+        CASE(declared_types_decide_which_columns_take_numbers),
         CASE(affinities_are_those_that_sqlite_gives),
         CASE(tables_of_each_form),
-        CASE(a_lack_of_memory_is_told),
+        CASE(a_lack_of_memory_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

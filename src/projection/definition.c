@@ -378,8 +378,8 @@ static factum_status definition_finish(struct fct_parser *parser)
 }
 
 /* Refuses what may not be anywhere in the text: bytes that are not UTF-8; zero bytes, also in
- * comments and texts; byte order marks, which SQLite reads as blanks and others as parts of names.
- */
+ * comments and texts; byte order marks, which SQLite reads as blanks and others as parts of
+ * names. */
 static factum_status definition_check_bytes(const struct fct_parser *parser)
 {
     static const uint8_t mark[] = {0xef, 0xbb, 0xbf};

@@ -67,7 +67,7 @@ static void assert_printed(const struct fct_statement *statement, const char *wa
 
 /* ---- what it becomes ------------------------------------------------------------------------- */
 
-TEST(a_header_says_what_is_read_and_how)
+TEST(a_header_defines_what_is_read_and_how)
 {
     struct fct_definition *d = parsed(
         "-- a comment\n--@ host other\n--@ poison retry 7 within 30s then park\n--@ mode sync\n"
@@ -91,7 +91,7 @@ TEST(a_header_says_what_is_read_and_how)
     fct_projection_definition_free(d);
 }
 
-TEST(what_a_header_does_not_say_has_defaults)
+TEST(missing_directives_of_a_header_have_defaults)
 {
     struct fct_definition *d = parsed(HEAD TABLE ON);
     assert_int_equal(d->source, FACTUM_SOURCE_ALL);
@@ -620,7 +620,7 @@ TEST(a_long_name_of_a_parameter_is_refused)
     too_many(HEAD TABLE "--@ query q\nSELECT :x", "y", 64, "", "p.sql:6:8: a parameter of a query");
 }
 
-TEST(every_failure_of_memory_is_told)
+TEST(every_failed_allocation_is_reported)
 {
     static const char text[] =
         HEAD "--@ key :a.b\n" TABLE ON
@@ -648,8 +648,8 @@ TEST(every_failure_of_memory_is_told)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_header_says_what_is_read_and_how),
-        CASE(what_a_header_does_not_say_has_defaults),
+        CASE(a_header_defines_what_is_read_and_how),
+        CASE(missing_directives_of_a_header_have_defaults),
         CASE(other_sources_are_a_category_and_a_tag),
         CASE(every_duration_has_a_unit),
         CASE(tables_and_indexes_keep_their_order),
@@ -678,7 +678,7 @@ int main(void)
         CASE(a_text_has_a_limit),
         CASE(memory_has_a_limit),
         CASE(a_long_name_of_a_parameter_is_refused),
-        CASE(every_failure_of_memory_is_told),
+        CASE(every_failed_allocation_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -323,8 +323,9 @@ factum_status factum_projection_list(factum_store *store, const factum_projectio
             status = report_state(store, name, &acts, acts.text_at, each, &go_on, err);
         }
         if (status != FACTUM_OK && status != FACTUM_INVALID && status != FACTUM_NOT_FOUND) {
-            break; /* a stream with a name of another form, or with a text that cannot be read, is
-                    * left out */
+            /* A stream with a name of another form, or with a text that cannot be read, is left
+             * out. */
+            break;
         }
     }
     factum_list_close(list);

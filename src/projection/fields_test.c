@@ -221,7 +221,7 @@ TEST(fields_of_an_element_are_checked)
     "CREATE TABLE {{t}} (id TEXT PRIMARY KEY);\n--@ on OrderPlaced\n"                              \
     "INSERT INTO {{t}} VALUES (:orderId);\n"
 
-TEST(a_key_is_a_scalar_that_is_there)
+TEST(a_key_is_a_scalar_member_that_exists)
 {
     struct fixture *f = *state;
     register_schema(f, "OrderPlaced", placed);
@@ -304,7 +304,7 @@ TEST(long_paths_are_not_followed)
 }
 
 /* A schema in which each question takes long, and a definition with many questions. */
-TEST(what_is_too_much_to_compare_is_too_big)
+TEST(a_comparison_that_takes_too_long_is_too_big)
 {
     struct fixture *f = *state;
     size_t room = 1 << 20;
@@ -346,12 +346,12 @@ int main(void)
         FIXTURE_CASE(each_type_of_a_section_is_checked),
         FIXTURE_CASE(each_leads_to_an_array_or_an_object),
         FIXTURE_CASE(fields_of_an_element_are_checked),
-        FIXTURE_CASE(a_key_is_a_scalar_that_is_there),
+        FIXTURE_CASE(a_key_is_a_scalar_member_that_exists),
         FIXTURE_CASE(texts_are_not_for_columns_of_numbers),
         FIXTURE_CASE(reserved_parameters_have_types_without_a_schema),
         FIXTURE_CASE(a_schema_that_takes_a_field_away_breaks_the_definition),
         FIXTURE_CASE(long_paths_are_not_followed),
-        FIXTURE_CASE(what_is_too_much_to_compare_is_too_big),
+        FIXTURE_CASE(a_comparison_that_takes_too_long_is_too_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,10 +39,10 @@ struct follow_run {
     uint64_t kept;    /* the place of the saved checkpoint; without one, where the run began */
     uint64_t unsaved; /* events since the last checkpoint */
     bool held_back;   /* the last checkpoint was not moved up to |place| */
-    uint64_t kept_at; /* monotonic time of the last checkpoint, or of the last decision not to save
-                       * one */
-    uint64_t count;   /* events delivered in this run */
-    uint64_t alone;   /* the position of an event that is delivered alone; UINT64_MAX: none */
+    /* Monotonic time of the last checkpoint, or of the last decision not to save one. */
+    uint64_t kept_at;
+    uint64_t count; /* events delivered in this run */
+    uint64_t alone; /* the position of an event that is delivered alone; UINT64_MAX: none */
     bool caught_up;
     bool dirty;  /* |each|, or |save| of a keeper, was called since the last checkpoint */
     bool broken; /* a checkpoint could not be saved: the run ends, and saves none */
@@ -214,8 +214,8 @@ static factum_status follow_load_outside(struct follow_run *run, factum_error *e
     return status;
 }
 
-/* The place of the loaded token, which must be of this history and not after the end of the store.
- */
+/* The place of the loaded token, which must be of this history and not after the end of the
+ * store. */
 static factum_status follow_find_place(struct follow_run *run, uint64_t *place, factum_error *err)
 {
     factum_store *store = run->follow->store;

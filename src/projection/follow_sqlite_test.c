@@ -1,6 +1,6 @@
 /* follow_sqlite_test.c - checkpoint and effect in one transaction of SQLite: each event takes
- * effect exactly once, whatever fails, whoever else follows, however often the process is killed.
- */
+ * effect exactly once, whatever fails, whoever else follows, however often the process is
+ * killed. */
 #include "support/test_store.h"
 
 #include <pthread.h>

@@ -171,7 +171,7 @@ static factum_follow_info info_of(struct fixture *f, const factum_follow *follow
 
 /* ---- a checkpoint in the store --------------------------------------------------------------- */
 
-TEST(a_run_goes_on_where_the_last_one_ended)
+TEST(a_run_continues_where_the_last_one_ended)
 {
     struct fixture *f = *state;
     struct seen seen = SEEN;
@@ -218,7 +218,7 @@ TEST(one_event_of_the_checkpoint_stays_visible)
     assert_int_equal(info.metadata_revision, 0); /* set once */
 }
 
-TEST(after_so_many_events_a_checkpoint_is_kept)
+TEST(a_checkpoint_is_kept_after_a_number_of_events)
 {
     struct fixture *f = *state;
     struct seen seen = SEEN;
@@ -245,7 +245,7 @@ TEST(after_so_many_events_a_checkpoint_is_kept)
     factum_follow_close(follow);
 }
 
-TEST(after_an_interval_a_checkpoint_is_kept)
+TEST(a_checkpoint_is_kept_after_an_interval)
 {
     struct fixture *f = *state;
     struct seen seen = SEEN;
@@ -524,7 +524,7 @@ TEST(a_place_that_an_unwanted_event_reaches_is_reached)
 
 /* ---- two of one name ------------------------------------------------------------------------- */
 
-TEST(of_two_followers_of_one_name_the_later_one_goes_on)
+TEST(of_two_followers_of_one_name_the_later_one_continues)
 {
     struct fixture *f = *state;
     struct seen first = SEEN;
@@ -687,7 +687,7 @@ static int run_child(const char *dir, int kill_after, int *first, int *last)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-TEST(after_a_kill_it_goes_on_at_the_last_checkpoint)
+TEST(after_a_kill_it_continues_at_the_last_checkpoint)
 {
     struct fixture f = {.store = NULL};
     int first = -1;
@@ -789,7 +789,7 @@ TEST(a_checkpoint_ahead_of_the_store_is_refused)
     assert_int_equal(seen.count, 0);
 }
 
-TEST(what_is_no_checkpoint_is_refused)
+TEST(an_invalid_checkpoint_is_refused)
 {
     struct fixture *f = *state;
     static const struct {
@@ -851,7 +851,7 @@ TEST(a_checkpoint_that_was_deleted_begins_again)
 
 /* ---- a keeper -------------------------------------------------------------------------------- */
 
-TEST(a_keeper_is_asked_where_to_begin_and_told_where_it_has_come)
+TEST(a_keeper_gives_the_start_and_gets_the_checkpoints)
 {
     struct fixture *f = *state;
     struct seen seen = SEEN;
@@ -963,11 +963,11 @@ TEST(the_checkpoint_stays_before_what_is_held)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(a_run_goes_on_where_the_last_one_ended),
+        BOTH(a_run_continues_where_the_last_one_ended),
         BOTH(a_run_without_an_event_writes_nothing),
         BOTH(one_event_of_the_checkpoint_stays_visible),
-        BOTH(after_so_many_events_a_checkpoint_is_kept),
-        BOTH(after_an_interval_a_checkpoint_is_kept),
+        BOTH(a_checkpoint_is_kept_after_a_number_of_events),
+        BOTH(a_checkpoint_is_kept_after_an_interval),
         BOTH(two_followers_of_everything_do_not_answer_each_other),
         cmocka_unit_test_setup_teardown(a_long_way_without_an_event_is_kept_too, set_up_local,
                                         tear_down),
@@ -980,14 +980,14 @@ int main(void)
         BOTH(another_thread_may_stop_it),
         BOTH(the_function_may_stop_it),
         BOTH(a_place_that_an_unwanted_event_reaches_is_reached),
-        BOTH(of_two_followers_of_one_name_the_later_one_goes_on),
+        BOTH(of_two_followers_of_one_name_the_later_one_continues),
         BOTH(two_threads_that_fight_over_a_name_miss_nothing),
-        CASE(after_a_kill_it_goes_on_at_the_last_checkpoint),
+        CASE(after_a_kill_it_continues_at_the_last_checkpoint),
         BOTH(a_checkpoint_of_another_history_is_refused),
         BOTH(a_checkpoint_ahead_of_the_store_is_refused),
-        BOTH(what_is_no_checkpoint_is_refused),
+        BOTH(an_invalid_checkpoint_is_refused),
         BOTH(a_checkpoint_that_was_deleted_begins_again),
-        BOTH(a_keeper_is_asked_where_to_begin_and_told_where_it_has_come),
+        BOTH(a_keeper_gives_the_start_and_gets_the_checkpoints),
         BOTH(an_event_that_fails_is_tried_alone_after_the_others),
         BOTH(a_keeper_without_undo_keeps_what_was_done),
         BOTH(a_keeper_that_fails_ends_the_run),

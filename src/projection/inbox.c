@@ -33,8 +33,8 @@
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-/* A statement that SQLite refuses is the caller's mistake: no table, or another table of that name.
- */
+/* A statement that SQLite refuses is the caller's mistake: no table, or another table of that
+ * name. */
 static factum_status inbox_refused(factum_status status, factum_error *err)
 {
     if (status == FACTUM_FAILED) {
@@ -163,8 +163,8 @@ factum_status factum_inbox_take(sqlite3 *db, const factum_inbox_message *message
 
 /* ---- trimming -------------------------------------------------------------------------------- */
 
-/* The oldest ids, at most ?3: those received before ?2, or those that are not among the newest ?2.
- */
+/* The oldest ids, at most ?3: those received before ?2, or those that are not among the newest
+ * ?2. */
 static const char inbox_trim_old[] =
     "DELETE FROM factum_inbox WHERE (consumer, id) IN ("
     "SELECT consumer, id FROM factum_inbox WHERE consumer = ?1 AND received < ?2 "

@@ -107,7 +107,7 @@ TEST(a_message_is_taken_once_by_each_consumer)
     assert_int_equal(number(f->db, "SELECT received FROM factum_inbox WHERE id = 'b'"), 6);
 }
 
-TEST(what_is_rolled_back_was_not_taken)
+TEST(a_message_is_not_taken_after_a_rollback)
 {
     struct fixture *f = *state;
     run(f->db, "BEGIN");
@@ -162,7 +162,7 @@ TEST(a_transaction_that_read_before_somebody_wrote_is_busy)
     run(f->other, "ROLLBACK");
 }
 
-TEST(where_it_cannot_write_it_says_why)
+TEST(a_failed_write_has_its_reason)
 {
     struct fixture *f = *state;
     run(f->other, "PRAGMA query_only=1; BEGIN");
@@ -177,7 +177,7 @@ TEST(where_it_cannot_write_it_says_why)
     run(f->db, "DROP TABLE factum_inbox");
 }
 
-TEST(where_the_disk_is_full_it_says_so)
+TEST(a_full_disk_is_reported)
 {
     struct fixture *f = *state;
     factum_status status = FACTUM_OK;
@@ -335,13 +335,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_message_is_taken_once_by_each_consumer),
-        FIXTURE_CASE(what_is_rolled_back_was_not_taken),
+        FIXTURE_CASE(a_message_is_not_taken_after_a_rollback),
         FIXTURE_CASE(a_duplicate_does_not_end_the_transaction),
         FIXTURE_CASE(without_a_transaction_nothing_is_taken),
         FIXTURE_CASE(of_two_connections_one_takes_it),
         FIXTURE_CASE(a_transaction_that_read_before_somebody_wrote_is_busy),
-        FIXTURE_CASE(where_it_cannot_write_it_says_why),
-        FIXTURE_CASE(where_the_disk_is_full_it_says_so),
+        FIXTURE_CASE(a_failed_write_has_its_reason),
+        FIXTURE_CASE(a_full_disk_is_reported),
         FIXTURE_CASE(the_table_may_be_created_again),
         FIXTURE_CASE(arguments_are_checked),
         FIXTURE_CASE(ids_that_are_too_old_are_trimmed_oldest_first),

@@ -101,8 +101,8 @@ static bool lint_opens(const struct fct_sql_token *token)
     return fct_sql_is_symbol(token, '(');
 }
 
-/* Skips the parentheses at |scan|. Returns whether they contain a word ORDER, at their own depth.
- */
+/* Skips the parentheses at |scan|. Returns whether they contain a word ORDER, at their own
+ * depth. */
 static bool lint_skip(struct fct_sql_scan *scan)
 {
     struct fct_sql_token token;

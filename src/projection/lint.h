@@ -19,8 +19,8 @@
  * as SQLite does. A text of the greatest size alone has fewer. */
 #define FCT_LINT_EXPANDED_MAX 300000u
 
-/* Errors: INVALID ("FILE:LINE:COLUMN: what is wrong: what would be right"), UNSUPPORTED, TOO_BIG.
- */
+/* Errors: INVALID ("FILE:LINE:COLUMN: what is wrong: what would be right"), UNSUPPORTED,
+ * TOO_BIG. */
 FCT_MUST_USE factum_status fct_projection_lint(const struct fct_definition *definition,
                                                factum_error *err);
 /* The name of a word, or of a quoted name without its quotes; empty for other tokens. */

@@ -700,8 +700,8 @@ static void keep_problem(struct factum_models *models, struct fct_model *model, 
     }
 }
 
-/* Renames the damaged file to NAME.db.damaged: it may belong to somebody else, or be worth a look.
- */
+/* Renames the damaged file to NAME.db.damaged: it may belong to somebody else, or be worth a
+ * look. */
 static void rename_damaged(const struct passing *pass)
 {
     factum_error ignored;
@@ -797,8 +797,8 @@ void fct_model_catch_up(struct factum_models *models, struct fct_model *model)
 
 void fct_model_release(struct factum_models *models, struct fct_model *model)
 {
-    fct_kept_gates_drop(models, model); /* so that a runner is the last to close the file, and
-                                         * empties the WAL */
+    /* So that a runner is the last to close the file, and empties the WAL. */
+    fct_kept_gates_drop(models, model);
     for (unsigned i = 0; i < FCT_MODEL_ROLES; i++) {
         struct fct_hosted_build *build = model->builds[i];
         fct_mutex_lock(&models->lock);

@@ -76,8 +76,8 @@ struct fct_model_state {
  * NO_MEMORY. */
 FCT_MUST_USE factum_status fct_model_file_open(const struct fct_model_file_options *options,
                                                struct fct_model_file **file, factum_error *err);
-/* Rolls back an open transaction. The last writer to close the file empties the WAL. Accepts NULL.
- */
+/* Rolls back an open transaction. The last writer to close the file empties the WAL. Accepts
+ * NULL. */
 void fct_model_file_close(struct fct_model_file *file);
 /* Deletes DIR/NAME.db and SQLite's files beside it. OK if they do not exist. Errors: IO. */
 FCT_MUST_USE factum_status fct_model_file_remove(const struct fct_os *os, const char *dir,

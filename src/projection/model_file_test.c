@@ -115,7 +115,7 @@ TEST(a_reader_needs_a_model_and_changes_nothing)
     assert_true(file_is_there(f, "orders.db-wal")); /* a reader leaves it to writers */
 }
 
-TEST(a_file_of_somebody_else_is_refused)
+TEST(a_file_of_another_program_is_refused)
 {
     struct model_fixture *f = *state;
     struct fct_model_file_options options = model_options(f->dir, true);
@@ -333,7 +333,7 @@ static bool note_table(void *data, factum_slice table)
     return true;
 }
 
-TEST(builds_are_made_found_and_dropped)
+TEST(builds_are_created_found_and_dropped)
 {
     struct model_fixture *f = *state;
     struct model_definition made;
@@ -366,7 +366,7 @@ TEST(builds_are_made_found_and_dropped)
     assert_int_equal(model_number(f->file->db, "SELECT count(*) FROM factum_parked"), 1);
 }
 
-TEST(a_build_that_cannot_be_made_leaves_nothing)
+TEST(a_build_that_fails_leaves_nothing)
 {
     struct model_fixture *f = *state;
     struct model_definition made;
@@ -572,7 +572,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_CASE(a_new_file_has_its_bookkeeping_and_its_pragmas),
         MODEL_CASE(a_reader_needs_a_model_and_changes_nothing),
-        MODEL_CASE(a_file_of_somebody_else_is_refused),
+        MODEL_CASE(a_file_of_another_program_is_refused),
         MODEL_CASE(a_newer_or_a_damaged_file_is_refused_by_name),
         MODEL_CASE(what_is_no_database_is_refused_and_can_be_removed),
         MODEL_CASE(a_file_that_was_left_open_is_checked_as_a_whole),
@@ -580,9 +580,9 @@ int main(void)
         MODEL_CASE(a_file_that_was_deleted_while_open_is_noticed),
         MODEL_CASE(a_model_in_memory_has_no_file),
         MODEL_CASE(the_wal_is_swept_under_the_write_lock),
-        MODEL_CASE(builds_are_made_found_and_dropped),
-        MODEL_CASE(a_build_that_cannot_be_made_leaves_nothing),
-        MODEL_CASE(a_swap_and_one_back_change_views_and_names),
+        MODEL_CASE(builds_are_created_found_and_dropped),
+        MODEL_CASE(a_build_that_fails_leaves_nothing),
+        MODEL_CASE(a_swap_and_a_rollback_change_views_and_names),
         MODEL_CASE(a_swap_that_fails_leaves_the_old_views),
         MODEL_CASE(a_reader_beside_sees_one_version_or_the_other),
         MODEL_CASE(an_act_and_its_effect_are_one_transaction),

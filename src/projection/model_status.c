@@ -256,8 +256,8 @@ static bool has_looked(struct factum_models *models)
     return looked;
 }
 
-/* Waits for a change in the host, at most POLL_MS and not after |until|. False: |until| has passed.
- */
+/* Waits for a change in the host, at most POLL_MS and not after |until|. False: |until| has
+ * passed. */
 static bool wait_a_little(struct factum_models *models, uint32_t seen, int64_t until)
 {
     int64_t left = until == INT64_MAX ? POLL_MS : until - fct_monotonic_ms();

@@ -115,7 +115,7 @@ static void assert_tried(struct try_fixture *f, const struct fct_handler *handle
     assert_int_equal(at.position, f->at.position);
 }
 
-TEST(what_happens_to_a_row_is_one_change)
+TEST(several_changes_of_a_row_are_one_change)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{t}} (id TEXT PRIMARY KEY, n BIGINT)");
@@ -141,7 +141,7 @@ TEST(what_happens_to_a_row_is_one_change)
     assert_int_equal(model_number(f->model->file->db, "SELECT sum(n) FROM t__v1"), 3);
 }
 
-TEST(tables_of_every_form_tell_their_rows)
+TEST(tables_of_every_form_report_their_rows)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{bag}} (a, b)");
@@ -170,7 +170,7 @@ TEST(tables_of_every_form_tell_their_rows)
 }
 
 /* The statement was prepared and run before the hook was set. */
-TEST(emptying_a_table_tells_every_row)
+TEST(emptying_a_table_reports_every_row)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{t}} (id INTEGER PRIMARY KEY)");
@@ -188,7 +188,7 @@ TEST(emptying_a_table_tells_every_row)
     assert_tried(f, empty, "");
 }
 
-TEST(what_is_wrong_with_an_event_is_said_and_nothing_is_kept)
+TEST(the_fault_of_an_event_is_reported_and_nothing_is_kept)
 {
     struct try_fixture *f = *state;
     model_relation(&f->made, "CREATE TABLE {{t}} (id TEXT PRIMARY KEY)");
@@ -227,10 +227,10 @@ TEST(more_rows_than_memory_holds_are_too_big)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_CASE(what_happens_to_a_row_is_one_change),
-        FIXTURE_CASE(tables_of_every_form_tell_their_rows),
-        FIXTURE_CASE(emptying_a_table_tells_every_row),
-        FIXTURE_CASE(what_is_wrong_with_an_event_is_said_and_nothing_is_kept),
+        FIXTURE_CASE(several_changes_of_a_row_are_one_change),
+        FIXTURE_CASE(tables_of_every_form_report_their_rows),
+        FIXTURE_CASE(emptying_a_table_reports_every_row),
+        FIXTURE_CASE(the_fault_of_an_event_is_reported_and_nothing_is_kept),
         FIXTURE_CASE(more_rows_than_memory_holds_are_too_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,8 +119,8 @@ static bool look_at_host(void *data, const factum_projection_state *state)
 {
     struct hosting *hosting = data;
     if (state->host.len == 0 && hosting->models->options.name_count == 0) {
-        return false; /* a text that this version cannot parse: whoever has run the projection goes
-                       * on */
+        /* A text that this version cannot parse: whoever has run the projection goes on. */
+        return false;
     }
     hosting->ours = hosting->models->options.name_count > 0
                         ? is_asked_for(hosting->models, state->name)
@@ -214,8 +214,8 @@ static bool lease_has_passed(struct fct_hosted_build *build)
     return fct_monotonic_ms() - build->fenced_since >= LEASE_MS;
 }
 
-/* A new file is in the place of the old one. It is opened, but not more often than every IDLE_MS.
- */
+/* A new file is in the place of the old one. It is opened, but not more often than every
+ * IDLE_MS. */
 static bool pause_is_over(struct fct_hosted_build *build)
 {
     int64_t now = fct_monotonic_ms();

@@ -48,9 +48,9 @@ struct fct_hosted_build {
     struct fct_runner *runner;   /* NULL: it is not run here */
     _Atomic bool ending;         /* the runner is being stopped, even in the middle of an event */
     struct fct_model_file *file; /* of the runner's thread alone */
-    int64_t fenced_since; /* since when its checkpoint stands still with something to do, in ms; 0:
-                           * not fenced */
-    uint64_t fenced_at;   /* the place of its checkpoint then */
+    /* Since when its checkpoint stands still with something to do, in ms; 0: not fenced. */
+    int64_t fenced_since;
+    uint64_t fenced_at; /* the place of its checkpoint then */
 };
 
 /* A query gate that is kept open, or was taken out for a query: kept_gates.h. */

@@ -149,8 +149,7 @@ static uint64_t place_orders(struct world *world, unsigned first, unsigned last)
     return position;
 }
 
-/* ---- answers as texts: columns and values joined by commas, rows by semicolons ----------------
- * */
+/* ---- answers as texts: columns and values joined by commas, rows by semicolons --------------- */
 
 struct answer {
     char text[4096];
@@ -465,7 +464,7 @@ static bool take_builds(void *data, const factum_projection_state *state)
     return true;
 }
 
-/* The fold of the stream, which everybody else uses. */
+/* The fold of the stream, which all others use. */
 static void assert_builds(struct world *world, uint64_t in_use, bool building)
 {
     factum_error err;
@@ -824,7 +823,7 @@ static int64_t same_moment(void *data)
     return INT64_C(1700000000000000000);
 }
 
-/* Everything is recorded in one moment: only positions tell before from after. */
+/* Everything is recorded in one moment: only positions show what was before and after. */
 static void events_of_one_moment_are_told_apart_by_position(void **state)
 {
     factum_error err;

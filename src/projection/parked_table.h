@@ -1,6 +1,5 @@
 /* parked_table.h - the table factum_parked of a model's file, read: its columns, its rows, its
- * counts. Layer: projection. Knows SQLite. model_file.c creates the table.
- */
+ * counts. Layer: projection. Knows SQLite. model_file.c creates the table. */
 #ifndef FCT_PROJECTION_PARKED_TABLE_H
 #define FCT_PROJECTION_PARKED_TABLE_H
 

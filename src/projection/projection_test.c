@@ -39,7 +39,7 @@ static void check_source(const char *text, factum_source source)
     factum_projection_free(projection);
 }
 
-TEST(a_loaded_projection_tells_of_itself)
+TEST(a_loaded_projection_reports_its_definition)
 {
     factum_projection *projection = loaded(HEAD "--@ from category order\n--@ mode sync\n" REST);
     factum_projection_info info = {.size = sizeof info};
@@ -58,7 +58,7 @@ TEST(a_loaded_projection_tells_of_itself)
     factum_projection_free(projection);
 }
 
-TEST(a_source_is_told_as_it_is_read)
+TEST(a_source_is_reported_as_it_is_read)
 {
     check_source(HEAD "--@ from all\n" REST, FACTUM_SOURCE_ALL);
     check_source(HEAD "--@ from type A, B\n" REST, FACTUM_SOURCE_QUERY);
@@ -102,8 +102,8 @@ TEST(wrong_arguments_are_refused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_loaded_projection_tells_of_itself),
-        CASE(a_source_is_told_as_it_is_read),
+        CASE(a_loaded_projection_reports_its_definition),
+        CASE(a_source_is_reported_as_it_is_read),
         CASE(each_check_is_made),
         CASE(wrong_arguments_are_refused),
     };

@@ -219,8 +219,8 @@ static int files_timed_read(sqlite3_file *file, void *bytes, int len, sqlite3_in
 {
     struct fct_query_guard *guard = fct_query_guard_here();
     if (guard != NULL) {
-        /* If the query has to end, this interrupts the statement, and SQLite stops after the read.
-         */
+        /* If the query has to end, this interrupts the statement, and SQLite stops after the
+         * read. */
         (void)fct_query_guard_charge(guard, FILES_READ_WORK);
     }
     return atomic_load(&files_base_methods)->xRead(file, bytes, len, offset);

@@ -147,7 +147,7 @@ TEST(texts_are_found_as_in_sqlite)
     compare(queries, sizeof queries / sizeof *queries, parts, sizeof parts / sizeof *parts);
 }
 
-TEST(special_values_give_what_sqlite_gives)
+TEST(special_values_give_the_results_of_sqlite)
 {
     static const char *const queries[] = {
         "instr(NULL, 'a')",
@@ -274,8 +274,10 @@ TEST(a_function_ends_with_its_query)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(patterns_match_as_in_sqlite),           CASE(texts_are_found_as_in_sqlite),
-        CASE(special_values_give_what_sqlite_gives), CASE(numbers_print_as_in_sqlite),
+        CASE(patterns_match_as_in_sqlite),
+        CASE(texts_are_found_as_in_sqlite),
+        CASE(special_values_give_the_results_of_sqlite),
+        CASE(numbers_print_as_in_sqlite),
         CASE(a_function_ends_with_its_query),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -222,7 +222,7 @@ TEST(only_tables_of_the_model_are_read)
     assert_refused(f, "SELECT * FROM generate_series(1, 2)", "no such table");
 }
 
-TEST(a_subquery_does_not_open_what_has_its_name)
+TEST(a_cte_named_like_a_view_reads_only_the_tables_of_the_view)
 {
     struct fixture *f = *state;
     /* Inside a name like the view's only the view's table can be read: the same rows. */
@@ -459,7 +459,7 @@ TEST(a_swap_shows_in_the_next_query)
     assert_refused(f, "SELECT tracking FROM order_summary", "no such column: tracking");
 }
 
-TEST(files_that_cannot_be_used_are_said)
+TEST(unusable_files_are_reported)
 {
     struct fixture *f = *state;
     struct fct_query_gate *gate = f->gate;
@@ -487,7 +487,7 @@ TEST(files_that_cannot_be_used_are_said)
     assert_answer(f, "SELECT 1", "1\n1");
 }
 
-TEST(a_database_in_memory_can_be_asked)
+TEST(a_database_in_memory_can_be_queried)
 {
     struct fixture *f = *state;
     sqlite3 *db = NULL;
@@ -575,7 +575,7 @@ int main(void)
         FIXTURE_CASE(wrong_parameters_are_named),
         FIXTURE_CASE(a_plan_is_a_row_a_step),
         FIXTURE_CASE(only_tables_of_the_model_are_read),
-        FIXTURE_CASE(a_subquery_does_not_open_what_has_its_name),
+        FIXTURE_CASE(a_cte_named_like_a_view_reads_only_the_tables_of_the_view),
         FIXTURE_CASE(only_a_select_is_a_query),
         FIXTURE_CASE(a_query_is_one_statement),
         FIXTURE_CASE(only_known_functions_are_called),
@@ -584,8 +584,8 @@ int main(void)
         FIXTURE_CASE(a_reader_or_a_caller_can_end_it),
         FIXTURE_CASE(checkpoint_and_rows_are_of_one_moment),
         FIXTURE_CASE(a_swap_shows_in_the_next_query),
-        FIXTURE_CASE(files_that_cannot_be_used_are_said),
-        FIXTURE_CASE(a_database_in_memory_can_be_asked),
+        FIXTURE_CASE(unusable_files_are_reported),
+        FIXTURE_CASE(a_database_in_memory_can_be_queried),
         FIXTURE_CASE(memory_of_one_query_is_not_that_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

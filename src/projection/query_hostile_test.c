@@ -222,7 +222,7 @@ TEST(memory_is_bounded)
 }
 
 /* With much time and little memory, the memory ends them. */
-TEST(what_collects_rows_ends_by_its_memory)
+TEST(queries_that_collect_rows_end_by_the_memory_limit)
 {
     static const char *const queries[] = {
         ENDLESS "SELECT i, randomblob(1000) r FROM n ORDER BY r",
@@ -470,7 +470,7 @@ TEST(a_walk_over_a_table_ends_in_time)
     assert_string_equal(fixture.text, "count(*)\n300002");
 }
 
-TEST(the_longest_is_told)
+TEST(the_longest_query_is_printed)
 {
     print_message("the most over its time: %llu ms: %s\n", (unsigned long long)longest_over_ms,
                   longest_sql);
@@ -480,11 +480,15 @@ TEST(the_longest_is_told)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(endless_work_expires),   CASE(long_functions_expire),
-        CASE(memory_is_bounded),      CASE(what_collects_rows_ends_by_its_memory),
-        CASE(sorts_end_in_time),      CASE(functions_of_long_texts_end_in_time),
-        CASE(preparing_ends_in_time), CASE(a_walk_over_a_table_ends_in_time),
-        CASE(the_longest_is_told),
+        CASE(endless_work_expires),
+        CASE(long_functions_expire),
+        CASE(memory_is_bounded),
+        CASE(queries_that_collect_rows_end_by_the_memory_limit),
+        CASE(sorts_end_in_time),
+        CASE(functions_of_long_texts_end_in_time),
+        CASE(preparing_ends_in_time),
+        CASE(a_walk_over_a_table_ends_in_time),
+        CASE(the_longest_query_is_printed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

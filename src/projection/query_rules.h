@@ -18,8 +18,8 @@
 /* A table that a query may name. */
 struct fct_query_table {
     factum_slice name; /* "order_summary" */
-    factum_slice over; /* the table under the view |name|: "order_summary__v3"; empty: |name| is a
-                        * table */
+    /* The table under the view |name|: "order_summary__v3"; empty: |name| is a table. */
+    factum_slice over;
 };
 
 #define FCT_QUERY_UNREAD_SIZE 1024u

@@ -164,7 +164,7 @@ static void assert_parked(const struct fixture *f, size_t at, int key, uint64_t 
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-TEST(what_comes_in_order_is_not_held)
+TEST(events_in_order_are_not_held)
 {
     struct fixture *f = *state;
     for (uint64_t i = 0; i < 3; i++) {
@@ -176,7 +176,7 @@ TEST(what_comes_in_order_is_not_held)
     assert_int_equal(info_of(f).held_size, 0);
 }
 
-TEST(what_comes_too_early_waits_for_its_turn)
+TEST(events_that_come_too_early_wait_for_their_turn)
 {
     struct fixture *f = *state;
     assert_status(give_at(f, 1, 2, 0), FACTUM_PENDING);
@@ -292,7 +292,7 @@ TEST(one_key_may_wait_for_another)
     assert_int_equal(f->parked_count, 0);
 }
 
-TEST(what_another_key_never_releases_is_parked_at_the_bound)
+TEST(events_that_wait_for_another_key_are_parked_at_the_bound)
 {
     struct fixture *f = *state;
     factum_resequencer_options options = options_of(f);
@@ -314,7 +314,7 @@ TEST(what_another_key_never_releases_is_parked_at_the_bound)
     assert_int_equal(info_of(f).due, INT64_MAX);
 }
 
-TEST(each_late_key_is_asked_before_it_is_parked)
+TEST(the_turn_of_each_late_key_is_asked_before_it_is_parked)
 {
     struct fixture *f = *state;
     assert_status(give_at(f, 1, 5, 10), FACTUM_PENDING);
@@ -412,7 +412,7 @@ TEST(an_event_that_never_fits_is_parked_alone)
     assert_released(f, 0, 1, 0);
 }
 
-TEST(a_key_that_is_parked_is_parked_on)
+TEST(events_of_a_parked_key_are_parked_too)
 {
     struct fixture *f = *state;
     assert_status(give_at(f, 1, 5, 0), FACTUM_PENDING);
@@ -428,7 +428,7 @@ TEST(a_key_that_is_parked_is_parked_on)
 
 /* ---- failures -------------------------------------------------------------------------------- */
 
-TEST(what_could_not_be_released_was_not_taken)
+TEST(an_event_that_cannot_be_released_is_not_taken)
 {
     struct fixture *f = *state;
     f->fail_key = 1;
@@ -439,7 +439,7 @@ TEST(what_could_not_be_released_was_not_taken)
     assert_ok(give_at(f, 1, 0, 0), f->err);
 }
 
-TEST(what_could_not_be_released_stays_held_and_others_go_on)
+TEST(an_event_that_cannot_be_released_stays_held_and_other_keys_continue)
 {
     struct fixture *f = *state;
     for (int key = 1; key <= 3; key++) {
@@ -457,7 +457,7 @@ TEST(what_could_not_be_released_stays_held_and_others_go_on)
     assert_int_equal(f->asked, 6 + 3 + 1 + 1);
 }
 
-TEST(what_could_not_be_parked_stays_held)
+TEST(an_event_that_cannot_be_parked_stays_held)
 {
     struct fixture *f = *state;
     factum_resequencer_options options = options_of(f);
@@ -509,7 +509,7 @@ TEST(a_function_that_it_calls_cannot_call_it)
     assert_ok(give_at(f, 1, 0, 0), f->err);
 }
 
-TEST(a_turn_that_is_none_is_refused)
+TEST(an_unknown_turn_is_refused)
 {
     struct fixture *f = *state;
     f->bad_turn = (factum_turn)9;
@@ -611,25 +611,25 @@ TEST(all_of_a_held_event_is_a_copy)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_CASE(what_comes_in_order_is_not_held),
-        FIXTURE_CASE(what_comes_too_early_waits_for_its_turn),
+        FIXTURE_CASE(events_in_order_are_not_held),
+        FIXTURE_CASE(events_that_come_too_early_wait_for_their_turn),
         FIXTURE_CASE(a_duplicate_is_dropped),
         FIXTURE_CASE(any_order_within_the_bounds_comes_out_in_order),
         FIXTURE_CASE(one_key_may_wait_for_another),
-        FIXTURE_CASE(what_another_key_never_releases_is_parked_at_the_bound),
-        FIXTURE_CASE(each_late_key_is_asked_before_it_is_parked),
+        FIXTURE_CASE(events_that_wait_for_another_key_are_parked_at_the_bound),
+        FIXTURE_CASE(the_turn_of_each_late_key_is_asked_before_it_is_parked),
         FIXTURE_CASE(a_late_event_takes_its_key_along_in_order),
         FIXTURE_CASE(a_clock_that_goes_back_stands_still),
         FIXTURE_CASE(a_full_buffer_parks_the_key_that_has_waited_longest),
         FIXTURE_CASE(a_buffer_is_full_by_bytes_too),
         FIXTURE_CASE(an_event_that_never_fits_is_parked_alone),
-        FIXTURE_CASE(a_key_that_is_parked_is_parked_on),
-        FIXTURE_CASE(what_could_not_be_released_was_not_taken),
-        FIXTURE_CASE(what_could_not_be_released_stays_held_and_others_go_on),
-        FIXTURE_CASE(what_could_not_be_parked_stays_held),
+        FIXTURE_CASE(events_of_a_parked_key_are_parked_too),
+        FIXTURE_CASE(an_event_that_cannot_be_released_is_not_taken),
+        FIXTURE_CASE(an_event_that_cannot_be_released_stays_held_and_other_keys_continue),
+        FIXTURE_CASE(an_event_that_cannot_be_parked_stays_held),
         FIXTURE_CASE(without_memory_an_event_is_not_taken),
         FIXTURE_CASE(a_function_that_it_calls_cannot_call_it),
-        FIXTURE_CASE(a_turn_that_is_none_is_refused),
+        FIXTURE_CASE(an_unknown_turn_is_refused),
         FIXTURE_CASE(arguments_are_checked),
         FIXTURE_CASE(all_of_a_held_event_is_a_copy),
     };

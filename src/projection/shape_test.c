@@ -52,7 +52,7 @@ static void assert_shape(const char *schema, const char *path, const char *wante
     "\"required\":[\"sku\"],\"properties\":{\"sku\":{\"type\":\"string\"},"                        \
     "\"qty\":{\"type\":\"integer\"}},\"additionalProperties\":false}}}}"
 
-TEST(members_have_the_types_that_are_said)
+TEST(members_have_the_types_of_their_schemas)
 {
     assert_shape(ORDER, ".", "an object!");
     assert_shape(ORDER, ".orderId", "a text!");
@@ -68,7 +68,7 @@ TEST(members_have_the_types_that_are_said)
     assert_shape(ORDER, ".lines[1].sku", "a text");
 }
 
-TEST(what_cannot_be_there_is_nothing)
+TEST(impossible_members_have_no_types)
 {
     assert_shape(ORDER, ".lines[].skv", "nothing ?2 sku");
     assert_shape(ORDER, ".lines[].price", "nothing ?2 ");
@@ -82,7 +82,7 @@ TEST(what_cannot_be_there_is_nothing)
     assert_shape("{\"allOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}", ".", "nothing ?0 ");
 }
 
-TEST(members_that_are_not_listed_are_told_apart)
+TEST(members_that_are_not_listed_are_marked)
 {
     assert_shape(ORDER, ".custmerId", "any value ?0 customerId");
     assert_shape(ORDER, ".foo.bar", "any value ?0 ");
@@ -212,7 +212,7 @@ TEST(items_are_those_of_their_place)
                  "any value");
 }
 
-TEST(damaged_schemas_say_nothing)
+TEST(damaged_schemas_give_no_information)
 {
     assert_shape("7", ".a", "any value");
     assert_shape("null", ".", "any value!");
@@ -254,7 +254,7 @@ TEST(many_branches_end)
     assert_shape(text, ".", "any value");
 }
 
-TEST(deep_schemas_say_nothing)
+TEST(deep_schemas_give_no_information)
 {
     char text[4096] = "";
     size_t len = 0;
@@ -309,18 +309,18 @@ TEST(small_buffers_are_not_overrun)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(members_have_the_types_that_are_said),
-        CASE(what_cannot_be_there_is_nothing),
-        CASE(members_that_are_not_listed_are_told_apart),
+        CASE(members_have_the_types_of_their_schemas),
+        CASE(impossible_members_have_no_types),
+        CASE(members_that_are_not_listed_are_marked),
         CASE(branches_are_joined),
         CASE(schemas_that_all_hold_are_met),
         CASE(references_are_followed_within_the_schema),
         CASE(older_drafts_have_their_own_rules),
         CASE(items_are_those_of_their_place),
-        CASE(damaged_schemas_say_nothing),
+        CASE(damaged_schemas_give_no_information),
         CASE(cycles_end),
         CASE(many_branches_end),
-        CASE(deep_schemas_say_nothing),
+        CASE(deep_schemas_give_no_information),
         CASE(steps_are_shared_by_all_questions),
         CASE(small_buffers_are_not_overrun),
     };

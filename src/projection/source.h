@@ -29,8 +29,8 @@ FCT_MUST_USE factum_status fct_source_first(const struct fct_source *source, fac
                                             uint64_t after, uint64_t upto, const factum_call *call,
                                             int64_t *created, factum_error *err);
 /* The number of events of the source after |after|, including those without a handler. A source
- * that cannot be counted without reading is counted up to FCT_BEHIND_MAX. Errors: as factum_read.
- */
+ * that cannot be counted without reading is counted up to FCT_BEHIND_MAX. Errors: as
+ * factum_read. */
 #define FCT_BEHIND_MAX UINT64_C(10000)
 FCT_MUST_USE factum_status fct_source_behind(const struct fct_source *source, factum_store *store,
                                              uint64_t after, uint64_t *events, factum_error *err);

@@ -1,7 +1,6 @@
-/* sql_functions.h - the functions of SQLite that definitions and queries may call.
- * Layer: projection. Pure. A function that is not in the list is refused, so that functions of
- * later versions of SQLite are refused too.
- */
+/* sql_functions.h - the functions of SQLite that definitions and queries may call. Layer:
+ * projection. Pure. A function that is not in the list is refused, so that functions of later
+ * versions of SQLite are refused too. */
 #ifndef FCT_PROJECTION_SQL_FUNCTIONS_H
 #define FCT_PROJECTION_SQL_FUNCTIONS_H
 

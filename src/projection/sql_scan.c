@@ -5,8 +5,8 @@
 
 #include "core/slice.h"
 
-/* The byte |ahead| of the current one, or 0 after the end: a zero byte in the text is BAD anyway.
- */
+/* The byte |ahead| of the current one, or 0 after the end: a zero byte in the text is BAD
+ * anyway. */
 static uint8_t peek(const struct fct_sql_scan *scan, size_t ahead)
 {
     return ahead < scan->text.len - scan->at ? scan->text.ptr[scan->at + ahead] : 0;

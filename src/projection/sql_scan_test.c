@@ -76,7 +76,7 @@ TEST(places_are_lines_and_columns)
     assert_false(fct_sql_is_word(&token, "BB"));
 }
 
-TEST(what_is_no_token_is_said)
+TEST(invalid_tokens_are_reported)
 {
     assert_bad("a\n 'b", 2, 2, "a text has no closing quote: '");
     assert_bad("\"b", 1, 1, "a name has no closing quote");
@@ -92,7 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(words_texts_names_and_numbers), CASE(comments_are_left_out_and_directives_are_not),
         CASE(parameters_and_templates),      CASE(places_are_lines_and_columns),
-        CASE(what_is_no_token_is_said),
+        CASE(invalid_tokens_are_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,8 +18,8 @@
 #include "projection/lint.h"
 #include "projection/sql_functions.h"
 
-/* Of the tables in memory. Messages are printed without it: no name of a definition contains "__".
- */
+/* Of the tables in memory. Messages are printed without it: no name of a definition contains
+ * "__". */
 #define CHECK_SUFFIX "__v1"
 #define CHECK_SQL_MAX (4 * FACTUM_PROJECTION_TEXT_MAX)
 #define CHECK_REASON_SIZE 192
@@ -67,8 +67,8 @@ static bool check_begins(const char *name, const char *start)
     return sqlite3_strnicmp(name, start, (int)strlen(start)) == 0;
 }
 
-/* A read without a column is that of a table whose rows are only counted, or of a table expression.
- */
+/* A read without a column is that of a table whose rows are only counted, or of a table
+ * expression. */
 static int check_read(struct check *check, const char *table, const char *column)
 {
     bool hidden = check_begins(table, "sqlite_") || check_begins(table, "pragma_");

@@ -58,7 +58,7 @@ static const char *query(const char *statement)
     return text;
 }
 
-TEST(mistakes_are_told_in_sqlites_words_at_their_place)
+TEST(mistakes_have_the_message_of_sqlite_and_their_place)
 {
     refused(on("INSERT INTO {{t}} (a)\n  VALUS (:a)"), "p.sql:7:3: near \"VALUS\": syntax error");
     refused(on("UPDATE {{t}} SET a = :a, b = :b WHERE :c = c"), "p.sql:6:44: no such column: c");
@@ -172,7 +172,7 @@ TEST(limits_of_sqlite_hold)
     refused(query(text), "p.sql:8:1: too many terms in compound SELECT");
 }
 
-TEST(what_is_right_passes)
+TEST(correct_input_passes)
 {
     passes(on("INSERT INTO {{t}} (a, b) VALUES (:a, lower(:b) || :event_date) ON CONFLICT (a) DO "
               "UPDATE SET b = {{t}}.b || excluded.b"));
@@ -193,7 +193,7 @@ TEST(what_is_right_passes)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(mistakes_are_told_in_sqlites_words_at_their_place),
+        CASE(mistakes_have_the_message_of_sqlite_and_their_place),
         CASE(a_text_in_double_quotes_is_a_name),
         CASE(tables_are_named_by_their_templates),
         CASE(other_tables_are_out_of_reach),
@@ -201,7 +201,7 @@ int main(void)
         CASE(a_statement_is_one_and_changes_its_tables),
         CASE(tables_do_not_read),
         CASE(limits_of_sqlite_hold),
-        CASE(what_is_right_passes),
+        CASE(correct_input_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

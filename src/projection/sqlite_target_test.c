@@ -183,7 +183,7 @@ TEST(statements_run_in_order_for_each_row)
 
 /* ---- faults of an event ---------------------------------------------------------------------- */
 
-TEST(a_fault_of_an_event_is_invalid_and_the_batch_goes_on)
+TEST(a_fault_of_an_event_is_invalid_and_the_batch_continues)
 {
     struct target_fixture *f = *state;
     const factum_value wrong[] = {model_text("x"), model_text("no number")};
@@ -285,7 +285,7 @@ TEST(a_batch_moves_rows_and_checkpoint_together)
     assert_string_equal(found.token, "token-7");
 }
 
-TEST(who_is_not_at_the_checkpoint_is_refused)
+TEST(a_runner_that_is_not_at_the_checkpoint_is_refused)
 {
     struct target_fixture *f = *state;
     struct fct_checkpoint from = f->at;
@@ -608,11 +608,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(each_kind_of_value_arrives_as_it_is),
         FIXTURE_CASE(statements_run_in_order_for_each_row),
-        FIXTURE_CASE(a_fault_of_an_event_is_invalid_and_the_batch_goes_on),
+        FIXTURE_CASE(a_fault_of_an_event_is_invalid_and_the_batch_continues),
         FIXTURE_CASE(savepoints_nest),
         FIXTURE_CASE(a_statement_that_rolls_the_batch_back_is_a_broken_model),
         FIXTURE_CASE(a_batch_moves_rows_and_checkpoint_together),
-        FIXTURE_CASE(who_is_not_at_the_checkpoint_is_refused),
+        FIXTURE_CASE(a_runner_that_is_not_at_the_checkpoint_is_refused),
         FIXTURE_CASE(a_runner_that_was_taken_over_is_fenced_off),
         FIXTURE_CASE(a_table_that_is_gone_is_a_broken_model),
         FIXTURE_CASE(a_full_disk_is_no_space_and_nothing_is_lost),

@@ -45,8 +45,8 @@ struct registering {
     factum_schemas *schemas; /* the registry when it was read last, or NULL */
     bool proven;             /* events up to |proven_place| were checked */
     uint64_t proven_place;
-    uint64_t seen;  /* events of the type that were read; |proven_events| of them are checked by
-                     * this schema */
+    /* Events of the type that were read; |proven_events| of them are checked by this schema. */
+    uint64_t seen;
     uint64_t total; /* events of the type, for |progress| */
 };
 

@@ -200,7 +200,7 @@ TEST(a_place_goes_with_the_proof_after_it)
     }
 }
 
-TEST(many_subjects_are_told_apart)
+TEST(many_subjects_are_kept_apart)
 {
     struct fixture *f = *state;
     enum { SUBJECTS = 100 };
@@ -324,7 +324,7 @@ static factum_status set_mode(struct fixture *f, const char *subject, factum_sch
     return factum_schema_mode_set(f->store, factum_slice_from(subject), mode, &f->err);
 }
 
-TEST(modes_say_what_happens_to_what_does_not_fit)
+TEST(modes_decide_what_happens_to_events_that_do_not_fit)
 {
     struct fixture *f = *state;
     must_enrol(f, "OrderPlaced", placed_1);
@@ -398,7 +398,7 @@ TEST(the_registry_itself_is_guarded)
                   FACTUM_INVALID);
 }
 
-TEST(schemas_are_there_after_a_restart)
+TEST(schemas_survive_a_restart)
 {
     struct fixture *f = *state;
     must_enrol(f, "OrderPlaced", placed_1);
@@ -476,7 +476,7 @@ static void *register_one(void *data)
     return NULL;
 }
 
-TEST(two_who_register_get_versions_of_their_own)
+TEST(two_concurrent_registrations_get_different_versions)
 {
     struct fixture *f = *state;
     struct registrar registrars[8];
@@ -506,19 +506,19 @@ int main(void)
         ON_BOTH(versions_rise_and_equal_texts_have_equal_ids),
         ON_BOTH(a_version_that_a_stored_event_breaks_is_refused_and_the_event_named),
         ON_BOTH(a_place_goes_with_the_proof_after_it),
-        ON_BOTH(many_subjects_are_told_apart),
+        ON_BOTH(many_subjects_are_kept_apart),
         ON_BOTH(what_is_no_schema_is_refused),
         ON_BOTH(an_event_that_does_not_fit_is_refused_with_the_place),
         ON_BOTH(an_event_gets_its_tags_and_the_id_of_its_schema),
         ON_BOTH(a_retry_after_a_new_version_is_recognised),
         ON_BOTH(a_retry_by_ids_has_to_fit_the_newest_version),
-        ON_BOTH(modes_say_what_happens_to_what_does_not_fit),
+        ON_BOTH(modes_decide_what_happens_to_events_that_do_not_fit),
         ON_BOTH(a_mode_is_taken_back),
         ON_BOTH(a_category_may_have_a_schema_of_its_own),
         ON_BOTH(the_registry_itself_is_guarded),
-        cmocka_unit_test_setup_teardown(schemas_are_there_after_a_restart, set_up_local, tear_down),
+        cmocka_unit_test_setup_teardown(schemas_survive_a_restart, set_up_local, tear_down),
         ON_BOTH(no_event_slips_in_beside_a_registration),
-        ON_BOTH(two_who_register_get_versions_of_their_own),
+        ON_BOTH(two_concurrent_registrations_get_different_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -164,7 +164,7 @@ TEST(a_view_shows_steps_with_times_answers_and_what_is_kept)
                   FACTUM_INVALID);
 }
 
-TEST(a_stuck_undo_says_what_its_participant_said)
+TEST(a_stuck_undo_shows_the_answer_of_its_participant)
 {
     struct world *world = *state;
     const struct fct_saga_input timer = {.kind = FCT_INPUT_TIMER, .slot = 0, .undo = true};
@@ -222,7 +222,7 @@ TEST(a_view_is_json_and_a_picture)
 
 /* ---- acting ---------------------------------------------------------------------------------- */
 
-TEST(what_if_says_what_follows_and_writes_nothing)
+TEST(what_if_shows_the_consequence_and_writes_nothing)
 {
     struct world *world = *state;
     uint64_t before;
@@ -245,7 +245,7 @@ TEST(what_if_says_what_follows_and_writes_nothing)
     assert_text(world->err, "needs a reason");
 }
 
-TEST(a_blocked_step_goes_on_after_edit_and_retry)
+TEST(a_blocked_step_continues_after_edit_and_retry)
 {
     struct world *world = *state;
     start(world, "{\"orderId\":\"1\"}");
@@ -270,7 +270,7 @@ TEST(a_blocked_step_goes_on_after_edit_and_retry)
               world->err);
 }
 
-TEST(of_two_operators_one_wins_and_the_other_is_told_who_did)
+TEST(of_two_operators_one_wins_and_the_other_learns_who_did)
 {
     struct world *world = *state;
     start(world, "{\"orderId\":\"1\",\"amount\":5}");
@@ -372,11 +372,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(a_view_shows_steps_with_times_answers_and_what_is_kept),
-        FIXTURE_CASE(a_stuck_undo_says_what_its_participant_said),
+        FIXTURE_CASE(a_stuck_undo_shows_the_answer_of_its_participant),
         FIXTURE_CASE(a_view_is_json_and_a_picture),
-        FIXTURE_CASE(what_if_says_what_follows_and_writes_nothing),
-        FIXTURE_CASE(a_blocked_step_goes_on_after_edit_and_retry),
-        FIXTURE_CASE(of_two_operators_one_wins_and_the_other_is_told_who_did),
+        FIXTURE_CASE(what_if_shows_the_consequence_and_writes_nothing),
+        FIXTURE_CASE(a_blocked_step_continues_after_edit_and_retry),
+        FIXTURE_CASE(of_two_operators_one_wins_and_the_other_learns_who_did),
         FIXTURE_CASE(a_skip_as_failed_is_refused_if_the_participant_has_acted),
         FIXTURE_CASE(timers_are_moved_and_cancelled),
         FIXTURE_CASE(wrong_requests_are_refused_by_name),

@@ -52,8 +52,8 @@ static struct fct_saga_plan chain(uint32_t count)
     return plan;
 }
 
-/* reserve_stock, charge_payment, ship (the pivot), then two side by side; a final call if undone.
- */
+/* reserve_stock, charge_payment, ship (the pivot), then two side by side; a final call if
+ * undone. */
 static struct fct_saga_plan fulfilment(void)
 {
     struct fct_saga_plan plan = empty_plan();
@@ -406,7 +406,7 @@ TEST(a_pivot_given_up_without_an_undo_is_found)
     expect_broken(setup_of(&plan, 0), &plan, "S3", 8);
 }
 
-TEST(an_undo_behind_the_pivot_is_found)
+TEST(an_undo_after_the_pivot_is_found)
 {
     struct fct_saga_plan plan = fulfilment();
     plan.steps[3].has_undo = true;
@@ -518,7 +518,7 @@ int main(void)
         CASE(a_silent_step_that_counts_as_failed_is_found),
         CASE(a_wrong_order_of_undos_is_found),
         CASE(a_pivot_given_up_without_an_undo_is_found),
-        CASE(an_undo_behind_the_pivot_is_found),
+        CASE(an_undo_after_the_pivot_is_found),
         CASE(a_lost_failure_is_found),
         CASE(a_new_id_on_silence_is_found),
         CASE(a_skip_that_leaves_the_key_open_is_found),

@@ -280,8 +280,8 @@ static enum fct_check_result deliver(const struct fct_check_setup *setup,
     return ask(setup, world, &asked, next, out, rule);
 }
 
-/* Takes the keys that an operator's act closes. False: one is taken already, so the act is refused.
- */
+/* Takes the keys that an operator's act closes. False: one is taken already, so the act is
+ * refused. */
 static bool close_keys(const struct fct_saga_outcome *out, const struct fct_world *world,
                        struct fct_world *next)
 {
@@ -323,8 +323,8 @@ static enum fct_check_result act(const struct fct_check_setup *setup, const stru
     bool by_hand = input->what == FCT_CHECK_SKIP && input->undo;
     next->acts++;
     if (by_hand && next->slots[input->slot].effect == FCT_EFFECT_HAS) {
-        next->slots[input->slot].effect = FCT_EFFECT_UNDONE; /* the operator has undone the effect
-                                                              * by hand */
+        /* The operator has undone the effect by hand. */
+        next->slots[input->slot].effect = FCT_EFFECT_UNDONE;
     }
     enum fct_check_result result = ask(setup, world, &asked, next, out, rule);
     if (result != FCT_CHECK_IDLE && !close_keys(out, world, next)) {

@@ -113,8 +113,8 @@ bool fct_world_is_over(const struct fct_check_setup *setup, const struct fct_wor
  * or in dropped history. Returns the count of words, the same for one setup. */
 uint32_t fct_world_pack(const struct fct_check_setup *setup, const struct fct_world *world,
                         uint64_t words[FCT_CHECK_WORDS_MAX]);
-/* The same for |next|, which follows from |world|, packed as |before|: unchanged slots are copied.
- */
+/* The same for |next|, which follows from |world|, packed as |before|: unchanged slots are
+ * copied. */
 uint32_t fct_world_pack_next(const struct fct_check_setup *setup, const struct fct_world *next,
                              const struct fct_world *world, const uint64_t *before,
                              uint64_t words[FCT_CHECK_WORDS_MAX]);

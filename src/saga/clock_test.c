@@ -18,7 +18,7 @@ TEST(it_goes_with_the_wall_clock_as_long_as_both_agree)
     assert_false(clock.parted);
 }
 
-TEST(a_jump_is_not_followed_and_time_goes_on)
+TEST(a_jump_is_not_followed_and_time_continues)
 {
     static const int64_t jumps[] = {24 * HOUR, -HOUR, FCT_CLOCK_GUARD + 1, -FCT_CLOCK_GUARD - 1};
     (void)state;
@@ -50,7 +50,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(it_goes_with_the_wall_clock_as_long_as_both_agree),
-        CASE(a_jump_is_not_followed_and_time_goes_on),
+        CASE(a_jump_is_not_followed_and_time_continues),
         CASE(small_steps_add_up_without_being_taken_for_a_jump),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,8 @@ factum_slice fct_traceparent_child(factum_slice parent, struct fct_random *rando
     return fct_slice(child, FCT_TRACEPARENT_SIZE);
 }
 
-/* The text of the member |name| of an object, in the object's text or in |arena|; empty if missing.
- */
+/* The text of the member |name| of an object, in the object's text or in |arena|; empty if
+ * missing. */
 static factum_status command_member(const factum_json *json, const char *name, factum_arena *arena,
                                     factum_slice *text, factum_error *err)
 {

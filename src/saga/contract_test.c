@@ -272,7 +272,7 @@ static bool stop_at_once(void *data, uint64_t done, uint64_t total)
     return done > total;
 }
 
-TEST(arguments_that_make_no_sense_are_refused_and_a_test_can_be_stopped)
+TEST(invalid_arguments_are_refused_and_a_test_can_be_stopped)
 {
     struct fixture *f = *state;
     factum_contract_options options = usual();
@@ -301,7 +301,7 @@ int main(void)
         FIXTURE_CASE(the_participant_of_the_library_passes),
         FIXTURE_CASE(undos_are_tested_if_they_are_given),
         FIXTURE_CASE(each_mistake_is_found),
-        FIXTURE_CASE(arguments_that_make_no_sense_are_refused_and_a_test_can_be_stopped),
+        FIXTURE_CASE(invalid_arguments_are_refused_and_a_test_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
-/* contract_watch.h - the contract test's view of a participant: the commands that it was sent, and
- * what was appended for them. Layer: saga. A user of the public API. One thread.
- */
+/* contract_watch.h - the contract test's view of a participant: the commands that it was sent,
+ * and what was appended for them. Layer: saga. A user of the public API. One thread. */
 #ifndef FCT_SAGA_CONTRACT_WATCH_H
 #define FCT_SAGA_CONTRACT_WATCH_H
 

@@ -82,8 +82,8 @@ static int64_t rest_of(const struct decision *d, uint8_t slot)
     return fct_retry_wait(&d->plan->steps[slot].retry, step->attempts, seed);
 }
 
-/* How long to wait for an answer: longer each time that a step which cannot be given up is silent.
- */
+/* How long to wait for an answer: longer each time that a step which cannot be given up is
+ * silent. */
 static int64_t wait_of(const struct decision *d, uint8_t slot)
 {
     const struct fct_plan_step *step = &d->plan->steps[slot];
@@ -490,8 +490,8 @@ static void on_reply(struct decision *d, const struct fct_saga_input *input)
 
 /* ---- timers that are due --------------------------------------------------------------------- */
 
-/* May the saga still compensate: is the pivot neither done nor under way, and is a step left to do?
- */
+/* May the saga still compensate: is the pivot neither done nor under way, and is a step left to
+ * do? */
 static bool can_turn(const struct decision *d)
 {
     if (d->state->phase != FCT_SAGA_FORWARD) {

@@ -105,7 +105,7 @@ TEST(a_command_that_was_sent_is_never_blocked)
     assert_int_equal(f.state.phase, FCT_SAGA_DONE);
 }
 
-TEST(a_silent_step_behind_the_pivot_waits_on_if_it_cannot_be_sent_again)
+TEST(a_silent_step_after_the_pivot_waits_on_if_it_cannot_be_sent_again)
 {
     struct fixture f;
     begin(&f);
@@ -212,7 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_command_that_was_sent_is_never_blocked),
-        CASE(a_silent_step_behind_the_pivot_waits_on_if_it_cannot_be_sent_again),
+        CASE(a_silent_step_after_the_pivot_waits_on_if_it_cannot_be_sent_again),
         CASE(a_silent_undo_that_cannot_be_sent_again_is_stuck_as_silent),
         CASE(a_failure_that_comes_after_the_silence_of_an_undo_counts),
         CASE(skipping_closes_the_key_of_what_was_not_answered),

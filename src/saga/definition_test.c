@@ -115,7 +115,7 @@ static void assert_field(const struct fct_pick *pick, const char *name, const ch
 
 /* ---- loaded definitions ---------------------------------------------------------------------- */
 
-TEST(a_definition_says_what_it_is)
+TEST(the_parts_of_a_definition_are_loaded)
 {
     factum_saga *saga = load(order);
     factum_saga_info info = {.size = sizeof info};
@@ -315,7 +315,7 @@ TEST(the_hash_is_that_of_the_text)
     factum_saga_free(c);
 }
 
-TEST(a_host_and_a_mode_may_be_said)
+TEST(a_definition_may_name_its_host_and_mode)
 {
     factum_saga *saga = load(HEAD "host: till\nmode: orchestrate\n" STEP);
     assert_slice(saga->host, "till");
@@ -579,7 +579,7 @@ TEST(every_lack_of_memory_is_reported_and_nothing_is_lost)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_definition_says_what_it_is),
+        CASE(the_parts_of_a_definition_are_loaded),
         CASE(a_plan_has_stages_and_the_pivot),
         CASE(times_come_from_the_step_the_defaults_and_the_program),
         CASE(what_goes_forward_is_tried_for_ever_and_raises_an_alarm),
@@ -588,7 +588,7 @@ int main(void)
         CASE(literals_become_json),
         CASE(what_may_be_missing_is_marked),
         CASE(the_hash_is_that_of_the_text),
-        CASE(a_host_and_a_mode_may_be_said),
+        CASE(a_definition_may_name_its_host_and_mode),
         CASE(durations_have_units_and_a_limit),
         CASE(a_deadline_is_as_long_as_the_slowest_way),
         CASE(two_steps_that_wait_for_one_type_are_warned_of),

@@ -101,7 +101,7 @@ static void assert_refused(struct fixture *f, const char *text, const char *why)
     assert_null(saga);
 }
 
-TEST(without_schemas_a_warning_says_that_nothing_is_checked)
+TEST(without_schemas_a_warning_reports_that_nothing_is_checked)
 {
     struct fixture *f = *state;
     assert_good(f, STEP("{orderId}"));
@@ -172,7 +172,7 @@ TEST(kept_members_exist)
                    "it has, or list it there");
 }
 
-TEST(what_is_given_fits_the_command)
+TEST(the_data_of_a_command_must_fit_its_schema)
 {
     struct fixture *f = *state;
     register_all(f);
@@ -233,7 +233,7 @@ TEST(a_reply_without_the_id_is_warned_of)
         "a saga only if it names the command that it answers");
 }
 
-TEST(a_schema_that_says_nothing_of_a_member_allows_it)
+TEST(a_schema_allows_members_that_it_does_not_mention)
 {
     struct fixture *f = *state;
     register_schema(f, "Placed", "{}");
@@ -245,15 +245,15 @@ TEST(a_schema_that_says_nothing_of_a_member_allows_it)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_CASE(without_schemas_a_warning_says_that_nothing_is_checked),
+        FIXTURE_CASE(without_schemas_a_warning_reports_that_nothing_is_checked),
         FIXTURE_CASE(types_without_a_schema_are_unknown_when_others_have_one),
         FIXTURE_CASE(a_schema_of_a_category_counts),
         FIXTURE_CASE(kept_members_exist),
-        FIXTURE_CASE(what_is_given_fits_the_command),
+        FIXTURE_CASE(the_data_of_a_command_must_fit_its_schema),
         FIXTURE_CASE(what_may_be_missing_cannot_be_required),
         FIXTURE_CASE(a_member_that_events_may_be_without_is_warned_of),
         FIXTURE_CASE(a_reply_without_the_id_is_warned_of),
-        FIXTURE_CASE(a_schema_that_says_nothing_of_a_member_allows_it),
+        FIXTURE_CASE(a_schema_allows_members_that_it_does_not_mention),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

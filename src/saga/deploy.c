@@ -305,8 +305,8 @@ static factum_status deploy_saga(factum_store *store, const struct factum_saga *
     if (status == FACTUM_OK) {
         status = check_before(saga, options, report, err);
     }
-    if (status == FACTUM_OK) { /* earlier than the deployment, so that a host of a new store finds
-                                * them */
+    /* Earlier than the deployment, so that a host of a new store finds them. */
+    if (status == FACTUM_OK) {
         status = fct_saga_lists_deploy(store, options->act.call, err);
     }
     return status == FACTUM_OK

@@ -18,7 +18,7 @@ struct address_case {
     enum fct_address_class class_;
 };
 
-TEST(an_address_that_is_no_public_host_is_told_apart)
+TEST(addresses_that_are_no_public_hosts_are_classified)
 {
     static const struct address_case cases[] = {
         {{8, 8, 8, 8}, 4, FCT_ADDRESS_PUBLIC},
@@ -286,7 +286,7 @@ TEST(an_answer_without_a_body_means_later)
     assert_int_equal(verdict(200, " \r\n"), FCT_VERDICT_TAKEN);
 }
 
-TEST(an_answer_that_is_none_is_parked)
+TEST(an_invalid_answer_is_parked)
 {
     static const char *const bad[] = {
         "x",
@@ -457,7 +457,7 @@ TEST(pauses_double_to_their_limit_and_are_spread)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(an_address_that_is_no_public_host_is_told_apart),
+        CASE(addresses_that_are_no_public_hosts_are_classified),
         CASE(only_what_is_listed_may_be_called),
         CASE(a_pattern_that_means_everything_is_refused),
         CASE(a_url_with_more_in_it_than_a_place_is_refused),
@@ -467,7 +467,7 @@ int main(void)
         CASE(a_command_under_the_ids_of_another_saga_is_not_delivered),
         CASE(an_answer_with_a_type_is_a_reply),
         CASE(an_answer_without_a_body_means_later),
-        CASE(an_answer_that_is_none_is_parked),
+        CASE(an_invalid_answer_is_parked),
         CASE(a_refusal_with_a_code_is_a_failure_of_the_command),
         CASE(each_status_has_its_verdict),
         CASE(silence_is_tried_again_and_is_undone_only_if_nothing_was_sent),

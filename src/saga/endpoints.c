@@ -1,6 +1,5 @@
 /* endpoints.c - the host of endpoints: opening, closing, and the follower. Layer: saga. See
- * endpoints_int.h. A user of the public API of the store and of followers.
- */
+ * endpoints_int.h. A user of the public API of the store and of followers. */
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>

@@ -38,9 +38,9 @@ struct factum_endpoints {
     struct fct_random random;
     struct fct_delivery *deliveries; /* under way */
     size_t delivery_count;
-    bool lost;         /* a row could not be written */
-    int64_t next_drop; /* when old rows are dropped next; this and the next three belong to the
-                        * courier */
+    bool lost; /* a row could not be written */
+    /* When old rows are dropped next; this and the next three belong to the courier. */
+    int64_t next_drop;
     _Atomic uint32_t stop;
 };
 

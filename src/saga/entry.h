@@ -50,11 +50,11 @@ struct fct_entry {
     bool is_closing;
     bool open;        /* it has not ended */
     bool timers_wait; /* an input for its timers is in the queue */
-    uint64_t known;   /* events of its stream up to this position are in the instance, or were when
-                       * it was loaded */
-    uint64_t seen;    /* the newest event of its stream that was fed */
-    int64_t due;      /* of its next timer; 0: none */
-    size_t at;        /* index in the heap; SIZE_MAX: not in it */
+    /* Events of its stream up to this position are in the instance, or were when it was loaded. */
+    uint64_t known;
+    uint64_t seen; /* the newest event of its stream that was fed */
+    int64_t due;   /* of its next timer; 0: none */
+    size_t at;     /* index in the heap; SIZE_MAX: not in it */
 };
 
 struct fct_entries {

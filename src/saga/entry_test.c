@@ -85,7 +85,7 @@ TEST(thousands_are_found_by_name_and_counted)
     fct_entries_finish(&entries);
 }
 
-TEST(what_waits_is_served_in_order_and_the_oldest_of_all_is_known)
+TEST(waiting_inputs_are_served_in_order_and_the_oldest_is_known)
 {
     struct fct_entries entries;
     factum_error err;
@@ -150,7 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_first_timer_is_that_of_a_sort_whatever_was_set_moved_and_cancelled),
         CASE(thousands_are_found_by_name_and_counted),
-        CASE(what_waits_is_served_in_order_and_the_oldest_of_all_is_known),
+        CASE(waiting_inputs_are_served_in_order_and_the_oldest_is_known),
         CASE(the_least_used_is_the_one_that_was_not_used_for_the_longest_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,7 +331,7 @@ TEST(a_silent_payment_is_undone_before_it_can_happen)
     assert_string_equal(text, "payment.Charge payment.Refund PaymentReceived PaymentRefunded ");
 }
 
-TEST(sagas_go_on_after_a_restart)
+TEST(sagas_continue_after_a_restart)
 {
     struct fixture *f = *state;
     char text[4000];
@@ -483,7 +483,7 @@ int main(void)
         FIXTURE_CASE(an_order_goes_to_its_end),
         FIXTURE_CASE(a_payment_that_is_declined_is_compensated),
         FIXTURE_CASE(a_silent_payment_is_undone_before_it_can_happen),
-        FIXTURE_CASE(sagas_go_on_after_a_restart),
+        FIXTURE_CASE(sagas_continue_after_a_restart),
         FIXTURE_CASE(two_hosts_fence_each_other),
         FIXTURE_CASE(a_second_start_is_recorded_and_starts_nothing),
         FIXTURE_CASE(waiting_is_for_what_follows),

@@ -30,8 +30,8 @@ void fct_saga_lists_close(struct fct_saga_lists *lists);
  * factum_models_wait. */
 FCT_MUST_USE factum_status fct_saga_lists_wait(struct fct_saga_lists *lists, uint64_t place,
                                                int64_t timeout_ms, factum_error *err);
-/* Are the lists behind |place|, and will stay so until an operator acts? Then *err has the reason.
- */
+/* Are the lists behind |place|, and will stay so until an operator acts? Then *err has the
+ * reason. */
 bool fct_saga_lists_have_stopped(struct fct_saga_lists *lists, uint64_t place, factum_error *err);
 
 struct fct_open_each {

@@ -315,7 +315,7 @@ TEST(the_lists_are_the_fold_of_the_streams)
     }
 }
 
-TEST(lists_that_run_all_the_time_say_the_same_as_lists_made_again)
+TEST(lists_that_run_all_the_time_equal_rebuilt_ones)
 {
     struct world *world = *state;
     factum_error err;
@@ -340,7 +340,7 @@ static bool count_entry(void *data, const factum_saga_entry *entry)
     return true;
 }
 
-TEST(what_others_call_by_the_same_names_is_not_listed)
+TEST(foreign_streams_with_the_same_names_are_not_listed)
 {
     struct world *world = *state;
     factum_error err;
@@ -431,8 +431,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(the_lists_are_the_fold_of_the_streams),
-        FIXTURE_CASE(lists_that_run_all_the_time_say_the_same_as_lists_made_again),
-        FIXTURE_CASE(what_others_call_by_the_same_names_is_not_listed),
+        FIXTURE_CASE(lists_that_run_all_the_time_equal_rebuilt_ones),
+        FIXTURE_CASE(foreign_streams_with_the_same_names_are_not_listed),
         FIXTURE_CASE(a_list_is_filtered_and_read_page_by_page),
         FIXTURE_CASE(without_a_deployment_the_lists_are_empty),
     };

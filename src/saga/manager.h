@@ -38,8 +38,8 @@ struct fct_manager_options {
     factum_status (*submit)(void *data, factum_append_op *op, factum_error *err);
 };
 
-/* Creates a manager and reads the deployed definitions. *manager is the caller's; NULL on failure.
- */
+/* Creates a manager and reads the deployed definitions. *manager is the caller's; NULL on
+ * failure. */
 FCT_MUST_USE factum_status fct_manager_create(const struct fct_manager_options *options,
                                               struct fct_manager **manager, factum_error *err);
 /* Every submitted append must have been returned. Accepts NULL. */

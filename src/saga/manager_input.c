@@ -1,6 +1,5 @@
-/* manager_input.c - what a waiting input means to its saga: the definition that judges it, and the
- * input of the transition function. Layer: saga. Knows nothing of commits.
- */
+/* manager_input.c - what a waiting input means to its saga: the definition that judges it, and
+ * the input of the transition function. Layer: saga. Knows nothing of commits. */
 #include "core/check.h"
 #include "core/slice.h"
 #include "saga/manager_int.h"
@@ -55,8 +54,8 @@ static bool waits_for_answer(const struct fct_instance *instance, uint8_t slot)
     return phase == FCT_STEP_DOING || phase == FCT_STEP_ASKED || phase == FCT_STEP_UNKNOWN;
 }
 
-/* An event that names no command: the step that waits for its type, or otherwise any step with it.
- */
+/* An event that names no command: the step that waits for its type, or otherwise any step with
+ * it. */
 static bool read_outside(const struct factum_saga *saga, const struct fct_instance *instance,
                          factum_slice type, struct fct_saga_input *control)
 {

@@ -1,6 +1,6 @@
 /* manager_test.c - the manager, step by step: the rows of the list of situations
- * (docs/internals/saga.md) that need no simulated disk. The others are in tests/crash/saga_seeds.c.
- */
+ * (docs/internals/saga.md) that need no simulated disk. The others are in
+ * tests/crash/saga_seeds.c. */
 #include <factum/saga_view.h>
 
 #include "saga/manager_int.h"
@@ -161,7 +161,7 @@ TEST(a_deadline_while_it_compensates_changes_nothing)
 }
 
 /* SG-15, and SG-22: the saga's stream accepts one of two commits. */
-TEST(of_two_who_write_at_once_one_decides_again)
+TEST(of_two_concurrent_writers_one_decides_again)
 {
     struct drive d;
     struct drive other = {.op_count = 0};
@@ -231,7 +231,7 @@ TEST(a_listed_saga_whose_id_is_too_long_is_left_out)
 }
 
 /* SG-20 */
-TEST(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on)
+TEST(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_continues)
 {
     enum { SAGAS = 10000, A_SECOND = 1000 };
     struct drive d;
@@ -259,7 +259,7 @@ TEST(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on)
 }
 
 /* SG-24 */
-TEST(a_command_that_cannot_be_made_is_not_sent_and_says_why)
+TEST(a_command_that_cannot_be_built_is_not_sent_and_has_its_reason)
 {
     struct drive d;
     (void)state;
@@ -292,7 +292,7 @@ static const struct fct_instance *only_instance(const struct drive *d)
 }
 
 /* SG-05 */
-TEST(an_answer_whose_saga_never_comes_is_told_to_the_log_once)
+TEST(an_answer_whose_saga_never_comes_is_logged_once)
 {
     struct drive d;
     (void)state;
@@ -311,7 +311,7 @@ TEST(an_answer_whose_saga_never_comes_is_told_to_the_log_once)
 }
 
 /* SG-11 */
-TEST(a_thousand_failures_behind_the_pivot_raise_one_alarm_and_leave_a_bounded_history)
+TEST(a_thousand_failures_after_the_pivot_raise_one_alarm_and_leave_a_bounded_history)
 {
     enum { FAILURES = 1000, EVENTS_A_FAILURE = 5 };
     struct drive d;
@@ -394,7 +394,7 @@ TEST(an_operator_who_cancels_first_wins_over_the_end_of_the_last_step)
 }
 
 /* SG-15 */
-TEST(an_operator_who_cancels_too_late_is_told_what_is_true)
+TEST(an_operator_who_cancels_too_late_gets_the_true_state)
 {
     struct drive d;
     (void)state;
@@ -459,7 +459,7 @@ TEST(a_thousand_that_run_finish_by_their_version_after_the_next_is_deployed)
 }
 
 /* SG-18: a missing value is reported by the command that needs it. */
-TEST(an_answer_without_what_is_kept_of_it_is_named_by_the_command_that_needs_it)
+TEST(an_answer_that_lacks_a_kept_value_is_named_by_the_command_that_needs_it)
 {
     static const char *const shapes[] = {"{}", "{\"shelf\":null}", "{\"other\":[1]}"};
     (void)state;
@@ -478,7 +478,7 @@ TEST(an_answer_without_what_is_kept_of_it_is_named_by_the_command_that_needs_it)
 }
 
 /* SG-18 */
-TEST(a_start_event_in_which_no_id_is_found_is_told_to_the_log)
+TEST(a_start_event_without_an_id_is_logged)
 {
     static const char *const shapes[] = {"{\"cents\":5}", "{\"id\":null}", "{\"id\":{}}",
                                          "{\"id\":\"\"}", "[1]"};
@@ -527,18 +527,18 @@ int main(void)
         CASE(what_was_declined_is_not_refunded),
         CASE(a_silent_pivot_asks_and_undoes_nothing),
         CASE(a_deadline_while_it_compensates_changes_nothing),
-        CASE(of_two_who_write_at_once_one_decides_again),
+        CASE(of_two_concurrent_writers_one_decides_again),
         CASE(sagas_that_run_keep_the_version_that_they_began_with),
         CASE(a_listed_saga_whose_id_is_too_long_is_left_out),
-        CASE(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_goes_on),
-        CASE(a_command_that_cannot_be_made_is_not_sent_and_says_why),
-        CASE(an_answer_whose_saga_never_comes_is_told_to_the_log_once),
-        CASE(a_thousand_failures_behind_the_pivot_raise_one_alarm_and_leave_a_bounded_history),
+        CASE(timers_that_are_due_at_once_fire_some_at_a_time_and_new_work_continues),
+        CASE(a_command_that_cannot_be_built_is_not_sent_and_has_its_reason),
+        CASE(an_answer_whose_saga_never_comes_is_logged_once),
+        CASE(a_thousand_failures_after_the_pivot_raise_one_alarm_and_leave_a_bounded_history),
         CASE(an_operator_who_cancels_first_wins_over_the_end_of_the_last_step),
-        CASE(an_operator_who_cancels_too_late_is_told_what_is_true),
+        CASE(an_operator_who_cancels_too_late_gets_the_true_state),
         CASE(a_thousand_that_run_finish_by_their_version_after_the_next_is_deployed),
-        CASE(an_answer_without_what_is_kept_of_it_is_named_by_the_command_that_needs_it),
-        CASE(a_start_event_in_which_no_id_is_found_is_told_to_the_log),
+        CASE(an_answer_that_lacks_a_kept_value_is_named_by_the_command_that_needs_it),
+        CASE(a_start_event_without_an_id_is_logged),
         CASE(a_timer_that_was_due_while_nobody_ran_fires_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ TEST(the_longest_names_fit)
     assert_false(fct_saga_stream_read(fct_slice(over, (size_t)len), &read));
 }
 
-TEST(what_is_no_command_id_is_none)
+TEST(invalid_command_ids_are_refused)
 {
     static const char *const wrong[] = {
         "",
@@ -114,7 +114,7 @@ int main(void)
         CASE(a_name_is_small_letters_digits_and_underscores),
         CASE(an_id_may_hold_anything),
         CASE(the_longest_names_fit),
-        CASE(what_is_no_command_id_is_none),
+        CASE(invalid_command_ids_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,8 +88,8 @@ enum fct_answer {
     FCT_ANSWER_FAILED,    /* by a single CommandFailed */
     FCT_ANSWER_CANCELLED, /* by the tombstone */
 };
-/* Looks |key| up; |info| is filled if it was used. Errors: as factum_find_key, without NOT_FOUND.
- */
+/* Looks |key| up; |info| is filled if it was used. Errors: as factum_find_key, without
+ * NOT_FOUND. */
 FCT_MUST_USE factum_status fct_answer_find(factum_store *store, factum_slice key,
                                            factum_key_info *info, enum fct_answer *answer,
                                            factum_error *err);

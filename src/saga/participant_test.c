@@ -411,7 +411,7 @@ TEST(an_undo_before_its_do_leaves_a_tombstone_and_the_do_has_no_effect)
     factum_participant_close(stock);
 }
 
-TEST(a_crash_between_the_tombstone_and_the_answer_is_made_good)
+TEST(after_a_crash_between_tombstone_and_answer_the_answer_follows)
 {
     struct fixture *f = *state;
     factum_log_sink sink;
@@ -484,7 +484,7 @@ TEST(races_have_an_end_and_are_then_tried_later)
     factum_participant_close(stock);
 }
 
-TEST(what_is_busy_comes_again_and_anything_else_ends_the_run)
+TEST(busy_commands_come_again_and_other_failures_end_the_run)
 {
     struct fixture *f = *state;
     factum_participant *stock = open_usual(f);
@@ -869,7 +869,7 @@ TEST(an_outbox_refuses_what_cannot_be_appended)
     factum_arena_finish(&arena);
 }
 
-TEST(arguments_that_make_no_sense_are_refused)
+TEST(invalid_arguments_are_refused)
 {
     struct fixture *f = *state;
     factum_participant *stock = NULL;
@@ -946,11 +946,11 @@ int main(void)
         BOTH(a_refusal_is_answered_once_with_code_and_text),
         BOTH(an_undo_sees_what_its_do_has_appended),
         BOTH(an_undo_before_its_do_leaves_a_tombstone_and_the_do_has_no_effect),
-        BOTH(a_crash_between_the_tombstone_and_the_answer_is_made_good),
+        BOTH(after_a_crash_between_tombstone_and_answer_the_answer_follows),
         MEMORY_CASE(the_undo_of_a_do_that_failed_has_nothing_to_do),
         BOTH(a_handler_that_lost_a_race_is_called_again),
         MEMORY_CASE(races_have_an_end_and_are_then_tried_later),
-        MEMORY_CASE(what_is_busy_comes_again_and_anything_else_ends_the_run),
+        MEMORY_CASE(busy_commands_come_again_and_other_failures_end_the_run),
         MEMORY_CASE(a_participant_that_waits_is_stopped),
         MEMORY_CASE(a_run_ends_at_its_deadline_also_while_it_waits),
         MEMORY_CASE(a_broken_command_is_counted_and_reported_and_stops_nobody),
@@ -960,7 +960,7 @@ int main(void)
         BOTH(two_runners_answer_each_command_once),
         BOTH(a_decider_answers_with_events_a_rejection_or_nothing),
         MEMORY_CASE(an_outbox_refuses_what_cannot_be_appended),
-        MEMORY_CASE(arguments_that_make_no_sense_are_refused),
+        MEMORY_CASE(invalid_arguments_are_refused),
         MEMORY_CASE(without_memory_nothing_is_lost_and_nothing_happens_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

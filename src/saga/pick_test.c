@@ -1,4 +1,4 @@
-/* pick_test.c - `with` and `keep`: objects made of what paths find. Layer: saga. */
+/* pick_test.c - `with` and `keep`: objects built from the values at paths. Layer: saga. */
 #include "saga/pick.h"
 
 #include "core/arena.h"

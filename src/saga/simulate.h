@@ -75,8 +75,8 @@ struct fct_sim_options {
     const struct factum_saga *saga;
     const struct fct_saga_script *script; /* or NULL */
     struct fct_sim_faults faults;
-    /* Replaces factum_append for appends of the manager, so that a test can plant a fault; or NULL.
-     */
+    /* Replaces factum_append for appends of the manager, so that a test can plant a fault; or
+     * NULL. */
     factum_status (*append)(factum_store *store, const factum_append_request *request,
                             factum_append_result *result, factum_error *err);
     /* Alters each loaded definition in a way that no file can; or NULL. */

@@ -120,7 +120,7 @@ static factum_saga_simulated simulate(const char *script)
     return report;
 }
 
-TEST(a_script_says_what_is_answered_and_what_is_expected)
+TEST(a_script_has_answers_and_expectations)
 {
     factum_saga_simulated report =
         simulate("given: [Placed: {id: \"42\", cents: 5}]\n"
@@ -140,7 +140,7 @@ TEST(a_script_says_what_is_answered_and_what_is_expected)
     factum_saga_simulated_free(&report);
 }
 
-TEST(what_a_script_expects_and_does_not_come_is_said)
+TEST(an_unmet_expectation_of_a_script_is_reported)
 {
     static const struct {
         const char *then;
@@ -223,8 +223,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_run_that_the_checker_prints_breaks_the_same_rule_when_it_is_played),
         CASE(an_effect_that_the_saga_has_forgotten_is_found_by_both),
-        CASE(a_script_says_what_is_answered_and_what_is_expected),
-        CASE(what_a_script_expects_and_does_not_come_is_said),
+        CASE(a_script_has_answers_and_expectations),
+        CASE(an_unmet_expectation_of_a_script_is_reported),
         CASE(a_crash_at_every_write_is_a_run_for_each),
         CASE(a_wrong_script_is_refused_at_its_place),
     };

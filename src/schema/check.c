@@ -406,8 +406,8 @@ static bool is_regex(struct fct_run *run, factum_slice text)
     } else if (status == FACTUM_NO_MEMORY) {
         fct_run_end(run, status, "a regular expression: out of memory");
     }
-    return status != FACTUM_INVALID; /* a pattern that is not supported is still a regular
-                                      * expression */
+    /* A pattern that is not supported is still a regular expression. */
+    return status != FACTUM_INVALID;
 }
 
 static bool check_format(const struct look *look)

@@ -1,5 +1,5 @@
-/* format.c - see format.h. Layer: schema. Each check follows the RFC that the specification names.
- */
+/* format.c - see format.h. Layer: schema. Each check follows the RFC that the specification
+ * names. */
 #include "schema/format.h"
 
 #include <string.h>

@@ -143,7 +143,7 @@ struct fct_gen {
     size_t work; /* steps of the model so far */
 };
 
-/* ---- generate.c: memory, failures */
+/* ---- generate.c: memory, failures ------------------------------------------------------------ */
 /* Cleared memory; NULL after an error. */
 void *fct_gen_take(struct fct_gen *gen, size_t size);
 factum_status fct_gen_no_memory(const struct fct_gen *gen);
@@ -153,7 +153,7 @@ factum_status fct_gen_fail(const struct fct_gen *gen, factum_status status, uint
 FCT_MUST_USE factum_status fct_gen_format(struct fct_gen *gen, const char **text,
                                           const char *format, ...) FCT_PRINTF(3, 4);
 
-/* ---- generate_name.c: names of C */
+/* ---- generate_name.c: names of C ------------------------------------------------------------- */
 /* "OrderPlaced" becomes order_placed: letters, digits and '_' only. */
 FCT_MUST_USE factum_status fct_gen_snake(struct fct_gen *gen, factum_slice text, const char **name);
 FCT_MUST_USE factum_status fct_gen_upper(struct fct_gen *gen, const char *snake, const char **name);
@@ -163,15 +163,15 @@ FCT_MUST_USE factum_status fct_gen_member(struct fct_gen *gen, factum_slice text
 /* Reserves |wanted| in the file: truncated if it is too long, with a number if it is taken. */
 FCT_MUST_USE factum_status fct_gen_claim(struct fct_gen *gen, const char *wanted,
                                          const char **name);
-/* fct_gen_claim for a member of a struct whose names are |names|, with has_NAME and NAME_is_null.
- */
+/* fct_gen_claim for a member of a struct whose names are |names|, with has_NAME and
+ * NAME_is_null. */
 FCT_MUST_USE factum_status fct_gen_claim_member(struct fct_gen *gen, struct fct_gen_names *names,
                                                 const char *wanted, const char **name);
 /* |snake| with the category as its prefix, unless it begins with the category. */
 FCT_MUST_USE factum_status fct_gen_prefixed(struct fct_gen *gen, const char *snake,
                                             const char **name);
 
-/* ---- generate_schema.c: schemas as they stand */
+/* ---- generate_schema.c: schemas as they stand ------------------------------------------------ */
 uint32_t fct_gen_key(const struct fct_gen *gen, uint32_t node, const char *key);
 /* The decoded text or name at |node|. Errors: INVALID (a lone surrogate), TOO_BIG (a long text). */
 FCT_MUST_USE factum_status fct_gen_text(struct fct_gen *gen, uint32_t node, factum_slice *text);
@@ -202,7 +202,7 @@ struct fct_gen_parts {
 FCT_MUST_USE factum_status fct_gen_add_parts(struct fct_gen *gen, uint32_t node,
                                              struct fct_gen_parts *parts, uint32_t depth);
 
-/* ---- generate_shape.c: what a schema is */
+/* ---- generate_shape.c: what a schema is ------------------------------------------------------ */
 struct fct_gen_shape {
     enum fct_gen_kind kind;
     bool nullable;
@@ -230,7 +230,7 @@ FCT_MUST_USE factum_status fct_gen_branch(struct fct_gen *gen, const struct fct_
 bool fct_gen_requires(const struct fct_gen *gen, const struct fct_gen_parts *parts,
                       factum_slice name);
 
-/* ---- generate_model.c: types */
+/* ---- generate_model.c: types ----------------------------------------------------------------- */
 FCT_MUST_USE factum_status fct_gen_model(struct fct_gen *gen);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "schema/generate_int.h"
 
-/* ---- generate_text.c: pieces of C */
+/* ---- generate_text.c: pieces of C ------------------------------------------------------------ */
 struct fct_gen_out {
     struct fct_buf *buf;
     factum_status status; /* the first failure */
@@ -19,7 +19,7 @@ void fct_gen_put_line(struct fct_gen_out *out, unsigned indent, const char *code
 /* |text| as a string literal, with its quotes. */
 void fct_gen_put_literal(struct fct_gen_out *out, factum_slice text);
 
-/* ---- generate_header.c, generate_source.c */
+/* ---- generate_header.c, generate_source.c ---------------------------------------------------- */
 void fct_gen_write_header(const struct fct_gen *gen, struct fct_gen_out *out);
 void fct_gen_write_source(const struct fct_gen *gen, struct fct_gen_out *out);
 /* "factum_slice", "order_line" */

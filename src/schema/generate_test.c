@@ -41,7 +41,7 @@ static void assert_refused(const char *schema, factum_status status, const char 
     assert_null(generated);
 }
 
-TEST(members_get_the_types_that_their_schemas_say)
+TEST(members_get_the_types_of_their_schemas)
 {
     static const struct {
         const char *schema, *member;
@@ -127,7 +127,7 @@ TEST(what_is_no_schema_is_refused_with_its_place)
                    "an allOf of more than 64 schemas");
 }
 
-TEST(requests_that_make_no_sense_are_refused)
+TEST(invalid_requests_are_refused)
 {
     factum_generate_schema two[] = {{FCT_SLICE("T"), FCT_SLICE("{}")},
                                     {FCT_SLICE("T"), FCT_SLICE("{}")}};
@@ -229,11 +229,11 @@ TEST(each_allocation_may_fail)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(members_get_the_types_that_their_schemas_say),
+        CASE(members_get_the_types_of_their_schemas),
         CASE(equal_definitions_of_two_events_are_one_type),
         CASE(the_same_schemas_give_the_same_bytes),
         CASE(what_is_no_schema_is_refused_with_its_place),
-        CASE(requests_that_make_no_sense_are_refused),
+        CASE(invalid_requests_are_refused),
         CASE(limits_are_named),
         CASE(each_allocation_may_fail),
     };

@@ -388,8 +388,8 @@ static factum_status push(struct fct_build *build, const struct visit *visit, ui
     return status == FACTUM_OK ? FACTUM_OK : fct_build_no_room(build, status);
 }
 
-/* Pushes the subschemas in an array or an object; of dependencies only those that are not arrays.
- */
+/* Pushes the subschemas in an array or an object; of dependencies only those that are not
+ * arrays. */
 static factum_status push_inside(struct fct_build *build, const struct visit *visit, uint32_t node,
                                  enum fct_holds holds)
 {

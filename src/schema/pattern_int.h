@@ -155,8 +155,8 @@ FCT_MUST_USE factum_status fct_pattern_name_char(const struct fct_mem *mem, uint
 FCT_MUST_USE factum_status fct_pattern_refs_resolve(struct fct_pattern_parse *parse);
 
 /* pattern_write.c */
-/* Writes the text for PCRE2, to match at the beginning of a text only. Errors: TOO_BIG, NO_MEMORY.
- */
+/* Writes the text for PCRE2, to match at the beginning of a text only. Errors: TOO_BIG,
+ * NO_MEMORY. */
 FCT_MUST_USE factum_status fct_pattern_write(const struct fct_pattern_parse *parse,
                                              struct fct_buf *written);
 

@@ -115,8 +115,8 @@ static bool pattern_has_empty_rounds(const struct fct_pattern_parse *parse, uint
     return false;
 }
 
-/* Do the repetitions leave the group |open| at |ref| as in ECMA-262? It is not always empty there.
- */
+/* Do the repetitions leave the group |open| at |ref| as in ECMA-262? It is not always empty
+ * there. */
 static bool pattern_ref_agrees(const struct fct_pattern_parse *parse, uint32_t ref, uint32_t open)
 {
     uint32_t common = pattern_common(parse, ref, open);

@@ -35,8 +35,8 @@ bool fct_schema_mode_parse(factum_slice name, factum_schema_mode *mode);
 
 /* An event of either type. Slices are borrowed. */
 struct fct_registry_event {
-    bool is_mode; /* $SchemaModeSet: |subject_text|, |subject| and |mode|; otherwise all except
-                   * |mode| */
+    /* $SchemaModeSet: |subject_text|, |subject| and |mode|; otherwise all except |mode| */
+    bool is_mode;
     factum_slice subject_text;
     struct fct_subject subject;
     factum_schema_mode mode;

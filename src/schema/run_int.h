@@ -83,8 +83,8 @@ bool fct_run_charge(struct fct_run *run, uint64_t steps);
 /* The decoded text or name; lasts until the next call. A slice at NULL: the check has ended. */
 factum_slice fct_run_plain(struct fct_run *run, uint32_t node);
 
-/* check.c: checks the keywords of |rule| that look at |value| alone. |flags| are those of a frame.
- */
+/* check.c: checks the keywords of |rule| that look at |value| alone. |flags| are those of a
+ * frame. */
 bool fct_check_value(struct fct_run *run, const struct fct_rule *rule, uint32_t value,
                      uint8_t flags);
 /* Does the text or name at |node| match? A limit ends the check. */

@@ -8,7 +8,7 @@ struct reference {
     const char *base, *text, *wanted;
 };
 
-TEST(references_are_resolved_as_the_rfc_says)
+TEST(references_are_resolved_as_in_the_rfc)
 {
     static const char base[] = "http://a/b/c/d;p?q";
     static const struct reference cases[] = {
@@ -77,7 +77,7 @@ TEST(escapes_are_decoded_in_place)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(references_are_resolved_as_the_rfc_says),
+        CASE(references_are_resolved_as_in_the_rfc),
         CASE(a_uri_over_the_maximum_is_refused),
         CASE(escapes_are_decoded_in_place),
     };

@@ -228,7 +228,7 @@ TEST(a_query_makes_a_decision_unique)
     tear_down(&f);
 }
 
-/* ---- repeats over a query ---- */
+/* ---- repeats over a query -------------------------------------------------------------------- */
 
 #define REGISTER                                                                                   \
     "initial = {} function evolve(state, event) return { n = (state.n or 0) + 1 } end\n"           \
@@ -275,7 +275,7 @@ TEST(a_repeat_gets_its_answer_at_any_time_and_from_any_version)
     tear_down(&f);
 }
 
-/* ---- boxes that were used ---- */
+/* ---- boxes that were used -------------------------------------------------------------------- */
 
 static factum_status open_small(const char *text, factum_script_decider **decider,
                                 factum_error *err)
@@ -425,7 +425,7 @@ static factum_status run_file(struct fixture *f, const char *text, struct outcom
     return factum_script_test(f->decider, &tests, &cases, &f->err);
 }
 
-TEST(files_of_tests_tell_what_differs)
+TEST(files_of_tests_show_the_difference)
 {
     struct fixture f;
     struct outcomes to;
@@ -511,7 +511,7 @@ int main(void)
         CASE(data_of_too_many_values_names_the_limit),
         CASE(a_code_is_not_cut_inside_a_character),
         CASE(threads_share_a_decider),
-        CASE(files_of_tests_tell_what_differs),
+        CASE(files_of_tests_show_the_difference),
         CASE(a_script_with_a_memory_of_its_own_is_found_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

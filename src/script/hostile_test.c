@@ -196,7 +196,7 @@ TEST(formats_are_bounded)
           "\"  1.2|3    |00042|ff|0.1|x|%|A\"");
 }
 
-TEST(what_is_not_allowed_is_not_there)
+TEST(forbidden_functions_do_not_exist)
 {
     static const char *const names[] = {
         "pcall",
@@ -250,7 +250,7 @@ TEST(what_is_not_allowed_is_not_there)
     stops(RUN("json.array(string)"), "s.lua:2:", "cannot be changed");
 }
 
-TEST(errors_are_told_whatever_they_are)
+TEST(error_values_of_every_kind_are_reported)
 {
     stops(RUN("error('no stock')"), "s.lua:2: no stock", "");
     stops(RUN("error('no stock', 0)"), "s.lua:2: no stock", "");
@@ -375,7 +375,7 @@ TEST(a_stopped_script_is_loaded_again)
     fct_sandbox_close(NULL);
 }
 
-TEST(what_was_big_is_not_kept)
+TEST(large_states_are_not_kept)
 {
     struct fct_sandbox *sandbox;
     factum_error err;
@@ -445,13 +445,13 @@ int main(void)
         CASE(memory_is_bounded),
         CASE(recursion_ends),
         CASE(formats_are_bounded),
-        CASE(what_is_not_allowed_is_not_there),
-        CASE(errors_are_told_whatever_they_are),
+        CASE(forbidden_functions_do_not_exist),
+        CASE(error_values_of_every_kind_are_reported),
         CASE(a_comparison_that_lies_only_spoils_the_order),
         CASE(long_sources_are_read_in_time),
         CASE(loading_has_a_budget_too),
         CASE(a_stopped_script_is_loaded_again),
-        CASE(what_was_big_is_not_kept),
+        CASE(large_states_are_not_kept),
         CASE(without_memory_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,8 +79,8 @@ static int sandbox_tostring(lua_State *lua)
 
 /* ---- functions of Lua behind a charge -------------------------------------------------------- */
 
-/* The closure's first value is Lua's own function, which takes its arguments from the same stack.
- */
+/* The closure's first value is Lua's own function, which takes its arguments from the same
+ * stack. */
 static int call_original(lua_State *lua)
 {
     return lua_tocfunction(lua, lua_upvalueindex(1))(lua);
@@ -369,8 +369,8 @@ static int codes_step(lua_State *lua)
     const uint8_t *text = (const uint8_t *)lua_tolstring(lua, lua_upvalueindex(1), &len);
     lua_Integer before = luaL_checkinteger(lua, 2);
     luaL_argcheck(lua, before >= 0 && (uint64_t)before <= len, 2, "no place in the text");
-    size_t at = (size_t)before; /* counted from 1: the place of the next character, unless this one
-                                 * is longer */
+    /* Counted from 1: the place of the next character, unless this one is longer. */
+    size_t at = (size_t)before;
     at +=
         before > 0 && (text[before - 1] & 0xc0) != 0x80 ? character_size(text[before - 1]) - 1 : 0;
     if (at >= len || (text[at] & 0xc0) == 0x80) {

@@ -136,8 +136,8 @@ factum_slice fct_exact_text(lua_State *lua, int index)
                     : (factum_slice){NULL, 0};
 }
 
-/* The number at |index| in the form of JSON, in |text| or in the value itself. Empty: not a number.
- */
+/* The number at |index| in the form of JSON, in |text| or in the value itself. Empty: not a
+ * number. */
 static factum_slice number_text(lua_State *lua, int index, char text[NUMBER_TEXT_SIZE])
 {
     size_t len = 0;
@@ -205,8 +205,8 @@ static int exact_at_most(lua_State *lua)
 
 /* ---- decimal --------------------------------------------------------------------------------- */
 
-/* Digits without leading and trailing zeros, and the place of the point: |digits| * 10^|exponent|.
- */
+/* Digits without leading and trailing zeros, and the place of the point: |digits| *
+ * 10^|exponent|. */
 struct decimal {
     bool negative;
     size_t count;

@@ -254,8 +254,8 @@ static bool same_event(const factum_json *json, uint32_t expected, const factum_
     return same;
 }
 
-/* Reads the events after |place|, prints them into |got|, and compares them with the expected ones.
- */
+/* Reads the events after |place|, prints them into |got|, and compares them with the expected
+ * ones. */
 static factum_status compare_events(struct test_case *test, uint64_t place, struct fct_buf *got,
                                     bool *same, factum_error *err)
 {
@@ -468,8 +468,8 @@ static factum_status report_case(const factum_script_decider *decider, const fac
         line = 0;
     }
     factum_status status = run_case(&test, member(json, entry, "case"), &why);
-    if (status < FACTUM_OK && status != FACTUM_NO_MEMORY) { /* a failure of the decider, not of the
-                                                             * tests */
+    /* A failure of the decider, not of the tests. */
+    if (status < FACTUM_OK && status != FACTUM_NO_MEMORY) {
         status = say(&test, why.text);
     }
     if (status == FACTUM_OK) {

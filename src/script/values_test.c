@@ -152,7 +152,7 @@ TEST(decimals_are_moved_by_their_digits)
     fct_sandbox_close(back);
 }
 
-TEST(empty_lists_and_objects_are_told_apart)
+TEST(empty_lists_and_objects_are_distinguished)
 {
     struct fct_sandbox *made = open_script(
         "function run(v) table.remove(v.list) v.object.a = nil\n"
@@ -219,7 +219,7 @@ int main(void)
         CASE(every_value_comes_back),
         CASE(exact_numbers_are_kept_and_not_calculated_with),
         CASE(decimals_are_moved_by_their_digits),
-        CASE(empty_lists_and_objects_are_told_apart),
+        CASE(empty_lists_and_objects_are_distinguished),
         CASE(texts_of_numbers_are_exact_everywhere),
         CASE(texts_are_searched_plainly),
         CASE(the_locale_of_the_program_has_no_part),

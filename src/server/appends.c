@@ -145,8 +145,8 @@ void fct_appends_close(struct fct_server *server)
     struct fct_appends *appends = server->appends;
     if (appends != NULL) {
         FCT_ASSERT(appends->under_way == 0);
-        fct_loop_unpost(appends->server->loop, &appends->task); /* posted for ops that are answered
-                                                                 * already */
+        /* Posted for ops that are answered already. */
+        fct_loop_unpost(appends->server->loop, &appends->task);
         fct_mutex_finish(&appends->lock);
         fct_mem_free(server->mem, appends);
         server->appends = NULL;

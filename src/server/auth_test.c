@@ -356,7 +356,7 @@ TEST(requests_with_the_same_login_wait_for_one_check)
     }
 }
 
-TEST(too_many_different_logins_are_told_to_try_again_and_the_known_one_is_not_hindered)
+TEST(too_many_different_logins_are_refused_and_the_known_one_is_not_hindered)
 {
     struct fixture *f = *state;
     open_auth(f, 12);
@@ -531,8 +531,7 @@ int main(void)
         FIXTURE_CASE(every_cut_of_a_field_is_refused),
         FIXTURE_CASE(a_field_of_any_length_is_refused_without_reading_past_the_room),
         FIXTURE_CASE(requests_with_the_same_login_wait_for_one_check),
-        FIXTURE_CASE(
-            too_many_different_logins_are_told_to_try_again_and_the_known_one_is_not_hindered),
+        FIXTURE_CASE(too_many_different_logins_are_refused_and_the_known_one_is_not_hindered),
         FIXTURE_CASE(a_check_that_was_forgotten_is_not_answered_and_the_others_are),
         FIXTURE_CASE(an_answer_may_forget_another_one_that_comes_next),
         FIXTURE_CASE(an_answer_may_ask_the_next_question),

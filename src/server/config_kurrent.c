@@ -17,8 +17,8 @@ struct foreign_name {
     enum foreign_action action;
     enum fct_config_key key; /* OBEY */
     const char *only;        /* ALWAYS: with this value; NULL: with any */
-    const char *text; /* ALWAYS: what the server does. REFUSE, and ALWAYS with another value: what
-                       * to do */
+    /* ALWAYS: what the server does. REFUSE, and ALWAYS with another value: what to do */
+    const char *text;
 };
 
 #define PROJECTIONS_TEXT                                                                           \

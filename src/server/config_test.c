@@ -141,7 +141,7 @@ static const struct case_ matrix[] = {
      "is longer than the 107 bytes that the path of a UNIX socket may have"},
 };
 
-TEST(each_start_of_the_matrix_is_safe_or_refused_with_what_would_be_right)
+TEST(each_start_of_the_matrix_is_safe_or_refused_with_the_remedy)
 {
     for (size_t i = 0; i < sizeof matrix / sizeof matrix[0]; i++) {
         struct outcome outcome;
@@ -348,7 +348,7 @@ TEST(names_of_kurrentdb_that_mean_the_same_are_obeyed)
     fct_config_finish(&outcome.config);
 }
 
-TEST(names_of_kurrentdb_that_ask_for_what_is_always_so_are_accepted_with_a_warning)
+TEST(names_of_kurrentdb_for_what_is_always_on_are_accepted_with_a_warning)
 {
     struct outcome outcome;
     begin(&(struct start){.environment = {"EVENTSTORE_RUN_PROJECTIONS=All",
@@ -368,7 +368,7 @@ TEST(names_of_kurrentdb_that_ask_for_what_is_always_so_are_accepted_with_a_warni
     fct_config_finish(&outcome.config);
 }
 
-TEST(names_of_kurrentdb_that_cannot_be_obeyed_are_refused_with_what_to_use)
+TEST(unsupported_names_of_kurrentdb_are_refused_with_the_alternative)
 {
     static const char *const refused[][2] = {
         {"EVENTSTORE_CLUSTER_SIZE=3",
@@ -409,7 +409,7 @@ TEST(a_password_that_is_refused_is_not_shown)
     assert_null(strstr(outcome.err.text, "canary"));
 }
 
-TEST(other_variables_are_left_alone_and_a_strange_one_of_ours_is_told)
+TEST(other_variables_are_ignored_and_an_unknown_one_of_ours_is_reported)
 {
     struct outcome outcome;
     begin(&(struct start){.environment = {"PATH=/bin", "FACTUM_CONFIG=x", "NOEQUALS",
@@ -433,7 +433,7 @@ static void on_line(void *data, const char *text)
     (void)snprintf(all + len, 8000 - len, "%s\n", text);
 }
 
-TEST(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again)
+TEST(the_printed_configuration_names_its_sources_and_reads_back_the_same)
 {
     static char printed[8000];
     static char again[8000];
@@ -497,7 +497,7 @@ TEST(without_memory_for_any_one_value_nothing_is_left)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(each_start_of_the_matrix_is_safe_or_refused_with_what_would_be_right),
+        CASE(each_start_of_the_matrix_is_safe_or_refused_with_the_remedy),
         CASE(without_anything_it_is_loopback_with_a_secret_in_the_store),
         CASE(a_flag_is_before_the_environment_that_before_the_file_and_that_before_the_default),
         CASE(encryption_without_logins_is_done_with_a_warning),
@@ -507,11 +507,11 @@ int main(void)
         CASE(a_mistake_in_the_file_is_named_with_its_line),
         CASE(a_huge_file_a_long_line_and_a_zero_byte_are_refused),
         CASE(names_of_kurrentdb_that_mean_the_same_are_obeyed),
-        CASE(names_of_kurrentdb_that_ask_for_what_is_always_so_are_accepted_with_a_warning),
-        CASE(names_of_kurrentdb_that_cannot_be_obeyed_are_refused_with_what_to_use),
+        CASE(names_of_kurrentdb_for_what_is_always_on_are_accepted_with_a_warning),
+        CASE(unsupported_names_of_kurrentdb_are_refused_with_the_alternative),
         CASE(a_password_that_is_refused_is_not_shown),
-        CASE(other_variables_are_left_alone_and_a_strange_one_of_ours_is_told),
-        CASE(what_is_printed_says_where_each_value_comes_from_and_gives_the_same_again),
+        CASE(other_variables_are_ignored_and_an_unknown_one_of_ours_is_reported),
+        CASE(the_printed_configuration_names_its_sources_and_reads_back_the_same),
         CASE(without_memory_for_any_one_value_nothing_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,5 @@
-/* deciders.h - the deployed deciders that the server has opened, one per category.
- * Layer: server. Any thread.
- */
+/* deciders.h - the deployed deciders that the server has opened, one per category. Layer:
+ * server. Any thread. */
 #ifndef FCT_SERVER_DECIDERS_H
 #define FCT_SERVER_DECIDERS_H
 

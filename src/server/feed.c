@@ -457,8 +457,8 @@ factum_status fct_feed_open(struct fct_server *server, struct fct_feed *feed,
         if (server->feeds->behind) {
             server->feeds->behind = false;
             server->feeds->turns = 0;
-            skip_to_end(server->feeds); /* without memory the tail reads everything that it has not
-                                         * read */
+            /* Without memory the tail reads everything that it has not read. */
+            skip_to_end(server->feeds);
         }
         status = factum_subscribe(server->store, request, &feed->subscription, err);
     } else if (feed->series) {

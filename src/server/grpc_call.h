@@ -32,11 +32,11 @@ struct fct_grpc_call {
     struct fct_grpc_deframer deframer;
     struct fct_timer deadline_timer;
     uint64_t deadline; /* for factum_call; 0: none */
-    struct fct_buf
-        out; /* scratch: messages are encoded and framed here, then sent by fct_grpc_send */
+    /* Scratch: messages are encoded and framed here, then sent by fct_grpc_send. */
+    struct fct_buf out;
     size_t message_count;
-    size_t
-        partial_size;  /* bytes that the deframer has collected, counted in server->partial_size */
+    /* Bytes that the deframer has collected, counted in server->partial_size. */
+    size_t partial_size;
     size_t held;       /* bytes of messages that are being processed */
     size_t unreleased; /* bytes of the body not released; at most |held| between calls */
     bool responded;

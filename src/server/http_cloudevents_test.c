@@ -5,7 +5,7 @@
 #define BATCH "content-type: Application/CloudEvents-Batch+json\n"
 #define BINARY "ce-specversion: 1.0\nce-type: T\nce-source: /s\n"
 
-TEST(a_structured_event_keeps_what_it_says)
+TEST(a_structured_event_keeps_its_attributes)
 {
     struct http_fixture *f = *state;
     struct fake_exchange *fake = ask(
@@ -47,7 +47,7 @@ TEST(the_subject_names_the_stream_where_the_path_does_not)
     assert_holds(fake->body, "\\\"subject\\\" names the stream");
 }
 
-TEST(data_is_json_text_or_bytes_as_its_type_says)
+TEST(data_is_json_text_or_bytes_by_its_type)
 {
     struct http_fixture *f = *state;
     static const struct {
@@ -141,7 +141,7 @@ TEST(a_binary_event_has_its_attributes_in_fields)
     assert_holds(get(f, "/api/v1/streams/v")->body, "\"data\":\"cmF3\"");
 }
 
-TEST(what_is_no_cloudevent_is_refused)
+TEST(invalid_cloudevents_are_refused)
 {
     struct http_fixture *f = *state;
     static const struct {
@@ -228,13 +228,13 @@ TEST(each_allocation_of_a_cloudevent_may_fail)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HTTP_CASE(a_structured_event_keeps_what_it_says),
+        HTTP_CASE(a_structured_event_keeps_its_attributes),
         HTTP_CASE(the_subject_names_the_stream_where_the_path_does_not),
-        HTTP_CASE(data_is_json_text_or_bytes_as_its_type_says),
+        HTTP_CASE(data_is_json_text_or_bytes_by_its_type),
         HTTP_CASE(an_event_of_a_mebibyte_fits_in_each_mode),
         HTTP_CASE(a_batch_is_one_commit),
         HTTP_CASE(a_binary_event_has_its_attributes_in_fields),
-        HTTP_CASE(what_is_no_cloudevent_is_refused),
+        HTTP_CASE(invalid_cloudevents_are_refused),
         HTTP_CASE(each_allocation_of_a_cloudevent_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

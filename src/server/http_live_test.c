@@ -34,7 +34,7 @@ static void copy_id(const struct fake_exchange *fake, const char *part, char id[
     id[len] = '\0';
 }
 
-TEST(a_tail_gives_what_is_there_and_then_what_comes)
+TEST(a_tail_gives_stored_events_and_then_new_ones)
 {
     struct http_fixture *f = *state;
     given(f, "{\"stream\":\"s\",\"type\":\"T\",\"data\":1}\n");
@@ -57,7 +57,7 @@ TEST(a_tail_gives_what_is_there_and_then_what_comes)
     run_for(f, 20); /* a closed subscriber is not woken */
 }
 
-TEST(a_tail_goes_on_after_the_last_id_of_its_client)
+TEST(a_tail_continues_after_the_last_id_of_its_client)
 {
     struct http_fixture *f = *state;
     char id[FACTUM_TOKEN_SIZE];
@@ -88,7 +88,7 @@ TEST(a_tail_goes_on_after_the_last_id_of_its_client)
     assert_lacks(fake->body, "\"data\":2");
 }
 
-TEST(a_tail_that_makes_no_sense_is_refused)
+TEST(an_invalid_tail_is_refused)
 {
     struct http_fixture *f = *state;
     static const struct {
@@ -113,7 +113,7 @@ TEST(a_tail_that_makes_no_sense_is_refused)
     }
 }
 
-TEST(a_tail_of_a_stream_that_is_not_there_waits_for_it)
+TEST(a_tail_waits_for_a_stream_that_does_not_exist)
 {
     struct http_fixture *f = *state;
     struct fake_exchange *fake = tail(f, "streams/later", "");
@@ -153,7 +153,7 @@ TEST(the_end_of_the_server_ends_a_tail_with_an_error)
     assert_holds(fake->body, "go on with Last-Event-ID");
 }
 
-TEST(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing)
+TEST(a_slow_reader_is_served_when_it_has_room_and_misses_nothing)
 {
     struct http_fixture *f = *state;
     for (int i = 0; i < 400; i++) {
@@ -242,7 +242,7 @@ TEST(subscribers_share_what_is_read_and_encoded_once)
 
 /* A subscriber that does not read while more events come than are kept continues from the store,
  * and rides again. */
-/* Runs until |text| stands at the end of the body, which is too long to be searched each time. */
+/* Runs until |text| is at the end of the body, which is too long to be searched each time. */
 static void run_until_end(struct http_fixture *f, const struct fake_exchange *fake,
                           const char *text)
 {
@@ -301,7 +301,7 @@ static void assert_metric(struct http_fixture *f, const char *line)
     assert_holds(fake->body, line);
 }
 
-TEST(figures_say_how_far_subscribers_are_behind)
+TEST(figures_show_how_far_subscribers_are_behind)
 {
     struct http_fixture *f = *state;
     static struct fake_exchange slow;
@@ -385,7 +385,7 @@ TEST(each_allocation_of_a_tail_may_fail)
     }
 }
 
-TEST(a_silent_tail_has_a_heart)
+TEST(a_silent_tail_sends_heartbeats)
 {
     struct http_fixture *f = *state;
     struct fake_exchange *fake = tail(f, "streams/s", "");
@@ -398,20 +398,20 @@ TEST(a_silent_tail_has_a_heart)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HTTP_CASE(a_tail_gives_what_is_there_and_then_what_comes),
-        HTTP_CASE(a_tail_goes_on_after_the_last_id_of_its_client),
-        HTTP_CASE(a_tail_that_makes_no_sense_is_refused),
-        HTTP_CASE(a_tail_of_a_stream_that_is_not_there_waits_for_it),
+        HTTP_CASE(a_tail_gives_stored_events_and_then_new_ones),
+        HTTP_CASE(a_tail_continues_after_the_last_id_of_its_client),
+        HTTP_CASE(an_invalid_tail_is_refused),
+        HTTP_CASE(a_tail_waits_for_a_stream_that_does_not_exist),
         HTTP_CASE(the_end_of_its_stream_ends_a_tail_with_an_error),
         HTTP_CASE(the_end_of_the_server_ends_a_tail_with_an_error),
-        HTTP_CASE(a_slow_reader_is_read_for_when_there_is_room_and_misses_nothing),
+        HTTP_CASE(a_slow_reader_is_served_when_it_has_room_and_misses_nothing),
         HTTP_CASE(subscribers_share_what_is_read_and_encoded_once),
         HTTP_CASE(a_subscriber_that_falls_behind_the_recent_events_misses_none),
-        HTTP_CASE(figures_say_how_far_subscribers_are_behind),
+        HTTP_CASE(figures_show_how_far_subscribers_are_behind),
         HTTP_CASE(what_is_truncated_in_advance_is_not_given),
         HTTP_CASE(a_tail_that_cannot_be_sent_is_broken_off),
         HTTP_CASE(each_allocation_of_a_tail_may_fail),
-        HTTP_CASE(a_silent_tail_has_a_heart),
+        HTTP_CASE(a_silent_tail_sends_heartbeats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
-/* http_metrics.c - /metrics, for Prometheus: its text format 0.0.4, and OpenMetrics 1.0.
- * Layer: server.
- */
+/* http_metrics.c - /metrics, for Prometheus: its text format 0.0.4, and OpenMetrics 1.0. Layer:
+ * server. */
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -1,6 +1,5 @@
-/* http_models.c - read models over HTTP: the list, their progress, their parked events.
- * Layer: server. Each call is a job (http_job.h): a model's file may have to be read.
- */
+/* http_models.c - read models over HTTP: the list, their progress, their parked events. Layer:
+ * server. Each call is a job (http_job.h): a model's file may have to be read. */
 #include "server/http_models.h"
 
 #include <inttypes.h>

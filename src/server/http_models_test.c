@@ -104,7 +104,7 @@ static void os_pause(void)
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 
-TEST(a_model_is_deployed_fed_and_asked)
+TEST(a_model_is_deployed_fed_and_queried)
 {
     struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
@@ -150,7 +150,7 @@ TEST(each_kind_of_value_is_exact)
     assert_holds(fake->body, "[[{\"bytes\":\"AP8=\"},\"AP8=\"]]");
 }
 
-TEST(a_query_that_may_not_be_is_refused_by_name)
+TEST(a_forbidden_query_is_refused_with_the_reason)
 {
     struct http_fixture *f = *state;
     static const char *const bodies[] = {
@@ -221,7 +221,7 @@ TEST(limits_of_rows_size_and_time_end_a_query)
     assert_answer(query(f, "SELECT count(*) FROM orders", NULL), 200);
 }
 
-TEST(a_wait_that_is_too_short_says_how_far_behind_the_model_is)
+TEST(a_wait_that_is_too_short_reports_how_far_behind_the_model_is)
 {
     struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
@@ -398,7 +398,7 @@ TEST(a_parked_event_is_tried_and_nothing_is_kept)
     assert_holds(f->fake.body, "ACT_ON_MODEL $model:orders");
 }
 
-TEST(what_has_become_of_an_act_is_told)
+TEST(the_outcome_of_an_act_is_reported)
 {
     struct http_fixture *f = *state;
     char target[128];
@@ -420,7 +420,7 @@ TEST(what_has_become_of_an_act_is_told)
     assert_answer(get(f, PROJECTION "/acts/1"), 401);
 }
 
-TEST(a_model_is_asked_as_it_was)
+TEST(a_model_is_queried_as_of_a_moment)
 {
     struct http_fixture *f = *state;
     char token[FACTUM_TOKEN_SIZE];
@@ -449,7 +449,7 @@ TEST(a_model_is_asked_as_it_was)
     assert_answer(post(f, QUERY, "{\"sql\":\"SELECT 1\",\"typed\":1}"), 400);
 }
 
-TEST(only_who_may_deploy_brings_sql)
+TEST(only_users_who_may_deploy_can_deploy_models)
 {
     struct http_fixture *f = *state;
     static const char *const acts[] = {"pause", "resume", "remove", "rebuild", "swap", "rollback"};
@@ -485,7 +485,7 @@ TEST(an_append_waits_for_a_model_of_mode_sync)
     assert_false(factum_models_any_sync(f->server.models));
     assert_answer(deploy_text(f, synced), 201);
     assert_true(factum_models_any_sync(f->server.models));
-    for (int i = 0; i < 20; i++) { /* each is there without a wait */
+    for (int i = 0; i < 20; i++) { /* each is in the model without a wait */
         char id[16];
         char wanted[32];
         (void)snprintf(id, sizeof id, "o%d", i);
@@ -521,7 +521,7 @@ TEST(models_are_measured)
     assert_holds(body, "in_use=\"true\",state=\"paused\"} 0\n");
 }
 
-TEST(without_models_definitions_can_be_deployed_and_not_asked)
+TEST(without_models_definitions_can_be_deployed_and_not_queried)
 {
     struct http_fixture *f = *state; /* the plain fixture */
     assert_answer(deploy_text(f, v1), 202);
@@ -541,21 +541,21 @@ TEST(without_models_definitions_can_be_deployed_and_not_asked)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MODELS_CASE(a_model_is_deployed_fed_and_asked),
+        MODELS_CASE(a_model_is_deployed_fed_and_queried),
         MODELS_CASE(each_kind_of_value_is_exact),
-        MODELS_CASE(a_query_that_may_not_be_is_refused_by_name),
+        MODELS_CASE(a_forbidden_query_is_refused_with_the_reason),
         MODELS_CASE(limits_of_rows_size_and_time_end_a_query),
-        MODELS_CASE(a_wait_that_is_too_short_says_how_far_behind_the_model_is),
+        MODELS_CASE(a_wait_that_is_too_short_reports_how_far_behind_the_model_is),
         MODELS_CASE(poison_is_shown_retried_and_skipped),
         MODELS_CASE(a_version_is_built_beside_swapped_and_rolled_back),
         MODELS_CASE(what_a_swap_would_change_is_shown_and_counted),
         MODELS_CASE(a_parked_event_is_tried_and_nothing_is_kept),
-        MODELS_CASE(what_has_become_of_an_act_is_told),
-        MODELS_CASE(a_model_is_asked_as_it_was),
-        MODELS_CASE(only_who_may_deploy_brings_sql),
+        MODELS_CASE(the_outcome_of_an_act_is_reported),
+        MODELS_CASE(a_model_is_queried_as_of_a_moment),
+        MODELS_CASE(only_users_who_may_deploy_can_deploy_models),
         MODELS_CASE(an_append_waits_for_a_model_of_mode_sync),
         MODELS_CASE(models_are_measured),
-        HTTP_CASE(without_models_definitions_can_be_deployed_and_not_asked),
+        HTTP_CASE(without_models_definitions_can_be_deployed_and_not_queried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -552,8 +552,7 @@ void fct_http_projection_act(struct fct_http_call *call)
     fct_http_job_start(&asked->job, status, &err);
 }
 
-/* ---- the outcome of an act
- * -------------------------------------------------------------------- */
+/* ---- the outcome of an act ------------------------------------------------------------------- */
 
 static factum_status look_for_act(struct fct_http_job *job, factum_error *err)
 {

@@ -92,7 +92,7 @@ TEST(each_way_to_choose_events_gives_its_own)
     }
 }
 
-TEST(a_read_that_makes_no_sense_is_refused)
+TEST(an_invalid_read_is_refused)
 {
     struct http_fixture *f = *state;
     given_orders(f);
@@ -147,7 +147,7 @@ TEST(a_token_of_another_store_is_refused)
     assert_holds(fake->body, "\"code\":\"WRONG_TIMELINE\"");
 }
 
-TEST(pages_go_on_where_they_ended_without_gap_or_double)
+TEST(pages_continue_where_they_ended_without_gap_or_duplicate)
 {
     struct http_fixture *f = *state;
     given_orders(f);
@@ -180,7 +180,7 @@ TEST(pages_go_on_where_they_ended_without_gap_or_double)
     }
 }
 
-TEST(lines_come_without_a_limit_and_their_trailer_goes_on)
+TEST(lines_come_without_a_limit_and_their_trailer_has_the_next_place)
 {
     struct http_fixture *f = *state;
     for (int i = 0; i < 150; i++) {
@@ -391,10 +391,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_CASE(each_way_to_choose_events_gives_its_own),
-        HTTP_CASE(a_read_that_makes_no_sense_is_refused),
+        HTTP_CASE(an_invalid_read_is_refused),
         HTTP_CASE(a_token_of_another_store_is_refused),
-        HTTP_CASE(pages_go_on_where_they_ended_without_gap_or_double),
-        HTTP_CASE(lines_come_without_a_limit_and_their_trailer_goes_on),
+        HTTP_CASE(pages_continue_where_they_ended_without_gap_or_duplicate),
+        HTTP_CASE(lines_come_without_a_limit_and_their_trailer_has_the_next_place),
         HTTP_CASE(an_answer_that_nobody_accepts_is_refused),
         HTTP_CASE(a_page_is_written_as_there_is_room),
         HTTP_CASE(a_long_answer_takes_turns_and_may_be_left),

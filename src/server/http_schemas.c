@@ -32,8 +32,8 @@ static void schema_job_answer(struct fct_http_job *job)
         fct_buf_clear(&job->base.out); /* the beginning of an incomplete answer */
     }
     if (job->base.status == FACTUM_UNSUPPORTED) {
-        job->http_status =
-            400; /* the status is about a keyword of the schema, not about the call */
+        /* The status is about a keyword of the schema, not about the call. */
+        job->http_status = 400;
     }
     fct_http_job_answer(job);
 }

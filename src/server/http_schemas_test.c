@@ -58,7 +58,7 @@ TEST(a_schema_is_registered_and_shown_and_binds)
 }
 
 /* Names that look like the text around them. */
-TEST(the_place_of_a_violation_is_told_from_its_text)
+TEST(the_place_of_a_violation_is_separate_from_its_text)
 {
     struct http_fixture *f = *state;
     static const struct {
@@ -207,7 +207,7 @@ TEST(a_reader_reads_schemas_and_changes_none)
     f->principal.right = FCT_RIGHT_ADMIN;
 }
 
-TEST(only_so_many_proofs_run_at_once)
+TEST(the_number_of_proofs_at_once_is_limited)
 {
     struct http_fixture *f = *state;
     f->server.jobs[FCT_JOB_PROOF] = 2;
@@ -305,7 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_CASE(a_schema_is_registered_and_shown_and_binds),
-        HTTP_CASE(the_place_of_a_violation_is_told_from_its_text),
+        HTTP_CASE(the_place_of_a_violation_is_separate_from_its_text),
         HTTP_CASE(a_version_is_found_by_its_number),
         HTTP_CASE(a_stored_event_that_does_not_fit_is_named),
         HTTP_CASE(a_schema_may_be_registered_without_proof),
@@ -313,7 +313,7 @@ int main(void)
         HTTP_CASE(modes_are_set_and_listed),
         HTTP_CASE(older_versions_are_listed_if_asked_for),
         HTTP_CASE(a_reader_reads_schemas_and_changes_none),
-        HTTP_CASE(only_so_many_proofs_run_at_once),
+        HTTP_CASE(the_number_of_proofs_at_once_is_limited),
         cmocka_unit_test_setup_teardown(a_client_that_goes_away_ends_the_proof, http_set_up,
                                         local_tear_down),
         cmocka_unit_test_setup_teardown(a_server_that_stops_ends_the_proof, http_set_up,

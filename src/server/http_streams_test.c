@@ -19,7 +19,7 @@ static void append(struct http_fixture *f, const char *target, int count)
     }
 }
 
-TEST(a_stream_says_how_it_stands)
+TEST(the_state_of_a_stream_is_reported)
 {
     struct http_fixture *f = *state;
     assert_string_equal(get(f, "/api/v1/streams/a/info")->body,
@@ -55,7 +55,7 @@ TEST(metadata_is_put_and_got)
     assert_answer(put(f, "/api/v1/streams/a/metadata", "if-match: \"0\"\n", "{}"), 200);
 }
 
-TEST(metadata_that_makes_no_sense_is_refused)
+TEST(invalid_metadata_is_refused)
 {
     struct http_fixture *f = *state;
     static const struct {
@@ -143,7 +143,7 @@ TEST(a_stream_is_deleted_and_ended)
     assert_answer(ask(f, "DELETE /api/v1/streams/a?tombstone=1", "", NULL), 400);
 }
 
-TEST(the_store_and_the_node_say_what_they_are)
+TEST(the_store_and_the_node_are_described)
 {
     struct http_fixture *f = *state;
     append(f, "/api/v1/streams/a", 2);
@@ -195,13 +195,13 @@ TEST(metrics_come_in_both_formats)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HTTP_CASE(a_stream_says_how_it_stands),
+        HTTP_CASE(the_state_of_a_stream_is_reported),
         HTTP_CASE(metadata_is_put_and_got),
-        HTTP_CASE(metadata_that_makes_no_sense_is_refused),
+        HTTP_CASE(invalid_metadata_is_refused),
         HTTP_CASE(what_is_hidden_stays_hidden_under_new_metadata),
         HTTP_CASE(metadata_that_another_writer_replaces_meanwhile_is_looked_at_again),
         HTTP_CASE(a_stream_is_deleted_and_ended),
-        HTTP_CASE(the_store_and_the_node_say_what_they_are),
+        HTTP_CASE(the_store_and_the_node_are_described),
         HTTP_CASE(metrics_come_in_both_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ TEST(an_unknown_path_is_not_found)
     assert_int_equal(f->server.counters.refusals[-FACTUM_NOT_FOUND], 8);
 }
 
-TEST(a_wrong_method_is_told_which_are_right)
+TEST(a_wrong_method_is_refused_with_the_allowed_ones)
 {
     struct http_fixture *f = *state;
     struct fake_exchange *fake = ask(f, "PATCH /api/v1/streams/a", "", NULL);
@@ -52,7 +52,7 @@ TEST(a_bad_url_is_refused)
     assert_holds(fake->body, "the query has no \\\"a\\\" here\"");
 }
 
-TEST(nobody_is_asked_who_he_is_and_a_reader_may_not_write)
+TEST(an_unknown_user_must_log_in_and_a_reader_may_not_write)
 {
     struct http_fixture *f = *state;
     f->principal = (struct fct_principal){FCT_RIGHT_NONE, FCT_SLICE("anonymous")};
@@ -179,7 +179,7 @@ TEST(lines_are_one_commit)
     assert_holds(fake->body, "line 2: \\\"type\\\" at byte 8 must be a string");
 }
 
-TEST(a_body_that_makes_no_sense_is_refused_and_nothing_is_written)
+TEST(an_invalid_body_is_refused_and_nothing_is_written)
 {
     struct http_fixture *f = *state;
     static const struct {
@@ -273,7 +273,7 @@ TEST(a_revision_is_expected_by_field_or_by_query)
         const char *target, *fields;
         unsigned status;
     } cases[] = {
-        {"", "if-match: \"0\"\n", 412}, /* there is no stream yet */
+        {"", "if-match: \"0\"\n", 412}, /* the stream does not exist yet */
         {"", "if-match: *\n", 412},
         {"?expected=exists", "", 409},
         {"?expected=0", "", 409},
@@ -457,7 +457,7 @@ TEST(more_events_than_an_append_takes_are_refused_uncounted)
 
 /* ---- the ends of calls ----------------------------------------------------------------------- */
 
-TEST(an_append_goes_on_when_its_exchange_is_gone)
+TEST(an_append_continues_when_its_exchange_is_gone)
 {
     struct http_fixture *f = *state;
     struct fake_exchange *fake =
@@ -559,16 +559,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_CASE(an_unknown_path_is_not_found),
-        HTTP_CASE(a_wrong_method_is_told_which_are_right),
+        HTTP_CASE(a_wrong_method_is_refused_with_the_allowed_ones),
         HTTP_CASE(a_bad_url_is_refused),
-        HTTP_CASE(nobody_is_asked_who_he_is_and_a_reader_may_not_write),
+        HTTP_CASE(an_unknown_user_must_log_in_and_a_reader_may_not_write),
         HTTP_CASE(a_reader_does_not_get_system_events_in_a_trace),
         HTTP_CASE(another_host_is_refused_before_anything_else),
         HTTP_CASE(a_server_that_stops_answers_its_health_alone),
         HTTP_CASE(an_event_is_appended_and_read_back),
         HTTP_CASE(an_array_is_one_commit),
         HTTP_CASE(lines_are_one_commit),
-        HTTP_CASE(a_body_that_makes_no_sense_is_refused_and_nothing_is_written),
+        HTTP_CASE(an_invalid_body_is_refused_and_nothing_is_written),
         HTTP_CASE(a_body_of_another_type_is_refused),
         HTTP_CASE(a_packed_body_is_refused),
         HTTP_CASE(a_body_that_is_too_big_is_refused_as_soon_as_that_is_known),
@@ -580,7 +580,7 @@ int main(void)
         HTTP_CASE(a_condition_refuses_what_was_decided_too_late),
         HTTP_CASE(a_body_for_several_streams_is_strict),
         HTTP_CASE(more_events_than_an_append_takes_are_refused_uncounted),
-        HTTP_CASE(an_append_goes_on_when_its_exchange_is_gone),
+        HTTP_CASE(an_append_continues_when_its_exchange_is_gone),
         HTTP_CASE(an_exchange_may_close_at_any_time),
         HTTP_CASE(an_answer_that_cannot_be_sent_is_broken_off),
         HTTP_CASE(each_allocation_may_fail),

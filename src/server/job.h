@@ -32,8 +32,8 @@ struct fct_job {
     /* Set before the start. */
     const char *thread_name;                                       /* static */
     factum_status (*work)(struct fct_job *job, factum_error *err); /* on the thread */
-    bool (*is_wanted)(struct fct_job *job);                        /* on the loop; NULL: always
-                                                                    * wanted */
+    /* On the loop; NULL: always wanted. */
+    bool (*is_wanted)(struct fct_job *job);
     void (*ended)(struct fct_job *job); /* on the loop; ends with fct_job_free */
     /* Used by the thread until it has ended. */
     factum_status status;

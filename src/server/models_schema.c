@@ -1,6 +1,5 @@
 /* models_schema.c - refuses a schema that would take away what a deployed projection needs.
- * Layer: server. See models.h.
- */
+ * Layer: server. See models.h. */
 #include <factum/projection.h>
 
 #include "core/error.h"

@@ -30,12 +30,13 @@ enum fct_shape {
 };
 
 struct fct_recent_event {
-    factum_event event;      /* everything that it points to follows this struct */
-    uint64_t stream_hash;    /* fct_recent_hash of its stream */
-    size_t size;             /* of this struct, the memory after it, and the encoded bytes */
-    bool asked;              /* |first_revision| is known */
-    uint64_t first_revision; /* for feed.c: first visible revision of the stream, when one of its
-                              * events was first returned */
+    factum_event event;   /* everything that it points to follows this struct */
+    uint64_t stream_hash; /* fct_recent_hash of its stream */
+    size_t size;          /* of this struct, the memory after it, and the encoded bytes */
+    bool asked;           /* |first_revision| is known */
+    /* For feed.c: first visible revision of the stream, when one of its events was first
+     * returned. */
+    uint64_t first_revision;
     uint8_t *encoded[FCT_SHAPES]; /* NULL: not yet */
     size_t encoded_len[FCT_SHAPES];
 };

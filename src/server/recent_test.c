@@ -1,6 +1,5 @@
-/* recent_test.c - the newest events: which are kept, which are dropped, and what a number leads to.
- * Layer: server.
- */
+/* recent_test.c - the newest events: which are kept, which are dropped, and what a number leads
+ * to. Layer: server. */
 #include "support/mem_fault.h"
 #include "support/test.h"
 

@@ -119,7 +119,7 @@ TEST(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix
     assert_int_equal(cells, 23 * 5 * (1 + 8 + 8 + 3 + 7 + 4 + 7 + 1 + 3 + 2 + 2 + 1));
 }
 
-TEST(a_refusal_says_who_what_which_stream_and_what_is_needed)
+TEST(a_refusal_names_user_operation_stream_and_needed_right)
 {
     factum_error ignored;
     factum_error err = {.status = FACTUM_OK};
@@ -158,7 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(each_operation_by_each_principal_on_each_kind_of_stream_is_as_in_the_matrix),
-        CASE(a_refusal_says_who_what_which_stream_and_what_is_needed),
+        CASE(a_refusal_names_user_operation_stream_and_needed_right),
         CASE(a_name_that_a_terminal_would_obey_or_that_is_long_is_shown_harmlessly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

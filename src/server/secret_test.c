@@ -127,7 +127,7 @@ TEST(the_first_start_shows_a_secret_and_the_second_knows_it)
     fct_sim_disk_destroy(disk);
 }
 
-TEST(two_secrets_have_nothing_in_common)
+TEST(two_secrets_share_characters_only_by_chance)
 {
     struct fct_secret secret;
     char texts[2][FCT_SECRET_TEXT_SIZE];
@@ -144,7 +144,7 @@ TEST(two_secrets_have_nothing_in_common)
     assert_in_range(same, 0, 20); /* 1.6 by chance */
 }
 
-TEST(damage_a_missing_directory_and_a_longer_file_are_told)
+TEST(damage_a_missing_directory_and_a_longer_file_are_reported)
 {
     struct fct_sim_disk *disk = new_disk();
     const struct fct_os *os = fct_sim_disk_os(disk);
@@ -203,8 +203,8 @@ int main(void)
         CASE(a_cost_that_would_take_all_memory_is_refused),
         CASE(a_file_of_a_newer_version_is_not_called_damaged),
         CASE(the_first_start_shows_a_secret_and_the_second_knows_it),
-        CASE(two_secrets_have_nothing_in_common),
-        CASE(damage_a_missing_directory_and_a_longer_file_are_told),
+        CASE(two_secrets_share_characters_only_by_chance),
+        CASE(damage_a_missing_directory_and_a_longer_file_are_reported),
         CASE(a_crash_at_any_call_leaves_no_secret_or_a_whole_one_and_a_shown_one_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

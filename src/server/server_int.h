@@ -88,8 +88,8 @@ struct fct_server {
     struct factum_endpoints *endpoints; /* borrowed; NULL: none (factum/endpoint.h) */
     struct fct_deciders *deciders;      /* opened deciders (deciders.h) */
     uint64_t partial_size;              /* bytes of incomplete messages (grpc_call.c) */
-    uint64_t collected_size;            /* bytes of unanswered gRPC appends (store_append.c,
-                                         * kurrent_job.c), at most FCT_COLLECTED_MAX */
+    /* Bytes of unanswered gRPC appends (store_append.c, kurrent_job.c), at most FCT_COLLECTED_MAX. */
+    uint64_t collected_size;
     bool room_wanted;                   /* an append was refused for that: fct_feeds_room is due */
     struct fct_kurrent_job *spare_jobs; /* for further appends (kurrent_job.c) */
     size_t spare_job_count;
@@ -155,8 +155,8 @@ struct fct_feed {
     factum_cursor *cursor;
     factum_subscription *subscription;
     bool follow;
-    bool series; /* set before open: a read that later reads continue, like factum_read_start's
-                  * follow */
+    /* Set before open: a read that later reads continue, like factum_read_start's follow. */
+    bool series;
     enum fct_feed_protocol protocol; /* set before open */
     factum_source interest; /* what wakes it: STREAM, CATEGORY or TYPE |name|; ALL: anything */
     struct fct_buf name;

@@ -398,7 +398,7 @@ TEST(what_is_listed_may_be_removed_also_on_a_locked_disk)
     fct_sim_disk_destroy(locked.disk);
 }
 
-TEST(names_that_are_not_there_are_not_found)
+TEST(missing_names_are_not_found)
 {
     struct fixture *f = *state;
     struct fct_file *other;
@@ -511,7 +511,7 @@ int main(void)
         FIXTURE_CASE(a_map_shows_writes_and_outlives_the_file),
         FIXTURE_CASE(a_list_has_what_lies_in_the_directory_itself),
         FIXTURE_CASE(what_is_listed_may_be_removed_also_on_a_locked_disk),
-        FIXTURE_CASE(names_that_are_not_there_are_not_found),
+        FIXTURE_CASE(missing_names_are_not_found),
         FIXTURE_CASE(time_stands_still_and_chance_repeats),
         FIXTURE_CASE(a_bad_block_fails_its_neighbours_until_they_are_read_alone),
         FIXTURE_CASE(a_read_alone_is_short_before_a_bad_block),

@@ -231,7 +231,7 @@ TEST(what_a_saga_answers_is_found_by_its_position)
     assert_int_equal(info_of(f).missing_count, 0);
 }
 
-TEST(what_is_not_found_says_how_far_it_was_looked)
+TEST(a_search_without_a_result_reports_its_range)
 {
     struct fixture *f = *state;
     const factum_trace_options few = {.size = sizeof few, .scan_max = 3};
@@ -264,7 +264,7 @@ TEST(a_cause_that_is_missing_later_or_itself_makes_a_flagged_root)
     assert_non_null(strstr(print(f, FACTUM_TRACE_TEXT, 0), "CAUSE NOT BEFORE IT"));
 }
 
-TEST(an_id_that_stands_twice_means_the_first_event)
+TEST(a_duplicate_id_means_the_first_event)
 {
     struct fixture *f = *state;
     add(f, 0, "a-1", "A", ID("01"), "{\"$correlationId\":\"c\"}");
@@ -341,7 +341,7 @@ TEST(failures_and_time_outs_are_counted)
     assert_true(fct_slice_equal(node_of(f, 0).code, FCT_SLICE("card.declined")));
 }
 
-TEST(hostile_metadata_is_not_said)
+TEST(hostile_metadata_is_ignored)
 {
     struct fixture *f = *state;
     static const char *const bad[] = {
@@ -574,14 +574,14 @@ int main(void)
         FIXTURE_CASE(an_id_of_kurrents_clients_is_a_trace_id_too),
         FIXTURE_CASE(an_event_without_a_correlation_leads_to_what_has_its_id_as_one),
         FIXTURE_CASE(what_a_saga_answers_is_found_by_its_position),
-        FIXTURE_CASE(what_is_not_found_says_how_far_it_was_looked),
+        FIXTURE_CASE(a_search_without_a_result_reports_its_range),
         FIXTURE_CASE(a_cause_that_is_missing_later_or_itself_makes_a_flagged_root),
-        FIXTURE_CASE(an_id_that_stands_twice_means_the_first_event),
+        FIXTURE_CASE(a_duplicate_id_means_the_first_event),
         FIXTURE_CASE(a_command_that_was_sent_again_is_answered_once),
         FIXTURE_CASE(a_tombstone_is_no_answer),
         FIXTURE_CASE(a_saga_is_stuck_until_the_step_changes),
         FIXTURE_CASE(failures_and_time_outs_are_counted),
-        FIXTURE_CASE(hostile_metadata_is_not_said),
+        FIXTURE_CASE(hostile_metadata_is_ignored),
         FIXTURE_CASE(limits_hold),
         FIXTURE_CASE(system_streams_can_be_left_out),
         FIXTURE_CASE(a_caller_can_end_it),

@@ -64,7 +64,7 @@ TEST(every_byte_survives_at_every_place)
     }
 }
 
-TEST(what_is_not_base64_is_refused)
+TEST(text_that_is_not_base64_is_refused)
 {
     static const char *const bad[] = {
         "Z",        "Zg=",  "Zg===",    "=",        "==",      "===",   "====",  "Zm9v=", "Zm9v==",
@@ -102,7 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_vectors_of_rfc_4648_work_both_ways),
         CASE(every_byte_survives_at_every_place),
-        CASE(what_is_not_base64_is_refused),
+        CASE(text_that_is_not_base64_is_refused),
         CASE(bytes_that_do_not_fit_are_refused_and_none_is_written_past_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

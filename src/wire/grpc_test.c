@@ -290,7 +290,7 @@ TEST(timeouts_are_milliseconds_rounded_up)
     }
 }
 
-TEST(what_is_no_timeout_is_refused)
+TEST(invalid_timeouts_are_refused)
 {
     static const char *const texts[] = {"",   "S",   "10",   "123456789S", "-1S", "+1S", "1 S",
                                         "1s", "1ms", "1.5S", "0x1S",       "1h",  " 1S", "1S "};
@@ -333,7 +333,7 @@ int main(void)
         CASE(what_is_not_encoded_properly_is_kept),
         CASE(a_message_that_does_not_fit_leaves_the_buffer_as_it_was),
         CASE(timeouts_are_milliseconds_rounded_up),
-        CASE(what_is_no_timeout_is_refused),
+        CASE(invalid_timeouts_are_refused),
         CASE(every_status_has_its_code),
     };
     return cmocka_run_group_tests_name("grpc", tests, NULL, NULL);

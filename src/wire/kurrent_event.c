@@ -158,8 +158,7 @@ size_t fct_kurrent_event_size(const struct fct_kurrent_read_event *read_event)
     return FCT_GRPC_PREFIX_SIZE + frame.message;
 }
 
-/* ---- bytes: each function returns the end of what it wrote
- * ------------------------------------ */
+/* ---- bytes: each function returns the end of what it wrote ----------------------------------- */
 
 static uint8_t *event_put_head(uint8_t *to, uint8_t tag, uint64_t value)
 {

@@ -1,6 +1,5 @@
-/* kurrent_features.h - the answer of the KurrentDB service ServerFeatures: the supported methods.
- * Layer: wire. Source: proto/kurrent/server_features.proto.
- */
+/* kurrent_features.h - the answer of the KurrentDB service ServerFeatures: the supported
+ * methods. Layer: wire. Source: proto/kurrent/server_features.proto. */
 #ifndef FCT_WIRE_KURRENT_FEATURES_H
 #define FCT_WIRE_KURRENT_FEATURES_H
 

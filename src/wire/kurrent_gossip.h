@@ -1,6 +1,5 @@
-/* kurrent_gossip.h - the answer of the KurrentDB service Gossip: a cluster of one node.
- * Layer: wire. Source: proto/kurrent/gossip.proto.
- */
+/* kurrent_gossip.h - the answer of the KurrentDB service Gossip: a cluster of one node. Layer:
+ * wire. Source: proto/kurrent/gossip.proto. */
 #ifndef FCT_WIRE_KURRENT_GOSSIP_H
 #define FCT_WIRE_KURRENT_GOSSIP_H
 

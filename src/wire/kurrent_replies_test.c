@@ -102,7 +102,7 @@ TEST(times_are_ticks_rounded_down)
     }
 }
 
-TEST(an_event_of_any_size_is_as_long_as_was_said)
+TEST(an_event_of_any_size_has_the_announced_length)
 {
     static uint8_t data[70000];
     static const size_t sizes[] = {0, 1, 30, 60, 100, 127, 128, 129, 16200, 16383, 16384, 70000};
@@ -255,7 +255,7 @@ TEST(without_memory_the_buffer_is_as_it_was)
 
 /* ---- the request for statistics -------------------------------------------------------------- */
 
-TEST(a_request_for_statistics_says_whose)
+TEST(a_request_for_statistics_names_their_owner)
 {
     static const enum fct_kurrent_statistics_mode modes[] = {
         FCT_KURRENT_STATISTICS_ALL, FCT_KURRENT_STATISTICS_TRANSIENT,
@@ -290,11 +290,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(an_event_is_written_byte_by_byte),
         CASE(times_are_ticks_rounded_down),
-        CASE(an_event_of_any_size_is_as_long_as_was_said),
+        CASE(an_event_of_any_size_has_the_announced_length),
         CASE(the_answer_to_a_batch_repeats_the_request),
         CASE(an_answer_that_does_not_fit_leaves_the_buffer_as_it_was),
         CASE(without_memory_the_buffer_is_as_it_was),
-        CASE(a_request_for_statistics_says_whose),
+        CASE(a_request_for_statistics_names_their_owner),
     };
     return cmocka_run_group_tests_name("kurrent_replies", tests, NULL, NULL);
 }

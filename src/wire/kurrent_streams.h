@@ -77,8 +77,8 @@ struct fct_kurrent_target {
 /* ProposedMessage: an event to append. Only the two metadata keys with a meaning are kept; of a key
  * that comes twice the last value is taken. */
 struct fct_kurrent_proposed {
-    struct fct_kurrent_id
-        id; /* NONE, MALFORMED and zero ids are refused by the service, not here */
+    /* NONE, MALFORMED and zero ids are refused by the service, not here */
+    struct fct_kurrent_id id;
     bool has_type;
     bool has_content_type;
     factum_slice type;

@@ -132,7 +132,7 @@ TEST(a_position_and_prefixes_are_decoded)
     assert_int_equal(read.id_form, FCT_KURRENT_ID_STRUCTURED);
 }
 
-TEST(what_was_not_set_is_told)
+TEST(members_that_were_not_set_are_reported)
 {
     struct bytes bytes;
     struct fct_kurrent_read read;
@@ -189,7 +189,7 @@ TEST(a_field_that_comes_twice_is_merged)
     assert_int_equal(read.count, 5);
 }
 
-TEST(raw_numbers_and_unknown_enums_come_out_as_they_are)
+TEST(raw_numbers_and_unknown_enums_are_kept_as_they_are)
 {
     struct bytes bytes;
     struct fct_kurrent_read read;
@@ -521,10 +521,10 @@ int main(void)
         CASE(a_read_of_all_backwards_is_decoded),
         CASE(subscriptions_are_decoded),
         CASE(a_position_and_prefixes_are_decoded),
-        CASE(what_was_not_set_is_told),
+        CASE(members_that_were_not_set_are_reported),
         CASE(of_a_oneof_the_last_member_counts_and_the_others_are_forgotten),
         CASE(a_field_that_comes_twice_is_merged),
-        CASE(raw_numbers_and_unknown_enums_come_out_as_they_are),
+        CASE(raw_numbers_and_unknown_enums_are_kept_as_they_are),
         CASE(unknown_fields_and_known_numbers_of_another_type_are_skipped),
         CASE(a_filter_of_64_prefixes_is_taken_and_one_of_65_is_not),
         CASE(text_that_is_not_utf8_is_refused),

@@ -4,7 +4,7 @@
 #include "core/slice.h"
 #include "wire/media.h"
 
-TEST(a_type_is_what_stands_before_its_parameters)
+TEST(a_type_is_the_text_before_its_parameters)
 {
     factum_slice type = fct_media_type(FCT_SLICE(" Application/JSON ; charset=utf-8"));
     assert_int_equal(type.len, 16);
@@ -19,7 +19,7 @@ TEST(a_type_is_what_stands_before_its_parameters)
     assert_int_equal(fct_media_type(FCT_SLICE(";")).len, 0);
 }
 
-TEST(another_charset_than_utf_8_is_seen)
+TEST(another_charset_than_utf_8_is_noticed)
 {
     assert_false(fct_media_is_foreign(FCT_SLICE("application/json")));
     assert_false(fct_media_is_foreign(FCT_SLICE("a/b; Charset=UTF-8")));
@@ -66,8 +66,8 @@ TEST(an_accept_field_chooses_by_its_qualities)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_type_is_what_stands_before_its_parameters),
-        CASE(another_charset_than_utf_8_is_seen),
+        CASE(a_type_is_the_text_before_its_parameters),
+        CASE(another_charset_than_utf_8_is_noticed),
         CASE(an_accept_field_chooses_by_its_qualities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

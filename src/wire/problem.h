@@ -14,12 +14,13 @@
 #define FCT_PROBLEM_TYPE "application/problem+json"
 
 struct fct_problem {
-    factum_status code;     /* below 0 */
-    unsigned status;        /* the HTTP status */
-    factum_slice detail;    /* empty: none */
-    factum_slice rejection; /* the code of a decider that has rejected a command: it becomes "code",
-                             * type and title are those of a rejection, and |code| is ignored */
-    factum_slice more;      /* more members, as JSON text that begins with a comma; or empty */
+    factum_status code;  /* below 0 */
+    unsigned status;     /* the HTTP status */
+    factum_slice detail; /* empty: none */
+    /* The code of a decider that has rejected a command: it becomes "code", type and title are
+     * those of a rejection, and |code| is ignored. */
+    factum_slice rejection;
+    factum_slice more; /* more members, as JSON text that begins with a comma; or empty */
 };
 
 /* Returns the HTTP status of a failure about which nothing but |code| is known. */

@@ -51,7 +51,7 @@ TEST(every_failure_has_a_status_of_http)
     assert_false(fct_problem_is_passing(409));
 }
 
-TEST(a_problem_is_json_with_the_words_of_the_error)
+TEST(a_problem_is_json_with_the_text_of_the_error)
 {
     struct fct_buf buf;
     struct fct_json value;
@@ -94,7 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(every_failure_has_a_status_of_http),
-        CASE(a_problem_is_json_with_the_words_of_the_error),
+        CASE(a_problem_is_json_with_the_text_of_the_error),
         CASE(a_problem_without_room_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,7 +83,7 @@ static void assert_refused(factum_slice message)
     assert_false(fct_pb_next(&reader, &field));
 }
 
-TEST(what_is_no_field_is_refused)
+TEST(invalid_fields_are_refused)
 {
     assert_refused(BYTES(0x00, 1));                               /* field 0 */
     assert_refused(BYTES(0x0b));                                  /* begins a group */
@@ -94,8 +94,8 @@ TEST(what_is_no_field_is_refused)
     assert_refused(BYTES(0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f));    /* 4 GiB */
     assert_refused(BYTES(0x80, 0x80, 0x80, 0x80, 0x10, 0));       /* field 2^29 */
     assert_refused(BYTES(0x88, 0x80, 0x80, 0x80, 0x80, 0x80, 0)); /* field 2^32 + 1 and more */
-    assert_refused(
-        BYTES(0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01)); /* 2^64 - 1 */
+    /* 2^64 - 1. */
+    assert_refused(BYTES(0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01));
 }
 
 TEST(the_largest_field_number_and_value_are_read)
@@ -110,8 +110,8 @@ TEST(the_largest_field_number_and_value_are_read)
 
 TEST(a_varint_beyond_64_bits_or_10_bytes_is_refused)
 {
-    assert_refused(
-        BYTES(0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02)); /* 65 bits */
+    /* 65 bits. */
+    assert_refused(BYTES(0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02));
     assert_refused(BYTES(0x08, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00));
     uint8_t padded[64];
     memset(padded, 0x80, sizeof padded);
@@ -257,7 +257,7 @@ int main(void)
         CASE(a_message_is_read_field_by_field),
         CASE(an_empty_message_has_no_fields_and_is_no_failure),
         CASE(every_cut_of_a_message_fails_or_ends_between_fields),
-        CASE(what_is_no_field_is_refused),
+        CASE(invalid_fields_are_refused),
         CASE(the_largest_field_number_and_value_are_read),
         CASE(a_varint_beyond_64_bits_or_10_bytes_is_refused),
         CASE(a_padded_varint_is_read),

@@ -319,7 +319,7 @@ TEST(an_answer_has_its_numbers_where_the_proto_has_them)
     fct_buf_finish(&buf);
 }
 
-TEST(an_answer_of_a_failure_keeps_its_words)
+TEST(an_answer_of_a_failure_keeps_its_text)
 {
     struct fct_store_appended appended = {
         .status = FACTUM_IO, .err = {FACTUM_IO, 28, "append: log.1: No space \xc3\xa4"}};
@@ -357,7 +357,7 @@ int main(void)
         CASE(of_a_condition_that_comes_twice_the_last_counts),
         CASE(a_message_that_cannot_be_written_leaves_the_buffer),
         CASE(an_answer_has_its_numbers_where_the_proto_has_them),
-        CASE(an_answer_of_a_failure_keeps_its_words),
+        CASE(an_answer_of_a_failure_keeps_its_text),
         CASE(a_text_that_is_too_long_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ static void assert_wanted(struct wanted *wanted, struct fct_buf *got, factum_sta
 
 static const factum_uuid id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
 
-TEST(what_a_store_says_of_itself_has_its_numbers)
+TEST(the_description_of_a_store_has_its_numbers)
 {
     struct wanted wanted;
     struct fct_buf buf;
@@ -416,7 +416,7 @@ TEST(every_failure_has_a_number_and_comes_back)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(what_a_store_says_of_itself_has_its_numbers),
+        CASE(the_description_of_a_store_has_its_numbers),
         CASE(questions_and_their_answers_have_their_numbers),
         CASE(figures_have_their_numbers),
         CASE(lists_have_their_numbers),

@@ -1,6 +1,5 @@
-/* store_upkeep.h - Verify and Backup of factum.v1.Store.
- * Layer: wire. Conventions: store_shared.h.
- */
+/* store_upkeep.h - Verify and Backup of factum.v1.Store. Layer: wire. Conventions:
+ * store_shared.h. */
 #ifndef FCT_WIRE_STORE_UPKEEP_H
 #define FCT_WIRE_STORE_UPKEEP_H
 

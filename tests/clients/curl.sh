@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# curl.sh - gRPC's rules about headers, which gRPC's own clients keep by themselves, and HTTP/1.1 on the
+# curl.sh - gRPC's rules about headers, which gRPC's own clients always keep, and HTTP/1.1 on the
 # same port. FACTUM_ADDRESS names the server. Prints "ok - NAME" or "not ok - NAME".
 set -u
 failed=0
@@ -15,7 +15,7 @@ call() { # call METHOD BODY [OPTION]...: the headers and trailers of the answer
     printf '%b' "$body" | curl -s -D - -o /dev/null --max-time 10 --http2-prior-knowledge -H 'te: trailers' \
         -H 'content-type: application/grpc' --data-binary @- "$@" "http://$FACTUM_ADDRESS/$method" | tr -d '\r'
 }
-told() { # told NAME WANTED GOT: is there a line WANTED?
+expect() { # expect NAME WANTED GOT: a case: is WANTED a line of GOT?
     if grep -qx -- "$2" <<<"$3"; then
         echo "ok - $1"
     else
@@ -25,25 +25,25 @@ told() { # told NAME WANTED GOT: is there a line WANTED?
     fi
 }
 
-told 'a call with nothing but what it needs is answered' 'grpc-status: 0' "$(call $features "$empty")"
-told 'with the content type of gRPC' 'content-type: application/grpc' "$(call $features "$empty")"
-told 'also to application/grpc+proto' 'grpc-status: 0' \
+expect 'a call with nothing but what it needs is answered' 'grpc-status: 0' "$(call $features "$empty")"
+expect 'with the content type of gRPC' 'content-type: application/grpc' "$(call $features "$empty")"
+expect 'also to application/grpc+proto' 'grpc-status: 0' \
     "$(call $features "$empty" -H 'content-type: application/grpc+proto')"
 for bad in x 100 m 123456789m -1m '1 m' 1.5S; do
-    told "the timeout \"$bad\" is refused" 'grpc-status: 3' "$(call $features "$empty" -H "grpc-timeout: $bad")"
+    expect "the timeout \"$bad\" is refused" 'grpc-status: 3' "$(call $features "$empty" -H "grpc-timeout: $bad")"
 done
 for good in 1H 1M 9S 9999m 999999u 99999999n; do
-    told "the timeout $good is one" 'grpc-status: 0' "$(call $features "$empty" -H "grpc-timeout: $good")"
+    expect "the timeout $good is one" 'grpc-status: 0' "$(call $features "$empty" -H "grpc-timeout: $good")"
 done
-told 'a timeout ends a subscription' 'grpc-status: 4' "$(call $read "$subscribe" -H 'grpc-timeout: 200m')"
-told 'a message that is cut off is refused' 'grpc-status: 3' "$(call $features '\x00\x00\x00\x00\x05ab')"
-told 'a prefix that is cut off is refused' 'grpc-status: 3' "$(call $features '\x00\x00')"
-told 'a call without a message is refused' 'grpc-status: 3' "$(call $features '')"
-told 'a second message is refused' 'grpc-status: 3' "$(call $read "$subscribe$subscribe")"
-told 'a compressed message is refused' 'grpc-status: 12' "$(call $features '\x01\x00\x00\x00\x00')"
-told 'a flag that means nothing is refused' 'grpc-status: \(3\|12\|13\)' "$(call $features '\x02\x00\x00\x00\x00')"
-told 'a length beyond every limit is refused' 'grpc-status: 8' "$(call $features '\x00\xff\xff\xff\xffab')"
-told 'a call that is not offered says so' 'grpc-status: 12' "$(call no.such.Service/Call "$empty")"
-told 'HTTP/1.1 is answered on the same port' 'HTTP/1.1 404 Not Found' \
+expect 'a timeout ends a subscription' 'grpc-status: 4' "$(call $read "$subscribe" -H 'grpc-timeout: 200m')"
+expect 'a message that is cut off is refused' 'grpc-status: 3' "$(call $features '\x00\x00\x00\x00\x05ab')"
+expect 'a prefix that is cut off is refused' 'grpc-status: 3' "$(call $features '\x00\x00')"
+expect 'a call without a message is refused' 'grpc-status: 3' "$(call $features '')"
+expect 'a second message is refused' 'grpc-status: 3' "$(call $read "$subscribe$subscribe")"
+expect 'a compressed message is refused' 'grpc-status: 12' "$(call $features '\x01\x00\x00\x00\x00')"
+expect 'a flag that means nothing is refused' 'grpc-status: \(3\|12\|13\)' "$(call $features '\x02\x00\x00\x00\x00')"
+expect 'a length beyond every limit is refused' 'grpc-status: 8' "$(call $features '\x00\xff\xff\xff\xffab')"
+expect 'a call that is not offered says so' 'grpc-status: 12' "$(call no.such.Service/Call "$empty")"
+expect 'HTTP/1.1 is answered on the same port' 'HTTP/1.1 404 Not Found' \
     "$(curl -s -i --max-time 5 "http://$FACTUM_ADDRESS/nothing/there" | tr -d '\r')"
 exit $failed

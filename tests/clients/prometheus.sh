@@ -28,11 +28,11 @@ scrape() { # scrape ACCEPT: the files "head.txt" and "body"
 value() { # value SAMPLE
     sed -n "s/^$1 //p" body
 }
-checked() { # checked NAME MEDIA: the type of what was scraped, and promtool's opinion
+checked() { # checked NAME MEDIA: cases: the content type of the scrape, and promtool's verdict
     tr -d '\r' <head.txt >out
     grep -q "^content-type: $2" out
-    result $? "$1: its type is said"
-    # promtool says on stderr what it holds against the names, and fails for it.
+    result $? "$1: it has its content type"
+    # promtool prints its objections to the names on stderr, and fails for them.
     promtool check metrics <body >out 2>&1 && [ ! -s out ]
     result $? "$1: promtool finds nothing wrong"
 }
@@ -101,7 +101,7 @@ END
     scrape text/plain
     query factum_events_appended_total >out
     [ "$(cat out)" = "$(value factum_events_appended_total)" ]
-    result $? 'Prometheus has what is there'
+    result $? 'Prometheus has the values of the server'
     query 'histogram_quantile(0.99, factum_append_duration_seconds_bucket)' >out
     grep -qE '^[0-9.e-]+$' out
     result $? 'Prometheus makes a quantile of the durations'

@@ -4,7 +4,7 @@
 #     run.sh [SUITE]...     FACTUM names the program
 #
 # Without suites: those that take seconds, or with FACTUM_CLIENTS=all every one. Each suite gets a
-# server of its own with an empty store, which must end well after it. What a machine does not have
+# server of its own with an empty store, which must end without an error. What a machine does not have
 # (npm, its registry, python3-grpcio, Go, h2load, promtool) is skipped, and counted.
 #
 # A folder here is a suite's: package.json, a lock file without hosts, tests. Its packages are
@@ -23,7 +23,7 @@ server=
 
 # ---- the server ------------------------------------------------------------------------------------
 
-# What the tests are told by variables is no setting of the server, which would say so.
+# The tests' variables are no settings of the server, which would complain about them.
 start_server() { # start_server SUITE: sets $server and $address
     env -u FACTUM_ADDRESS -u FACTUM_PID -u FACTUM_CLIENTS -u FACTUM_CLIENTS_OUT "$FACTUM" \
         --store "$work/$1" serve --insecure --listen 127.0.0.1:0 --unix "$work/socket" \
@@ -45,12 +45,12 @@ stop_server() { # stop_server SUITE: a case
     wait "$server"
     status=$?
     server=
-    # What the suite "schemas" lets through in the mode "warn" is said.
+    # The suite "schemas" causes a message in the mode "warn".
     grep -v -e '^factum: serving' -e '^factum: schema-violation: an event of stream schemas-warn ' \
         "$work/$1.server" >out
     echo "exit $status" >>out
     [ $status -eq 0 ] && [ "$(wc -l <out)" -eq 1 ]
-    result $? "$1: the server says nothing more, and stops when it is told to"
+    result $? "$1: the server prints nothing more, and stops on SIGTERM"
     rm -rf "${work:?}/$1"
 }
 cleanup() {
@@ -59,7 +59,7 @@ cleanup() {
 
 # ---- what the suites need --------------------------------------------------------------------------
 
-# Those that npm has: 2 if its registry is not there, 1 if it fails otherwise; the file "out" says why.
+# Installs the packages of npm: 2 if its registry is not reachable, 1 for other failures; the file "out" has the reason.
 packages() { # packages FOLDER
     local to=$out/$1 wanted
     mkdir -p "$to"
@@ -108,7 +108,7 @@ find_python() {
 
 # ---- suites ----------------------------------------------------------------------------------------
 
-# The cases that a test printed, and one more if it ended otherwise than they say.
+# The cases that a test printed, and one more if its exit status does not agree with them.
 report() { # report SUITE STATUS LOG
     local line cases=0 bad=0
     while IFS= read -r line; do
@@ -154,7 +154,7 @@ suite_python() {
     }
     run_with_server python 120 "$python" "$here/python/streams_cases.py"
 }
-suite_unix() { # the same over a UNIX socket
+suite_unix() { # the suite python over a UNIX socket
     find_python || {
         skip unix 'python3-grpcio is not installed'
         return

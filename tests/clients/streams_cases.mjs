@@ -1,8 +1,8 @@
 // The calls that @kurrent/kurrentdb-client and @eventstore/db-client have in common, and their errors.
 //
-// Their quirks that these cases know of: kurrentdb-client calls append's expectation streamState, and
+// Quirks of the clients that these cases allow for: kurrentdb-client calls append's expectation streamState, and
 // reads the sub-second part of "created" of a read as zero; readAll of db-client ignores its filter.
-// kurrentdb-client reads from the end backwards, and from the start forwards, whatever it is told. It does not cancel a read
+// kurrentdb-client reads from the end backwards, and from the start forwards, whatever it is given. It does not cancel a read
 // that is given up, whose bytes keep the connection's window: a few megabytes of those, and all its
 // reads stall. Neither client can delete a stream on condition that it exists.
 import assert from "node:assert/strict";
@@ -38,7 +38,7 @@ const appendCases = (client, lib, expecting) => {
   const { jsonEvent, binaryEvent, NO_STREAM, STREAM_EXISTS, ANY } = lib;
   const made = (count) => Array.from({ length: count }, (_, n) => jsonEvent({ type: "made", data: { n } }));
 
-  test("an append says the next revision and the position", async () => {
+  test("an append returns the next revision and the position", async () => {
     const stream = unique();
     const first = await client.appendToStream(stream, made(3), expecting(NO_STREAM));
     assert.equal(first.success, true);
@@ -66,7 +66,7 @@ const appendCases = (client, lib, expecting) => {
     await throwsKind(() => client.appendToStream(stream, made(1), { credentials }), lib.StreamDeletedError);
   });
 
-  test("a wrong revision throws, and says both", async () => {
+  test("a wrong revision throws, with both revisions", async () => {
     const stream = unique();
     await client.appendToStream(stream, made(2));
     for (const [expected, actual] of [[NO_STREAM, 1n], [5n, 1n]]) {
@@ -193,7 +193,7 @@ const readCases = (client, lib) => {
   const revisions = async (stream, options) =>
     (await all(client.readStream(stream, options))).map(({ event }) => Number(event.revision));
 
-  test("a stream is read both ways, from everywhere", async () => {
+  test("a stream is read in both directions, from everywhere", async () => {
     const stream = await filled(10);
     assert.deepEqual(await revisions(stream, { maxCount: 2 }), [0, 1]);
     assert.deepEqual(await revisions(stream, { fromRevision: 8n }), [8, 9]);
@@ -202,7 +202,7 @@ const readCases = (client, lib) => {
     assert.deepEqual(await revisions(stream, { fromRevision: 1n, direction: BACKWARDS }), [1, 0]);
   });
 
-  test("a stream that is not there throws at the first event", async () => {
+  test("a stream that does not exist throws at the first event", async () => {
     const stream = unique();
     await throwsKind(() => all(client.readStream(stream)), lib.StreamNotFoundError,
       (error) => assert.equal(error.streamName, stream));
@@ -224,7 +224,7 @@ const readCases = (client, lib) => {
     assert.deepEqual(new Set(counts), new Set([2000]));
   });
 
-  test("$all is read both ways, from positions", async () => {
+  test("$all is read in both directions, from positions", async () => {
     const stream = await filled(3);
     const [first, second, third] = (await all(client.readAll({ direction: BACKWARDS, fromPosition: END, maxCount: 3 }))).reverse();
     assert.equal(first.event.streamId, stream);
@@ -296,7 +296,7 @@ const removalCases = (client, lib) => {
     await client.tombstoneStream(unique(), { expectedRevision: NO_STREAM });
   });
 
-  test("metadata is set, got, and heeded", async () => {
+  test("metadata is set, read, and applied", async () => {
     const stream = await made();
     const { metadata: none } = await client.getStreamMetadata(stream);
     assert(none === undefined || Object.keys(none).length === 0, JSON.stringify(none));
@@ -317,7 +317,7 @@ const subscriptionCases = (client, lib) => {
   const put = (stream, count = 1, type = "made") =>
     client.appendToStream(stream, Array.from({ length: count }, (_, n) => jsonEvent({ type, data: { n } })));
 
-  test("a subscription gets what is there, what comes, and nothing twice", async () => {
+  test("a subscription gets stored events, new ones, and nothing twice", async () => {
     const stream = unique();
     await put(stream, 100);
     const got = follow(client.subscribeToStream(stream, { fromRevision: START }));
@@ -364,7 +364,7 @@ const subscriptionCases = (client, lib) => {
     await got.stop();
   });
 
-  test("filters of $all choose by stream and type, and tell checkpoints", async () => {
+  test("filters of $all choose by stream and type, and report checkpoints", async () => {
     const mark = unique("mark").replace("-", "");
     const { position: fromPosition } = await put(unique());
     const places = [];
@@ -418,7 +418,7 @@ const otherCases = (client, lib) => {
     await assert.rejects(() => client.getProjectionStatus("nothing"));
   });
 
-  test("what is not offered is refused, and harms nothing", async () => {
+  test("calls that are not offered are refused, and harm nothing", async () => {
     const settings = (lib.persistentSubscriptionToStreamSettingsFromDefaults ?? (() => ({})))();
     const calls = {
       createProjection: ["p", "fromAll()"], updateProjection: ["p", "fromAll()"], deleteProjection: ["p"],

@@ -1,4 +1,4 @@
-// What the tests of Node's clients share: cases with a time limit, a server of one's own.
+// Shared by the tests of Node's clients: cases with a time limit, servers that a test starts itself.
 //
 // A case prints "ok - NAME" or "not ok - NAME"; run.sh counts them.
 import { spawn } from "node:child_process";
@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 const cases = [];
 const CASE_MS = 60_000;
 
-// What a client's connection string has more: a sanitized server on a busy machine may take longer than the
+// Added to a client's connection string: a sanitized server on a busy machine may take longer than the
 // ten seconds in which the clients want their pings answered and their appends done.
 export const PATIENT = "&keepAliveInterval=60000&keepAliveTimeout=60000&defaultDeadline=30000";
 
@@ -24,7 +24,7 @@ export const within = (ms, what, promise) => {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 };
 
-// Runs the cases whose names have one of the words of the command line, and ends the process.
+// Runs the cases whose names contain one of the words of the command line, and ends the process.
 export const run = async (finish = async () => {}) => {
   const words = process.argv.slice(2);
   let failed = 0;
@@ -52,7 +52,7 @@ export const run = async (finish = async () => {}) => {
   process.exit(failed > 0 ? 1 : 0);
 };
 
-// Waits until |holds| gives something true.
+// Waits until |holds| returns something true.
 export const until = async (holds, what, ms = 20_000) => {
   const end = Date.now() + ms;
   for (;;) {

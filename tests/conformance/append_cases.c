@@ -4,7 +4,7 @@
 
 /* ---- expectations ---------------------------------------------------------------------------- */
 
-TEST(any_makes_a_stream_and_goes_on)
+TEST(any_creates_a_stream_and_continues_it)
 {
     struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
@@ -119,7 +119,7 @@ TEST(a_stream_can_be_checked_without_being_written)
     OK(append_events(f, &event, 1, right, 2));
 }
 
-TEST(revisions_of_each_event_are_told)
+TEST(an_append_returns_the_revision_of_each_event)
 {
     struct fixture *f = *state;
     OK(append_one(f, "a-1", factum_any(), "A"));
@@ -246,11 +246,12 @@ TEST(a_repetition_over_several_streams_is_recognised_whole)
     assert_string_equal(stream_text(f, "c-1"), "STREAM_NOT_FOUND");
 }
 
-TEST(of_ids_that_are_there_twice_the_retried_ones_are_recognised)
+TEST(of_ids_written_twice_the_retried_ones_are_recognised)
 {
     struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
-    OK(append_id(f, "a-1", factum_at(0), "B", 1)); /* the right revision: written again */
+    OK(append_id(f, "a-1", factum_at(0), "B",
+                 1)); /* the revision is right, so it is written again */
     uint64_t second = f->result.position;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     assert_true(f->result.already);
@@ -280,13 +281,14 @@ TEST(an_expectation_that_holds_again_writes_again)
     struct fixture *f = *state;
     OK(append_id(f, "a-1", factum_no_stream(), "A", 1));
     OK(delete_stream(f, "a-1", factum_any()));
-    OK(append_id(f, "a-1", factum_no_stream(), "A", 1)); /* there is no stream, as it says */
+    OK(append_id(f, "a-1", factum_no_stream(), "A",
+                 1)); /* the stream does not exist, as expected */
     assert_false(f->result.already);
     assert_int_equal(f->result.revision, 1);
     assert_string_equal(stream_text(f, "a-1"), "1:A");
 }
 
-/* As docs/guide/retries.md has it. */
+/* As docs/guide/retries.md describes. */
 TEST(a_soft_delete_between_the_tries_changes_what_is_recognised)
 {
     struct fixture *f = *state;
@@ -305,7 +307,7 @@ TEST(a_soft_delete_between_the_tries_changes_what_is_recognised)
     assert_int_equal(f->result.revision, 4);
     assert_status(append_id(f, "a-1", factum_no_stream(), "E", 5), FACTUM_WRONG_REVISION);
     assert_text(f->err, "stream a-1 is at revision 4, but it should not exist");
-    OK(append_id(f, "a-1", factum_no_stream(), "A", 1)); /* of its first life */
+    OK(append_id(f, "a-1", factum_no_stream(), "A", 1)); /* from before the deletion */
     assert_true(f->result.already);
     assert_int_equal(f->result.revision, 0);
     OK(tombstone(f, "a-1", factum_any()));
@@ -391,7 +393,7 @@ TEST(events_without_an_id_are_given_one)
     OK(append_events(f, events, 3, &expectation, 1));
     events[1].id.bytes[0] = 6;
     OK(append_events(f, events, 3, &expectation, 1));
-    assert_int_equal(events[0].id.bytes[6], 0); /* the caller's are left alone */
+    assert_int_equal(events[0].id.bytes[6], 0); /* the caller's structs are not changed */
     factum_read_request request = reading(FACTUM_SOURCE_STREAM, "a-1");
     OK(fct_engine_read(&f->engine, &request, false, &reader, &f->err));
     for (size_t i = 0; i < EVENTS; i++) {
@@ -425,7 +427,7 @@ TEST(a_stream_with_ids_for_some_events_is_never_a_repetition)
     OK(append_two(f, 1, "a-1", 0));
     assert_status(append_two(f, 1, "a-1", 0), FACTUM_WRONG_REVISION);
     assert_text(f->err, "only some of these events are in it");
-    OK(append_two(f, 0, "a-1", 2)); /* the window is asked for the first id that is given */
+    OK(append_two(f, 0, "a-1", 2)); /* the window is searched for the first id that is given */
     assert_status(append_two(f, 0, "a-1", 2), FACTUM_WRONG_REVISION);
     assert_string_equal(stream_text(f, "a-1"), "0:A 1:B 2:A 3:B");
 }
@@ -447,7 +449,7 @@ TEST(a_repetition_ignores_what_is_expected_of_other_streams)
 }
 
 const struct CMUnitTest append_cases[] = {
-    FIXTURE_CASE(any_makes_a_stream_and_goes_on),
+    FIXTURE_CASE(any_creates_a_stream_and_continues_it),
     FIXTURE_CASE(no_stream_holds_once),
     FIXTURE_CASE(stream_exists_wants_a_stream),
     FIXTURE_CASE(a_revision_must_be_the_last),
@@ -457,7 +459,7 @@ const struct CMUnitTest append_cases[] = {
     FIXTURE_CASE(an_append_without_events_only_checks),
     FIXTURE_CASE(an_append_to_several_streams_is_all_or_nothing),
     FIXTURE_CASE(a_stream_can_be_checked_without_being_written),
-    FIXTURE_CASE(revisions_of_each_event_are_told),
+    FIXTURE_CASE(an_append_returns_the_revision_of_each_event),
     FIXTURE_CASE(a_repeated_append_with_any_is_recognised),
     FIXTURE_CASE(the_same_id_in_another_stream_is_new),
     FIXTURE_CASE(a_repeated_append_with_a_revision_is_recognised),
@@ -466,7 +468,7 @@ const struct CMUnitTest append_cases[] = {
     FIXTURE_CASE(a_repetition_is_recognised_in_a_stream_that_was_deleted_since),
     FIXTURE_CASE(half_a_repetition_is_refused),
     FIXTURE_CASE(a_repetition_over_several_streams_is_recognised_whole),
-    FIXTURE_CASE(of_ids_that_are_there_twice_the_retried_ones_are_recognised),
+    FIXTURE_CASE(of_ids_written_twice_the_retried_ones_are_recognised),
     FIXTURE_CASE(a_soft_delete_between_the_tries_changes_what_is_recognised),
     FIXTURE_CASE(ids_survive_reopening),
     FIXTURE_CASE(a_repetition_with_stream_exists_is_recognised),

@@ -102,7 +102,7 @@ struct submitter {
     struct fct_thread thread;
     struct flights *set;
     size_t from, to;
-    bool waits; /* appends itself, beside those that submit */
+    bool waits; /* appends itself, in addition to those that submit */
     _Atomic uint32_t failures;
 };
 
@@ -302,7 +302,7 @@ TEST(a_completer_must_not_call_what_waits)
 
 static _Atomic uint32_t not_found;
 
-/* Looks for an id among the recent ones, which the embedded engine asks the leader of the group. */
+/* Looks for a recent id, a question that the embedded engine passes to the leader of the group. */
 static void find_nothing(struct flight *flight)
 {
     factum_error ignored;
@@ -321,7 +321,7 @@ TEST(a_completer_may_ask_what_the_leader_knows_while_appends_come_in)
     struct fixture *f = *state;
     NEEDS_THREADS;
     if (kind_is_remote(f->kind)) {
-        return; /* its answer comes later, to a question that must live until then */
+        return; /* the answer comes later: the question must live until then */
     }
     struct flights *set = flights_begin(f, 0);
     set->each = find_nothing;
@@ -336,7 +336,7 @@ TEST(a_completer_may_ask_what_the_leader_knows_while_appends_come_in)
 
 /* ---- cancelled and expired ------------------------------------------------------------------- */
 
-TEST(a_cancelled_append_ends_by_its_completer_and_as_the_store_says)
+TEST(a_cancelled_append_is_completed_with_the_true_outcome)
 {
     struct fixture *f = *state;
     NEEDS_THREADS;
@@ -373,7 +373,7 @@ TEST(an_append_that_is_submitted_after_its_deadline_is_not_taken)
     assert_int_equal(atomic_load(&set->ended), 0);
 }
 
-TEST(an_append_whose_deadline_passes_while_it_waits_is_as_the_store_says)
+TEST(an_append_whose_deadline_passes_while_it_waits_has_the_true_outcome)
 {
     struct fixture *f = *state;
     NEEDS_THREADS;
@@ -401,7 +401,7 @@ TEST(an_append_whose_deadline_passes_while_it_waits_is_as_the_store_says)
     flights_land(set);
 }
 
-/* ---- lost answers: what only an engine behind a connection does ------------------------------ */
+/* ---- lost answers: engines behind a connection only ------------------------------------------ */
 
 /* |ms| from now. */
 static void set_deadline(struct flight *flight, uint64_t ms)
@@ -426,7 +426,7 @@ TEST(an_append_whose_answer_is_lost_has_an_unknown_outcome_at_its_deadline)
     assert_status(flight->op.status, FACTUM_UNKNOWN_OUTCOME);
     assert_true(factum_status_is_fatal(flight->op.status));
     assert_string_equal(stream_text(f, "a-1"), "0:A");
-    OK(append_id(f, "a-1", factum_any(), "A", 1)); /* who knows the id finds out */
+    OK(append_id(f, "a-1", factum_any(), "A", 1)); /* the id shows whether it was written */
     assert_true(f->result.already);
     flights_land(set);
 }
@@ -518,9 +518,9 @@ const struct CMUnitTest async_cases[] = {
     CASE_ONCE(an_op_that_has_ended_is_its_owners_again),
     CASE_ONCE(a_completer_must_not_call_what_waits),
     CASE_ONCE(a_completer_may_ask_what_the_leader_knows_while_appends_come_in),
-    CASE_ONCE(a_cancelled_append_ends_by_its_completer_and_as_the_store_says),
+    CASE_ONCE(a_cancelled_append_is_completed_with_the_true_outcome),
     CASE_ONCE(an_append_that_is_submitted_after_its_deadline_is_not_taken),
-    CASE_ONCE(an_append_whose_deadline_passes_while_it_waits_is_as_the_store_says),
+    CASE_ONCE(an_append_whose_deadline_passes_while_it_waits_has_the_true_outcome),
     CASE_ONCE(an_append_whose_answer_is_lost_has_an_unknown_outcome_at_its_deadline),
     CASE_ONCE(waiting_for_an_answer_that_is_lost_ends_at_the_deadline),
     CASE_ONCE(lost_answers_end_when_they_are_cancelled_or_the_engine_is_closed),

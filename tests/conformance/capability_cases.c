@@ -1,9 +1,9 @@
-/* capability_cases.c - what an engine says that it can do, it can; what it does not say, nobody
- * asks of it. On every engine. Run by conformance_test.c. */
+/* capability_cases.c - an engine can do what its capabilities promise, and is never asked for
+ * anything else. On every engine. Run by conformance_test.c. */
 #include "fixture.h"
 
-/* The engine under test without some capabilities. What the checks let through is counted, and goes
- * no further. */
+/* The engine under test without some capabilities. Calls that pass the checks are counted, and
+ * go no further. */
 struct masked {
     struct fct_engine engine;
     struct fct_engine_ops ops;
@@ -62,7 +62,7 @@ static void never(void *data, factum_append_op *const *ops, size_t count)
     raise_word((_Atomic uint32_t *)data);
 }
 
-/* |status|, whether it waits or not; CANCELLED: the engine was asked, each time. */
+/* Asserts |status| for a call, waiting or not. CANCELLED: the call reached the engine each time. */
 static void assert_append(struct fct_engine *engine, const factum_append_request *request,
                           factum_status status, struct fixture *f)
 {
@@ -159,7 +159,7 @@ TEST(without_lists_they_are_refused)
     assert_status(fct_engine_list(engine, &request, &lister, &f->err), FACTUM_CANCELLED);
 }
 
-TEST(the_capabilities_of_upkeep_are_its_functions)
+TEST(the_capabilities_of_upkeep_match_its_functions)
 {
     struct fixture *f = *state;
     const struct fct_engine_ops *ops = f->engine.ops;
@@ -172,7 +172,7 @@ TEST(the_capabilities_of_upkeep_are_its_functions)
     assert_int_equal(ops->size, sizeof *ops);
 }
 
-TEST(what_is_durable_says_so)
+TEST(the_result_has_the_durability_that_was_reached)
 {
     struct fixture *f = *state;
     bool durable = (f->engine.ops->capabilities & FACTUM_CAPABILITY_DURABLE) != 0;
@@ -196,8 +196,8 @@ TEST(what_is_durable_says_so)
     assert_string_equal(stream_text(f, "a-1"), "0:A 1:A");
 }
 
-/* Each bit that is set, by one use of it. */
-TEST(what_an_engine_says_that_it_can_do_works)
+/* Each bit that is set, by one use. */
+TEST(every_capability_of_an_engine_works)
 {
     struct fixture *f = *state;
     uint32_t capabilities = f->engine.ops->capabilities;
@@ -250,8 +250,8 @@ const struct CMUnitTest capability_cases[] = {
     CASE_ONCE(without_conditions_they_are_refused),
     CASE_ONCE(without_a_total_order_streams_and_lists_are_read),
     CASE_ONCE(without_lists_they_are_refused),
-    CASE_ONCE(the_capabilities_of_upkeep_are_its_functions),
-    FIXTURE_CASE(what_is_durable_says_so),
-    FIXTURE_CASE(what_an_engine_says_that_it_can_do_works),
+    CASE_ONCE(the_capabilities_of_upkeep_match_its_functions),
+    FIXTURE_CASE(the_result_has_the_durability_that_was_reached),
+    FIXTURE_CASE(every_capability_of_an_engine_works),
 };
 const size_t capability_case_count = sizeof capability_cases / sizeof capability_cases[0];

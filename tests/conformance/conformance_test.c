@@ -3,7 +3,7 @@
  *
  *     conformance_test [--engine=NAME] [TEXT...]
  *
- * Only the cases of that kind of engine, and whose name has one of the texts in it.
+ * Runs only the cases of that kind of engine whose names contain one of the texts.
  */
 #include "fixture.h"
 

@@ -63,7 +63,7 @@ TEST(a_tombstoned_stream_takes_no_metadata)
     assert_string_equal(stream_text(f, "$$s-1"), "0:$metadata"); /* it can still be read */
 }
 
-TEST(metadata_that_makes_no_sense_is_refused)
+TEST(invalid_metadata_is_refused)
 {
     struct fixture *f = *state;
     assert_status(set_metadata(f, "s-1", "[]"), FACTUM_INVALID);
@@ -72,7 +72,7 @@ TEST(metadata_that_makes_no_sense_is_refused)
     assert_status(set_metadata(f, "$$s-1", "{}"), FACTUM_INVALID);
 }
 
-TEST(a_deleted_stream_goes_on_with_the_next_revision)
+TEST(a_deleted_stream_continues_with_the_next_revision)
 {
     struct fixture *f = *state;
     append_many(f, "s-1", 3);
@@ -126,7 +126,7 @@ TEST(a_stream_that_was_deleted_before_it_was_written_can_be_written)
     assert_string_equal(stream_text(f, "a-1"), "0:A");
 }
 
-TEST(deleted_streams_begin_anew_in_the_order_of_their_events)
+TEST(deleted_streams_begin_again_in_the_order_of_their_events)
 {
     struct fixture *f = *state;
     const char *const names[] = {"a-1", "b-1"};
@@ -162,9 +162,9 @@ TEST(only_what_exists_can_be_deleted)
     assert_status(delete_stream(f, "s-1", factum_at(0)), FACTUM_WRONG_REVISION);
     assert_string_equal(f->err.text, "stream s-1 does not exist, and so is not at revision 0");
     assert_string_equal(stream_text(f, "$$s-1"), "STREAM_NOT_FOUND");
-    OK(set_metadata(f, "s-1", "{}")); /* metadata is enough */
+    OK(set_metadata(f, "s-1", "{}")); /* metadata is enough for it to exist */
     OK(delete_stream(f, "s-1", factum_stream_exists()));
-    assert_int_equal(f->result.revision, 1); /* of the metadata event */
+    assert_int_equal(f->result.revision, 1); /* the position of the metadata event */
     assert_string_equal(stream_text(f, "$$s-1"), "1:$metadata");
 }
 
@@ -173,7 +173,7 @@ TEST(a_stream_that_was_deleted_without_events_does_not_exist)
     struct fixture *f = *state;
     OK(set_metadata(f, "m-1", "{\"o\":1}"));
     factum_expectation exists = {FCT_SLICE("m-1"), factum_stream_exists()};
-    OK(append_events(f, NULL, 0, &exists, 1)); /* metadata is enough */
+    OK(append_events(f, NULL, 0, &exists, 1)); /* metadata is enough for it to exist */
     OK(delete_stream(f, "m-1", factum_any()));
     for (int round = 0; round < 2; round++) {
         assert_status(append_events(f, NULL, 0, &exists, 1), FACTUM_WRONG_REVISION);
@@ -182,13 +182,13 @@ TEST(a_stream_that_was_deleted_without_events_does_not_exist)
         assert_status(delete_stream(f, "m-1", factum_stream_exists()), FACTUM_WRONG_REVISION);
         fixture_reopen(f);
     }
-    OK(delete_stream(f, "m-1", factum_any())); /* as a deleted stream with events */
+    OK(delete_stream(f, "m-1", factum_any())); /* as for a deleted stream with events */
     OK(set_metadata(f, "m-1", "{\"o\":2}"));
     OK(append_one(f, "m-1", factum_stream_exists(), "A"));
     assert_string_equal(stream_text(f, "m-1"), "0:A");
 }
 
-TEST(of_a_tombstoned_stream_only_nothing_can_be_expected)
+TEST(of_a_tombstoned_stream_only_absence_can_be_expected)
 {
     struct fixture *f = *state;
     OK(tombstone(f, "t-1", factum_no_stream()));
@@ -214,7 +214,7 @@ TEST(of_a_tombstoned_stream_only_nothing_can_be_expected)
     assert_string_equal(stream_text(f, "$$t-1"), "STREAM_NOT_FOUND");
 }
 
-TEST(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds)
+TEST(an_append_to_a_deleted_stream_may_set_its_metadata)
 {
     struct fixture *f = *state;
     for (size_t first = 0; first < 2; first++) {
@@ -230,7 +230,8 @@ TEST(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds)
                                              {factum_slice_from(metastream), factum_any()}};
         OK(append_events(f, events, 2, expectations, 2));
         assert_string_equal(stream_text(f, stream), "1:B 2:N");
-        assert_string_equal(stream_text(f, metastream), "1:$metadata"); /* nothing was added */
+        assert_string_equal(stream_text(f, metastream),
+                            "1:$metadata"); /* the store added nothing */
         fixture_reopen(f);
         assert_string_equal(stream_text(f, stream), "1:B 2:N");
     }
@@ -265,7 +266,7 @@ TEST(the_longest_names_can_be_deleted_and_have_metadata)
     assert_text(f->err, "a stream has a name of 1025 bytes");
 }
 
-/* What a follower of |stream| from |from| is given first: its type. */
+/* The type of the first event that a follower of |stream| gets from |from| on. */
 static const char *followed(struct fixture *f, const char *stream, factum_from from, uint64_t value)
 {
     static char type[32];
@@ -325,17 +326,17 @@ const struct CMUnitTest deletion_cases[] = {
     FIXTURE_CASE(metadata_limits_what_is_read_of_a_stream),
     FIXTURE_CASE(metadata_that_is_set_shows_nothing_that_was_hidden),
     FIXTURE_CASE(a_tombstoned_stream_takes_no_metadata),
-    FIXTURE_CASE(metadata_that_makes_no_sense_is_refused),
-    FIXTURE_CASE(a_deleted_stream_goes_on_with_the_next_revision),
+    FIXTURE_CASE(invalid_metadata_is_refused),
+    FIXTURE_CASE(a_deleted_stream_continues_with_the_next_revision),
     FIXTURE_CASE(deleting_checks_what_is_expected),
     FIXTURE_CASE(a_tombstone_ends_a_stream_for_ever),
     FIXTURE_CASE(a_stream_that_was_deleted_before_it_was_written_can_be_written),
-    FIXTURE_CASE(deleted_streams_begin_anew_in_the_order_of_their_events),
+    FIXTURE_CASE(deleted_streams_begin_again_in_the_order_of_their_events),
     FIXTURE_CASE(only_what_exists_can_be_deleted),
-    FIXTURE_CASE(an_append_to_a_deleted_stream_and_its_metadata_says_itself_what_holds),
+    FIXTURE_CASE(an_append_to_a_deleted_stream_may_set_its_metadata),
     FIXTURE_CASE(the_longest_names_can_be_deleted_and_have_metadata),
     FIXTURE_CASE(a_stream_that_was_deleted_without_events_does_not_exist),
-    FIXTURE_CASE(of_a_tombstoned_stream_only_nothing_can_be_expected),
+    FIXTURE_CASE(of_a_tombstoned_stream_only_absence_can_be_expected),
     FIXTURE_CASE(a_follower_is_given_the_tombstone_from_any_place_before_it),
     FIXTURE_CASE(a_tombstone_alone_leaves_no_revisions),
     FIXTURE_CASE(the_stores_own_types_are_not_for_users),

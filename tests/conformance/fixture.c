@@ -228,11 +228,11 @@ static void raise_done(void *data, factum_append_op *const *ops, size_t count)
     raise_word(data);
 }
 
-/* Submits, and waits for the completer. */
+/* Submits, and waits for the completion. */
 static factum_status submit(struct fixture *fixture, factum_append_action action,
                             const factum_append_request *request, uint64_t *revisions)
 {
-    static factum_append_op op; /* nothing on a stack that a failing test leaves */
+    static factum_append_op op; /* static: a failing test must leave nothing on a stack */
     static _Atomic uint32_t ended;
     static factum_completer completer = {&ended, raise_done};
     memset(&op, 0, sizeof op);
@@ -404,7 +404,7 @@ void await_word(_Atomic uint32_t *word, uint32_t value)
     while ((seen = atomic_load(word)) < value) {
         (void)fct_word_wait(word, seen, AWAIT_NS);
         if (fct_os_monotonic(fct_os_real()) - start >= AWAIT_NS) {
-            fail_msg("waited in vain: %u, not %u", seen, value);
+            fail_msg("not reached in time: %u, not %u", seen, value);
         }
     }
 }

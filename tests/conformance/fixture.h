@@ -1,8 +1,9 @@
-/* fixture.h - an engine under test and the short words that the conformance cases are written in.
+/* fixture.h - an engine under test, and the short functions that the conformance cases are written
+ * with.
  *
  * Each case runs on each kind of engine, and twice where the engine has completions: with appends
- * that wait, and with appends that are submitted and end by their completer (append_form). Cases
- * append by the functions below and so are written once.
+ * that wait, and with appends that are submitted and completed later (append_form). Cases append
+ * through the functions below, so each is written once.
  */
 #ifndef FCT_TESTS_CONFORMANCE_FIXTURE_H
 #define FCT_TESTS_CONFORMANCE_FIXTURE_H
@@ -37,17 +38,17 @@ struct variant {
 
 extern const char *const engine_names[ENGINE_KINDS];
 extern const char *const form_names[APPEND_FORMS];
-/* Does this kind have threads: completions, and news from outside the calls that cause them? */
+/* Does this kind have threads: completions, and news outside of the calls that cause it? */
 bool kind_has_threads(enum engine_kind kind);
 bool kind_is_remote(enum engine_kind kind);
 bool kind_has_server(enum engine_kind kind);
 bool kind_is_memory(enum engine_kind kind);
 bool kind_has_gate(enum engine_kind kind);
-/* Not without the server (meson_options.txt). */
+/* False for the server's kinds in a build without the server (meson_options.txt). */
 bool kind_is_built(enum engine_kind kind);
 
-/* A completer that does not return before it is released: while it runs, nothing else that the
- * engine has to deliver is delivered. */
+/* A completer that does not return until it is released. While it runs, the engine delivers
+ * nothing else. */
 struct stall {
     factum_append_op op;
     factum_completer completer;
@@ -58,10 +59,10 @@ struct stall {
 struct fixture {
     enum engine_kind kind;
     enum append_form form;
-    struct fct_limits limits; /* of the next opening */
+    struct fct_limits limits; /* for the next opening */
     struct fct_engine engine;
-    struct fct_engine wrapped;  /* of a remote engine */
-    struct factum_store *store; /* of a server */
+    struct fct_engine wrapped;  /* a remote engine only */
+    struct factum_store *store; /* a server only */
     struct factum_server *server;
     char dir[64];
     factum_error err;
@@ -69,25 +70,25 @@ struct fixture {
     struct stall stall;
 };
 
-/* Opens an engine of |kind| with a new store. */
+/* Opens an engine of |kind| on a new store. */
 void fixture_open(struct fixture *fixture, const struct variant *variant);
-/* Closes and opens again; nothing in memory, where that would lose everything. */
+/* Closes and opens again. Does nothing for a kind in memory, which would lose everything. */
 void fixture_reopen(struct fixture *fixture);
 /* Closes, and opens a new, empty store with fixture->limits. */
 void fixture_renew(struct fixture *fixture);
 /* Closes and removes the store. */
 void fixture_close(struct fixture *fixture);
 
-/* Of a remote kind: the answers of the next |count| appends get lost; appends are not handed over
- * while they are held. */
+/* Remote kinds: the answers of the next |count| appends get lost; while held, appends are not
+ * passed to the engine. */
 void lose_answers(struct fixture *fixture, uint32_t count);
 void hold_appends(struct fixture *fixture, bool held);
 
-/* ---- appends ----------------------------------------------------------------------------------*/
+/* ---- appends --------------------------------------------------------------------------------- */
 
-/* An event of |type| with data {"n":1} and an id made of |id| (0: none). */
+/* An event of |type| with data {"n":1} and an id made from |id| (0: no id). */
 factum_new_event event_of(const char *stream, const char *type, uint8_t id);
-/* Each of these puts the outcome into fixture->result and fixture->err. |revisions| may be NULL. */
+/* Each of these stores the outcome in fixture->result and fixture->err. |revisions| may be NULL. */
 factum_status append_request(struct fixture *fixture, const factum_append_request *request,
                              uint64_t *revisions);
 factum_status append_events(struct fixture *fixture, const factum_new_event *events, size_t count,
@@ -112,21 +113,21 @@ factum_status set_metadata(struct fixture *fixture, const char *stream, const ch
 /* ---- reads and questions --------------------------------------------------------------------- */
 
 factum_read_request reading(factum_source source, const char *name);
-/* What a read gives, as "ordinal:type ordinal:type ..."; a failure as its status's name. */
+/* The events of a read as "ordinal:type ordinal:type ..."; a failure as the name of its status. */
 const char *read_text(struct fixture *fixture, const factum_read_request *request);
 const char *stream_text(struct fixture *fixture, const char *stream);
-/* The rest of what a reader gives until DONE, in the same form. */
+/* What is left of a reader until DONE, in the same form. */
 const char *rest_text(struct fixture *fixture, struct fct_reader *reader);
 uint64_t place_now(struct fixture *fixture);
 
 /* ---- other threads --------------------------------------------------------------------------- */
 
-/* Waits until *word is at least |value|; fails the test after some seconds. */
+/* Waits until *word is at least |value|; fails the test after a few seconds. */
 void await_word(_Atomic uint32_t *word, uint32_t value);
-/* Adds 1 and wakes. */
+/* Adds 1 and wakes the waiters. */
 void raise_word(_Atomic uint32_t *word);
 void sleep_ms(unsigned ms);
-/* Blocks the engine's deliveries, and releases them. */
+/* Block the engine's deliveries, and release them. */
 void stall(struct fixture *fixture);
 void unstall(struct fixture *fixture);
 
@@ -134,7 +135,7 @@ void unstall(struct fixture *fixture);
 
 #define OK(call) assert_ok(call, f->err)
 /* clang-format off */
-/* It has its own way to append, or does not append: runs once for each kind. */
+/* For cases that append in their own way or not at all: runs once for each kind. */
 #define CASE_ONCE(name)                                                                            \
     {                                                                                              \
         #name, name, set_up, tear_down, (void *)once                               \
@@ -144,7 +145,7 @@ int set_up(void **state);
 int tear_down(void **state);
 extern char once[];
 
-/* The kinds without threads have no completions, and no news while nobody calls. */
+/* Kinds without threads have no completions, and no news while nobody calls. */
 #define NEEDS_THREADS                                                                              \
     if (!kind_has_threads(f->kind)) {                                                              \
         return;                                                                                    \

@@ -8,7 +8,7 @@
 
 #include "engine_remote/remote.h"
 
-/* A store of the public API, a server of it, and the engine that is connected to that. */
+/* A store of the public API, a server on it, and the engine that is connected to the server. */
 void fixture_server_open(struct fixture *fixture)
 {
     char path[sizeof fixture->dir + 8];

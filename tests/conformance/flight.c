@@ -66,7 +66,7 @@ void flights_make(struct flights *set, const char *name, size_t count)
 
 factum_status flight_submit(struct flight *flight, factum_error *err)
 {
-    factum_append_request request = flight->request; /* needed for the submit only */
+    factum_append_request request = flight->request; /* needed during the submit only */
     flight->op.request = &request;
     submitting = true;
     factum_status status = fct_engine_submit(&flight->set->f->engine, &flight->op, err);

@@ -1,8 +1,9 @@
-/* growth_cases.c - structs of programs that know an older or a newer version of this library, on
- * every engine. Run by conformance_test.c.
+/* growth_cases.c - structs of programs built against an older or a newer version of this library,
+ * on every engine. Run by conformance_test.c.
  *
- * A smaller size: what lies behind it is not the library's, neither to read nor to write. A larger
- * one: what the library does not know must be zero in a request, and becomes zero in an answer.
+ * If a struct is smaller, the library must neither read nor write after its end. If it is larger,
+ * the members that the library does not know must be zero in a request, and are set to zero in an
+ * answer.
  */
 #include "fixture.h"
 
@@ -13,7 +14,7 @@
 /* The size of a struct of |type| as it was before it had |member|. */
 #define SIZE_BEFORE(type, member) offsetof(type, member)
 
-/* A request or answer followed by what a newer version has. */
+/* A request or answer followed by the members of a newer version. */
 #define GROWN(type)                                                                                \
     struct {                                                                                       \
         type it;                                                                                   \
@@ -39,7 +40,7 @@ TEST(an_append_request_may_be_older_or_newer)
     factum_new_event event = event_of("a-1", "A", 0);
     factum_expectation expectation = {event.stream, factum_any()};
     GROWN(factum_append_request) grown;
-    memset(&grown, 0xff, sizeof grown); /* what is not set is not read */
+    memset(&grown, 0xff, sizeof grown); /* members that are not set are not read */
     grown.it.size = SIZE_BEFORE(factum_append_request, condition);
     grown.it.events = &event;
     grown.it.event_count = 1;
@@ -47,7 +48,8 @@ TEST(an_append_request_may_be_older_or_newer)
     grown.it.expectation_count = 1;
     OK(append_request(f, &grown.it, NULL));
     grown.it.size = SIZE_BEFORE(factum_append_request, expectations);
-    assert_status(append_request(f, &grown.it, NULL), FACTUM_INVALID); /* none was given */
+    assert_status(append_request(f, &grown.it, NULL),
+                  FACTUM_INVALID); /* no expectation was given */
     assert_text(f->err, "without an expectation");
     memset(&grown, 0, sizeof grown);
     grown.it.size = sizeof grown;
@@ -82,7 +84,8 @@ TEST(the_context_of_a_call_may_be_older_or_newer)
     } all_calls[] = {
         {SIZE_BEFORE(factum_call, principal), 0, 0xff, FACTUM_OK},
         {SIZE_BEFORE(factum_call, principal), 1, 0xff, FACTUM_EXPIRED},
-        {SIZE_BEFORE(factum_call, deadline), 1, 0xff, FACTUM_OK}, /* it has none yet */
+        {SIZE_BEFORE(factum_call, deadline), 1, 0xff,
+         FACTUM_OK}, /* the older struct does not have it */
         {sizeof call, 0, 0, FACTUM_OK},
         {sizeof call, 1, 0, FACTUM_EXPIRED},
         {sizeof call, 0, 1, FACTUM_INVALID},

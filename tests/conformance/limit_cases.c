@@ -15,7 +15,7 @@ TEST(streams_and_types_are_listed)
     struct fct_lister *lister;
     factum_list_entry entry;
     if (f->kind == ENGINE_LOCAL_COLLIDING) {
-        return; /* names that share a key are one entry there; no hash of a real store collides */
+        return; /* names that share a key are one entry there; real hashes do not collide */
     }
     const factum_list_request request = {.size = sizeof request, .kind = FACTUM_LIST_STREAMS};
     OK(fct_engine_list(&f->engine, &request, &lister, &f->err));

@@ -1,4 +1,5 @@
-/* list_cases.c - conformance: the names in use, in the order of their birth, page by page. */
+/* list_cases.c - conformance: the names in use, in the order in which they first appeared, page
+ * by page. */
 #include "fixture.h"
 
 #include <string.h>
@@ -8,8 +9,8 @@ static factum_list_request listing(factum_list_kind kind)
     return (factum_list_request){.size = sizeof(factum_list_request), .kind = kind};
 }
 
-/* What |request| gives, as "name name ..."; a failure as its status's name. *last is the first
- * position of the last name. */
+/* The names that |request| lists, as "name name ..."; a failure as the name of its status. *last
+ * is the first position of the last name. */
 static const char *page_text(struct fixture *f, const factum_list_request *request, uint64_t *last)
 {
     static char text[2000];
@@ -61,7 +62,7 @@ static const char *category_text(struct fixture *f, const char *category, const 
     return list_text(f, &request);
 }
 
-/* Where hashes collide, names other than streams are not told apart; in a real store none do. */
+/* Where hashes collide, only stream names are told apart. Hashes of a real store do not collide. */
 static bool collides(const struct fixture *f)
 {
     return f->kind == ENGINE_LOCAL_COLLIDING;
@@ -116,7 +117,7 @@ TEST(the_order_is_the_same_after_a_reopening)
     }
 }
 
-TEST(an_entry_says_how_many_events_there_are_and_where_the_first_and_the_last_lie)
+TEST(an_entry_has_its_count_and_its_first_and_last_positions)
 {
     struct fixture *f = *state;
     struct fct_lister *lister;
@@ -130,7 +131,8 @@ TEST(an_entry_says_how_many_events_there_are_and_where_the_first_and_the_last_li
     OK(fct_engine_list(&f->engine, &request, &lister, &f->err));
     append_many(f, "s-1", 2);
     OK(fct_lister_next(lister, &entry, &f->err));
-    assert_int_equal(entry.event_count, 5); /* as it is when it is given */
+    assert_int_equal(entry.event_count,
+                     5); /* the figures are those of the moment at which it is given */
     assert_true(entry.first_position < first);
     assert_int_equal(entry.last_position, f->result.position);
     assert_true(entry.first_created <= entry.last_created);
@@ -153,7 +155,7 @@ TEST(a_name_that_appears_after_a_list_was_opened_is_not_in_it)
     fct_lister_close(lister);
 }
 
-TEST(a_page_goes_on_after_the_first_position_of_the_last_name)
+TEST(a_page_continues_after_the_first_position_of_the_last_name)
 {
     struct fixture *f = *state;
     char all[400];
@@ -304,7 +306,7 @@ static void assert_refused(struct fixture *f, const factum_list_request *request
     assert_null(lister);
 }
 
-TEST(a_list_that_cannot_be_is_refused_with_the_reason)
+TEST(an_invalid_list_request_is_refused_with_the_reason)
 {
     struct fixture *f = *state;
     static char big[FACTUM_NAME_SIZE_MAX + 1];
@@ -337,9 +339,9 @@ TEST(a_list_that_cannot_be_is_refused_with_the_reason)
 const struct CMUnitTest list_cases[] = {
     FIXTURE_CASE(names_are_listed_in_the_order_in_which_they_appeared),
     FIXTURE_CASE(the_order_is_the_same_after_a_reopening),
-    FIXTURE_CASE(an_entry_says_how_many_events_there_are_and_where_the_first_and_the_last_lie),
+    FIXTURE_CASE(an_entry_has_its_count_and_its_first_and_last_positions),
     FIXTURE_CASE(a_name_that_appears_after_a_list_was_opened_is_not_in_it),
-    FIXTURE_CASE(a_page_goes_on_after_the_first_position_of_the_last_name),
+    FIXTURE_CASE(a_page_continues_after_the_first_position_of_the_last_name),
     FIXTURE_CASE(tags_of_one_event_are_listed_in_its_order_and_never_parted_by_a_page),
     FIXTURE_CASE(the_streams_of_a_category_are_listed),
     FIXTURE_CASE(names_with_a_prefix_are_listed),
@@ -347,6 +349,6 @@ const struct CMUnitTest list_cases[] = {
     FIXTURE_CASE(a_stream_that_has_nothing_but_its_tombstone_is_listed),
     FIXTURE_CASE(events_of_one_append_are_listed_in_its_order),
     FIXTURE_CASE(an_empty_store_lists_nothing),
-    FIXTURE_CASE(a_list_that_cannot_be_is_refused_with_the_reason),
+    FIXTURE_CASE(an_invalid_list_request_is_refused_with_the_reason),
 };
 const size_t list_case_count = sizeof list_cases / sizeof list_cases[0];

@@ -7,7 +7,7 @@
 
 /* ---- listeners ------------------------------------------------------------------------------- */
 
-TEST(a_listener_hears_of_appends_and_of_nothing_after_it_was_ended)
+TEST(a_listener_is_notified_of_appends_until_it_is_ended)
 {
     struct fixture *f = *state;
     struct counting *counting = count_news(f);
@@ -23,7 +23,7 @@ TEST(a_listener_hears_of_appends_and_of_nothing_after_it_was_ended)
     append_many(f, "a-1", 3);
     sleep_ms(2);
     assert_int_equal(atomic_load(&counting->calls), calls);
-    fct_engine_unlisten(&f->engine, &counting->listener); /* it does not listen: nothing happens */
+    fct_engine_unlisten(&f->engine, &counting->listener); /* it was not started: nothing happens */
 }
 
 struct appender {
@@ -116,7 +116,7 @@ static void notify_slowly(void *data, uint32_t news)
     raise_word(&slow->counting.calls);
 }
 
-/* Until |count| events of stream |name| are visible. */
+/* Waits until |count| events of stream |name| are visible. */
 static void await_events(struct fixture *f, const char *name, uint64_t count)
 {
     factum_stream_info info = {.size = sizeof info};
@@ -127,7 +127,7 @@ static void await_events(struct fixture *f, const char *name, uint64_t count)
         }
         sleep_ms(1);
     }
-    fail_msg("%s has not got its events", name);
+    fail_msg("the events of %s did not become visible", name);
 }
 
 TEST(news_that_come_while_a_listener_is_called_come_together)
@@ -148,7 +148,7 @@ TEST(news_that_come_while_a_listener_is_called_come_together)
     for (size_t i = 1; i < 50; i++) {
         OK(flight_submit(&set->items[i], &f->err));
     }
-    await_events(f, "a-1", 50); /* the listener holds up neither appends nor questions */
+    await_events(f, "a-1", 50); /* the blocked listener blocks neither appends nor questions */
     raise_word(&slow.released);
     flights_await(set, 50);
     sleep_ms(2);
@@ -185,7 +185,7 @@ TEST(after_unlisten_has_returned_notify_does_not_run)
         atomic_store(&fleeting.listening, 1);
         uint32_t entered = atomic_load(&fleeting.entered);
         OK(fct_engine_listen(&f->engine, &fleeting.listener, &f->err));
-        if (i % 2 == 0) { /* it is likely to run now */
+        if (i % 2 == 0) { /* a call of notify is likely to be running now */
             await_word(&fleeting.entered, entered + 1);
         }
         fct_engine_unlisten(&f->engine, &fleeting.listener);
@@ -211,7 +211,7 @@ TEST(a_listener_that_listens_already_is_refused)
 
 /* ---- from inside a listener ------------------------------------------------------------------ */
 
-/* Ends itself and begins another in its first call. */
+/* Ends itself and starts another listener in its first call. */
 struct relay {
     struct counting first;
     struct counting second;
@@ -239,7 +239,7 @@ TEST(a_listener_may_end_itself_and_begin_others)
     relay.first.listener = (factum_listener){
         .size = sizeof relay.first.listener, .data = &relay, .notify = notify_relay};
     counting_init(&relay.second);
-    struct counting *other = count_news(f); /* beside it */
+    struct counting *other = count_news(f); /* at the same time */
     OK(fct_engine_listen(&f->engine, &relay.first.listener, &f->err));
     OK(append_one(f, "a-1", factum_any(), "A"));
     await_word(&relay.calls, 1);
@@ -326,7 +326,7 @@ static void listen_many(struct fixture *f, _Atomic uint32_t *calls, size_t count
     }
 }
 
-TEST(ten_thousand_listeners_hear_of_an_append)
+TEST(ten_thousand_listeners_are_notified_of_an_append)
 {
     struct fixture *f = *state;
     enum { LISTENERS = 10000 };
@@ -435,7 +435,7 @@ TEST(waiting_is_stopped_from_another_thread)
     atomic_store(&stop, 0);
     start_waiters(f, waiters, WAITERS, UINT64_MAX, &stop, &ended);
     sleep_ms(2);
-    append_many(f, "s-1", 2); /* news, but not these */
+    append_many(f, "s-1", 2); /* there is news, but not what is waited for */
     fct_engine_wake(&f->engine);
     sleep_ms(2);
     assert_int_equal(atomic_load(&ended), 0);
@@ -447,14 +447,14 @@ TEST(waiting_is_stopped_from_another_thread)
 }
 
 const struct CMUnitTest news_cases[] = {
-    FIXTURE_CASE(a_listener_hears_of_appends_and_of_nothing_after_it_was_ended),
+    FIXTURE_CASE(a_listener_is_notified_of_appends_until_it_is_ended),
     CASE_ONCE(whoever_listens_first_and_then_looks_misses_nothing),
     CASE_ONCE(news_that_come_while_a_listener_is_called_come_together),
     CASE_ONCE(after_unlisten_has_returned_notify_does_not_run),
     CASE_ONCE(a_listener_that_listens_already_is_refused),
     CASE_ONCE(a_listener_may_end_itself_and_begin_others),
     CASE_ONCE(a_listener_may_submit_and_must_not_wait),
-    CASE_ONCE(ten_thousand_listeners_hear_of_an_append),
+    CASE_ONCE(ten_thousand_listeners_are_notified_of_an_append),
     CASE_ONCE(there_is_a_limit_to_listeners),
     FIXTURE_CASE(waiting_ends_with_news_or_time),
     CASE_ONCE(one_append_ends_the_waiting_of_many),

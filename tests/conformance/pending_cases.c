@@ -1,5 +1,5 @@
-/* pending_cases.c - reads, lists and questions whose answer may come later, asked without waiting.
- * On every engine; an embedded one answers at once. Run by conformance_test.c. */
+/* pending_cases.c - reads, lists and questions whose answer may come later, asked without
+ * waiting. On every engine; an embedded one answers at once. Run by conformance_test.c. */
 #include "flight.h"
 
 static _Atomic uint32_t answered_count;
@@ -20,7 +20,7 @@ static void became_ready(void *data)
     raise_word(&readiness->calls);
 }
 
-/* A step of a reader that answered PENDING is worth repeating after this. */
+/* Waits until a reader that answered PENDING is ready: then its step is worth repeating. */
 static void await_ready(struct fct_reader *reader, struct readiness *readiness, uint32_t *pending)
 {
     const factum_ready ready = {readiness, became_ready};
@@ -46,7 +46,7 @@ TEST(a_reader_calls_back_once_for_each_pending)
         await_ready(reader, &readiness, &pending);
     }
     OK(status);
-    OK(reader->ops->begin(reader, &f->err)); /* the same again */
+    OK(reader->ops->begin(reader, &f->err)); /* again, with the same result */
     assert_true(reader->place >= f->result.position);
     append_many(f, "s-1", 5);
     for (int round = 0; round < 2; round++) {
@@ -70,7 +70,7 @@ TEST(a_reader_calls_back_once_for_each_pending)
     reader->ops->close(reader);
 }
 
-/* Events of |filter|, one call at a time; *pauses counts the answers PENDING. */
+/* Reads the events of |filter|, one call at a time; *pauses counts the PENDING answers. */
 static size_t read_in_steps(struct fixture *f, factum_read_request *request, size_t *pauses)
 {
     static struct readiness readiness;
@@ -93,7 +93,7 @@ static size_t read_in_steps(struct fixture *f, factum_read_request *request, siz
     return events;
 }
 
-/* Who waits does not see the pauses. */
+/* Callers that wait do not see the pauses. */
 static size_t read_by_waiting(struct fixture *f, const factum_read_request *request)
 {
     struct fct_reader *reader;

@@ -1,11 +1,11 @@
 /* pressure_cases.c - more appends than an engine takes at once: BUSY, by count and by bytes, and
- * the news that there is room again. On every engine. Run by conformance_test.c.
+ * the notification that there is room again. On every engine. Run by conformance_test.c.
  *
- * A completer that does not return keeps all that is submitted meanwhile waiting.
+ * A completer that does not return keeps everything that is submitted meanwhile waiting.
  */
 #include "flight.h"
 
-/* Submits until BUSY; how many were taken. */
+/* Submits until BUSY. Returns how many were taken. */
 static size_t submit_until_busy(struct flights *set)
 {
     struct fixture *f = set->f;
@@ -56,7 +56,7 @@ TEST(too_many_appends_are_refused_until_there_is_room)
     flights_land(set);
 }
 
-/* Each flight's event has |size| bytes of data. */
+/* The event of each flight has |size| bytes of data. */
 static void make_big(struct flights *set, size_t size)
 {
     static uint8_t bytes[10000];

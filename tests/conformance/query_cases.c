@@ -2,7 +2,7 @@
  * conformance_test.c. */
 #include "fixture.h"
 
-/* The words of a query: up to two items of up to two types and two tags each. */
+/* Room for the words of a query: up to two items with up to two types and two tags each. */
 struct asked {
     factum_slice types[2][2];
     factum_slice tags[2][2];
@@ -130,7 +130,7 @@ TEST(a_query_begins_and_ends_at_any_place)
     assert_string_equal(read_text(f, &request), "");
 }
 
-TEST(from_after_a_place_goes_for_any_source)
+TEST(any_source_can_be_read_from_after_a_place)
 {
     struct fixture *f = *state;
     append_many(f, "s-1", 2);
@@ -160,7 +160,7 @@ TEST(from_after_a_place_goes_for_any_source)
     }
 }
 
-/* Reads the whole query: how many events, and the place where the decision is made. */
+/* Reads the whole query: counts its events, and returns the place where the decision is made. */
 static size_t read_query(struct fixture *f, const struct asked *asked, uint64_t *place)
 {
     struct fct_reader *reader;
@@ -218,7 +218,7 @@ TEST(the_place_of_a_read_is_that_of_its_condition)
     assert_int_equal(f->result.conflict_position, taken);
     assert_int_equal(read_query(f, &asked, &mine), 2);
     assert_true(mine >= taken);
-    OK(append_decided(f, &asked, mine)); /* decided again */
+    OK(append_decided(f, &asked, mine)); /* the decision is made again */
 }
 
 TEST(a_query_is_followed)
@@ -294,7 +294,7 @@ TEST(a_query_sees_what_metadata_hides)
     assert_string_equal(read_text(f, &request), "0:A 0:A");
 }
 
-TEST(a_query_that_makes_no_sense_is_refused)
+TEST(an_invalid_query_is_refused)
 {
     struct fixture *f = *state;
     struct asked asked = {.query.item_count = 0};
@@ -361,7 +361,7 @@ TEST(a_query_has_its_limits)
 
 /* ---- filters --------------------------------------------------------------------------------- */
 
-/* A filter of up to two words of each sort. */
+/* A filter of up to two words of each kind. */
 struct chosen {
     factum_slice prefixes[2];
     factum_slice types[2];
@@ -414,7 +414,7 @@ TEST(a_filter_is_stream_prefixes_and_types_or_their_prefixes)
     assert_string_equal(read_text(f, &all), "0:Placed 0:Paid");
 }
 
-TEST(a_filter_goes_with_any_source)
+TEST(a_filter_works_with_any_source)
 {
     struct fixture *f = *state;
     append_shop(f);
@@ -492,15 +492,15 @@ const struct CMUnitTest query_cases[] = {
     FIXTURE_CASE(a_query_gives_events_of_any_of_its_types_with_all_of_its_tags),
     FIXTURE_CASE(an_event_that_fits_several_items_comes_once),
     FIXTURE_CASE(a_query_begins_and_ends_at_any_place),
-    FIXTURE_CASE(from_after_a_place_goes_for_any_source),
+    FIXTURE_CASE(any_source_can_be_read_from_after_a_place),
     FIXTURE_CASE(the_place_of_a_read_is_that_of_its_condition),
     FIXTURE_CASE(a_query_is_followed),
     FIXTURE_CASE(a_query_needs_no_memory_of_its_caller_after_the_call),
     FIXTURE_CASE(a_query_sees_what_metadata_hides),
-    CASE_ONCE(a_query_that_makes_no_sense_is_refused),
+    CASE_ONCE(an_invalid_query_is_refused),
     CASE_ONCE(a_query_has_its_limits),
     FIXTURE_CASE(a_filter_is_stream_prefixes_and_types_or_their_prefixes),
-    FIXTURE_CASE(a_filter_goes_with_any_source),
+    FIXTURE_CASE(a_filter_works_with_any_source),
     FIXTURE_CASE(a_filtered_read_is_followed),
     CASE_ONCE(a_filter_has_its_limits),
 };

@@ -1,4 +1,4 @@
-/* question_cases.c - what every engine must answer when it is asked. Run by conformance_test.c. */
+/* question_cases.c - how every engine must answer questions. Run by conformance_test.c. */
 #include "fixture.h"
 
 #include "engine/event_copy.h"
@@ -48,7 +48,7 @@ static factum_stream_info stream_info(struct fixture *f, const char *stream)
     return info;
 }
 
-TEST(a_stream_says_how_it_stands)
+TEST(the_state_of_a_stream_is_reported)
 {
     struct fixture *f = *state;
     assert_int_equal(stream_info(f, "s-1").state, FACTUM_STREAM_ABSENT);
@@ -98,7 +98,7 @@ static void append_full(struct fixture *f, uint8_t id)
     OK(append_events(f, &event, 1, &expectation, 1));
 }
 
-/* All that the event points to is the copy's own. */
+/* Everything that the event points to belongs to the copy. */
 static void assert_owned(const factum_event_copy *copy)
 {
     const uint8_t *memory = copy->memory;
@@ -149,7 +149,7 @@ TEST(an_event_is_found_by_its_position_and_owned)
     fixture_reopen(f);
     assert_full(&copy, 1, position);
     assert_int_equal(copy.event.revision, 0);
-    question.position = f->result.position; /* the memory is used again */
+    question.position = f->result.position; /* the engine's memory is used again */
     OK(ask(f, &question));
     assert_true(fct_slice_equal(copy.event.stream, FCT_SLICE("other-1")));
     question.position = position + 1;
@@ -185,7 +185,7 @@ TEST(the_newest_event_with_an_id_is_found)
     assert_int_equal(copy.event.position, newest);
     assert_int_equal(copy.event.revision, 2);
     assert_true(in_a < newest);
-    question.name = fct_slice(NULL, 0); /* anywhere among the newest */
+    question.name = fct_slice(NULL, 0); /* anywhere among the newest events */
     OK(ask(f, &question));
     assert_int_equal(copy.event.position, newest);
     question.id = id_of(3);
@@ -224,7 +224,7 @@ TEST(an_event_is_found_among_the_newest_65536)
 {
     struct fixture *f = *state;
     if (kind_is_memory(f->kind)) {
-        return; /* takes time squared there */
+        return; /* quadratic time there */
     }
     OK(append_id(f, "a-1", factum_any(), "A", 1));
     uint64_t position = f->result.position;
@@ -238,10 +238,10 @@ TEST(an_event_is_found_among_the_newest_65536)
         assert_int_equal(copy.event.position, position);
         fixture_reopen(f);
     }
-    OK(append_id(f, "a-1", factum_any(), "A", 1)); /* known by the same window */
+    OK(append_id(f, "a-1", factum_any(), "A", 1)); /* known through the same window */
     assert_true(f->result.already);
     append_crowd(f, 100);
-    question.name = FCT_SLICE("a-1"); /* a stream is walked however long ago it was */
+    question.name = FCT_SLICE("a-1"); /* a stream is searched however old its events are */
     OK(ask(f, &question));
     assert_int_equal(copy.event.position, position);
     fct_event_copy_finish(&copy);
@@ -249,7 +249,7 @@ TEST(an_event_is_found_among_the_newest_65536)
 
 /* ---- idempotency keys ------------------------------------------------------------------------ */
 
-/* Two events in two streams under |key|; |fingerprint| 0: that of the events. */
+/* Appends two events to two streams under |key|; |fingerprint| 0: the one made from the events. */
 static factum_status append_keyed(struct fixture *f, const char *key, const char *metadata,
                                   uint8_t fingerprint, size_t event_count)
 {
@@ -269,7 +269,7 @@ static factum_status append_keyed(struct fixture *f, const char *key, const char
     return append_request(f, &request, NULL);
 }
 
-TEST(a_key_says_what_was_appended_under_it)
+TEST(a_key_finds_what_was_appended_under_it)
 {
     struct fixture *f = *state;
     append_many(f, "a-1", 2);
@@ -319,7 +319,7 @@ TEST(the_key_of_an_append_without_events_has_no_positions)
     assert_true(info.created > 0);
 }
 
-TEST(a_fingerprint_that_is_given_says_what_the_same_content_is)
+TEST(a_given_fingerprint_decides_what_the_same_content_is)
 {
     struct fixture *f = *state;
     OK(append_keyed(f, "k1", "{\"trace\":1}", 7, 2));
@@ -440,7 +440,7 @@ TEST(a_reader_gives_nothing_after_its_deadline)
     assert_string_equal(f->err.text, "read: the deadline has passed");
     call.deadline = fct_os_monotonic(fct_os_real()) + UINT64_C(60000000000);
     OK(fct_engine_read(&f->engine, &all, false, &reader, &f->err));
-    call.deadline = 1; /* it was copied */
+    call.deadline = 1; /* the event was copied */
     OK(fct_reader_next(reader, &event, &f->err));
     fct_reader_close(reader);
     call.deadline = fct_os_monotonic(fct_os_real()) + UINT64_C(400000000);
@@ -455,13 +455,13 @@ TEST(a_reader_gives_nothing_after_its_deadline)
 
 const struct CMUnitTest question_cases[] = {
     FIXTURE_CASE(the_place_holds_all_that_was_appended),
-    FIXTURE_CASE(a_stream_says_how_it_stands),
+    FIXTURE_CASE(the_state_of_a_stream_is_reported),
     FIXTURE_CASE(an_event_is_found_by_its_position_and_owned),
     FIXTURE_CASE(the_newest_event_with_an_id_is_found),
     CASE_ONCE(an_event_is_found_among_the_newest_65536),
-    FIXTURE_CASE(a_key_says_what_was_appended_under_it),
+    FIXTURE_CASE(a_key_finds_what_was_appended_under_it),
     FIXTURE_CASE(the_key_of_an_append_without_events_has_no_positions),
-    FIXTURE_CASE(a_fingerprint_that_is_given_says_what_the_same_content_is),
+    FIXTURE_CASE(a_given_fingerprint_decides_what_the_same_content_is),
     FIXTURE_CASE(events_of_a_source_are_counted_between_two_places),
     CASE_ONCE(the_whole_log_and_queries_are_not_counted),
     FIXTURE_CASE(figures_are_those_of_the_store),

@@ -1,9 +1,9 @@
-/* race_cases.c - appends that meet: many at once that cannot all be written. On every engine. Run
- * by conformance_test.c.
+/* race_cases.c - appends that compete: many at once that cannot all be written. On every engine.
+ * Run by conformance_test.c.
  *
  * Where there are completions, all are submitted while nothing can end, so that an engine that
- * commits groups has them in one; otherwise threads append. The order is the engine's own: the
- * cases assert what holds in any order.
+ * commits in groups has them in one group; otherwise threads append. The order is the engine's own:
+ * the cases assert what holds in any order.
  */
 #include "flight.h"
 
@@ -52,8 +52,8 @@ static void race(struct flights *set)
     }
 }
 
-/* The only flight that was written; the others have |otherwise|, or, if that is OK, are recognised
- * as a repetition of it. */
+/* Asserts that one flight was written, and returns it. The others have |otherwise| or, if that
+ * is OK, are recognised as repetitions of it. */
 static const struct flight *assert_one_written(const struct flights *set, factum_status otherwise)
 {
     const struct flight *written = NULL;
@@ -228,7 +228,7 @@ TEST(deletions_and_appends_leave_what_the_last_of_them_made)
     factum_stream_info info = {.size = sizeof info};
     OK(fct_engine_stream(&f->engine, FCT_SLICE("a-1"), &info, &f->err));
     assert_int_equal(info.last_revision, 20);
-    uint64_t deleted = 0; /* when, for the last time */
+    uint64_t deleted = 0; /* the time of the last change */
     uint64_t appended = 0;
     for (size_t i = 0; i < 40; i++) {
         uint64_t *last = i % 2 == 0 ? &deleted : &appended;
@@ -240,7 +240,7 @@ TEST(deletions_and_appends_leave_what_the_last_of_them_made)
     assert_int_equal(info.last_position, appended);
 }
 
-/* Two events in each append: to a-1 and b-1, or to b-1 and a-1. */
+/* Appends two events at a time: to a-1 and b-1, or to b-1 and a-1. */
 struct pair {
     factum_new_event events[2];
     factum_expectation expectations[2];

@@ -175,7 +175,7 @@ TEST(categories_types_and_tags_are_lists_over_streams)
 {
     struct fixture *f = *state;
     if (f->kind == ENGINE_LOCAL_COLLIDING) {
-        return; /* events of names that share a key are skipped there, but counted in ordinals */
+        return; /* events of names that share a key are skipped there, but count in ordinals */
     }
     append_many(f, "s-1", 2);
     append_many(f, "s-2", 2);
@@ -225,7 +225,7 @@ TEST(an_event_has_the_same_ordinal_read_forward_and_backward)
             count--;
             assert_int_equal(event.position, positions[count]);
             assert_int_equal(event.ordinal, ordinals[count]);
-            request.from = FACTUM_FROM_REVISION; /* and it is found by it */
+            request.from = FACTUM_FROM_REVISION; /* and the event is found by its ordinal */
             request.from_value = ordinals[count];
             for (int way = 0; way < 2; way++) {
                 struct fct_reader *other;
@@ -276,7 +276,7 @@ static factum_status append_system(struct fixture *f, const char *stream, const 
     return append_request(f, &request, NULL);
 }
 
-TEST(a_system_stream_is_written_by_those_only_who_say_so)
+TEST(a_system_stream_is_written_only_by_explicit_request)
 {
     struct fixture *f = *state;
     assert_status(append_one(f, "$sys", factum_any(), "A"), FACTUM_INVALID);
@@ -304,7 +304,7 @@ TEST(a_bad_name_is_shown_in_its_refusal)
     assert_string_equal(f->err.text, "an event type has no name: give it one");
     factum_new_event event = event_of("a", "A", 0);
     event.type = factum_slice_from("A");
-    event.type.len = 2; /* its terminator too */
+    event.type.len = 2; /* the slice includes the terminator */
     factum_expectation expectation = {event.stream, factum_any()};
     assert_status(append_events(f, &event, 1, &expectation, 1), FACTUM_INVALID);
     assert_string_equal(f->err.text, "an event type has a name with a NUL byte in it: \"A\\x00\"");
@@ -319,7 +319,7 @@ TEST(the_longest_types_categories_and_correlation_ids_are_read_as_streams)
     char flow[FACTUM_NAME_SIZE_MAX + 6] = "$bc-";
     char metadata[FACTUM_NAME_SIZE_MAX + 32];
     memset(type + 4, 't', FACTUM_NAME_SIZE_MAX);
-    memset(category + 4, 'c', FACTUM_NAME_SIZE_MAX - 1); /* which ends before a dash */
+    memset(category + 4, 'c', FACTUM_NAME_SIZE_MAX - 1); /* the category ends before a dash */
     memset(flow + 4, 'f', FACTUM_NAME_SIZE_MAX);
     int len = snprintf(metadata, sizeof metadata, "{\"$correlationId\":\"%s\"}", flow + 4);
     category[FACTUM_NAME_SIZE_MAX + 3] = '-';
@@ -433,7 +433,8 @@ TEST(a_content_type_comes_back_as_it_was)
     fct_reader_close(reader);
 }
 
-/* What a read gives, as "type=key@commit ...": the commits by the order in which they are met. */
+/* The events of a read, as "type=key@commit ...": the commits are numbered in the order in which
+ * they are met. */
 static const char *commits_text(struct fixture *f, factum_read_request request)
 {
     static char text[1024];
@@ -484,7 +485,7 @@ static void append_keyed(struct fixture *f, const char *stream, const char *type
     OK(append_request(f, &request, NULL));
 }
 
-TEST(an_event_tells_its_commit_and_its_key)
+TEST(an_event_has_its_commit_and_its_key)
 {
     struct fixture *f = *state;
     append_keyed(f, "s-1", "ABC", "k1");
@@ -513,7 +514,7 @@ TEST(an_event_tells_its_commit_and_its_key)
     assert_string_equal(commits_text(f, request), "C=k1@0");
 }
 
-TEST(metadata_that_a_commit_adds_is_of_it_without_its_key)
+TEST(metadata_that_the_store_adds_to_a_commit_has_no_key)
 {
     struct fixture *f = *state;
     append_many(f, "s-1", 2);
@@ -528,7 +529,7 @@ TEST(metadata_that_a_commit_adds_is_of_it_without_its_key)
                         "Y=again@0 X=again@0 $metadata=@0 $metadata=@1 B=@2 A=@3");
 }
 
-TEST(who_does_not_ask_for_commits_gets_none)
+TEST(commits_are_given_only_on_request)
 {
     struct fixture *f = *state;
     append_keyed(f, "s-1", "A", "k1");
@@ -554,15 +555,15 @@ const struct CMUnitTest read_cases[] = {
     FIXTURE_CASE(an_event_has_the_same_ordinal_read_forward_and_backward),
     FIXTURE_CASE(a_flow_is_read_by_its_correlation_id),
     FIXTURE_CASE(virtual_streams_cannot_be_written),
-    FIXTURE_CASE(a_system_stream_is_written_by_those_only_who_say_so),
+    FIXTURE_CASE(a_system_stream_is_written_only_by_explicit_request),
     FIXTURE_CASE(a_bad_name_is_shown_in_its_refusal),
     FIXTURE_CASE(the_longest_types_categories_and_correlation_ids_are_read_as_streams),
     FIXTURE_CASE(everything_is_read_in_order),
     FIXTURE_CASE(an_event_comes_back_as_it_was),
     FIXTURE_CASE(a_cursor_does_not_see_later_appends_until_extended),
     FIXTURE_CASE(a_content_type_comes_back_as_it_was),
-    FIXTURE_CASE(an_event_tells_its_commit_and_its_key),
-    FIXTURE_CASE(metadata_that_a_commit_adds_is_of_it_without_its_key),
-    FIXTURE_CASE(who_does_not_ask_for_commits_gets_none),
+    FIXTURE_CASE(an_event_has_its_commit_and_its_key),
+    FIXTURE_CASE(metadata_that_the_store_adds_to_a_commit_has_no_key),
+    FIXTURE_CASE(commits_are_given_only_on_request),
 };
 const size_t read_case_count = sizeof read_cases / sizeof read_cases[0];

@@ -1,5 +1,5 @@
-/* schema_cases.c - appends with keys that meet a schema: on every engine that has a gate, its own
- * or a server's. Run by conformance_test.c. */
+/* schema_cases.c - keyed appends that meet a schema: on every engine with a gate, its own or its
+ * server's. Run by conformance_test.c. */
 #include "fixture.h"
 
 #include "schema/registry_event.h"
@@ -11,7 +11,7 @@ static bool has_schemas(const struct fixture *f)
     return kind_has_gate(f->kind) || kind_has_server(f->kind);
 }
 
-/* A version of the schema of Placed that is not proven on what is stored. */
+/* A version of the schema of Placed that is registered without a check of the stored events. */
 static factum_status put_version(struct fixture *f, unsigned version, const char *schema)
 {
     char data[512];

@@ -1,4 +1,4 @@
-/* token_cases.c - places that leave the process and come back, on every engine. Run by
+/* token_cases.c - places as tokens that leave the process and come back, on every engine. Run by
  * conformance_test.c. */
 #include "fixture.h"
 
@@ -71,7 +71,7 @@ TEST(what_is_not_a_token_is_refused)
     }
     assert_status(fct_token_parse(&f->engine.timelines, fct_slice(NULL, 0), &place, &f->err),
                   FACTUM_INVALID);
-    for (size_t i = 0; i < strlen(text) - 1; i++) { /* each part of one */
+    for (size_t i = 0; i < strlen(text) - 1; i++) { /* each part of a token */
         char part[FACTUM_TOKEN_SIZE];
         memcpy(part, text, sizeof part);
         part[i] = '\0';
@@ -112,14 +112,15 @@ TEST(a_token_from_before_a_fork_holds_after_it)
     OK(parse(f, old_text, &place));
     assert_int_equal(place, fork - 1);
     assert_status(parse(f, lost, &place), FACTUM_WRONG_TIMELINE);
-    fct_token_format(timelines, fork - 1, text); /* belongs to both, and is the same text */
+    fct_token_format(timelines, fork - 1,
+                     text); /* the place belongs to both histories, and has the same text */
     assert_string_equal(text, old_text);
     fct_token_format(timelines, fork, text);
     assert_string_not_equal(text, lost);
     OK(parse(f, text, &place));
     assert_int_equal(place, fork);
-    timelines->items[timelines->count++] =
-        (struct fct_timeline){before.items[0].id + 1, fork - 8}; /* a fork further back */
+    /* A fork at an earlier place. */
+    timelines->items[timelines->count++] = (struct fct_timeline){before.items[0].id + 1, fork - 8};
     assert_status(parse(f, old_text, &place), FACTUM_WRONG_TIMELINE);
     assert_status(parse(f, text, &place), FACTUM_WRONG_TIMELINE);
     fct_token_format(timelines, fork, text);

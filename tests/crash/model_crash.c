@@ -314,8 +314,8 @@ static struct wanted_state look_at_stream(struct world *world)
     return state;
 }
 
-/* The next act, of those that make sense now. False: it was not recorded, because the disk is gone.
- */
+/* The next act, of those that make sense now. False: it was not recorded, because the disk is
+ * gone. */
 static bool act_next(struct world *world, uint64_t *revision)
 {
     struct wanted_state state = look_at_stream(world);

@@ -202,9 +202,9 @@ static void work(const struct fct_os *os, struct known *known)
     (void)closed; /* the disk may have stopped */
 }
 
-/* Opens the store twice: |known| is there, and the newest version binds. If version 2 is missing,
- * it is registered now; if a stored event does not fit it, the registration must report the event.
- */
+/* Opens the store twice: |known| is there, and the newest version binds. If version 2 is
+ * missing, it is registered now; if a stored event does not fit it, the registration must report
+ * the event. */
 static void check(struct fct_sim_disk *image, const struct known *known)
 {
     factum_error err;
@@ -391,8 +391,8 @@ static bool close_in_flight(const struct fct_sim_disk *start, int round)
         known.events += cancel_flight(store, &flight);
         known.old = known.events > EVENTS;
     } else if (round % 3 == 2) {
-        factum_status old =
-            put(store, OLD, &err); /* BUSY until the result of the registration is known */
+        /* BUSY until the result of the registration is known */
+        factum_status old = put(store, OLD, &err);
         if (old != FACTUM_BUSY && old != FACTUM_SCHEMA_VIOLATION) {
             die("a version under way does not bind", err.text);
         }

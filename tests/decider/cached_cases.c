@@ -1,5 +1,5 @@
-/* cached_cases.c - decisions on states out of the cache: what they save, and that they are as right
- * as others. On every kind of store. Run by decider_test.c. */
+/* cached_cases.c - decisions on cached states: what they save, and that they are the same as
+ * decisions without a cache. On every kind of store. Run by decider_test.c. */
 #include "fixture.h"
 
 #define ADD(n) ((counter_command){.act = COUNTER_ADD, .number = (n)})
@@ -71,7 +71,7 @@ TEST(a_lost_race_reads_only_what_is_newer)
     assert_int_equal(
         ask(f, "c-1", (counter_command){.act = COUNTER_ADD, .number = 1, .times = 9}, NULL),
         FACTUM_ACCEPTED);
-    /* An event that a full read would stop at, out of the fold's sight by its revision. */
+    /* An event that a full read would stop at, hidden from the fold by its revision. */
     append(f, "c-1", "Added", "{\"n\":100}", NULL);
     const struct fct_engine_ops *ops = begin_count(f);
     assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_ADD, .number = 1}, "k"),
@@ -165,7 +165,7 @@ TEST(a_deletion_is_not_overlooked)
     make_cache(f);
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
     OK(factum_delete(f->store, FCT_SLICE("c-1"), factum_any(), NULL, &f->err));
-    /* Its revision still holds: what says no is the metadata's. */
+    /* The expected revision still holds: the metadata is what refuses. */
     assert_int_equal(ask(f, "c-1", ADD(5), NULL), FACTUM_ACCEPTED);
     assert_int_equal(f->result.retries, 1);
     assert_int_equal(ask(f, "c-1", (counter_command){.act = COUNTER_REJECT}, NULL),

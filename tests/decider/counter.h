@@ -1,4 +1,4 @@
-/* counter.h - a decider for tests: it adds numbers, keeps a note, and can be told to misbehave. */
+/* counter.h - a decider for tests: it adds numbers, keeps a note, and misbehaves on request. */
 #ifndef FCT_TESTS_DECIDER_COUNTER_H
 #define FCT_TESTS_DECIDER_COUNTER_H
 
@@ -13,13 +13,13 @@ typedef struct counter_event {
 typedef struct counter_state {
     int64_t sum;
     uint64_t count;
-    factum_slice note; /* in the fold's arena */
+    factum_slice note; /* allocated in the fold's arena */
 } counter_state;
 
 typedef enum counter_act {
-    COUNTER_ADD,      /* |number|, |times| events */
+    COUNTER_ADD,      /* adds |number| with |times| events */
     COUNTER_ADD_ONCE, /* rejected if anything was added before */
-    COUNTER_NOTE,     /* a no-op if it says so already */
+    COUNTER_NOTE,     /* a no-op if the note has this text already */
     COUNTER_REJECT,
     COUNTER_ACCEPT_NOTHING,
     COUNTER_REJECT_WITH_EVENT,
@@ -28,8 +28,8 @@ typedef enum counter_act {
     COUNTER_EMIT_UNREADABLE,
     COUNTER_EMIT_NO_TEXT, /* not UTF-8 */
     COUNTER_EMIT_ELSEWHERE,
-    COUNTER_TAG,         /* over a query: |number| into |stream| with |tag|, if none is there */
-    COUNTER_TAG_OR_FAIL, /* the same, or into a stream that it may not write */
+    COUNTER_TAG, /* over a query: |number| into |stream| with |tag|, if no such event exists */
+    COUNTER_TAG_OR_FAIL,      /* the same, or into a stream that it may not write */
     COUNTER_ADD_ONCE_OR_FAIL, /* as COUNTER_ADD_ONCE, or an event that cannot be printed */
 } counter_act;
 
@@ -40,14 +40,14 @@ typedef struct counter_command {
     factum_slice text;
     const char *stream;
     const char *tag;
-    bool no_query; /* it has no valid query, nor any part of one */
-    /* Called at the beginning of each decide: what happens meanwhile. */
+    bool no_query; /* its query is not valid, or a part of it is missing */
+    /* Called at the start of each decide, to change the store meanwhile. */
     void (*meanwhile)(void *data);
     void *data;
 } counter_command;
 
 FACTUM_DECIDER_DECLARE(counter, counter_state, counter_command, counter_event);
-/* The same over the query that the command's tag makes. */
+/* The same decider over the query made from the command's tag. */
 FACTUM_DECIDER_DECLARE(tagged, counter_state, counter_command, counter_event);
 
 #endif

@@ -2,7 +2,7 @@
  *
  *     decider_test [--engine=NAME] [TEXT...]
  *
- * Only the cases on that kind, and whose name has one of the texts in it.
+ * Runs only the cases on that kind of store whose names contain one of the texts.
  */
 #include "fixture.h"
 

@@ -1,5 +1,5 @@
-/* deploy_cases.c - deployed deciders (deploy.h) and blame: on every kind of store. Run by
- * decider_test.c. Without Lua the list is empty. */
+/* deploy_cases.c - deployed deciders (deploy.h) and blame, on every kind of store. Run by
+ * decider_test.c. The list is empty in a build without Lua. */
 #include "fixture.h"
 
 #ifdef FCT_WITH_LUA
@@ -130,13 +130,13 @@ TEST(an_expectation_that_does_not_hold_refuses)
     options.expected = factum_at(0);
     OK(factum_decider_deploy(f->store, ACCOUNT, FCT_SLICE(COUNTER_LUA "-- 2\n"), &options, &done,
                              &f->err));
-    options.expected = factum_no_stream(); /* sent again after it was written */
+    options.expected = factum_no_stream(); /* sent again after the first try was written */
     OK(factum_decider_deploy(f->store, ACCOUNT, FCT_SLICE(COUNTER_LUA "-- 2\n"), &options, &done,
                              &f->err));
     assert_true(done.already);
 }
 
-TEST(a_deleted_definition_is_none_and_can_be_deployed_again)
+TEST(a_deleted_definition_does_not_exist_and_can_be_deployed_again)
 {
     struct fixture *f = *state;
     factum_deployment done;
@@ -152,7 +152,7 @@ TEST(a_deleted_definition_is_none_and_can_be_deployed_again)
     factum_deployed_free(found);
 }
 
-TEST(what_is_no_deployed_decider_is_refused_and_mended_by_the_next)
+TEST(an_invalid_definition_is_refused_and_replaced_by_the_next)
 {
     struct fixture *f = *state;
     static const char *const datas[] = {
@@ -331,7 +331,7 @@ TEST(blame_keeps_only_the_events_that_a_value_names)
     char type[1024];
     char state_text[64];
     memset(type, 'T', sizeof type);
-    OK(factum_blame_create(16384, &blame, &f->err)); /* 1000 types alone have a megabyte */
+    OK(factum_blame_create(16384, &blame, &f->err)); /* the 1000 types alone take a megabyte */
     take_state(f, blame, "{\"n\":0,\"stays\":true}", 0);
     for (int i = 1; i <= 1000; i++) {
         const factum_event event = {.type = {(const uint8_t *)type, sizeof type},
@@ -347,7 +347,7 @@ TEST(blame_keeps_only_the_events_that_a_value_names)
     factum_blame_destroy(blame);
 }
 
-/* Refused, and nothing has changed. */
+/* It is refused, and nothing has changed. */
 static void refuses_state(struct fixture *f, factum_blame *blame, factum_slice text)
 {
     const factum_event event = {.type = FCT_SLICE("Changed"), .revision = 9};
@@ -397,8 +397,8 @@ const struct CMUnitTest deploy_cases[] = {
     FIXTURE_CASE(a_script_that_does_not_open_is_not_deployed),
     FIXTURE_CASE(names_that_are_no_category_are_refused),
     FIXTURE_CASE(an_expectation_that_does_not_hold_refuses),
-    FIXTURE_CASE(a_deleted_definition_is_none_and_can_be_deployed_again),
-    FIXTURE_CASE(what_is_no_deployed_decider_is_refused_and_mended_by_the_next),
+    FIXTURE_CASE(a_deleted_definition_does_not_exist_and_can_be_deployed_again),
+    FIXTURE_CASE(an_invalid_definition_is_refused_and_replaced_by_the_next),
     FIXTURE_CASE(the_list_has_the_newest_of_each),
     FIXTURE_CASE(a_deployed_decider_decides),
     FIXTURE_CASE(of_rivals_each_is_written_or_refused_and_equal_ones_agree),

@@ -1,6 +1,7 @@
-/* fixture.h - a store of each kind, and the short words that the cases on deciders are written in.
+/* fixture.h - a store of each kind, and the short functions that the cases on deciders are written
+ * with.
  *
- * The kinds: in memory, on the disk, behind the double of a remote engine, and at a server.
+ * The kinds: in memory, on disk, behind the double of a remote engine, and at a server.
  */
 #ifndef FCT_TESTS_DECIDER_FIXTURE_H
 #define FCT_TESTS_DECIDER_FIXTURE_H
@@ -27,8 +28,8 @@ enum store_kind {
 struct fixture {
     enum store_kind kind;
     factum_store *store;
-    struct fct_engine wrapped; /* of the double */
-    factum_store *served;      /* of the server */
+    struct fct_engine wrapped; /* the double of a remote engine only */
+    factum_store *served;      /* the server only */
     struct factum_server *server;
     factum_state_cache *cache; /* NULL unless a case makes one */
     char dir[SCRATCH_SIZE];
@@ -41,7 +42,7 @@ bool store_is_built(enum store_kind kind);
 bool store_loses_answers(enum store_kind kind);
 int set_up(void **state);
 int tear_down(void **state);
-/* The answer of the next append that is made gets lost. */
+/* Loses the answer of the next append. */
 void lose_answer(struct fixture *f);
 void make_cache(struct fixture *f);
 
@@ -56,10 +57,10 @@ factum_transact_request request_of(struct fixture *f, const char *stream,
 factum_status send_request(struct fixture *f, const factum_transact_request *request);
 factum_status submit(struct fixture *f, const char *stream, counter_command command,
                      const char *id);
-/* The same, which has to end with a verdict. */
+/* The same; asserts that it ends with a verdict. */
 factum_verdict ask(struct fixture *f, const char *stream, counter_command command, const char *id);
 
-/* An append past the decider. */
+/* Appends without the decider. */
 void append(struct fixture *f, const char *stream, const char *type, const char *data,
             const char *tag);
 /* The events of a stream, as "type data; type data"; or the name of the status. */

@@ -52,7 +52,7 @@ TEST(a_state_is_as_of_a_revision_or_a_time)
     assert_int_equal(info.event_count, 0);
 }
 
-TEST(an_unknown_type_is_skipped_and_counted_if_one_asks)
+TEST(an_unknown_type_is_skipped_and_counted_on_request)
 {
     struct fixture *f = *state;
     factum_fold_info info;
@@ -71,7 +71,7 @@ TEST(an_unknown_type_is_skipped_and_counted_if_one_asks)
     assert_status(factum_fold_read(fold, f->store, &request, &f->err), FACTUM_NEWER_FORMAT);
     info = (factum_fold_info){.size = sizeof info};
     OK(factum_fold_get(fold, &info, &f->err));
-    assert_int_equal(((const counter_state *)info.state)->sum, 1); /* as before it */
+    assert_int_equal(((const counter_state *)info.state)->sum, 1); /* as before the fold */
     assert_int_equal(info.event_count, 1);
     factum_fold_reset(fold);
     OK(factum_fold_get(fold, &info, &f->err));
@@ -137,7 +137,7 @@ TEST(what_a_fold_is_given_is_checked)
 
 const struct CMUnitTest fold_cases[] = {
     FIXTURE_CASE(a_state_is_as_of_a_revision_or_a_time),
-    FIXTURE_CASE(an_unknown_type_is_skipped_and_counted_if_one_asks),
+    FIXTURE_CASE(an_unknown_type_is_skipped_and_counted_on_request),
     FIXTURE_CASE(an_initial_state_may_be_given),
     FIXTURE_CASE(a_fold_over_its_limit_stays_broken_until_a_reset),
     FIXTURE_CASE(what_a_fold_is_given_is_checked),

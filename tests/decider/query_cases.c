@@ -1,5 +1,5 @@
-/* query_cases.c - deciders over a query: what is read is what the condition covers. On every
- * kind of store. Run by decider_test.c. */
+/* query_cases.c - deciders over a query: what is read is exactly what the condition covers. On
+ * every kind of store. Run by decider_test.c. */
 #include "fixture.h"
 
 #include <factum/registry.h>
@@ -31,7 +31,7 @@ TEST(what_does_not_fit_the_query_does_not_matter)
     assert_int_equal(f->result.retries, 0);
 }
 
-/* Something is written while the decision is made. */
+/* Writes something while the decision is made. */
 struct meanwhile {
     struct fixture *f;
     const char *type;
@@ -136,7 +136,7 @@ TEST(a_state_over_a_query_is_cached_too)
     assert_int_equal(ask(f, NULL, take("a-2", "email:x", 2), NULL), FACTUM_REJECTED);
     OK(factum_state_cache_get(f->cache, &info, &f->err));
     assert_int_equal(info.hits, 1);
-    /* of others: seen by the condition, or by the read before a rejection */
+    /* not the command's own: seen by the condition, or by the read before a rejection */
     struct meanwhile meanwhile = {.f = f, .type = "Added", .tag = "email:z"};
     counter_command command = take("a-3", "email:z", 3);
     command.meanwhile = write_meanwhile;
@@ -145,7 +145,7 @@ TEST(a_state_over_a_query_is_cached_too)
     assert_int_equal(ask(f, NULL, take("a-3", "email:z", 3), NULL), FACTUM_REJECTED);
 }
 
-/* The stored events of "Added" have the tag n:NUMBER, which no command gives them. */
+/* The stored events of "Added" have the tag n:NUMBER, which no command sets. */
 static void register_tag(struct fixture *f)
 {
     const factum_slice schema = FCT_SLICE("{\"properties\":{\"n\":{\"x-factum-tag\":\"n\"}}}");
@@ -159,14 +159,14 @@ TEST(a_tag_out_of_the_data_is_seen_by_the_next_command)
     const factum_query_item item = {.tags = &tag, .tag_count = 1};
     const factum_query query = {.items = &item, .item_count = 1};
     if (f->kind == STORE_DOUBLE) {
-        skip(); /* it takes no tags out of data */
+        skip(); /* the store takes no tags from the data */
     }
     make_cache(f);
     register_tag(f);
     counter_command command = take("a-1", "other:x", 7);
     factum_transact_request request = request_of(f, NULL, &command, "k1");
     request.query = &query;
-    request.no_retry = true; /* the state is known to be old: that is no lost race */
+    request.no_retry = true; /* the state is known to be old: this is no lost race */
     OK(send_request(f, &request));
     assert_int_equal(f->result.verdict, FACTUM_ACCEPTED);
     command.stream = "a-2";

@@ -1,5 +1,6 @@
-/* rival_cases.c - commands that meet: threads on one stream, one id sent at once, one tag. Every
- * command counts once, whoever wins. On every kind of store. Run by decider_test.c. */
+/* rival_cases.c - commands that compete: threads on one stream, one id sent many times at once,
+ * one tag. Every command counts once, whoever wins. On every kind of store. Run by
+ * decider_test.c. */
 #include "fixture.h"
 
 enum { RIVALS = 16, ROUNDS = 12, COMMANDS = RIVALS * ROUNDS };
@@ -11,7 +12,7 @@ struct rival {
     unsigned accepted;
     unsigned already;
     unsigned rejected;
-    uint64_t lost; /* races */
+    uint64_t lost; /* number of races */
     factum_status failed;
     factum_error err;
 };
@@ -42,7 +43,7 @@ static void rival_send(struct rival *rival, const char *stream, const counter_co
     note(rival, status, &result);
 }
 
-/* All at once; the sums of what came of it. */
+/* Runs all at once and adds up the outcomes. */
 static struct rival race(struct fixture *f, void (*run)(void *data))
 {
     static struct rival rivals[RIVALS];
@@ -85,7 +86,7 @@ static void assert_all_counted(struct fixture *f)
     assert_int_equal(sum.already, 0);
     assert_int_equal(state_of(f, "c-1").sum, COMMANDS);
     assert_int_equal(state_of(f, "c-1").count, COMMANDS);
-    sum = race(f, add_one); /* all of it again */
+    sum = race(f, add_one); /* every command again */
     assert_int_equal(sum.accepted, 0);
     assert_int_equal(sum.already, COMMANDS);
     assert_int_equal(state_of(f, "c-1").sum, COMMANDS);
@@ -111,7 +112,7 @@ static void add_same(void *data)
     struct rival *rival = data;
     char id[32];
     for (unsigned i = 0; i < ROUNDS; i++) {
-        /* a repetition would be rejected, if the state and not the key had the last word */
+        /* a repetition would be rejected if the state decided, not the key */
         const counter_command add = {.act = COUNTER_ADD_ONCE, .number = 1};
         char stream[32];
         (void)snprintf(id, sizeof id, "same-%u", i);
@@ -125,7 +126,7 @@ static void assert_same_counted(struct fixture *f)
     struct rival sum = race(f, add_same);
     assert_int_equal(sum.accepted + sum.already, COMMANDS);
     assert_int_equal(sum.rejected, 0);
-    /* What a connection has sent again by itself may also look like a first time (remote.h). */
+    /* A request that a connection sends again by itself may look like a first one (remote.h). */
     assert_int_equal(sum.accepted, ROUNDS);
     for (unsigned i = 0; i < ROUNDS; i++) {
         char stream[32];
@@ -222,7 +223,7 @@ TEST(a_deadline_ends_the_retries)
     request.retries_max = 100000;
     request.call = &call;
     factum_status status = send_request(f, &request);
-    /* at a server the last append may be under way when the time is over */
+    /* at a server the last append may be under way when the time runs out */
     assert_true(status == FACTUM_EXPIRED || status == FACTUM_UNKNOWN_OUTCOME);
     request.call = NULL;
     request.no_retry = true;

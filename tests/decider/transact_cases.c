@@ -1,5 +1,5 @@
-/* transact_cases.c - one command after another: verdicts, keys, stamps, refusals. On every kind of
- * store. Run by decider_test.c. */
+/* transact_cases.c - commands one after the other: verdicts, keys, stamps, refusals. On every
+ * kind of store. Run by decider_test.c. */
 #include "fixture.h"
 
 #include <inttypes.h>
@@ -78,7 +78,7 @@ TEST(a_command_id_counts_once)
     assert_false(f->result.already);
     const factum_result first = f->result;
     assert_int_equal(ask(f, "c-1", ADD(1), "k2"), FACTUM_ACCEPTED);
-    /* The state would reject it now: the first answer is given all the same. */
+    /* The state would now reject it; the first answer is returned nevertheless. */
     assert_int_equal(ask(f, "c-1", twice, "k1"), FACTUM_ACCEPTED);
     assert_true(f->result.already);
     assert_int_equal(f->result.event_count, 2);
@@ -264,7 +264,7 @@ TEST(a_decider_that_contradicts_itself_is_refused)
     refuses(f, COUNTER_EMIT_ELSEWHERE, "decides about stream c-1 and emits into else-1");
 }
 
-TEST(a_request_that_makes_no_sense_is_refused)
+TEST(an_invalid_request_is_refused)
 {
     struct fixture *f = *state;
     const counter_command one = ADD(1);
@@ -310,7 +310,7 @@ TEST(a_state_has_a_limit)
     assert_text(f->err, "decider counter: the state needs more than 20 bytes");
 }
 
-TEST(a_tombstoned_stream_is_told)
+TEST(a_tombstoned_stream_is_reported)
 {
     struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
@@ -330,7 +330,7 @@ TEST(a_deleted_stream_begins_again)
     assert_string_equal(stream_text(f, "c-1"), "Added {\"n\":3}");
 }
 
-TEST(a_stream_that_metadata_hides_is_appended_to)
+TEST(a_stream_with_hidden_events_can_be_appended_to)
 {
     struct fixture *f = *state;
     assert_int_equal(ask(f, "c-1", ADD(1), NULL), FACTUM_ACCEPTED);
@@ -345,7 +345,7 @@ TEST(a_stream_that_metadata_hides_is_appended_to)
 
 /* ---- answers that get lost ------------------------------------------------------------------- */
 
-TEST(an_answer_that_got_lost_is_found_by_its_key)
+TEST(a_lost_answer_is_found_by_its_key)
 {
     struct fixture *f = *state;
     const counter_command one = ADD(1);
@@ -357,7 +357,7 @@ TEST(an_answer_that_got_lost_is_found_by_its_key)
     }
     lose_answer(f);
     factum_status status = send_request(f, &request);
-    if (status != FACTUM_OK) { /* no time was left to ask */
+    if (status != FACTUM_OK) { /* no time was left to look the key up */
         assert_status(status, FACTUM_UNKNOWN_OUTCOME);
         assert_text(f->err, "decider counter: send the command again with the same id");
         call.deadline = factum_deadline(10000);
@@ -397,12 +397,12 @@ const struct CMUnitTest transact_cases[] = {
     FIXTURE_CASE(an_unknown_event_type_is_named_and_nothing_is_decided),
     FIXTURE_CASE(an_event_that_cannot_be_read_is_named),
     FIXTURE_CASE(a_decider_that_contradicts_itself_is_refused),
-    FIXTURE_CASE(a_request_that_makes_no_sense_is_refused),
+    FIXTURE_CASE(an_invalid_request_is_refused),
     FIXTURE_CASE(a_state_has_a_limit),
-    FIXTURE_CASE(a_tombstoned_stream_is_told),
+    FIXTURE_CASE(a_tombstoned_stream_is_reported),
     FIXTURE_CASE(a_deleted_stream_begins_again),
-    FIXTURE_CASE(a_stream_that_metadata_hides_is_appended_to),
-    FIXTURE_CASE(an_answer_that_got_lost_is_found_by_its_key),
+    FIXTURE_CASE(a_stream_with_hidden_events_can_be_appended_to),
+    FIXTURE_CASE(a_lost_answer_is_found_by_its_key),
     FIXTURE_CASE(a_deadline_that_has_passed_writes_nothing),
 };
 const size_t transact_case_count = sizeof transact_cases / sizeof transact_cases[0];

@@ -19,7 +19,7 @@ README.md, docs/guide/*.md and examples/README.md are read from top to bottom, e
 A server that a block leaves in the background runs until the end of the page. ":2113" in blocks and in what they
 print stands for a free port, on which `factum serve` listens by default.
 
-Other blocks are left alone. Links between the files are checked too, those inside docs/ as well. Every command
+Other blocks are not run. Links between the files are checked too, those inside docs/ as well. Every command
 and option that the command line knows is in its help, the man page and docs/reference.md. Every function of the
 public headers is in docs/reference.md. Every file, function and test that docs/internals/*.md names exists.
 
@@ -68,7 +68,7 @@ class Block:
 
 
 def blocks_of(path):
-    """The blocks of a file, each with the text block that follows it, if one does."""
+    """The blocks of a file, each with the text block that follows it, if any."""
     found = []
     lines = path.read_text(encoding="utf-8").split("\n")
     inside = None
@@ -135,7 +135,7 @@ def end_sessions():
 
 
 def lacking(needs):
-    """The first of the needs of a block that is not here; None if all are."""
+    """The first need of a block that is missing here, or None."""
     for need in needs:
         if need == "network":
             here = bool(os.environ.get("FACTUM_NETWORK"))
@@ -240,14 +240,14 @@ def broken_links(path):
 
 
 def commands_of():
-    """{command: its options}, as the program tells them to bash."""
+    """{command: its options}, as the program's bash completion has them."""
     status, script = run(["factum", "completions", "bash"], ROOT)
     found = re.findall(r"^    ([a-z]+)\) COMPREPLY=\(\$\(compgen -W '([^']*)'", script, re.MULTILINE)
     return {} if status != 0 else {name: options.split() for name, options in found}
 
 
 def undescribed(command, options):
-    """The parts of a command that are missing in its help, the man page, the reference; None if nothing is."""
+    """The parts of a command that its help, the man page or the reference lack, or None."""
     _, usage = run(["factum", command, "--help"], ROOT)
     manual = (ROOT / "docs" / "man" / "factum.1").read_text(encoding="utf-8")
     manual = re.sub(r"\\f[BIR]", "", manual).replace("\\-", "-")
@@ -362,7 +362,7 @@ def main():
             tap.say(f"names in {path.relative_to(ROOT)}",
                     unknown_names(path, [str(file.relative_to(ROOT)) for file in files], words))
         commands = commands_of()
-        tap.say("the program tells its commands", None if len(commands) > 10 else "it does not")
+        tap.say("the program lists its commands", None if len(commands) > 10 else "fewer than 11")
         for command, options in commands.items():
             tap.say(f"factum {command} is described", undescribed(command, options))
     print(f"1..{tap.count}")

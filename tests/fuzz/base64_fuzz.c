@@ -1,5 +1,5 @@
-/* base64_fuzz.c - any bytes as base64; what is accepted is what would be written, and any bytes
- * survive. */
+/* base64_fuzz.c - any bytes as base64: accepted text is exactly what the encoder would write,
+ * and any bytes survive a round trip. */
 #include <string.h>
 
 #include "core/check.h"

@@ -2,8 +2,8 @@
  *
  * Input: lines "name: value" with attributes, an empty line, the data.
  *
- * Oracle: the modes say the same. Either all are refused, or the store holds the same event three
- * times; what is stored is what was sent.
+ * Oracle: the modes agree. Either all are refused, or the store holds the same event three times;
+ * what is stored is what was sent.
  */
 #include <factum/ndjson.h>
 
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum mode { MODE_BINARY, MODE_STRUCTURED, MODE_BATCH, MODES };
 
 #define REQUESTS_PER_STORE 500
-#define ATTRIBUTES_MAX 12 /* with the other fields, what the fake takes */
+#define ATTRIBUTES_MAX 12 /* as many as the fake takes beside the other fields */
 #define VALUE_SIZE_MAX 200
 #define DATA_SIZE_MAX 1000
 
@@ -25,7 +25,7 @@ struct cloud {
     factum_slice names[ATTRIBUTES_MAX];
     factum_slice values[ATTRIBUTES_MAX];
     size_t count;
-    factum_slice type; /* of the data */
+    factum_slice type; /* bytes of the data */
     factum_slice data;
 };
 
@@ -42,7 +42,7 @@ static bool is_name(factum_slice name)
     return name.len > 0 && name.len < 80;
 }
 
-/* A field's value that needs no encoding, as the sessions give it. */
+/* A header field whose value needs no encoding, as the sessions give it. */
 static bool is_field_value(factum_slice value)
 {
     for (size_t i = 0; i < value.len; i++) {
@@ -115,7 +115,7 @@ static void put_binary(struct fct_buf *fields, const struct cloud *cloud)
     }
 }
 
-/* Of JSON content the data is the value, of other content a text. */
+/* JSON data is the value itself, other data a string. */
 static void put_structured(struct fct_buf *body, const struct cloud *cloud)
 {
     FCT_ASSERT(fct_buf_add_text(body, "{\"datacontenttype\":") == FACTUM_OK);
@@ -220,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         server_fuzz_open(&fuzz, "");
     }
     number++;
-    if (!is_text(&cloud)) { /* JSON cannot say it */
+    if (!is_text(&cloud)) { /* cannot be expressed in JSON */
         FCT_ASSERT(send(&cloud, MODE_BINARY, "m") >= 400);
         return 0;
     }

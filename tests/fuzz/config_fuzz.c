@@ -1,5 +1,5 @@
-/* config_fuzz.c - any bytes as the file of a configuration; what is accepted is safe, and what is
- * printed of it gives the same again. */
+/* config_fuzz.c - any bytes as a configuration file. An accepted file is safe, and reads back
+ * the same after it is printed. */
 #include <stdio.h>
 #include <string.h>
 

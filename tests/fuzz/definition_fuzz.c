@@ -1,5 +1,5 @@
-/* definition_fuzz.c - the event of a deployed decider: any data is read or refused, and what is
- * read gives the same when it is written and read again. Layer: tests. */
+/* definition_fuzz.c - the event of a deployed decider: any data is read or refused, and data
+ * that was read is the same after it is written and read again. Layer: tests. */
 #include "core/arena.h"
 #include "core/check.h"
 #include "core/slice.h"

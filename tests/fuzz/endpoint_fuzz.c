@@ -1,5 +1,5 @@
-/* endpoint_fuzz.c - any bytes as the answer of an endpoint, a Retry-After, a URL and a pattern. The
- * first byte chooses the status. What is taken for a reply may be appended; no wait is too long. */
+/* endpoint_fuzz.c - any bytes as the answer of an endpoint, a Retry-After, a URL and a pattern.
+ * The first byte chooses the status. An accepted reply can be appended, and no wait is too long. */
 #include <factum/endpoint.h>
 
 #include "core/arena.h"

@@ -54,14 +54,14 @@ static const char given[] = "{\"stream\":\"order-1\",\"type\":\"OrderPlaced\"}\n
                             "{\"stream\":\"ababababab\",\"type\":\"T.v2\"}\n"
                             "{\"stream\":\"end\",\"type\":\"End\"}\n";
 
-/* What the store holds, in its order. */
+/* The events of the store, in its order. */
 static struct {
     uint64_t position;
     char stream[128];
     char type[128];
 } held[EVENTS];
 
-/* A filter as the input has it. */
+/* A filter, as the input describes it. */
 struct asked {
     unsigned options;
     uint32_t window;
@@ -71,9 +71,9 @@ struct asked {
     size_t line_count;
 };
 
-/* What came back. */
+/* The answers. */
 struct answer {
-    bool ok; /* answered to its end, or subscribed and caught up */
+    bool ok; /* answered to the end, or subscribed and caught up */
     uint64_t positions[EVENTS + 1];
     size_t count;
     uint64_t checkpoints[EVENTS + 2];
@@ -134,7 +134,7 @@ static void put_request(struct fct_buf *buf, const struct asked *asked, enum way
 
 /* ---- what comes back ------------------------------------------------------------------------- */
 
-/* The number |wanted| of a message; UINT64_MAX: it has none. */
+/* The number in field |wanted| of a message; UINT64_MAX if it is missing. */
 static uint64_t number_of(factum_slice message, uint32_t wanted)
 {
     struct fct_pb_field field;
@@ -172,7 +172,7 @@ static void take_reply(struct answer *answer, factum_slice message, bool first, 
     } else {
         FCT_ASSERT(field.number == REPLY_CONFIRMATION);
     }
-    /* A checkpoint says that nothing at or before it is still to come. */
+    /* A checkpoint promises that no event at or before it is still to come. */
     FCT_ASSERT(field.number != REPLY_EVENT || answer->checkpoint_count == 0 ||
                answer->positions[answer->count - 1] >
                    answer->checkpoints[answer->checkpoint_count - 1]);
@@ -329,7 +329,7 @@ static void split_input(struct asked *asked, const uint8_t *data, size_t size)
     }
 }
 
-/* The names of lists are no prefixes. */
+/* Prefixes that are names of lists are refused. */
 static bool names_index(const struct asked *asked)
 {
     for (size_t i = 0; i < asked->line_count; i++) {
@@ -355,9 +355,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct answer backwards = ask(&asked, WAY_BACKWARDS);
     const struct answer subscribed = ask(&asked, WAY_SUBSCRIBED);
     bool listed = asked.regex.len == 0 && names_index(&asked);
-    /* An interval of zero is refused of subscriptions alone. */
+    /* An interval of zero is refused for subscriptions only. */
     FCT_ASSERT(forwards.ok == backwards.ok);
-    /* A list without events is not there for a read, and waited for by a subscription. */
+    /* A list without events is not found by a read; a subscription waits for it. */
     bool waits = listed && !forwards.ok && subscribed.ok && subscribed.count == 0;
     FCT_ASSERT(subscribed.ok == (forwards.ok && asked.interval > 0) || waits);
     if (forwards.ok) {

@@ -1,4 +1,5 @@
-/* frame_fuzz.c - any bytes as segment header, batch header, footer, also with checksums mended. */
+/* frame_fuzz.c - any bytes as segment header, batch header and footer, as they are and with
+ * corrected checksums. */
 #include <stdlib.h>
 #include <string.h>
 

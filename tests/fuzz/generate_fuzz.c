@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Where |at| leads to: after a comment, a literal, or one byte. Checks what it passes. */
+/* The place after a comment, a literal or one byte at |at|. Checks what it passes. */
 static size_t skip(factum_slice text, size_t at)
 {
     uint8_t c = text.ptr[at++];

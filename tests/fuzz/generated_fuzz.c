@@ -1,9 +1,9 @@
-/* generated_fuzz.c - a generated parser beside the validator, on any bytes.
+/* generated_fuzz.c - a generated parser compared with the validator, on any bytes.
  *
- * The type is generated/Everything.json, with unknown members kept. What the validator accepts, the
- * parser has to parse, except for the three things that docs/guide/generated.md names: whole
+ * The type is generated/Everything.json, with unknown members kept. The parser must parse whatever
+ * the validator accepts, except for the three things that docs/guide/generated.md names: whole
  * numbers over 64 bits, lone surrogates, and events that need more than the arena's maximum. What
- * was parsed is printed, and is the same by value.
+ * was parsed is printed, and the print is equal by value.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void prepare(void)
     factum_arena_init(&arena, 0);
 }
 
-/* One of the exceptions? */
+/* Is the refusal one of the exceptions? */
 static bool may_refuse(factum_status status, const factum_error *err)
 {
     return (status == FACTUM_INVALID && (strstr(err->text, ": not a whole number from") != NULL ||

@@ -1,5 +1,5 @@
-/* grpc_fuzz.c - any bytes as a body of frames: however they are split, the same messages come out,
- * and the same failure. The first byte chooses the split. */
+/* grpc_fuzz.c - any bytes as a body of frames: however they are split, the same messages come
+ * out, and the same failure. The first byte chooses the split. */
 #include "core/check.h"
 #include "core/slice.h"
 #include "wire/grpc.h"
@@ -14,7 +14,7 @@ struct outcome {
     bool is_empty;
 };
 
-/* Each message is recorded as a frame, so that its size counts. */
+/* Each message is recorded as a frame, so that its size is compared too. */
 static void record(struct outcome *outcome, factum_slice message)
 {
     size_t begun = 0;

@@ -168,7 +168,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool finished = run(&whole, bytes, bytes.len > 0 ? bytes.len : 1);
     FCT_ASSERT(run(&cut, bytes, 1 + (data[0] >> 4)) == finished);
     FCT_ASSERT(fct_slice_equal(fct_buf_slice(&whole.seen), fct_buf_slice(&cut.seen)));
-    if (!whole.streams) { /* what a handler has begun before a refusal may be sent or not */
+    /* An answer that a handler began before a refusal may or may not be sent. */
+    if (!whole.streams) {
         FCT_ASSERT(fct_slice_equal(fct_buf_slice(&whole.sent), fct_buf_slice(&cut.sent)));
     }
     echo_finish(&whole);

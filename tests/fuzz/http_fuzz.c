@@ -1,6 +1,7 @@
-/* http_fuzz.c - any request to the HTTP door, over a store in memory: "METHOD target", lines with
- * fields, an empty line, the body. URLs, filters, bodies, CloudEvents, ids of server-sent events.
- * Commands, decided by a script. Each is answered or refused, and nothing of it stays. */
+/* http_fuzz.c - any request to the HTTP interface, over a store in memory: "METHOD target",
+ * header lines, an empty line, the body. Reaches URLs, filters, bodies, CloudEvents, ids of
+ * server-sent events, and commands that a script decides. Each request is answered or refused,
+ * and leaves nothing behind. */
 #include <factum/deploy.h>
 #include <factum/ndjson.h>
 
@@ -16,7 +17,7 @@ static const char given[] = "{\"stream\":\"a-1\",\"type\":\"T\",\"data\":1,\"tag
                             "{\"stream\":\"a-2\",\"type\":\"U\",\"data\":2}\n";
 
 #ifdef FCT_WITH_LUA
-/* The decider of the category "a": what a command says becomes its event. */
+/* The decider of the category "a": the command becomes its event. */
 static void deploy_script(factum_store *store)
 {
     static const char script[] =
@@ -33,7 +34,7 @@ static void deploy_script(factum_store *store)
 }
 #endif
 
-/* The head of the input as the fake wants it; false if it is not one. */
+/* Splits the head of the input for the fake; false if it is not a head. */
 static bool split(const uint8_t *data, size_t size, char line[2048], char fields[2048],
                   factum_slice *body)
 {

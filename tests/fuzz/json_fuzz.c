@@ -1,5 +1,5 @@
-/* json_fuzz.c - any bytes into the check of JSON, and some members out of what it accepts: the ones
- * that a tape finds. */
+/* json_fuzz.c - any bytes into the JSON check. Members that are picked from accepted text are
+ * the ones that a tape finds. */
 #include <string.h>
 
 #include "codec/json.h"
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What was picked is what the tape finds. */
+/* The picked members are those that the tape finds. */
 static void check_member(const factum_json *json, const struct fct_json_member *member)
 {
     uint32_t value = factum_json_find(json, FACTUM_JSON_ROOT, member->name);

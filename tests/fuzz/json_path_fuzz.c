@@ -1,5 +1,5 @@
-/* json_path_fuzz.c - any bytes as a path and, after the first line end, a document: what is found
- * lies in it, in order, and the same each time. */
+/* json_path_fuzz.c - any bytes as a path and, after the first line end, a document: the values
+ * found lie within it, in order, and are the same each time. */
 #include <stdlib.h>
 #include <string.h>
 

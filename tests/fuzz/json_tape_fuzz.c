@@ -1,6 +1,6 @@
 /* json_tape_fuzz.c - any bytes onto a JSON tape.
  *
- * 1. The tape and the check without a tape accept and refuse the same, with the same words.
+ * 1. The tape and the check without a tape accept and refuse the same, with the same text.
  * 2. Nodes nest: the children of a container fill it, and each value lies within its parent.
  * 3. Each value alone is the same value. It equals itself, and each number is in order with itself.
  * 4. Members are refused as duplicates if and only if two names of an object mean the same.
@@ -24,7 +24,7 @@ static factum_json_node nodes_again[NODES];
 
 static const factum_json_options twice = {.size = sizeof twice, .duplicates = true};
 
-/* The children of |value| one after the other; true if two names mean the same. */
+/* Walks the children of |value| in order; true if two names mean the same. */
 static bool check_children(const factum_json *json, uint32_t value)
 {
     bool object = json->nodes[value].kind == FACTUM_JSON_OBJECT;
@@ -93,7 +93,7 @@ static void check_again(const factum_json *json, uint32_t value)
     FCT_ASSERT(same);
 }
 
-/* True if a member stands twice somewhere. */
+/* True if some object has a member twice. */
 static bool check_tape(const factum_json *json)
 {
     bool same = false;

@@ -1,5 +1,5 @@
-/* kurrent_fuzz.c - any bytes as a request: the first byte chooses the message. What is decoded must
- * lie within the bytes, and the answers that repeat it must be encoded with frames that fit. */
+/* kurrent_fuzz.c - any bytes as a request: the first byte chooses the message. What is decoded
+ * must lie within the bytes, and answers that repeat it must be encoded into frames that fit. */
 #include "core/check.h"
 #include "core/slice.h"
 #include "wire/kurrent_projections.h"
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* An empty slice may be anywhere. */
+/* An empty slice may point anywhere. */
 static void check_within(factum_slice slice, factum_slice message)
 {
     if (slice.len > 0) {
@@ -30,7 +30,7 @@ static void check_expected(const struct fct_kurrent_expected *expected)
     FCT_ASSERT(expected->kind == FCT_KURRENT_EXPECTED_REVISION || expected->revision == 0);
 }
 
-/* |buf| holds one frame and nothing else. */
+/* Asserts that |buf| holds exactly one frame. */
 static void check_frame(struct fct_buf *buf)
 {
     factum_slice message;

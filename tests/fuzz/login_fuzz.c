@@ -1,5 +1,5 @@
-/* login_fuzz.c - any bytes as the field "authorization"; what is accepted is within its bounds, and
- * what is refused is not repeated. */
+/* login_fuzz.c - any bytes as the header field "authorization". Accepted values are within their
+ * bounds; refusals do not repeat the value. */
 #include <string.h>
 
 #include "core/check.h"
@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status != FACTUM_OK) {
         FCT_ASSERT(status == FACTUM_DENIED);
         FCT_ASSERT(err.status == status);
-        FCT_ASSERT(strncmp(err.text, "th", 2) == 0); /* one of the three texts */
+        FCT_ASSERT(strncmp(err.text, "th", 2) == 0); /* one of the three texts of a refusal */
         return 0;
     }
     FCT_ASSERT(login.user_len <= FCT_LOGIN_USER_MAX);

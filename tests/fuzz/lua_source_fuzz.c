@@ -1,5 +1,5 @@
 /* lua_source_fuzz.c - any text as a script: it loads and runs, or ends with an error that begins
- * with its name; it neither leaks nor takes more than its budget. */
+ * with the script's name; it neither leaks nor exceeds its budget. */
 #include <factum/ndjson.h>
 
 #include "core/check.h"

@@ -1,4 +1,4 @@
-/* lua_values_fuzz.c - any JSON through a script that returns what it is given: the same value comes
+/* lua_values_fuzz.c - any JSON through a script that returns its argument: the same value comes
  * back, to the last digit. */
 #include <stdlib.h>
 
@@ -31,7 +31,8 @@ static bool is_same(factum_slice a, factum_slice b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct fct_sandbox *same; /* lasts: what one input leaves must not touch the next */
+    /* Kept between inputs: what one input leaves must not affect the next. */
+    static struct fct_sandbox *same;
     factum_error err = {.status = FACTUM_OK};
     factum_slice json;
     factum_slice input = fct_slice(data, size);

@@ -1,4 +1,5 @@
-/* ndjson_fuzz.c - any line into the parser of events; what it accepts must survive a round trip. */
+/* ndjson_fuzz.c - any line into the parser of events; an accepted line must survive a round
+ * trip. */
 #include <stdlib.h>
 
 #include <factum/ndjson.h>
@@ -9,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Line ends may have become blanks. */
+/* Line ends may have become spaces. */
 static bool same_json(factum_slice a, factum_slice b)
 {
     bool same = a.len == b.len;

@@ -1,12 +1,12 @@
-/* operations_fuzz.c - bytes as operations on two engines, which must answer the same: the machine
- * of tests/sim. The embedded engine runs without threads, so that an input does the same each time.
- */
+/* operations_fuzz.c - bytes as operations on two engines, which must answer the same: the
+ * machine of tests/sim. The embedded engine runs without threads, so that an input always does
+ * the same. */
 #include "core/check.h"
 #include "sim/machine.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Longer ones say nothing new, and take longer. */
+/* Longer inputs find nothing new and take longer. */
 #define INPUT_SIZE_USED ((size_t)4096)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

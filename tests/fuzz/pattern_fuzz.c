@@ -1,5 +1,5 @@
 /* pattern_fuzz.c - any bytes up to a line end as a pattern, and the rest as a text. Neither may
- * take more than its limits allow, and what is valid here has to be valid to PCRE2. */
+ * exceed its limits, and a pattern that is valid here must be valid to PCRE2. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "core/slice.h"
 #include "schema/pattern.h"
 
-/* Far above what a compilation and a match may take, for sanitizers and busy machines. */
+/* Far above what compiling and matching may take, for sanitizers and busy machines. */
 #define SECONDS_MAX 5
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

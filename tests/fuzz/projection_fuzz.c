@@ -1,5 +1,5 @@
-/* projection_fuzz.c - any bytes as a definition, for each dialect: parsed or refused with a text
- * and a place; what was parsed is printed to the same tokens, and is judged by the lint and by
+/* projection_fuzz.c - any bytes as a definition, for each dialect: parsed, or refused with a
+ * text and a place. What was parsed prints to the same tokens, and is checked by the lint and by
  * SQLite. Layer: tests. */
 #include <stdlib.h>
 #include <string.h>

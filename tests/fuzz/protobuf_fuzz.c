@@ -1,4 +1,4 @@
-/* protobuf_fuzz.c - any bytes as a message; what is read is written again and read again. */
+/* protobuf_fuzz.c - any bytes as a message: what was read is written and read again. */
 #include "core/check.h"
 #include "core/slice.h"
 #include "wire/protobuf.h"

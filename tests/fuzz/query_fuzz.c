@@ -1,6 +1,6 @@
-/* query_fuzz.c - any bytes as a query of a small model: it ends soon after its time, with rows or
- * an error that says why; nothing is written, no file other than the model's is opened, no value of
- * another table is read, and nothing leaks. */
+/* query_fuzz.c - any bytes as a query of a small model. It ends soon after its time limit, with
+ * rows or an error that gives a reason; it writes nothing, opens no file except the model's,
+ * reads no value of another table, and leaks nothing. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,7 +13,7 @@
 #include "support/mem_fault.h"
 
 #define TIME_MS_MAX UINT64_C(50)
-#define OVER_MS_MAX UINT64_C(5000) /* with sanitizers and a busy machine */
+#define OVER_MS_MAX UINT64_C(5000) /* sanitizers and busy machines take long */
 #define SECRET "geheim-7391"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,7 +62,7 @@ static bool take_row(void *data, const factum_value *values, size_t count)
 {
     const factum_slice *sql = data;
     for (size_t i = 0; i < count; i++) {
-        /* The query may say the word itself. */
+        /* The query may contain the secret word itself. */
         FCT_ASSERT(values[i].bytes.len < sizeof SECRET - 1 ||
                    fct_slice_holds(*sql, FCT_SLICE("7391")) ||
                    !fct_slice_holds(values[i].bytes, FCT_SLICE(SECRET)));
@@ -77,7 +77,7 @@ static void check_end(factum_status status, const factum_error *err)
     FCT_ASSERT(status == FACTUM_OK || err->text[0] != '\0');
     FCT_ASSERT(sqlite3_total_changes(db) == 5);
     FCT_ASSERT(sqlite3_get_autocommit(db) != 0);
-    FCT_ASSERT(sqlite3_db_name(db, 2) == NULL); /* main, temp, and nothing attached */
+    FCT_ASSERT(sqlite3_db_name(db, 2) == NULL); /* main and temp, nothing attached */
     FCT_ASSERT(fault.held == 1);                /* the gate */
 }
 

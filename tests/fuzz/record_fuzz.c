@@ -1,4 +1,5 @@
-/* record_fuzz.c - any bytes as a record, its checksum not looked at: an error, or slices within. */
+/* record_fuzz.c - any bytes as a record, whose checksum is not checked: an error, or slices
+ * within the bytes. */
 #include <stdlib.h>
 #include <string.h>
 

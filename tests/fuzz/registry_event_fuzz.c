@@ -1,5 +1,5 @@
-/* registry_event_fuzz.c - any bytes as an event of the schema registry; what is accepted is written
- * and read again as the same. The first byte chooses the type. */
+/* registry_event_fuzz.c - any bytes as an event of the schema registry: an accepted event is the
+ * same after it is written and read again. The first byte chooses the type. */
 #include "core/check.h"
 #include "core/mem.h"
 #include "core/slice.h"

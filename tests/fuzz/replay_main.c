@@ -2,8 +2,8 @@
  *
  *     fuzz_TARGET DIRECTORY...
  *
- * The empty input comes first, then every file, in the order of their names. A target that does not
- * like an input aborts, which ends the run: the last line "# input ..." names it.
+ * The empty input comes first, then every file, in the order of their names. A target that finds a
+ * defect aborts, which ends the run: the last line "# input ..." names it.
  */
 #include <dirent.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #define INPUT_SIZE_MAX ((size_t)16 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-/* A target may have one, as with libFuzzer. */
+/* A target may define this, as with libFuzzer. */
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 
 static unsigned input_count;

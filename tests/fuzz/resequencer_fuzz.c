@@ -1,11 +1,11 @@
-/* resequencer_fuzz.c - a resequencer beside a list that is searched from end to end. Layer: tests.
+/* resequencer_fuzz.c - a resequencer against a list that is searched from end to end. Layer: tests.
  *
  * The first byte chooses the bounds. Each further byte gives an event, its key in the low three
  * bits, its sequence in the other five; 0xfe runs, 0xff lets time pass and runs. Key 2 fails now
  * and then, key 7 is parked at once, and key 6 waits until something of key 5 was released.
  *
  * Checked: each event is released, parked or dropped once, or held; keys come out in order; bounds
- * hold; after a run nothing that has its turn is held.
+ * hold; after a run no event is held whose turn has come.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ struct model {
     uint64_t next[KEYS];
     uint64_t released;
     uint64_t parked;
-    uint64_t tries; /* of key 2 */
+    uint64_t tries; /* attempts to release key 2 */
     bool failed;
 };
 
@@ -103,7 +103,7 @@ static void check_model(const factum_resequencer *resequencer, struct model *mod
         bool first = true;
         for (uint64_t i = 0; i < SEQUENCES; i++) {
             if (model->held[key][i] && ran && first && turn_of(model, key, i) == FACTUM_TURN_PAST) {
-                model->held[key][i] = false; /* dropped without a word */
+                model->held[key][i] = false; /* dropped silently */
             }
             if (model->held[key][i]) {
                 FCT_ASSERT(!ran || !first || turn_of(model, key, i) == FACTUM_TURN_WAIT);

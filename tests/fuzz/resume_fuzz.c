@@ -1,11 +1,11 @@
-/* resume_fuzz.c - any text where a live tail over HTTP takes an id to go on from: Last-Event-ID,
+/* resume_fuzz.c - any text where a live tail over HTTP takes the id to resume from: Last-Event-ID,
  * ?after, and both.
  *
  * Input: a byte that chooses where the text goes, then the text.
  *
  * Oracle: the tail begins exactly after the place that the text names, or the text is refused with
- * a problem; and each id that the server sends makes it go on with the rest, nothing lost and
- * nothing twice.
+ * a problem; and each id that the server sends resumes with the rest, with nothing lost and nothing
+ * twice.
  */
 #include <factum/ndjson.h>
 
@@ -30,11 +30,11 @@ static const char given[] = "{\"stream\":\"a-1\",\"type\":\"T\",\"data\":1}\n"
                             "{\"stream\":\"b\",\"type\":\"U\",\"data\":5}\n"
                             "{\"stream\":\"b\",\"type\":\"U\",\"data\":6}\n";
 
-/* What a tail said. */
+/* What a tail sent. */
 struct tail {
     unsigned status;
     size_t count;                                   /* of events */
-    char tokens[TOKENS_MAX][FACTUM_TOKEN_SIZE + 8]; /* ids, of events and of the place at the end */
+    char tokens[TOKENS_MAX][FACTUM_TOKEN_SIZE + 8]; /* ids of events, and of the place at the end */
     size_t token_count;
 };
 
@@ -43,7 +43,7 @@ static void hold(size_t number, const factum_event *event)
     positions[number] = event->position;
 }
 
-/* Line by line. The first EVENTS ids are of events, unless it began later. */
+/* Reads line by line. The first EVENTS ids are those of events, unless the tail began later. */
 static void take_lines(struct tail *tail, char *text)
 {
     bool is_event = true;
@@ -93,7 +93,7 @@ static struct tail follow(const char *line, const char *fields)
     return tail;
 }
 
-/* The events that lie after |place|. */
+/* The number of events after |place|. */
 static size_t events_after(uint64_t place)
 {
     size_t count = 0;
@@ -103,7 +103,7 @@ static size_t events_after(uint64_t place)
     return count;
 }
 
-/* Each id that was sent, sent back. */
+/* Sends back each id that was sent. */
 static void check_ids(const struct tail *tail)
 {
     for (size_t i = 0; i < tail->token_count; i++) {

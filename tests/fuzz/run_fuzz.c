@@ -1,6 +1,6 @@
 /* run_fuzz.c - any bytes as an index run and as a manifest: an error or a walk, never a crash.
  *
- * The checksums of a run are mended first, so that what lies behind them is reached.
+ * The checksums of a run are corrected first, so that the code after their check is reached.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,7 @@ static void look_into(struct fct_run *run)
         (void)fct_run_entry_last(&entry);
     }
     factum_status status = fct_run_probe(run, &key);
-    FCT_ASSERT(status == FACTUM_OK || status == FACTUM_DONE); /* the checksums are mended */
+    FCT_ASSERT(status == FACTUM_OK || status == FACTUM_DONE); /* with corrected checksums */
     status = fct_run_find_ordinal(run, &key, 3, &entry);
     FCT_ASSERT(status == FACTUM_OK || status == FACTUM_DONE || status == FACTUM_CORRUPT);
     status = fct_run_find_position(run, &key, 4096, &entry);

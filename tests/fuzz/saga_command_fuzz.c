@@ -1,10 +1,10 @@
 /* saga_command_fuzz.c - any event as a command of a saga. The input is the name of the stream and
  * the metadata, a line each, then the data.
  *
- * What is taken for a command:
+ * An event that is accepted as a command:
  * 1. is in the stream that its saga has at the service;
  * 2. if it is an undo, undoes a do of the same step of the same saga;
- * 3. has a valid traceparent, or none.
+ * 3. has a valid traceparent or none at all.
  */
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* saga_definition_fuzz.c - any bytes as the definition of a saga: loaded or refused with a text and
- * a place; what was loaded has a plan whose invariants hold. Layer: tests. */
+/* saga_definition_fuzz.c - any bytes as the definition of a saga: loaded, or refused with a text
+ * and a place; a loaded definition has a plan whose invariants hold. Layer: tests. */
 #include <string.h>
 
 #include "codec/json.h"

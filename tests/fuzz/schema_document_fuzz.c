@@ -1,4 +1,5 @@
-/* schema_document_fuzz.c - any bytes as a document against a few schemas that use every keyword. */
+/* schema_document_fuzz.c - any bytes as a document, validated by a few schemas that use every
+ * keyword. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ static const char *const texts[] = {
     "\"array\",\"uniqueItems\":true,\"minItems\":1,\"items\":{\"type\":\"object\",\"properties\":{"
     "\"sku\":{\"minLength\":1,\"maxLength\":8},\"price\":{\"multipleOf\":0.01,\"minimum\":0,"
     "\"exclusiveMaximum\":1e6}},\"additionalProperties\":false}}}}",
-    /* recursion, alternatives, what is not evaluated */
+    /* recursion, alternatives, unevaluated members */
     "{\"$dynamicAnchor\":\"n\",\"type\":[\"object\",\"array\",\"number\",\"string\"],"
     "\"properties\":{"
     "\"a\":{\"$dynamicRef\":\"#n\"},\"b\":{\"$ref\":\"#\"}},\"patternProperties\":{\"^x\":{\"$"

@@ -1,5 +1,5 @@
-/* schema_fuzz.c - any bytes as a schema: compiled or refused with a text, and if it is compiled,
- * used on a few documents. The first byte chooses the draft and whether formats are checked. */
+/* schema_fuzz.c - any bytes as a schema: refused with a text, or compiled and used on a few
+ * documents. The first byte chooses the draft and whether formats are checked. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ static void check(const factum_schema *schema, const char *text)
         FCT_ASSERT(strchr(result.faults[i].schema, '#') != NULL);
         FCT_ASSERT(result.faults[i].pointer[0] == '\0' || result.faults[i].pointer[0] == '/');
     }
-    /* The first fault alone is the first of several. */
+    /* The fault that is reported alone is the first of several. */
     factum_schema_result first = {.size = sizeof first};
     if (factum_schema_check(schema, checker, factum_slice_from(text), 1, &first, &err) ==
         FACTUM_OK) {

@@ -1,5 +1,5 @@
-/* secret_fuzz.c - any bytes as the file of the admin's secret; what is accepted is what would be
- * written. */
+/* secret_fuzz.c - any bytes as the file of the admin's secret; an accepted file is exactly what
+ * would be written. */
 #include "core/check.h"
 #include "core/slice.h"
 #include "server/secret.h"

@@ -1,7 +1,8 @@
-/* server_fuzz.h - the server's services without sockets, over a store in memory: what the fuzzers
- * of its doors share. Layer: tests. One thread.
+/* server_fuzz.h - the server's services without sockets, over a store in memory, for the fuzzers of
+ * the server's interfaces. Layer: tests. One thread.
  *
- * A store is replaced after so many requests, so that what they append does not slow later ones.
+ * The store is replaced after a number of requests, so that events of earlier inputs do not slow
+ * later ones.
  */
 #ifndef FCT_TESTS_FUZZ_SERVER_FUZZ_H
 #define FCT_TESTS_FUZZ_SERVER_FUZZ_H
@@ -15,20 +16,20 @@
 
 #define SERVER_FUZZ_TURNS_MAX 10000
 
-/* A slice for "%.*s", all of it: FCT_FMT shortens. */
+/* A slice for "%.*s" in full: FCT_FMT shortens. */
 #define PLAIN(slice) (int)(slice).len, (const char *)(slice).ptr
 
 struct server_fuzz {
     struct fct_server server;
     struct fct_timer turn;
-    unsigned requests; /* since the store was opened */
+    unsigned requests; /* requests since the store was opened */
 };
 
 static const struct fct_principal server_fuzz_admin = {FCT_RIGHT_ADMIN, {NULL, 0}};
 static const struct fct_peer server_fuzz_peer = {.local = {(const uint8_t *)"127.0.0.1:2113", 14},
                                                  .is_local = true};
 
-/* |events| as factum_testing_given takes them. */
+/* |events| in the form that factum_testing_given takes. */
 static inline void server_fuzz_open(struct server_fuzz *fuzz, const char *events)
 {
     struct fct_server *server = &fuzz->server;
@@ -94,7 +95,7 @@ static inline bool server_fuzz_works(const struct server_fuzz *fuzz)
     return jobs > 0 || fct_appends_under_way(&fuzz->server) > 0;
 }
 
-/* Until no append and no job is under way, and the feeds had a turn. */
+/* Runs until no append and no job is under way, and the feeds had a turn. */
 static inline void server_fuzz_settle(struct server_fuzz *fuzz)
 {
     for (int i = 0; i < SERVER_FUZZ_TURNS_MAX && server_fuzz_works(fuzz); i++) {

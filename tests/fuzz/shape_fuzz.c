@@ -1,6 +1,7 @@
-/* shape_fuzz.c - any bytes as a schema and, after the first line end, a path, and, after the next
- * one, a document. What is said of the path ends, is printable and the same each time. If the
- * document is valid by the validator, it has at the path what was said, and nothing else. */
+/* shape_fuzz.c - any bytes as a schema and, after the first line end, a path, and, after the
+ * next one, a document. The description of the path ends, is printable and is the same each
+ * time. If the validator accepts the document, it has at the path what was described, and
+ * nothing else. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
-/* store_fuzz.c - the first byte chooses a message of factum.v1.Store, the rest is decoded as it.
- * What is valid is encoded and decoded again, and must then be encoded to the same bytes. */
+/* store_fuzz.c - the first byte chooses a message of factum.v1.Store, as which the rest is
+ * decoded. A valid message is encoded and decoded again, and must then be encoded to the same
+ * bytes. */
 #include "core/check.h"
 #include "core/slice.h"
 #include "support/store_echo.h"

@@ -1,5 +1,4 @@
-/* time_fuzz.c - any text as a time and as a UUID; what is accepted prints and reads back the same.
- */
+/* time_fuzz.c - any text as a time and as a UUID; accepted text prints and reads back the same. */
 #include <string.h>
 
 #include "core/check.h"

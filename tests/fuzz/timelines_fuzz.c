@@ -1,5 +1,6 @@
-/* timelines_fuzz.c - any bytes as a store's histories, as text and as what the text stands for:
- * what is accepted is in order, prints back the same, and its tokens are read back. */
+/* timelines_fuzz.c - any bytes as a store's histories, both as the text and as the bytes that
+ * the text encodes: accepted histories are in order, print back the same, and their tokens are
+ * read back. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ static void look_at(const struct fct_timelines *timelines)
             fct_token_format(timelines, places[j], token);
             factum_status status =
                 fct_token_parse(timelines, factum_slice_from(token), &place, NULL);
-            /* An id may be there twice, and then names the first of both. */
+            /* An id may occur twice, and then names the first of both. */
             FCT_ASSERT(status == FACTUM_OK || status == FACTUM_WRONG_TIMELINE);
             FCT_ASSERT(status != FACTUM_OK || place == places[j]);
         }
@@ -55,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 36 || size > sizeof bytes) {
         return 0;
     }
-    /* The same as bytes of this store's, with a checksum that is right. */
+    /* The same bytes as those of this store, with a valid checksum. */
     memcpy(bytes, data, size);
     memcpy(bytes + 16, store_id.bytes, sizeof store_id.bytes);
     fct_put_u32(bytes + size - 4, fct_crc32c(0, bytes, size - 4));

@@ -1,4 +1,4 @@
-/* token_fuzz.c - any bytes as a token; what is accepted is what the store would print. */
+/* token_fuzz.c - any bytes as a token; an accepted token is exactly what the store would print. */
 #include <string.h>
 
 #include "core/check.h"
@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The timeline of the token's own digits, if it has any, so that the rest of it counts. */
+/* The timeline that the token names, if it names one, so that the rest of it is looked at. */
 static uint64_t timeline_in(const uint8_t *data, size_t size)
 {
     uint64_t id = 0;

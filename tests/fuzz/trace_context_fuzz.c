@@ -1,5 +1,5 @@
-/* trace_context_fuzz.c - any text as a traceparent and as a tracestate; what is accepted as a
- * traceparent is written in a form that is accepted and stays as it is. */
+/* trace_context_fuzz.c - any text as a traceparent and as a tracestate; an accepted traceparent
+ * is written in a form that is accepted and does not change again. */
 #include <string.h>
 
 #include "core/check.h"

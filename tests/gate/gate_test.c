@@ -1,5 +1,5 @@
-/* gate_test.c - the gate before the memory engine: which rule holds, what is added to an event,
- * what is refused, and what a failed write or a failed allocation leaves. Layer: tests. */
+/* gate_test.c - the gate in front of the memory engine: which rule applies, what is added to an
+ * event, what is refused, and what a failed write or a failed allocation leaves. Layer: tests. */
 #include <limits.h>
 
 #include "core/error.h"
@@ -18,17 +18,17 @@ struct fixture {
     struct fct_mem_fault mem;
     struct fct_engine engine;
     void (*window)(struct fixture *f); /* called once, while a write to the registry is under way */
-    factum_status outcome;             /* of that write, if it is not OK */
-    bool damaged;                      /* the registry cannot be read */
-    unsigned lines;                    /* in its log */
-    uint64_t version;                  /* of the last schema */
+    factum_status outcome;             /* the status of that write, if not OK */
+    bool damaged;                      /* reads of the registry fail */
+    unsigned lines;                    /* messages in the gate's log */
+    uint64_t version;                  /* version of the last schema */
     factum_append_result result;
     factum_error err;
-    char metadata[512]; /* of the event that was read last */
-    char tags[4096];    /* each with a blank before it */
+    char metadata[512]; /* metadata of the event that was read last */
+    char tags[4096];    /* its tags, each after a blank */
 };
 
-/* The memory engine, whose writes to the registry can be held and can fail. */
+/* The memory engine, except that writes to the registry can be held back and can fail. */
 static struct fixture *watched;
 static const struct fct_engine_ops *memory_ops;
 
@@ -171,7 +171,7 @@ static void read_last(struct fixture *f, const char *stream)
 
 /* ---- which rule ------------------------------------------------------------------------------ */
 
-TEST(the_subject_with_category_is_asked_before_the_one_without)
+TEST(a_subject_with_a_category_is_used_before_one_without)
 {
     struct fixture *f = *state;
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
@@ -204,7 +204,7 @@ TEST(a_mode_of_a_subject_counts_before_that_of_its_category)
     assert_refused(f, "order-1", "Placed", "no JSON");
 }
 
-TEST(the_event_that_does_not_fit_is_said_and_nothing_is_written)
+TEST(an_event_that_does_not_fit_is_named_and_nothing_is_written)
 {
     struct fixture *f = *state;
     const factum_new_event events[] = {
@@ -317,7 +317,7 @@ TEST(a_value_that_cannot_be_a_tag_is_refused)
         f->err);
     assert_refused(f, "a", "Placed", "{\"t\":\"\\ud800\"}");
     assert_text(f->err, "/t: ");
-    for (int len = 1022; len <= 1023; len++) { /* with "t:" 1,024 and 1,025 */
+    for (int len = 1022; len <= 1023; len++) { /* with "t:" in front 1,024 and 1,025 bytes */
         (void)snprintf(data, sizeof data, "{\"t\":\"%0*d\"}", len, 0);
         assert_status(put(f, "a", "Placed", data, ""),
                       len == 1022 ? FACTUM_OK : FACTUM_SCHEMA_VIOLATION);
@@ -395,7 +395,7 @@ TEST(a_key_in_the_metadata_makes_an_append_known)
     assert_false(f->result.already);
     assert_ok(put_schema(f, "Placed", "{\"type\":\"object\"}", factum_any()), f->err);
     assert_ok(put(f, "a", "Placed", "{}", "{\"$idempotencyKey\":\"k\"}"), f->err);
-    assert_true(f->result.already); /* its stamp would be another one now */
+    assert_true(f->result.already); /* the stamp would be a different one now */
     assert_status(put(f, "a", "Placed", "{\"x\":1}", "{\"$idempotencyKey\":\"k\"}"),
                   FACTUM_KEY_CONFLICT);
     assert_ok(put(f, "a", "Placed", "{}", "{\"a\":{\"$idempotencyKey\":\"k\"}}"), f->err);
@@ -418,13 +418,13 @@ TEST(a_retry_that_does_not_fit_a_newer_version_is_known)
     assert_true(f->result.already);
     assert_int_equal(f->result.position, position);
     assert_int_equal(f->result.refused_index, 0);
-    /* Another content of the key is another append; a key that is new is refused, and stays new. */
+    /* A key with other content is another append. A new key is refused, and stays unused. */
     assert_status(put(f, "a", "Placed", "{\"qty\":2}", key), FACTUM_KEY_CONFLICT);
     assert_status(put(f, "a", "Placed", "{\"qty\":1}", "{\"$idempotencyKey\":\"new\"}"),
                   FACTUM_SCHEMA_VIOLATION);
     assert_ok(put(f, "a", "Placed", "{\"sku\":1}", "{\"$idempotencyKey\":\"new\"}"), f->err);
     assert_false(f->result.already);
-    /* Nor does the mode matter. */
+    /* The mode does not matter either. */
     assert_ok(put_mode(f, "Placed", "warn"), f->err);
     assert_ok(put(f, "a", "Placed", "{\"qty\":1}", key), f->err);
     assert_true(f->result.already);
@@ -444,7 +444,7 @@ TEST(a_version_that_was_not_written_does_not_bind)
 {
     struct fixture *f = *state;
     assert_ok(put_schema(f, "Placed", QTY, factum_any()), f->err);
-    for (int i = 0; i < 6; i++) { /* more than are retired at once */
+    for (int i = 0; i < 6; i++) { /* more than are retired at a time */
         assert_status(put_schema(f, "Placed", "{\"required\":[\"a\"]}", factum_at(9)),
                       FACTUM_WRONG_REVISION);
         assert_put(f, "a", "Placed", "{\"qty\":1}");
@@ -502,7 +502,7 @@ TEST(a_repeat_of_an_old_version_does_not_bind_again)
     }
 }
 
-TEST(an_append_that_expects_something_of_the_registry_goes_on)
+TEST(an_append_may_expect_a_revision_of_the_registry)
 {
     struct fixture *f = *state;
     const factum_new_event event = {
@@ -622,7 +622,7 @@ static void window_of_a_first_version(struct fixture *f)
     assert_busy(f, "order-1", "Placed", "{\"qty\":1,\"t\":\"x\"}");
 }
 
-TEST(nothing_of_a_first_version_shows_while_it_is_under_way)
+TEST(a_first_version_is_not_visible_while_it_is_under_way)
 {
     struct fixture *f = *state;
     static const char schema[] =
@@ -719,7 +719,7 @@ TEST(an_event_that_a_version_under_way_would_tag_waits_for_it)
 
 /* ---- without memory -------------------------------------------------------------------------- */
 
-TEST(an_allocation_that_fails_leaves_all_as_it_was)
+TEST(a_failed_allocation_changes_nothing)
 {
     struct fixture *f = *state;
     static const char with_tag[] =
@@ -759,9 +759,9 @@ TEST(an_allocation_that_fails_leaves_all_as_it_was)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_CASE(the_subject_with_category_is_asked_before_the_one_without),
+        FIXTURE_CASE(a_subject_with_a_category_is_used_before_one_without),
         FIXTURE_CASE(a_mode_of_a_subject_counts_before_that_of_its_category),
-        FIXTURE_CASE(the_event_that_does_not_fit_is_said_and_nothing_is_written),
+        FIXTURE_CASE(an_event_that_does_not_fit_is_named_and_nothing_is_written),
         FIXTURE_CASE(the_id_is_stamped_where_there_is_a_place_for_it),
         FIXTURE_CASE(a_sender_cannot_hide_a_fault),
         FIXTURE_CASE(a_long_fault_is_cut_between_characters),
@@ -774,15 +774,15 @@ int main(void)
         FIXTURE_CASE(a_version_that_was_not_written_does_not_bind),
         FIXTURE_CASE(only_the_registrys_events_are_taken_into_its_stream),
         FIXTURE_CASE(a_repeat_of_an_old_version_does_not_bind_again),
-        FIXTURE_CASE(an_append_that_expects_something_of_the_registry_goes_on),
+        FIXTURE_CASE(an_append_may_expect_a_revision_of_the_registry),
         FIXTURE_CASE(a_user_called_back_cannot_write_to_the_registry),
         CASE(without_its_schemas_a_store_takes_no_events),
         FIXTURE_CASE(what_a_version_under_way_decides_is_busy),
-        FIXTURE_CASE(nothing_of_a_first_version_shows_while_it_is_under_way),
+        FIXTURE_CASE(a_first_version_is_not_visible_while_it_is_under_way),
         FIXTURE_CASE(the_plain_schema_is_in_force_while_one_with_category_is_under_way),
         FIXTURE_CASE(while_a_mode_is_under_way_the_stricter_counts),
         FIXTURE_CASE(an_event_that_a_version_under_way_would_tag_waits_for_it),
-        FIXTURE_CASE(an_allocation_that_fails_leaves_all_as_it_was),
+        FIXTURE_CASE(a_failed_allocation_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

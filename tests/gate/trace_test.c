@@ -1,6 +1,6 @@
-/* trace_test.c - which trace the gate writes into events: from the event's own metadata, from the
- * context of the append, or none; and that retries in other traces stay the same append. Layer:
- * tests. */
+/* trace_test.c - which trace context the gate writes into events: that of the event's own
+ * metadata, that of the append's context, or none; and that retries in another trace count as
+ * the same append. Layer: tests. */
 #include "core/slice.h"
 #include "core/trace_context.h"
 #include "engine_memory/memory.h"
@@ -19,7 +19,7 @@ struct fixture {
     struct fct_engine engine;
     factum_append_result result;
     factum_error err;
-    char metadata[2048]; /* of the event that was read last */
+    char metadata[2048]; /* metadata of the event that was read last */
 };
 
 static int set_up(void **state)
@@ -104,7 +104,7 @@ TEST(without_a_context_nothing_is_touched)
                         "{\"$traceId\":\"" TRACE "\",\"$spanId\":\"" SPAN "\"}");
 }
 
-TEST(a_context_without_a_trace_begins_none)
+TEST(a_context_without_a_trace_starts_no_trace)
 {
     struct fixture *f = *state;
     const factum_call call = call_of("", "a=b");
@@ -123,7 +123,7 @@ TEST(the_trace_of_the_call_goes_into_events_with_an_id_of_its_own)
         const char *text = stored(f, before[i][0], &call);
         int len = snprintf(head, sizeof head, "%s\"traceparent\":\"00-" TRACE "-", before[i][1]);
         assert_int_equal(strncmp(text, head, (size_t)len), 0);
-        assert_null(strstr(text, SPAN)); /* another parent than the caller's */
+        assert_null(strstr(text, SPAN)); /* the parent differs from the caller's */
         assert_non_null(strstr(text, "-01\",\"tracestate\":\"v=\\\"1\\\\2\\\"\"}"));
     }
 }
@@ -170,7 +170,7 @@ TEST(each_of_many_events_gets_what_it_lacks)
     fct_reader_close(reader);
 }
 
-TEST(what_the_writer_says_stays)
+TEST(values_set_by_the_writer_stay)
 {
     struct fixture *f = *state;
     static const char *const said[] = {
@@ -294,7 +294,7 @@ TEST(a_stamp_of_the_trace_and_one_of_a_schema_both_stay)
     assert_status(put_all(f, &bad, 1, &call, ""), FACTUM_SCHEMA_VIOLATION);
 }
 
-TEST(ids_of_the_context_go_into_events_that_say_none)
+TEST(events_without_ids_get_those_of_the_context)
 {
     struct fixture *f = *state;
     const factum_call call = {.size = sizeof call,
@@ -354,17 +354,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(without_a_context_nothing_is_touched),
-        FIXTURE_CASE(a_context_without_a_trace_begins_none),
+        FIXTURE_CASE(a_context_without_a_trace_starts_no_trace),
         FIXTURE_CASE(the_trace_of_the_call_goes_into_events_with_an_id_of_its_own),
         FIXTURE_CASE(events_of_one_append_have_one_parent_and_each_append_its_own),
         FIXTURE_CASE(each_of_many_events_gets_what_it_lacks),
-        FIXTURE_CASE(what_the_writer_says_stays),
+        FIXTURE_CASE(values_set_by_the_writer_stay),
         FIXTURE_CASE(ids_of_kurrents_clients_become_a_traceparent),
         FIXTURE_CASE(a_broken_context_begins_a_new_trace_without_its_state),
         FIXTURE_CASE(a_long_or_bad_tracestate_does_not_go_along),
         FIXTURE_CASE(a_retry_in_another_trace_is_the_same_append),
         FIXTURE_CASE(a_stamp_of_the_trace_and_one_of_a_schema_both_stay),
-        FIXTURE_CASE(ids_of_the_context_go_into_events_that_say_none),
+        FIXTURE_CASE(events_without_ids_get_those_of_the_context),
         FIXTURE_CASE(ids_of_the_context_are_indexed),
         FIXTURE_CASE(an_id_that_is_no_text_is_refused),
         FIXTURE_CASE(without_memory_nothing_is_written),

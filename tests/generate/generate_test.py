@@ -10,8 +10,8 @@ Each file of sets/ is one category:
      "refused": [["OrderPlaced", {data}, "text of the error"]],
      "header": ["text that stands in the header"]}
 
-The generated files are compiled as C99 and as C++17, by gcc and by clang where they are there, with
-warnings as errors, and the program that is made of them (roundtrip.c) runs the events.
+The generated files are compiled as C99 and as C++17, by gcc and by clang where installed, with
+warnings as errors, and the resulting program (roundtrip.c) runs the events.
 
 Environment, set by tests/generate/meson.build: FACTUM, FACTUM_LIBRARY, FACTUM_INCLUDE.
 """
@@ -30,7 +30,7 @@ FACTUM = shlex.split(os.environ.get("FACTUM", "factum"))
 INCLUDE = os.environ.get("FACTUM_INCLUDE", str(ROOT / "include"))
 LIBRARY = shlex.split(os.environ.get("FACTUM_LIBRARY", "-lfactum"))
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wpedantic", "-Wswitch-enum", "-Werror"]
-# The first and the last make a program, the others only check: that finds what each warns of.
+# The first and the last build a program; the others only compile, to see the warnings of each.
 COMPILERS = [("gcc", ["-std=c99"]), ("clang", ["-std=c99"]),
              ("g++", ["-x", "c++", "-std=c++17"]), ("clang++", ["-x", "c++", "-std=c++17"])]
 
@@ -79,7 +79,7 @@ def generate(category, source, target, *options):
 
 
 def compile_all(folder, name, tap, label):
-    """The programs that came of it, by compiler."""
+    """The programs that were built, by compiler."""
     programs = []
     for compiler, flags in COMPILERS:
         say = f"{label}: {compiler} {flags[-1]}"
@@ -100,7 +100,7 @@ def compile_all(folder, name, tap, label):
 
 
 def judge(line, kind, wanted):
-    """None, or what is wrong with the answer to one event."""
+    """The fault of the answer to one event, or None."""
     if kind == "events":
         return None if line == "ok" else line
     if kind == "lost":
@@ -145,7 +145,7 @@ def test_set(path, folder, tap):
 
 
 def test_new_type_breaks_folds(folder, tap):
-    """A fold that names all types compiles without any flag; with another type it does not."""
+    """A fold that names all types compiles without flags; when the schemas have one more type, it does not."""
     schema = {"type": "object"}
     types = {"Opened": schema, "Closed": schema}
     cases = "".join(f"    case DOOR_{name.upper()}:\n        break;\n" for name in types)
@@ -169,7 +169,7 @@ def test_new_type_breaks_folds(folder, tap):
 
 
 def test_golden(folder, tap):
-    """The types that are kept in the repository are what the generator writes, byte by byte."""
+    """The generated types in the repository are what the generator writes today, byte by byte."""
     for kept in ("tests/golden/generated", "examples/orders"):
         made = folder / kept
         made.mkdir(parents=True)
@@ -185,7 +185,7 @@ def test_golden(folder, tap):
 
 
 def test_command(folder, tap):
-    """What the command does with files and directories."""
+    """How the command treats files and directories."""
     def expect(say, wanted, part, category, source, *options):
         status, output, errors = generate(category, folder / source, folder, *options)
         good = status == wanted and part in output + errors
@@ -203,13 +203,13 @@ def test_command(folder, tap):
             None if " fresh;" in text and "stale" not in text else text)
     output = expect("lists files", 0, "shop.gen.c", "shop", "shop", "--json")
     answer = json.loads(output)
-    tap.say("the command: says whether something changed", None if answer["changed"] is False
+    tap.say("the command: reports whether something changed", None if answer["changed"] is False
             and answer["types"] == ["Opened", "Sold"] and answer["category"] == "shop" else output)
     (folder / "shop.gen.c").write_text("mine")
     (folder / "shop.gen.h").unlink()
     expect("leaves other files alone", 3, "exists and was not generated", "shop", "shop")
     tap.say("the command: writes both files or none",
-            "the header is there" if (folder / "shop.gen.h").exists() else None)
+            "the header exists" if (folder / "shop.gen.h").exists() else None)
     expect("overwrites by force", 0, "shop.gen.c", "shop", "shop", "--force")
     status, _, errors = generate("shop", folder / "shop", folder / "made")
     tap.say("the command: makes the directory that it writes to",
@@ -218,7 +218,7 @@ def test_command(folder, tap):
     (folder / "empty").mkdir()
     expect("a directory without schemas", 4, "has no schema", "shop", "empty")
     write_schemas(folder / "wrong", {"Bad": {"$ref": "#"}})
-    expect("a schema without sense", 2, "the schema of Bad: a $ref that leads to itself", "shop", "wrong")
+    expect("a schema with a loop", 2, "the schema of Bad: a $ref that leads to itself", "shop", "wrong")
     (folder / "wrong" / "Bad.json").write_text("{\n]")
     expect("a schema that is not JSON", 2, "the schema of Bad: not valid JSON", "shop", "wrong")
     (folder / "wrong" / "Bad.json").write_text(" " * (1 << 20) + "{}")
@@ -229,12 +229,12 @@ def test_command(folder, tap):
     tap.say("the command: --to is demanded", None if status == 2 and "--to" in errors else errors)
     status, _, errors = run(FACTUM + ["--store", str(folder / "store"), "schema", "generate", "shop",
                                       "--from", str(schemas), "--to", str(folder)])
-    tap.say("the command: a directory and a store are too much",
+    tap.say("the command: a directory and a store exclude each other",
             None if status == 2 and "exclude each other" in errors else errors)
 
 
 def test_store(folder, tap):
-    """The schemas of a store give what the same schemas in files give."""
+    """The schemas of a store generate the same types as the same schemas in files."""
     def ask(*words, text=None):
         return run(FACTUM + ["--store", str(folder / "store"), *words], input=text)
 
@@ -251,7 +251,7 @@ def test_store(folder, tap):
     def member(name):
         return {"type": "object", "properties": {name: {"type": "integer"}}}
 
-    # Closed is for all categories, and shop has an event of it; Sold has its own in shop. Other and
+    # Closed has a schema for all categories, and shop has an event of it; Sold has one for shop. Other and
     # Unused are not shop's. Of Rare there are fewer events than in the category, of Closed more.
     for stream, event in (("shop-1", "Closed"), ("shop-1", "Sold"), ("bank-1", "Closed"),
                           ("bank-1", "Closed"), ("bank-1", "Closed"), ("bank-1", "Other"),
@@ -265,7 +265,7 @@ def test_store(folder, tap):
     register("shop/Sold", member("own"))
     register("bank/Audited", member("bank"))
     output = expect("writes", 0, "shop.gen.h", "schema", "generate", "shop", "--to", str(folder), "--json")
-    tap.say("from a store: the types that are the category's", None
+    tap.say("from a store: the types of the category", None
             if json.loads(output or "{}").get("types") == ["Closed", "Opened", "Rare", "Sold"] else output)
     made = [(folder / f"shop.gen.{end}").read_bytes() for end in "hc"]
     write_schemas(folder / "files", {"Closed": member("plain"), "Opened": member("fresh"),
@@ -278,7 +278,7 @@ def test_store(folder, tap):
     expect("a category that cannot be one", 2, "at most 1024", "schema", "generate", "x" * 2000, "--to", str(folder))
     status, _, errors = run(FACTUM + ["--store", str(folder / "nowhere"), "schema", "generate", "shop", "--to",
                                       str(folder)])
-    tap.say("from a store: there is no store", None if status == 4 else f"{status}: {errors}")
+    tap.say("from a store: a missing store", None if status == 4 else f"{status}: {errors}")
 
 
 def main():

@@ -1,9 +1,9 @@
 /* roundtrip.c - linked with the generated types of one category, as C and as C++: reads lines
- * "TYPE", tab, JSON from standard input, parses each, prints what was parsed, and compares both by
+ * "TYPE", tab, JSON from standard input, parses each, prints the parsed event, and compares both by
  * value.
  *
- * For each line it prints one: "ok", "lost" and what was printed (members that the type does not
- * name), or "refused" and the error. HEADER and PREFIX come from the command line of the compiler.
+ * Answers each line with "ok", with "lost" and the print (it lacks members that the type does not
+ * name), or with "refused" and the error. HEADER and PREFIX come from the compiler's command line.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static factum_json_node nodes_again[NODES_MAX];
 static char line[LINE_MAX_];
 static char line_again[LINE_MAX_];
 
-/* Collects what the writer gives in pieces of 7 bytes. */
+/* Collects the writer's output in pieces of 7 bytes. */
 struct collected {
     uint8_t bytes[LINE_MAX_];
     size_t len;
@@ -61,7 +61,7 @@ static factum_status print(const EVENT *event, factum_slice *printed, factum_err
     return status;
 }
 
-/* The same event once more from what was printed: nothing may change any more. */
+/* Parses the printed event again and prints it: nothing may change any more. */
 static factum_status check_again(factum_slice type, factum_slice printed, factum_arena *arena,
                                  factum_error *err)
 {

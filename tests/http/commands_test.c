@@ -86,7 +86,7 @@ TEST(a_decider_is_deployed_listed_and_shown)
     assert_lacks(fake->body, "initial");
 }
 
-TEST(only_who_may_deploy_brings_code)
+TEST(only_users_who_may_deploy_can_deploy_deciders)
 {
     struct http_fixture *f = *state;
     static const char *const streams[] = {"$definition:decider-account", "$definition:saga-x"};
@@ -208,7 +208,7 @@ TEST(a_command_carries_its_flow_and_its_trace)
                              "\"traceparent\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-");
 }
 
-TEST(a_command_that_makes_no_sense_is_refused)
+TEST(an_invalid_command_is_refused)
 {
     struct http_fixture *f = *state;
     struct fake_exchange *fake = command(f, "Add", NULL, "{}");
@@ -267,7 +267,7 @@ TEST(a_new_version_decides_the_next_command)
     assert_answer(command(f, "Go", NULL, ""), 404);
 }
 
-/* More categories than are kept opened, each twice. */
+/* More categories than are kept open, each twice. */
 TEST(many_categories_are_decided_in_turn)
 {
     struct http_fixture *f = *state;
@@ -317,7 +317,7 @@ TEST(a_state_is_shown_now_and_as_it_was)
     assert_holds(fake->body, "account.lua:3: ");
 }
 
-/* A script cannot write where only the system, or who deploys, may write. */
+/* A script cannot write where only the system, or a user who may deploy, may write. */
 TEST(a_script_writes_no_system_stream)
 {
     struct http_fixture *f = *state;
@@ -371,7 +371,7 @@ TEST(a_decider_over_a_query_names_its_streams)
     assert_holds(fake->body, "\"code\":\"taken\"");
 }
 
-TEST(only_so_many_run_at_once)
+TEST(the_number_of_commands_at_once_is_limited)
 {
     struct http_fixture *f = *state;
     assert_answer(deploy(f, "", account), 201);
@@ -405,19 +405,19 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_CASE(a_decider_is_deployed_listed_and_shown),
-        HTTP_CASE(only_who_may_deploy_brings_code),
+        HTTP_CASE(only_users_who_may_deploy_can_deploy_deciders),
         HTTP_CASE(what_cannot_be_deployed_is_refused),
         HTTP_CASE(a_command_is_decided_and_answered_with_its_events),
         HTTP_CASE(a_command_with_a_key_counts_once),
         HTTP_CASE(a_command_carries_its_flow_and_its_trace),
-        HTTP_CASE(a_command_that_makes_no_sense_is_refused),
+        HTTP_CASE(an_invalid_command_is_refused),
         HTTP_CASE(a_script_that_goes_too_far_is_stopped),
         HTTP_CASE(a_new_version_decides_the_next_command),
         HTTP_CASE(many_categories_are_decided_in_turn),
         HTTP_CASE(a_state_is_shown_now_and_as_it_was),
         HTTP_CASE(a_script_writes_no_system_stream),
         HTTP_CASE(a_decider_over_a_query_names_its_streams),
-        HTTP_CASE(only_so_many_run_at_once),
+        HTTP_CASE(the_number_of_commands_at_once_is_limited),
         HTTP_CASE(a_client_that_goes_away_leaves_its_command_to_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

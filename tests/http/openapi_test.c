@@ -1,6 +1,6 @@
-/* openapi_test.c - docs/openapi.json against the route table and against what the server answers:
- * each route is described, each description has a route, with the same members of the query, and
- * the statuses that are answered are described. */
+/* openapi_test.c - docs/openapi.json against the route table and the server's answers: each
+ * route is described, each description has a route with the same query parameters, and each
+ * status that the server answers is described. */
 #include "support/http_fixture.h"
 
 #include "server/http_int.h"
@@ -41,7 +41,7 @@ static bool text_is(uint32_t object, const char *name, const char *text)
            factum_json_text_is(&document, value, factum_slice_from(text));
 }
 
-/* What "#/components/KIND/NAME" names. */
+/* The value that "#/components/KIND/NAME" points to. */
 static uint32_t referenced(factum_slice reference)
 {
     static const char start[] = "#/components/";
@@ -56,13 +56,13 @@ static uint32_t referenced(factum_slice reference)
     uint32_t found;
     if (!member_of(FACTUM_JSON_ROOT, "components", &found) || !member_of(found, kind, &found) ||
         !member_of(found, name, &found)) {
-        print_error("%s/%s is not there\n", kind, name);
+        print_error("%s/%s does not exist\n", kind, name);
         fail();
     }
     return found;
 }
 
-/* What {"$ref": "..."} names; |value| itself if it is no reference. */
+/* The value that {"$ref": "..."} points to; |value| itself if it is no reference. */
 static uint32_t resolve(uint32_t value)
 {
     uint32_t reference;
@@ -153,7 +153,7 @@ TEST(each_description_has_a_route)
     assert_int_equal(described, count);
 }
 
-TEST(each_member_of_a_query_is_described_and_the_other_way_round)
+TEST(query_parameters_and_their_descriptions_match)
 {
     size_t count;
     const struct fct_http_route *routes = fct_http_routes(&count);
@@ -191,7 +191,7 @@ TEST(each_member_of_a_query_is_described_and_the_other_way_round)
     }
 }
 
-TEST(each_reference_leads_somewhere)
+TEST(each_reference_has_a_target)
 {
     static const char mark[] = "\"$ref\": \"";
     size_t count = 0;
@@ -204,7 +204,7 @@ TEST(each_reference_leads_somewhere)
     assert_true(count > 100);
 }
 
-/* A request that fits |route|: "s-1" in place of {name}, and "x" of what else stands in braces. */
+/* A request that fits |route|: "s-1" in place of {name}, "x" in place of any other parameter. */
 static void print_target(const struct fct_http_route *route, char target[256], const char *query)
 {
     int len = snprintf(target, 256, "%s ", route->method);
@@ -266,8 +266,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         CASE(each_route_is_described),
         CASE(each_description_has_a_route),
-        CASE(each_member_of_a_query_is_described_and_the_other_way_round),
-        CASE(each_reference_leads_somewhere),
+        CASE(query_parameters_and_their_descriptions_match),
+        CASE(each_reference_has_a_target),
         HTTP_CASE(what_is_answered_is_described),
     };
     if (argc != 2) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-# attack_test.py - the server under peers that are slow, silent, greedy or rude, over real sockets:
+# attack_test.py - the server under peers that are slow, silent, greedy or hostile, over real sockets:
 # its memory stays bounded, its neighbours are served, and nothing is lost. Prints TAP; needs no
-# library. What one session does with hostile bytes is tested without sockets in src/net.
+# library. How a session treats hostile bytes is tested without sockets in src/net.
 import base64
 import hashlib
 import os
@@ -28,7 +28,7 @@ def mb(size):
 
 
 def fill(server, events, size, stream="bulk"):
-    """So many events of |size| bytes, in few requests."""
+    """Appends events of |size| bytes, in few requests."""
     text = "x" * size
     at = 0
     while at < events:
@@ -49,7 +49,7 @@ def get(target, *fields):
 
 
 class Drip(threading.Thread):
-    """Connections that each get one byte of |text| a second, from its byte |at| on. The server's own
+    """Connections that each send one byte of |text| a second, from its byte |at| on. The server's own
     limit is 10 s; how much later a busy machine gets to close them is not judged."""
     LONGEST = 45 * SLOWER
 
@@ -104,7 +104,7 @@ def slow_peers(server):
         (Drip(server, 50, head, 60), "heads that come a byte a second are closed", 8),
         (Drip(server, 50, body, body.index(b"\r\n\r\n") + 4),
          "bodies that come a byte a second are closed", 8),
-        (Drip(server, 50, b"", 0), "peers that never say a word are closed", 8),
+        (Drip(server, 50, b"", 0), "peers that never send a byte are closed", 8),
         (Drip(server, 20, PREFACE[:10], 10), "half a preface is closed", 8),
         (Drip(server, 20, h2, len(PREFACE) + 20), "half a header block of HTTP/2 is closed", 8),
     ]
@@ -155,7 +155,7 @@ def never_reading(server):
 
 
 def window_of_zero(server):
-    """Streams whose client lets no byte go: each gets its first event, which may be big."""
+    """Streams whose client opens no window: each gets its first event, which may be big."""
     before = server.memory()
     peers = [H2(server, window=0) for _ in range(4)]
     for h2 in peers:
@@ -210,13 +210,13 @@ def ends_of_connections(server):
     sock.sendall(get("/health/live", "Connection: close"))
     while sock.recv(4096):
         pass
-    files = server.files()  # it waits for this side's end
+    files = server.files()  # the server waits for this side's end
     sock.close()
     begun = time.monotonic()
     ok(wait_for(lambda: server.files() < files, 5) and time.monotonic() - begun < 0.5 * SLOWER,
        "a connection that both sides have closed is gone at once",
        f"after {1000 * (time.monotonic() - begun):.0f} ms")
-    # The answer is not lost though the peer has sent what nobody reads.
+    # The answer is not lost although the peer has sent bytes that nobody reads.
     sock = server.connect()
     sock.sendall(b"POST /api/v1/none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n" +
                  b"x" * 3 * MB)
@@ -238,7 +238,7 @@ def big_event(server):
     time.sleep(0.5)
     while part := sock.recv(262144):
         size += len(part)
-    ok(status == 201 and size > len(data), "an event of 12 MB reaches a reader that dawdles",
+    ok(status == 201 and size > len(data), "an event of 12 MB reaches a slow reader",
        f"{size} bytes")
 
 
@@ -284,7 +284,7 @@ def oversize(server):
        "and give it back when their connection ends", mb(server.memory() - before))
 
 
-# ---- rude peers ----------------------------------------------------------------------------------
+# ---- hostile peers -------------------------------------------------------------------------------
 
 
 def closed_in_every_state(server):
@@ -310,13 +310,13 @@ def closed_in_every_state(server):
                 cuts += 1
     status, info = server.ask("GET", "/api/v1/streams/cut-1/info")
     ok(server.alive() and status == 200, f"{cuts} connections closed in every state", info)
-    ok(json.loads(info)["lastRevision"] < 2, "and of an append that was cut nothing is stored")
+    ok(json.loads(info)["lastRevision"] < 2, "and nothing of an append that was cut off is stored")
     ok(wait_for(lambda: server.files() < 200, 5), "and no descriptor is left",
        f"{server.files()} open")
 
 
 def half_open(server):
-    """The peer sends its end, and still reads."""
+    """The peer ends its side, and still reads."""
     sock = server.connect()
     sock.sendall(get("/api/v1/info", "Connection: close"))
     sock.shutdown(socket.SHUT_WR)
@@ -368,7 +368,7 @@ def cancelled_subscriptions(server):
     metrics = server.ask("GET", "/metrics")[1].decode()
     left = re.search(r"^factum_subscri\S* (\d+)", metrics, re.M)
     ok(left is not None and int(left.group(1)) == 1, "and none of them is left",
-       left.group(0) if left else "no such figure")
+       left.group(0) if left else "the figure is missing")
     h2.close()
 
 
@@ -380,7 +380,7 @@ POST_HEAD = b"\x83\x86\x84\x41\x09localhost"
 
 
 def again(*frames):
-    """The same frames for ever, in pieces of 64 KiB."""
+    """The same frames again and again, in pieces of 64 KiB."""
     one = b"".join(frames)
     piece = one * (1 + 65536 // len(one))
     while True:
@@ -388,7 +388,7 @@ def again(*frames):
 
 
 def streams(*of_stream):
-    """For each stream what the functions make of its number."""
+    """For each stream the frames that the functions make of its number."""
     first = 3
     while True:
         yield b"".join(make(stream) for stream in range(first, first + 400, 2)
@@ -450,7 +450,7 @@ FLOODS = [
 
 
 def flood(server, pieces, seconds):
-    """What a peer sends until it is cut off: bytes sent, seconds, the code of the GOAWAY."""
+    """Sends until the server closes the connection: bytes sent, seconds, the code of the GOAWAY."""
     sock = server.connect(timeout=seconds)
     sock.sendall(PREFACE + frame(SETTINGS, 0, 0) +
                  head(1, grpc_head(STREAMS + "Append")))
@@ -483,11 +483,11 @@ def flood(server, pieces, seconds):
 
 
 def floods():
-    """Each must be cut off soon, cost little, and be nobody's else trouble."""
+    """Each flood must be cut off soon, cost little, and trouble nobody else."""
     server = Server("floods")
     fill(server, 1000, 1000)
     neighbour = Neighbour(server)
-    flood(server, again(frame(PING, 0, 0, b"12345678")), 2)  # what is allocated once
+    flood(server, again(frame(PING, 0, 0, b"12345678")), 2)  # memory that is allocated once
     for name, pieces in FLOODS:
         memory, cpu = server.memory(), server.cpu()
         closed, sent, took, code = flood(server, pieces, 10 * SLOWER)
@@ -533,7 +533,7 @@ SMUGGLED = [
      b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     ("a chunk whose size overflows", POST +
      b"Transfer-Encoding: chunked\r\n\r\n1000000000000000c\r\n" + BODY + b"\r\n0\r\n\r\n"),
-    ("a chunk longer than it says", POST +
+    ("a chunk longer than its size", POST +
      b"Transfer-Encoding: chunked\r\n\r\n2\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ("two hosts", b"GET /health/live HTTP/1.1\r\n" + HOST + HOST + b"\r\n"),
     ("no host", b"GET /health/live HTTP/1.1\r\n\r\n"),
@@ -574,7 +574,7 @@ def smuggling():
            f"{name}: refused once, and the connection ends", f"{statuses}, closed: {closed}")
     status, _ = server.ask("GET", "/api/v1/streams/smuggled-1")
     ok(status == 404, "and nothing of it is stored", status)
-    sock = server.connect()  # a body that is shorter than it says
+    sock = server.connect()  # a body that is shorter than its length
     sock.sendall(POST + b"Content-Length: 100\r\n\r\n" + BODY)
     sock.shutdown(socket.SHUT_WR)
     statuses, closed = answers_of(sock)
@@ -586,7 +586,7 @@ def smuggling():
 
 # ---- subscribers that stop -----------------------------------------------------------------------
 
-# Notes the number of each event, and tells the first, the last, and what is not the next one.
+# Counts the events, and prints the first, the last, and each one that is out of order.
 READER = r"""
 import socket, sys
 sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -609,7 +609,7 @@ for line in sock.makefile("rb", 1 << 20):
 
 
 class Memory(threading.Thread):
-    """The server's memory, looked at several times a second: the most that it was."""
+    """The peak of the server's memory, sampled several times a second."""
 
     def __init__(self, server):
         super().__init__(daemon=True)
@@ -630,7 +630,7 @@ class Memory(threading.Thread):
 
 
 def numbered(begin, end):
-    """Events as lines, made without a parser: a million of them is no small number."""
+    """Events as lines, made as text, since there are up to a million of them."""
     return "".join(f'{{"type":"S","data":{{"n": {n},"text":"{PAD}"}}}}\n' for n in range(begin, end))
 
 
@@ -670,7 +670,7 @@ def stopped_subscriber(server):
     last = reader.stdout.readline()
     timer.cancel()
     grown = memory.end() - before
-    time.sleep(0.3)  # what comes double comes last
+    time.sleep(0.3)  # duplicates would come last
     reader.kill()
     more = reader.stdout.read()
     neighbour.end()
@@ -684,7 +684,7 @@ def stopped_subscriber(server):
 
 
 def stopped_alone():
-    """That case with a server of its own: attack_test.py stopped_alone."""
+    """That case alone, with a server of its own: attack_test.py stopped_alone."""
     server = Server("stopped")
     stopped_subscriber(server)
     ok(server.stop() == 0, "and the server stops in order")
@@ -796,10 +796,10 @@ def stop_under_load():
     begun = time.monotonic()
     code = server.stop()
     took = time.monotonic() - begun
-    told = h2.wait(lambda: len(h2.ended) == 100, 2)
+    ended = h2.wait(lambda: len(h2.ended) == 100, 2)
     ok(code == 0 and took < 6 * SLOWER, "it stops though some catch up and others do not read",
        f"exit {code} after {took:.1f} s")
-    ok(told, "and who reads is told", f"{len(h2.ended)} of 100")
+    ok(ended, "and readers get an error", f"{len(h2.ended)} of 100")
     server = Server("under-load")
     h2 = H2(server)
     h2.call(1, STREAMS + "BatchAppend", b"", False)
@@ -809,9 +809,9 @@ def stop_under_load():
     begun = time.monotonic()
     code = server.stop()
     took = time.monotonic() - begun
-    told = h2.wait(lambda: len(h2.ended) == 3, 2)
-    ok(code == 0 and told and took < 3 * SLOWER, "calls that wait for appends do not hold it up",
-       f"exit {code} after {took:.1f} s, {len(h2.ended) - 1} of 2 told")
+    ended = h2.wait(lambda: len(h2.ended) == 3, 2)
+    ok(code == 0 and ended and took < 3 * SLOWER, "calls that wait for appends do not hold it up",
+       f"exit {code} after {took:.1f} s, {len(h2.ended) - 1} of 2 ended")
 
 
 def full_disk():
@@ -867,7 +867,7 @@ def check_full(server, make_room):
     again = Server(server.store)
     _, info = again.ask("GET", "/api/v1/streams/full-1/info")
     last = json.loads(info)["lastRevision"]
-    ok(acknowledged - 1 <= last <= acknowledged, "what was acknowledged is there after it",
+    ok(acknowledged - 1 <= last <= acknowledged, "what was acknowledged is stored",
        f"{acknowledged} acknowledged, last revision {last}")
     if make_room is not None:
         ok(again.append("full-1", [{"type": "T", "data": 1}])[0] == 201,
@@ -888,12 +888,12 @@ def full_files():
 
 
 def one_address():
-    """Too many connections of one address: refused, and told."""
+    """Too many connections of one address are refused with a reason."""
     server = Server("many", "--connections-per-address-max", "20")
     sockets = [server.connect() for _ in range(30)]
     refused = [sock for sock in sockets if is_closed(sock, 0.05)]
     said = "connections-per-address-max allows: refused" in server.output()
-    ok(len(refused) == 10 and said, "of one address there are so many connections at most",
+    ok(len(refused) == 10 and said, "the number of connections of one address is limited",
        f"{len(refused)} of 30 refused; {server.output().splitlines()[-1:]}")
     for sock in sockets:
         sock.close()
@@ -908,7 +908,7 @@ def streams_before_login():
     secret = re.search(r"shown this once: (\S+)", server.output()).group(1)
     h2 = H2(server)
     ok(h2.wait(lambda: 3 in h2.settings) and h2.settings[3] == 100,
-       "who has not logged in may have 100 streams", h2.settings)
+       "a connection without a login may have 100 streams", h2.settings)
     wrong = b"Basic " + base64.b64encode(b"admin:wrong")
     h2.call(1, STREAMS + "Read", read_request(), True, (b"authorization", wrong))
     h2.wait(lambda: 1 in h2.ended)
@@ -925,7 +925,7 @@ def streams_before_login():
 
 
 def empty_store():
-    """A subscriber to $all is told of no position where there is no event."""
+    """A subscriber to $all gets no position at which no event exists."""
     server = Server("empty")
     kept = []
     for _ in range(2):
@@ -943,7 +943,7 @@ def empty_store():
 
 
 def nobody():
-    """Who has not logged in gets no memory for big messages."""
+    """Connections without a login get no memory for big messages."""
     server = Server("locked", insecure=False)
     before = server.memory()
     h2 = H2(server)
@@ -954,7 +954,7 @@ def nobody():
         sent += h2.send_body(stream, 2 * MB)
     grown = server.memory() - before
     ok(len(h2.ended) == 16 and grown < 8 * MB * SLOWER,
-       "big messages of who has not logged in are refused at their beginning",
+       "big messages without a login are refused at their beginning",
        f"{len(h2.ended)} of 16 refused after {mb(sent)}, grown by {mb(grown)}")
     h2.close()
     refused = server.append("n-1", [{"type": "T", "data": "x" * MB}])
@@ -982,7 +982,7 @@ def damaged_block():
     appended = server.append("d-50", [{"type": "T", "data": 1}])[0]
     neighbour.end()
     ok(hit > 0 and (status != 200 or b"CANARY" not in text),
-       "a block that has gone bad is not given out", f"{status} {text[:160]}")
+       "a block that has gone bad is not served", f"{status} {text[:160]}")
     ok(others == [200] * 4 and appended == 201 and neighbour.is_well(),
        "and everything else is served meanwhile", others, appended, neighbour)
     ok(server.stop() == 0, "and the server stops in order")

@@ -36,7 +36,7 @@ t "--version is the version" 0 "^factum [0-9]+\.[0-9]+\.[0-9]+$" F --version
 t "help --help is help" 0 "^usage: factum \[--store DIR\] COMMAND" F help --help
 t "help -h is help" 0 "^usage: factum \[--store DIR\] COMMAND" F help -h
 t "help of an unknown command" 2 "^factum: no command nothing; factum help lists them" F help nothing
-t "reading without a store says how to make one" 4 "no store at factum-data" F read x
+t "reading without a store explains how to make one" 4 "no store at factum-data" F read x
 [ ! -e factum-data ]
 result $? "reading does not make a store"
 t "append makes the store" 0 "revision 0, position 4160, durability sync" \
@@ -61,13 +61,13 @@ t "read after a token" 0 "" F read --after "$token"
 [ ! -s out ]
 result $? "nothing comes after the last place"
 F append place-7 B '{}' >out 2>&1
-t "what comes later is read after it" 0 "^place-7  1  B" F read --after "$token"
+t "later events are read after it" 0 "^place-7  1  B" F read --after "$token"
 [ "$(F read --after "$token" | grep -c '^place')" = 1 ]
 result $? "and nothing else"
 t "backwards, a token is where to begin" 0 "^place-7  0  A" \
     F read --after "$token" --backwards --count 1
 t "two starts are one too many" 2 "exclude each other" F read --after "$token" --from 1
-t "what is no token" 2 "^factum: \"42\" is not a token" F read --after 42
+t "a text that is no token" 2 "^factum: \"42\" is not a token" F read --after 42
 t "a token of another store" 3 "belongs to another history" \
     F read --after f1-0123456789abcdef-0-42
 t "read a missing stream" 4 "no stream order-9" F read order-9
@@ -78,7 +78,7 @@ t "categories" 0 "^ +5  order" F categories
 t "types as JSON" 0 '^\{"name":"OrderPlaced","events":1,' F types --json
 t "tags" 0 "^ +[0-9]+  customer:7" F tags
 t "streams of a category" 0 "^ +1  order-2" F streams --category order
-t "streams of a category that is not there" 0 "" diff /dev/null <(F streams --category none)
+t "streams of a category that does not exist" 0 "" diff /dev/null <(F streams --category none)
 t "streams sorted by name" 0 "^ +4  order-1" F streams --sort name --limit 1
 t "a category is for streams only" 2 "no option --category" F types --category order
 t "an order that is not known" 2 "takes first, name or count" F streams --sort age
@@ -104,15 +104,15 @@ t "info as JSON" 0 '^\{"storeId":"' F info --json
 t "info has the token of the last place" 0 '^token +f1-[0-9a-f]{16}-0-[0-9]+$' F info
 t "verify" 0 "^ok: " F verify
 t "tail ends by itself" 0 "OrderPlaced" F tail --all --timeout 1
-t "tail says where it ended" 0 "^factum: continue with --after f1-" F tail --all --timeout 0
+t "tail prints where it ended" 0 "^factum: continue with --after f1-" F tail --all --timeout 0
 token=$(sed -n 's/^factum: continue with --after //p' out)
 F append place-7 C '{}' >out 2>&1
 t "the next tail goes on there" 0 "^place-7  2  C" F tail --all --timeout 0 --after "$token"
 [ "$(grep -cE "^[a-z0-9-]+  [0-9]+  " out)" = 1 ]
 result $? "and repeats nothing"
-t "tail --quiet says nothing of it" 0 "" F tail place-7 --timeout 0 --quiet --after "$token"
+t "tail --quiet does not print it" 0 "" F tail place-7 --timeout 0 --quiet --after "$token"
 ! grep -q "continue with" out
-result $? "as it was asked to"
+result $? "because it is quiet"
 t "binary data" 0 "revision 0" F append b-1 Blob "$(printf '\001x')" --bytes
 t "completions" 0 "complete -o default -F _factum factum" F completions bash
 t "version" 0 "^factum [0-9]+\.[0-9]+\.[0-9]+$" F version
@@ -204,14 +204,14 @@ oversize() { F --store s2 append x T - --bytes <big; }
 t "an oversize event names the limit" 2 "standard input: over the limit of 16777216 bytes" oversize
 seq 1 100001 | sed 's/.*/{"stream":"n","type":"T"}/' >many_lines
 t "too many events for one append" 2 "more than 100000 lines" F --store s2 append --lines many_lines
-t "none of it was written" 4 "no stream x" F --store s2 read x
-t "a system stream with leave" 0 "revision 0" F --store s9 append '$x' T --system
-t "deleting what is not there" 4 "nothing to delete" F --store s9 delete nothing
+t "nothing of it was written" 4 "no stream x" F --store s2 read x
+t "a system stream with --system" 0 "revision 0" F --store s9 append '$x' T --system
+t "deleting a stream that does not exist" 4 "nothing to delete" F --store s9 delete nothing
 t "an option before the command is explained" 2 "only --store, --connect and --quiet come before" F --json info
 t "--store without a directory" 2 "takes a directory" F --store
 t "a count of nothing" 2 "takes 1 or more" F --store s9 read --count 0
 t "a limit that is no number" 2 "takes a whole number" F --store s9 streams --limit x
-t "tail without waiting shows what is there" 0 "i-2  0  C" F --store s9 tail i-2 --timeout 0
+t "tail without waiting shows the stored events" 0 "i-2  0  C" F --store s9 tail i-2 --timeout 0
 
 # what is shown
 json_lines() { printf '{\n  "a": 1\n}\n' | F --store v append v-1 T -; }
@@ -219,11 +219,11 @@ json_lines >out 2>&1
 t "JSON of several lines is JSON" 0 '"data":\{   "a": 1 \},"revision"' F --store v read v-1 --json
 t "and is shown on one line" 0 '^    \{ "a": 1 \}$' F --store v read v-1
 F --store v append $'w-\xc2\x9b1' T $'one\ntwo' --bytes >out 2>&1
-t "a terminal's commands are shown, not sent" 0 '^w-\\xc2\\x9b1  0  T' F --store v read --type T --backwards
+t "control characters are shown, not sent to the terminal" 0 '^w-\\xc2\\x9b1  0  T' F --store v read --type T --backwards
 t "lines of text stay lines" 0 '^    two$' F --store v read --type T --backwards
 F --store v append v-2 T $'\x9bx' --bytes >out 2>&1
 t "bytes are counted" 0 '^    \(2 bytes\)$' F --store v read v-2
-t "errors send no commands either" 3 'stream w-\\xc2\\x9b1 is at' \
+t "errors send no control characters either" 3 'stream w-\\xc2\\x9b1 is at' \
     F --store v append $'w-\xc2\x9b1' T '{}' --expected 7
 quiet_head() { # a reader that goes away: no message, and its own exit code
     F --store s8 "$@" 2>err | head -1 >/dev/null
@@ -253,11 +253,11 @@ for bad in '3: "type" is missing' '4: names of streams that begin with [$]' \
     grep -q "^factum: worse.ndjson:$bad" said
     result $? "line $bad"
 done
-t "what was good is in order" 0 "^x  2  C" F --store w1 read x
+t "the good lines are in order" 0 "^x  2  C" F --store w1 read x
 t "a second run skips nothing twice" 0 "^0 events imported" F --store w1 import worse.ndjson
 t "a line that is too long stops" 2 ":5: the line is longer than 16 MiB" \
     F --store w2 import <(sed 3,4d worse.ndjson | sed '3i {"stream":"y","type":"A"}\n{"stream":"y","type":"A"}') 
-t "and those before it are there" 0 "^y  1  A" F --store w2 read y
+t "and the lines before it are stored" 0 "^y  1  A" F --store w2 read y
 F --store t1 append t-1 A >out 2>&1
 F --store t1 delete t-1 --tombstone >out 2>&1
 F --store t1 export >t.ndjson 2>out
@@ -278,10 +278,10 @@ for signal in KILL INT; do
     result $? "an import ends by SIG$signal"
 done
 grep -q "stopped after line [0-9]*; run the same command again" out
-result $? "and says how to go on"
+result $? "and prints how to continue"
 t "the import is completed" 0 "lines 1 to [0-9]+ were imported before" F --store kill import long.ndjson
 [ "$(F --store kill read --type T --json | wc -l)" = 400000 ]
-result $? "every line is there once"
+result $? "every line is stored once"
 t "no progress bar without a terminal" 0 "^400,000 events" F --store kill2 import long.ndjson
 ! grep -q '%' out
 result $? "and no trace of one"
@@ -305,7 +305,7 @@ t "restore" 0 "^[0-9]+ files?, [0-9]+ copied" F --store r8 restore bk
 t "the restored store verifies" 0 "^ok: " F --store r8 verify
 token=$(F --store s8 append after-1 T '{}' --json | sed 's/.*"token":"\([^"]*\)".*/\1/')
 F --store r8 append after-1 T '{}' >out 2>&1
-t "a token of what the backup has not is refused there" 3 "another history" \
+t "a token from after the backup is refused there" 3 "another history" \
     F --store r8 read --after "$token"
 t "restore over a store is refused" 3 "not empty" F --store s8 restore bk
 printf 'x' | dd of=bk/00000000000000000001.seg bs=1 seek=5000 conv=notrunc 2>/dev/null
@@ -342,7 +342,7 @@ t "the subject's own mode" 0 "^order/T: reject$" F --store s9 schema mode order/
 t "goes before both" 0 "^2 +reject .* order/T$" F --store s9 schema list
 t "a mode is taken back" 0 "^order/T: unset$" F --store s9 schema mode order/T unset
 t "and the others count again" 0 "^2 +off .* order/T$" F --store s9 schema list
-t "no such mode" 2 "a mode is off, warn, reject or unset, not \"on\"" \
+t "an unknown mode" 2 "a mode is off, warn, reject or unset, not \"on\"" \
     F --store s9 schema mode order/T on
 
 if [ -f "$data/rental-orders.ndjson.gz" ]; then

@@ -28,7 +28,7 @@ stop() {
 }
 json='content-type: application/json'
 lua='content-type: text/x-lua'
-# call NAME STATUS PATTERN CURL_OPTION...: the status of the answer, and something in its head or body
+# call NAME STATUS PATTERN CURL_OPTION...: the status of the answer, and a pattern in its head or body
 call() {
     local name=$1 status=$2 pattern=$3
     shift 3
@@ -45,7 +45,7 @@ U() { "$factum" --store "factum+unix://$work/socket" "$@"; }
 R() { "$factum" --store "$address" "$@"; }
 placed='{"customerId":"c7","lines":[{"product":"A","quantity":2,"unitPriceCents":450}]}'
 
-# ---- who may bring code ----------------------------------------------------------------------------
+# ---- who may deploy -------------------------------------------------------------------------------
 
 serve --insecure
 refused='it needs the right .*"deploy.*: use the UNIX socket, or start the server with --allow-deploy'
@@ -78,7 +78,7 @@ echo 'initial = = 1' >bad.lua
 try "one that does not load is refused" 7 "bad.lua:1: unexpected symbol" U decider deploy order bad.lua
 call "also over HTTP" 422 'order.lua:1: unexpected symbol' --unix-socket "$work/socket" "$api/deciders/order" \
     -H "$lua" --data-binary @bad.lua
-try "everybody who reads sees it" 0 "^order  revision 0  [0-9a-f]{12}  20.*  the first$" R decider list
+try "every reader sees it" 0 "^order  revision 0  [0-9a-f]{12}  20.*  the first$" R decider list
 call "also over HTTP" 200 '"text":"-- order.lua - an order' "$api/deciders/order"
 
 # ---- commands --------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ sed 's/"already":[a-z]*,//' answer1 answer2 answer3 | sed 's/}$/}\n/' | grep . |
 [ "$(wc -l <out)" = 1 ] && grep -q '"verdict":"accepted","count":1,"stream":"order-1","revision":0,' out &&
     [ "$(grep -o '"already":false' answer1 answer2 answer3 | wc -l)" = 1 ]
 result $? "the same command three times at once counts once, with one answer"
-call "there is one event" 200 '"lastRevision":0,' "$api/streams/order-1/info"
+call "one event is stored" 200 '"lastRevision":0,' "$api/streams/order-1/info"
 call "another command under the key is a conflict" 409 '"code":"KEY_CONFLICT"' "$api/commands/order/1/Place" \
     -H "$json" -H 'idempotency-key: cart-1' -d '{}'
 call "nothing to do" 200 '"verdict":"nothing"' "$api/commands/order/1/Place" -H "$json" -d "$placed"
@@ -107,7 +107,7 @@ try "the command line decides by it too" 0 "^1 event, revision 3" R command orde
 try "on the store's own socket too" 8 "rejected: order.too_late" U command order 1 Cancel
 call "another category has no decider" 404 'no decider is deployed for the category cart: deploy one' \
     "$api/commands/cart/1/Go" -H "$json" -d '{}'
-# 24 commands on one stream at once: all are decided, or told to come again.
+# 24 commands on one stream at once: all are decided, or refused with the advice to retry.
 for i in $(seq 24); do
     curl -sS --max-time 20 "$api/commands/order/$((i % 2))/Noise" -H "$json" -d '{}' -o "noise$i" \
         -w '%{http_code}\n' >"code$i" 2>/dev/null &
@@ -125,7 +125,7 @@ call "at a revision, with who has set what" 200 \
     '^\{"path":".paidCents","value":900,"revision":1,"type":"PaymentReceived"' \
     "$api/streams/order-1/state?revision=1&blame"
 call "before it began" 200 '"events":0.*"status":"none"' "$api/streams/order-1/state?at=2001-01-01"
-try "the command line says the same" 0 '"revision":1,.*"status":"paid"' R state order-1 --revision 1 --json
+try "the command line prints the same" 0 '"revision":1,.*"status":"paid"' R state order-1 --revision 1 --json
 
 # ---- another version, and a hostile one ------------------------------------------------------------
 
@@ -160,7 +160,7 @@ for i in $(seq 16); do
 done
 call "while sixteen spin, a read is answered" 200 '"state":"present"' "$api/streams/order-1/info"
 wait "${spin[@]}"
-call "and the server goes on" 200 '"verdict":"accepted"' "$api/commands/order/2/Go" -H "$json" -d '{}'
+call "and the server keeps running" 200 '"verdict":"accepted"' "$api/commands/order/2/Go" -H "$json" -d '{}'
 call "what has happened is counted" 200 '^factum_commands_total\{outcome="already"\} 2' "$url/metrics"
 stop
 

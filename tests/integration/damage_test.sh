@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# damage_test.sh - what disks and people do to a store, and what the command line says. Prints TAP.
-# FACTUM names the program. What needs root (a file system of its own, another user) is skipped without.
+# damage_test.sh - damage to a store by disks and by people, and the messages of the command line. Prints TAP.
+# FACTUM names the program. Cases that need root (a file system of their own, another user) are skipped without it.
 . "$(dirname "$0")/program.sh"
 mounted=
 cleanup() {
     [ -z "$mounted" ] || umount "$work/disk"
     chmod -R u+w "$work"
 }
-# t NAME CODE PATTERN ARGUMENT...: of factum, on the store "x"
+# t NAME CODE PATTERN ARGUMENT...: a case: factum on the store "x"
 t() {
     local name=$1 code=$2 pattern=$3
     shift 3
@@ -32,7 +32,7 @@ seq 1 4000 | sed "s/.*/{\"stream\":\"s-&\",\"type\":\"T\",\"data\":{\"n\":&,\"pa
 [ -e "good/log/00000000000000000003.seg" ] && [ ! -e "good/log/00000000000000000004.seg" ]
 result $? "a store of three segments"
 
-# segments that are not where they were
+# segments that were moved or removed
 fresh
 rm "$(seg 2)"
 t "a segment is missing" 5 "segment 0*2.seg is missing from the log: restore it" info
@@ -42,13 +42,13 @@ t "the first segment is missing" 5 "0*2.seg is the first file, but not the first
 fresh
 rm "$(seg 3)"
 t "the last segment is missing" 5 "the segment after it is missing; acknowledged up to" verify
-t "and what there is can be read" 5 "^s-1  0  T" read s-1
+t "and the rest can be read" 5 "^s-1  0  T" read s-1
 grep -q "this may not be all" out
 result $? "but not as if it were all"
 t "a stream that may have been lost is not reported missing" 5 "this may not be all" read s-4000
 t "an export of it does not end well" 5 "this may not be all" export --quiet
 t "nothing is appended" 5 "read-only: .*--accept-loss [0-9]+$" append s-1 T
-t "info says so once" 5 "^problem .*is damaged" info
+t "info reports it once" 5 "^problem .*is damaged" info
 [ "$(grep -c damaged out)" = 1 ]
 result $? "and no more than once"
 fresh
@@ -73,20 +73,20 @@ fresh
 cp other/log/00000000000000000002.seg "$(seg 2)"
 t "a segment of another store" 5 "0*2.seg belongs to another store: restore it" read
 
-# bytes that are not what they were
+# bytes that have changed
 fresh
 flip "$(seg 1)" 500000
 t "a flipped bit is found by reading" 5 "0*1.seg is damaged at position [0-9]+ .*restore a backup" read
 t "and by verify" 5 "is damaged at position [0-9]+" verify
 at=$(sed -n 's/.*--accept-loss \([0-9]*\)$/\1/p' out)
-t "and what is before it can be read" 0 "^s-1  0  T" read s-1
+t "and the events before it can be read" 0 "^s-1  0  T" read s-1
 t "a loss at another place is not accepted" 2 "the damage begins at position $at, not at 4096" \
     repair --accept-loss 4096
 t "the loss is accepted" 0 "what followed position $at is given up" repair --accept-loss "$at"
 t "and then the store is good" 0 "^ok: " verify
 t "and can be written" 0 "^revision" append s-1 T
 ls x/log/lost-* >out 2>&1
-result $? "what was given up is kept"
+result $? "the bytes that were given up are kept"
 t "nothing is given up twice" 2 "nothing to give up" repair --accept-loss "$at"
 fresh
 truncate -s 300000 "$(seg 3)"
@@ -160,13 +160,13 @@ t "each damaged file of a backup is named" 5 "^factum: 0*1.seg of the backup is 
 grep -q "^factum: 0*2.seg of the backup is damaged: at position [0-9]*: " out
 result $? "the second one too"
 grep -q "^factum: the backup in beside has 2 problems and cannot be restored: run factum backup with its store" out
-result $? "and what to do is said"
+result $? "and the message has the remedy"
 t "as JSON" 5 '"problems":2,"firstProblem":"0*1.seg .*","problemList":\["0*1.seg .*","0*2.seg .*"\]' \
     verify --backup beside --json
 store=y t "it is not restored" 5 "0*1.seg of the backup is damaged: .*; run factum backup with its store" restore beside
 [ ! -e y ]
 result $? "and nothing is left"
-t "the next backup copies it again, and says so" 0 \
+t "the next backup copies it again, and reports it" 0 \
     "0*2.seg of the backup was damaged and was copied again" backup beside
 t "and once only" 0 '"copiedFiles":1,.*"repairedFiles":0' backup beside --json
 t "then it verifies" 0 "^ok: " verify --backup beside
@@ -188,7 +188,7 @@ t "a store is no backup" 4 "no backup at x: it is a store itself; name the direc
     verify --backup x
 t "nor is a directory of other things" 4 "no backup at full: it has no factum-backup.json" verify --backup full
 t "nor is a file" 4 "no backup at file: it is not a directory" verify --backup file
-t "nor what is not there" 4 "no backup at none: the directory does not exist" verify --backup none
+t "nor a directory that does not exist" 4 "no backup at none: the directory does not exist" verify --backup none
 
 # another process
 fresh
@@ -213,17 +213,17 @@ END
     chmod 755 nobody
     if setpriv --reuid 65534 --regid 65534 --clear-groups "$real" version >out 2>&1; then
         factum=$work/nobody
-        t "who may only read can read" 0 "^s-1  0  T" read s-1
+        t "a user with read access can read" 0 "^s-1  0  T" read s-1
         t "and verify" 0 "^ok: " verify
         t "and not write" 1 "open x/LOCK: Permission denied" append s-1 T
         chmod 000 x/log
-        t "who may not read is told" 1 "x/log: Permission denied" read s-1
+        t "a user without read access gets the reason" 1 "x/log: Permission denied" read s-1
         factum=$real
     else
-        skip "who may only read" "the program is not readable for others"
+        skip "a user with read access" "the program is not readable for others"
     fi
 else
-    skip "who may only read" "not root"
+    skip "a user with read access" "not root"
 fi
 
 # what a backup must not be made of, or over
@@ -233,7 +233,7 @@ t "and below its log" 3 "is a store, or lies in one" backup x/log/sub
 [ ! -e x/sub ] && [ ! -e x/log/sub ]
 result $? "and nothing is made there"
 cp -a x older
-t "a store goes on" 0 "^revision" append s-1 T
+t "a store takes appends again" 0 "^revision" append s-1 T
 t "and is backed up" 0 "up to position" backup newer
 flip newer/factum-backup.json 20
 store=older t "an older one does not replace it where the manifest is damaged" 3 \
@@ -249,11 +249,11 @@ mkdir disk
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=12m tmpfs disk 2>out; then
     mounted=yes
     store=disk/s
-    t "what fits is written" 0 "^revision 0" append a-1 T
+    t "an append that fits is written" 0 "^revision 0" append a-1 T
     seq 1 20 | while read -r _; do cat in.ndjson; done >big.ndjson
     t "a full disk refuses an import" 1 "No space left on device" import --batch 50 big.ndjson
     grep -q "make space and run the same command again; reading still works" out
-    result $? "and says what to do"
+    result $? "and the message has the remedy"
     t "reading goes on" 0 "^a-1  0  T" read a-1
     t "nothing is damaged" 0 "^ok: " verify
     mount -o remount,size=200m disk

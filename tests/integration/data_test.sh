@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# data_test.sh - what import and append take, what they refuse with which message, and how much of a
-# store survives export and import. Prints TAP. FACTUM names the program.
+# data_test.sh - what import and append accept, what they refuse with which message, and which parts
+# of a store survive export and import. Prints TAP. FACTUM names the program.
 . "$(dirname "$0")/program.sh"
 t() { try "$@"; }
 has() { # has NAME PATTERN: a line of the last output
@@ -14,7 +14,7 @@ from() { # from FILE COMMAND...: with FILE as standard input
     "$@" <"$file"
 }
 nested() { printf "%0$1d" 0 | tr 0 '['; printf "%0$1d" 0 | tr 0 ']'; }
-# What an export says of an event, without what is new in a copy.
+# An exported event without the members that differ in a copy.
 content() { sed 's/,"revision".*//' "$1"; }
 # Commits as groups of streams: one line for each run of the same number.
 commits() { awk 'match($0, /"commit":[0-9]+/) { c = substr($0, RSTART, RLENGTH)
@@ -34,7 +34,7 @@ t "and by import, with its place" 2 "^factum: deep.ndjson:1: not valid JSON: nes
     F --store a2 import deep.ndjson
 t "as bytes it is taken" 0 "revision 2" from d65 F --store a append d-1 T - --bytes
 
-# an append takes JSON, or bytes if it is told so
+# an append takes JSON, or with --bytes any bytes
 t "broken JSON is no fact" 2 "DATA is not valid JSON: the text ends where a ',' or '}' should be at byte 14" \
     F --store b append o-1 T '{"total": 4200'
 t "nor is a member without quotes" 2 "unexpected word total where a member's name in \" quotes should be at byte 1" \
@@ -43,12 +43,12 @@ printf '{}\n{}\n' >two
 t "nor are two values" 2 "trailing characters after the value at byte 3" from two F --store b append o-1 T -
 t "nor is an empty input" 2 "DATA is empty" F --store b append o-1 T -
 t "nor an empty argument" 2 "DATA is empty" F --store b append o-1 T ''
-t "none of it was written" 4 "no store|no stream" F --store b read o-1
-t "metadata is told why it is no JSON" 2 "metadata is not valid JSON: number with a leading zero at byte 6" \
+t "nothing of it was written" 4 "no store|no stream" F --store b read o-1
+t "metadata that is not JSON is refused with the reason" 2 "metadata is not valid JSON: number with a leading zero at byte 6" \
     F --store b append o-1 T --metadata '{"a":01}'
 t "no bytes can be asked for" 0 "revision 0" F --store b append o-1 T - --bytes
 t "so can text" 0 "revision 1" F --store b append o-1 T '{"total": 4200' --bytes
-t "no data needs no word" 0 "revision 2" F --store b append o-1 T
+t "data can be left out" 0 "revision 2" F --store b append o-1 T
 t "the nil id is refused" 2 "takes a UUID other than the nil one" \
     F --store b append o-1 T --id 00000000-0000-0000-0000-000000000000
 t "second 60 is refused" 2 "second 60, which exists only as 23:59:60 UTC" \
@@ -80,7 +80,7 @@ cp c2.ndjson out
 has "image/png" '"data":"aGk=","contentType":"image/png"'
 has "a kind of JSON is JSON" '"data":\{"a":1\},"contentType":"application/vnd.acme\+json"'
 has "a type of the command line" '"data":"PGEvPg==","contentType":"text/xml"'
-t "what is no media type is refused" 2 '^factum: standard input:1: "contentType" at byte 39 must be a media type' \
+t "a text that is no media type is refused" 2 '^factum: standard input:1: "contentType" at byte 39 must be a media type' \
     from <(echo '{"stream":"s","type":"T","contentType":"nonsense","data":"aGk="}') F --store c import -
 
 # what is in a line
@@ -96,7 +96,7 @@ line "second 60" '"time" at byte 32 must be a time whose second exists' \
 line "a lone surrogate" '"stream" at byte 10 has a lone surrogate' '{"stream":"\ud800","type":"T"}'
 line "NaN" 'not valid JSON: unexpected word NaN where a value should be at byte 32' '{"stream":"s","type":"T","data":NaN}'
 line "invalid UTF-8" 'not valid JSON: invalid UTF-8 in a string at byte 11' $'{"stream":"\xff","type":"T"}'
-t "lenient takes the last and what it knows" 0 "^1 event imported" \
+t "lenient takes the last of duplicates and ignores unknown members" 0 "^1 event imported" \
     from <(echo '{"stream":"x-1","stream":"y-1","type":"T","dat":1}') F --store l import - --lenient
 t "that is the last" 0 "^y-1  0  T" F --store l read
 t "lines of an append are as strict" 2 '^factum: .*:1: unknown member "dat"' \
@@ -125,7 +125,7 @@ result $? "the eleventh is not"
 has "but counted" '^factum: bad.ndjson: 20 more bad lines were skipped$'
 F --store k import bad.ndjson --on-error skip --quiet >out 2>&1
 [ "$(wc -l <out)" = 2 ]
-result $? "quiet says the count alone"
+result $? "quiet prints only the count"
 has "with all of them" '^factum: bad.ndjson: 30 bad lines were skipped$'
 (cat bad.ndjson && echo '{"stream":"s","type":"T"}') >one.ndjson
 t "one event is a success" 0 "^1 event imported.* 30 bad lines$" F --store k import one.ndjson --on-error skip
@@ -150,14 +150,14 @@ spoil() { # spoil FROM TO: 40 bytes in the middle of the file are others
     head -c 40 /dev/zero | tr '\0' Z | dd of="$2" bs=1 seek=$(($(stat -c %s "$1") / 2)) conv=notrunc 2>/dev/null
 }
 spoil good.gz bad.gz
-t "a damaged gz is told as such" 1 "^factum: bad.gz: the compressed file is damaged at byte [0-9]+" F --store g import bad.gz
+t "a damaged gz is reported as such" 1 "^factum: bad.gz: the compressed file is damaged at byte [0-9]+" F --store g import bad.gz
 ! grep -q "not valid JSON" out
 result $? "and its lines are not blamed"
-has "what was imported is said" "^factum: nothing from line [0-9]+ on was imported"
-has "it was what could be read" "^[0-9]+,[0-9]+ events imported"
-t "a good file goes on there" 0 "lines 1 to [0-9]+ were imported before" F --store g import good.gz
+has "the end of the import is reported" "^factum: nothing from line [0-9]+ on was imported"
+has "the readable lines were imported" "^[0-9]+,[0-9]+ events imported"
+t "a good file continues there" 0 "lines 1 to [0-9]+ were imported before" F --store g import good.gz
 [ "$(F --store g read --type T --json | wc -l)" = 20000 ]
-result $? "every line is there once"
+result $? "every line is stored once"
 head -2000 big.ndjson | gzip -c >small.gz
 spoil small.gz small-bad.gz
 lines=$(zcat small-bad.gz 2>/dev/null | grep -c '"}}$')
@@ -169,7 +169,7 @@ result $? "with what zcat can read of it ($imported of $lines)"
 if command -v zstd >/dev/null; then
     zstd -q -c big.ndjson >good.zst
     spoil good.zst bad.zst
-    t "a damaged zst is told as such" 1 "^factum: bad.zst: the compressed file is damaged at byte [0-9]+" \
+    t "a damaged zst is reported as such" 1 "^factum: bad.zst: the compressed file is damaged at byte [0-9]+" \
         F --store g3 import bad.zst
 fi
 
@@ -186,7 +186,7 @@ code=$?
 exec 9>&-
 [ $code = 130 ]
 result $? "an interrupt ends an import that waits"
-has "and says where" "^factum: stopped after line 5; run the same command again"
+has "and reports where" "^factum: stopped after line 5; run the same command again"
 ! grep -q "Interrupted system call" out
 result $? "and nothing of system calls"
 
@@ -230,7 +230,7 @@ t "a bad line holds its commit back" 2 "the lines before line 3 are imported, wh
 t "which is not there" 4 "no stream q-3" F --store k5 read q-3
 t "the one before it is" 0 "^q-2  0  A" F --store k5 read q-2
 sed -i '4s/$/}/' broken.ndjson
-t "corrected, it goes on" 0 "^3 events imported" F --store k5 import broken.ndjson
+t "once corrected, the import continues" 0 "^3 events imported" F --store k5 import broken.ndjson
 F --store k5 export >k5.ndjson
 [ "$(grep q-3 k5.ndjson | grep -o '"commit":[0-9]*' | sort -u | wc -l)" = 1 ]
 result $? "and the commit is whole"
@@ -261,11 +261,11 @@ F --store k10 append other T --key k5 >out 2>&1
 t "a key that is taken stops an import" 2 "^factum: order.ndjson:5: idempotency key k5 was used" \
     F --store k10 import order.ndjson
 sed 's/"k5"/"k5 again"/' order.ndjson >corrected.ndjson
-t "corrected, it goes on" 0 "imported" F --store k10 import corrected.ndjson
+t "once corrected, the import continues" 0 "imported" F --store k10 import corrected.ndjson
 [ "$(F --store k10 read s --json | sed 's/.*"type":"T\([0-9]*\)".*/\1/' | tr '\n' ' ')" = "$(seq 1 30 | tr '\n' ' ')" ]
 result $? "in the order of the lines"
 
-# killed and run again, with keys: nothing is lost, nothing is there twice
+# killed and run again, with keys: nothing is lost, nothing is stored twice
 awk 'BEGIN { for (i = 1; i <= 60000; i++) {
     key = i % 7 == 0 ? "" : ",\"key\":\"key-" i "\""
     printf "{\"stream\":\"x-%d\",\"type\":\"T\",\"data\":%d,\"commit\":%d%s}\n", i % 500, i, i, key
@@ -284,7 +284,7 @@ result $? "an import with keys is killed ($kills times)"
 t "and completed" 0 "" F --store kill import keyed.ndjson
 F --store kill read --type T --json >all.ndjson
 [ "$(wc -l <all.ndjson)" = 72000 ]
-result $? "every line is there once"
+result $? "every line is stored once"
 diff <(sed 's/,"commit.*//' keyed.ndjson | sort) \
     <(sed 's/,"id":"[^"]*"//; s/,"revision.*//' all.ndjson | sort) >out
 result $? "as it was"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# deps_test.sh - what install_deps.sh says of missing packages, to root and to others. Prints TAP.
+# deps_test.sh - what install_deps.sh prints about missing packages, for root and for others. Prints TAP.
 #
 # dpkg-query, apt-get, id and sudo are stand-ins: nothing is installed.
 set -u
@@ -16,8 +16,8 @@ stand_in() { # stand_in NAME SCRIPT
 }
 count=0
 failed=0
-# says NAME STATUS OPTION: install_deps.sh ends so, and says what is on standard input
-says() {
+# prints NAME STATUS OPTION: a case: install_deps.sh ends with STATUS and prints the text on standard input
+prints() {
     local status=0
     cat >"$work/wanted"
     PATH="$work/bin" "$root/tools/install_deps.sh" ${3:+"$3"} >"$work/out" 2>&1 || status=$?
@@ -39,23 +39,23 @@ stand_in id 'echo 1000'
 # shellcheck disable=SC2086
 have $build g++ binutils libcmocka-dev git protobuf-compiler python3-grpcio python3-protobuf json-schema-test-suite \
     python3-jsonschema python3-yaml
-says 'who is not root is told first what to type' 1 '' <<'END'
+prints 'other users than root get the commands to type first' 1 '' <<'END'
 Some packages are missing. Install them as root, and run the same command again:
     apt-get install --no-install-recommends zlib1g-dev
 For make test add: clang-format-14
 END
 stand_in sudo :
-says 'with sudo where there is one, and all that the tests need' 1 --test <<'END'
+prints 'with sudo where there is one, and all that the tests need' 1 --test <<'END'
 Some packages are missing. Install them, and run the same command again:
     sudo apt-get install --no-install-recommends zlib1g-dev clang-format-14
 END
 stand_in id 'echo 0'
-says 'root is told and not waited for with --tell' 1 --tell <<'END'
+prints 'with --tell root gets the commands without a question' 1 --tell <<'END'
 Some packages are missing. Install them, and run the same command again:
     sudo apt-get install --no-install-recommends zlib1g-dev
 For make test add: clang-format-14
 END
-says 'root gets them installed' 0 '' <<'END'
+prints 'for root they are installed' 0 '' <<'END'
 installing (a minute or so): zlib1g-dev
 END
 count=$((count + 1))
@@ -67,6 +67,6 @@ else
 fi
 # shellcheck disable=SC2086
 have $build zlib1g-dev
-says 'nothing is said when all are there' 0 '' </dev/null
+prints 'nothing is printed if nothing is missing' 0 '' </dev/null
 echo "1..$count"
 exit $failed

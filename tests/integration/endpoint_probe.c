@@ -107,7 +107,7 @@ static factum_status act(struct probe *p)
     return factum_endpoint_act_record(p->store, &request, NULL, &p->err);
 }
 
-/* "o-1" of "saga:o-1/step/do/1", as it stands in JSON. */
+/* "o-1" of "saga:o-1/step/do/1", as JSON text has it. */
 static int saga_id_len(const char *command_id)
 {
     const char *end = command_id + strlen(command_id);
@@ -117,7 +117,8 @@ static int saga_id_len(const char *command_id)
     return end - command_id > 5 ? (int)(end - command_id - 5) : 0;
 }
 
-/* A line of the probe cannot hold the end of a line: \r and \n stand for them in a stream. */
+/* A line of the probe cannot hold the end of a line: the texts \r and \n stand for them in a
+ * stream. */
 static void unescape(char *text)
 {
     char *to = text;

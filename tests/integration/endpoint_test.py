@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-# endpoint_test.py - participants that are HTTP endpoints, as good and as bad as they come: a server of
-# this program answers as each case wants, and endpoint_probe delivers commands to it. Prints TAP.
+# endpoint_test.py - participants that are HTTP endpoints, good ones and bad ones: an HTTP server in this
+# program answers as each case demands, and endpoint_probe delivers commands to it. Prints TAP.
 #
 # The cases run side by side, each with a store and a server of its own.
 import concurrent.futures
@@ -22,8 +22,8 @@ import time
 import traceback
 
 PROBE = os.environ["ENDPOINT_PROBE"]
-FACTUM = os.environ.get("FACTUM", "")  # empty: there is no server
-WAIT = 60  # seconds for what should come at once; a busy machine may take them
+FACTUM = os.environ.get("FACTUM", "")  # empty: no server is running
+WAIT = 60  # seconds for things that should happen at once; a busy machine may need them
 work = tempfile.mkdtemp(prefix="factum-endpoint.")
 SECRET = "canary-0123456789"
 
@@ -44,7 +44,7 @@ def wait_for(condition, what, seconds=WAIT):
         if value:
             return value
         time.sleep(0.02)
-    raise Failure("does not come: " + what)
+    raise Failure("does not happen: " + what)
 
 
 # ---- the endpoint ---------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Host:
         raise Failure("is not refused", words)
 
     def status(self, service="stock"):
-        """Of the service: disabled, waiting, parked, delivered, problem; zeros while it is not known."""
+        """The state of the service: disabled, waiting, parked, delivered, problem; zeros while it is unknown."""
         rows = [row for row in self.ask("status") if row[0] == service]
         return rows[0][1:] if rows else ["0", "0", "0", "0", ""]
 
@@ -234,7 +234,7 @@ def a_command_is_delivered_and_its_answer_is_the_reply():
     last = host.command("1", 2)
     host.reply(last)
     check(site.ids() == [command, last], site.ids())
-    # The secret stands nowhere but in the configuration.
+    # The secret appears only in the configuration.
     shown = json.dumps([host.ask("list"), host.ask("status"), host.ask("events", "")]) + host.said()
     check(SECRET not in shown and "shared" in shown, "secret")
     host.stop()
@@ -318,7 +318,7 @@ def a_parked_command_can_be_skipped():
     check(json.loads(host.reply(first)[2]) == {"code": "skipped", "text": "of no use"}, "skipped")
     host.reply(second)
     check(host.ask("parked") == [], "parked")
-    # One that may have been done is not said to have failed.
+    # A command that may have been done is not reported as failed.
     site.answer = lambda h, r, n: h.say(200, b"no json")
     third = host.command("1", 3)
     row = host.parked()[0]
@@ -350,7 +350,7 @@ def gone_disables_the_endpoint_until_it_is_enabled():
     third = host.command("3", 1)
     time.sleep(0.5)
     check(third not in site.ids() and host.ask("status") == [], "removed")
-    # What was forgotten is delivered when it is sent again to a service that has an endpoint again.
+    # A forgotten command is delivered when it is sent again and the service has an endpoint again.
     host.ask("deploy", "stock", site.url)
     host.ask("act", "stock", "2")
     fourth = host.command("4", 1)
@@ -575,7 +575,7 @@ def a_certificate_is_verified():
 
 
 class Serving:
-    """factum serve of a store of its own, and the command line at its address or in its directory."""
+    """factum serve on a store of its own, and the command line at its address or in its directory."""
 
     def __init__(self, name, allow):
         self.dir = os.path.join(work, name)
@@ -655,9 +655,9 @@ def what_is_parked_is_seen_and_moved_while_a_server_runs():
     server.stop()
     check(server.run("parked", "list", "--json", at=False) == listed, "the directory")
     # Marked in a directory, they go out with the next server, each before the later ones of its key.
-    told = server.run("parked", "retry", "stock", rows[0]["key"], "--delivery", at=False)
-    check(f"1 delivery of stock, key command:stock-o-1: position {rows[0]['position']}\n" in told, told)
-    check("nothing is delivered by this command" in told, told)
+    printed = server.run("parked", "retry", "stock", rows[0]["key"], "--delivery", at=False)
+    check(f"1 delivery of stock, key command:stock-o-1: position {rows[0]['position']}\n" in printed, printed)
+    check("nothing is delivered by this command" in printed, printed)
     check(len(site.ids()) == 2, site.ids())
     site.answer = lambda h, r, n: h.say(200, {"type": "Done"}) if "_s1/" in r["id"] else h.say(400)
     server.start()
@@ -665,14 +665,14 @@ def what_is_parked_is_seen_and_moved_while_a_server_runs():
     check([i for i in site.ids() if "o-1/" in i] == [first, first, second], site.ids())
     # At an address the running server delivers them.
     rows = {r["commandId"]: r for r in server.parked(2)}
-    told = json.loads(server.run("parked", "retry", "stock", "--delivery", "--json"))
-    check(told["retried"] == 2 and told["hosted"], told)
-    check(sorted(p for k in told["keys"] for p in k["positions"])
-          == sorted(r["position"] for r in rows.values()), told)
+    answer = json.loads(server.run("parked", "retry", "stock", "--delivery", "--json"))
+    check(answer["retried"] == 2 and answer["hosted"], answer)
+    check(sorted(p for k in answer["keys"] for p in k["positions"])
+          == sorted(r["position"] for r in rows.values()), answer)
     wait_for(lambda: site.ids().count(other) == 2, "the other key")
     row = server.parked(1)[0]
     check(row["commandId"] == second, row)
-    # What is refused: a service that has none, no reason, a position of another service.
+    # Refused: a service without parked commands, a missing reason, a position of another service.
     check("parked" in server.run("parked", "retry", "pay", "--delivery", code=4), "retry")
     check("recorded" in server.run("parked", "retry", "stock", "--delivery", "--why", "x", code=2), "why")
     check("--why" in server.run("parked", "skip", "stock", str(row["position"]), "--delivery", code=2), "why")
@@ -686,7 +686,7 @@ def what_is_parked_is_seen_and_moved_while_a_server_runs():
     events = server.run("read", "command:stock-o-1", "--json")
     failed = [e for e in map(json.loads, events.splitlines()) if e["type"] == "CommandFailed"]
     check(len(failed) == 1 and failed[0]["data"] == {"code": "skipped", "text": "of no use (by ann)"}, events)
-    # Over HTTP; and the model of the same name is not meant by the service.
+    # Over HTTP; a model of the same name is not confused with the service.
     third = server.command("3", 2)
     row = server.parked(1)[0]
     check("stock" in server.run("parked", "retry", "stock", code=4), "a model")
@@ -739,7 +739,7 @@ def an_undo_of_a_do_that_may_be_done_is_delivered():
     host.ask("command", "command:stock-o-1", "stock.Go", do, "{}")
     time.sleep(0.3)
     check(site.ids().count(do) == count, "the do is delivered after its undo")
-    # And of a do that was answered.
+    # And the undo of a do that was answered.
     site.answer = lambda h, r, n: h.say(200, {"type": "Done"})
     do = host.command("2", 1)
     host.reply(do)
@@ -796,7 +796,7 @@ def run(function):
     try:
         function()
         return None
-    except Exception:  # what went wrong is printed with the case
+    except Exception:  # the failure is printed with the case
         return traceback.format_exc()
 
 

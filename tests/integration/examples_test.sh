@@ -4,7 +4,7 @@
 #     examples_test.sh FACTUM EXAMPLES [DATA]
 #
 # FACTUM is the command line, EXAMPLES the directory of the example programs, DATA a directory with order
-# data (northwind-orders.ndjson.gz, ...); what needs it is skipped where it is missing.
+# data (northwind-orders.ndjson.gz, ...); cases that need it are skipped without it.
 set -u
 factum=$(realpath "$1")
 examples=$(realpath "$2")
@@ -42,7 +42,7 @@ skip() {
     echo "ok $count - $1 # SKIP $2"
 }
 
-# refuses STATUS TEXT COMMAND...: ends with STATUS and says TEXT.
+# refuses STATUS TEXT COMMAND...: ends with STATUS and prints TEXT.
 refuses() {
     local wanted=$1 text=$2 status=0 said
     shift 2
@@ -73,7 +73,7 @@ story() {
         same "$(sed -n '/state now/,$p' story.txt | sed -n 's/.*status *//p')" 'delivered'
 }
 
-# What the demo has to show of the read side, if it was built; it checks the figures itself.
+# What the demo must show about the read side, if it was built; it checks the figures itself.
 read_side=()
 if [ -x "$examples/orders-query" ] && command -v curl >"$work/out"; then
     read_side=('^order_summary version 1, [0-9a-f]{12}$' '"rows":\[\[(830,126579302,0|20000,708036357,675840683)'
@@ -85,7 +85,7 @@ if [ -x "$examples/orders-query" ] && command -v curl >"$work/out"; then
         '^orders +0$' '^orders +4200$')
 fi
 
-# What it has to show of sagas: each ledger's line has its own sums, which the demo compares.
+# What it must show about sagas: each ledger's line has its own sums, which the demo compares.
 saga_side=()
 if [ -x "$examples/orders-participants" ] && [ ${#read_side[@]} -gt 0 ]; then
     saga_side=('^order_fulfilment version 1: sound, [0-9,]+ states' '^order_fulfilment-1  done ' 'PaymentDeclined '
@@ -96,7 +96,7 @@ if [ -x "$examples/orders-participants" ] && [ ${#read_side[@]} -gt 0 ]; then
         '^payments +57000 charged +- +1900 refunded = +55100 of' '^orders +45 += +42 completed [+] +3 rejected$')
 fi
 
-# The demo, with the data of directory $1; each thing that it has to show is there.
+# The demo, with the data of directory $1; its output has everything that it must show.
 demo() {
     FACTUM_DEMO_NODE=no FACTUM_DATA=$1 "$root/examples/demo.sh" "$(dirname "$examples")" "$work/demo" >demo.txt 2>&1 || {
         cat demo.txt
@@ -147,7 +147,7 @@ same_bytes() {
     same "$(sha256sum <a.ndjson | cut -c1-16)" "$(cat "$root/examples/orders/seed-7.sha256")"
 }
 
-# What the generated lines add up to, computed apart from the fold.
+# The sums of the generated lines, computed without the fold.
 sums() {
     python3 - "$1" <<'END'
 import json, sys
@@ -300,7 +300,7 @@ else
     skip 'the demo shows everything, with real orders' "$no_data"
     skip "its advice works there too, and README's tour after it" "$no_data"
 fi
-ok 'orders-story does not tell it twice in one store' \
+ok 'orders-story refuses a second run in one store' \
     refuses 1 'order-1001' "$examples/orders-story" story.factum
 ok 'the same seed gives the same bytes' same_bytes
 ok 'generated orders add up' generated
@@ -420,7 +420,7 @@ participants() {
 if [ -x "$examples/orders-participants" ]; then
     ok 'the services of the saga keep the contract of participants' participants
     ok 'orders-participants shows its usage' refuses 2 usage "$examples/orders-participants" factum://localhost:1 baker
-    ok 'a server that is not there is an error' refuses 1 'localhost:1' "$examples/orders-participants" \
+    ok 'a server that cannot be reached is an error' refuses 1 'localhost:1' "$examples/orders-participants" \
         --limit 5 factum://localhost:1
 else
     skip 'the services of a saga' 'built without sagas, or without the server'
@@ -541,16 +541,16 @@ if command -v git >"$work/out"; then
     ok 'the state now' state_is '4 8 37 2'
     ok 'the state as of a time' state_is '1 8 36 1' 2026-01-01T12:00:00Z
     ok 'the state as of a commit' state_is '1 8 36 1' "$(git -C odd rev-list --max-parents=0 main)"
-    ok 'a commit that is not there is refused' \
+    ok 'a commit that does not exist is refused' \
         refuses 1 'no such commit' "$examples/git-report" odd.factum state 0123abcd
     ok 'a rename is in both histories' renamed
     ok 'files with odd names have histories' odd_names
     ok 'later commits are added' new_commits
     ok 'a shallow clone is noted, and what it left out is not mixed in' shallow
     ok 'a commit of 60,000 files is imported in parts' huge
-    ok 'an empty repository is told from a broken one' eval \
+    ok 'an empty repository is distinguished from a broken one' eval \
         'new_repository empty && refuses 1 "no commits yet" "$examples/git-import" e.factum empty'
-    ok 'what is no repository is refused' \
+    ok 'a directory that is no repository is refused' \
         refuses 1 'not a git repository' "$examples/git-import" e.factum /
     ok 'git-report shows its usage' refuses 2 usage "$examples/git-report" odd.factum
     if git -C "$root" rev-parse --verify -q HEAD >"$work/out" 2>&1; then

@@ -19,7 +19,7 @@ def request(method, target, body=b"", *fields):
 
 
 def ask(server, sent, pause=0.0):
-    """All that comes until the server closes; None if it does not."""
+    """All bytes until the server closes; None if it does not close."""
     sock = server.connect(timeout=10)
     sock.sendall(sent)
     sock.shutdown(socket.SHUT_WR)
@@ -44,7 +44,7 @@ def main():
     info = request("GET", "/api/v1/streams/s/info")
     answers = [ask(server, append) for _ in range(50)]
     ok(all(answer and answer.startswith(b"HTTP/1.1 201") for answer in answers),
-       "an append is acknowledged to who has ended its side", repr(answers[0])[:100])
+       "an append is acknowledged to a peer that has ended its side", repr(answers[0])[:100])
     answer = ask(server, append + info + info)
     ok(answer and answer.count(b"HTTP/1.1 20") == 3, "requests sent in advance are answered too",
        repr(answer)[:100])
@@ -56,7 +56,7 @@ def main():
         answer = ask(server, request("GET", "/api/v1/streams/big?limit=8000", b"",
                                      "Connection: close"), pause)
         ok(answer and answer.count(b'"data":"xxx') == 8000 and len(answer) > len(whole),
-           f"a long answer comes whole to who reads after {pause} s", f"{len(answer or b'')} bytes")
+           f"a long answer arrives whole at a peer that reads after {pause} s", f"{len(answer or b'')} bytes")
     before = server.files()
     begun = time.monotonic()
     answer = ask(server, request("GET", "/api/v1/streams/s", b"", "Accept: text/event-stream"))

@@ -2,10 +2,10 @@
 # held_test.sh - a store that a process holds: LOCK removed, the directory moved, the process killed and then
 # the end of the log lost, the index of another history put there. Prints TAP. FACTUM names the program.
 . "$(dirname "$0")/program.sh"
-trap '' PIPE # a holder that has stopped reads no more
+trap '' PIPE # the holder may have ended and read no more
 holder=
 cleanup() { [ -z "$holder" ] || kill -9 "$holder" 2>/dev/null; }
-# t NAME CODE PATTERN STORE ARGUMENT...: of factum
+# t NAME CODE PATTERN STORE ARGUMENT...: a case: factum on STORE
 t() {
     local name=$1 code=$2 pattern=$3
     shift 3
@@ -18,7 +18,7 @@ hold() { # hold STORE: a process that appends each line that is written to descr
     holder=$! held=$1
     exec 3>lines
 }
-line() { # line N: one event, and time for it and a heartbeat after it; the first also for the store to open
+line() { # line N: one event, then time for it and the heartbeat that follows; the first line also waits for the store to open
     echo "{\"stream\":\"s-1\",\"type\":\"T\",\"data\":{\"n\":$1}}" >&3 2>/dev/null
     for _ in $(seq 400); do
         [ "$1" != 1 ] || grep -rqaF '"n":1' "$held" 2>/dev/null && break
@@ -41,7 +41,7 @@ t "without LOCK a store is in use" 6 "the store a is in use by another process: 
 line 2
 exec 3>&-
 wait "$holder"
-result $? "and its holder goes on"
+result $? "and its holder keeps appending"
 holder=
 [ "$(events a)" = 2 ]
 result $? "with all that it appended"
@@ -56,9 +56,9 @@ line 3
 exec 3>&-
 wait "$holder"
 [ $? -ne 0 ] && grep -q "its directory was moved, replaced or removed; open it where it is now" held
-result $? "the holder of the store that was moved stops and says why"
+result $? "the holder of the store that was moved stops with the reason"
 holder=
-t "what it appended is where it is" 0 "^s-1  0  T" b.bad read s-1
+t "its events are in the moved directory" 0 "^s-1  0  T" b.bad read s-1
 t "and it verifies" 0 "^ok: " b.bad verify
 [ "$(events b)" = 1 ]
 result $? "the other one has its own event and no other"
@@ -105,7 +105,7 @@ t "its newest segment is missed" 5 "the segment after it is missing" d verify
 position=$("$factum" --store d verify 2>&1 | sed -n 's/.*accept-loss \([0-9]*\).*/\1/p')
 t "the advice can be followed" 0 "" d repair --accept-loss "$position"
 t "to a store that verifies" 0 "^ok: " d verify
-t "and goes on" 0 "^revision" d append s-1 T
+t "and takes appends" 0 "^revision" d append s-1 T
 
 # the index of another history
 for n in $(seq 1 200); do echo "{\"stream\":\"aa-$((n % 10))\",\"type\":\"T\",\"data\":{}}"; done >aa

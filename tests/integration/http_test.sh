@@ -19,7 +19,7 @@ serve() { # serve ADDRESS: a server on the store; $url is where it is
     url=http://$(sed -n 's/^factum: serving [^ ]* on \([^ ,]*\).*/\1/p' said)
 }
 json='content-type: application/json'
-# call NAME STATUS PATTERN CURL_OPTION...: the status of the answer, and something in its head or body
+# call NAME STATUS PATTERN CURL_OPTION...: the status of the answer, and a pattern in its head or body
 call() {
     local name=$1 status=$2 pattern=$3
     shift 3
@@ -43,7 +43,7 @@ for version in --http1.1 --http2-prior-knowledge; do
         "$api/streams/$n" -H "$json" -H 'if-none-match: *' -d '{"type":"Placed"}'
     call "lines are appended" 201 'etag: "2"' $version "$api/streams/$n" \
         -H 'content-type: application/x-ndjson' --data-binary $'{"type":"A"}\n{"type":"B"}\n'
-    call "lines are read, and their trailer goes on" 200 'factum-next: f1-' $version \
+    call "lines are read, and their trailer has the next place" 200 'factum-next: f1-' $version \
         -H 'accept: application/x-ndjson' "$api/streams/$n" --raw
     call "a CloudEvent is appended" 201 '"revision":3,' $version "$api/streams/$n" \
         -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: /s' -H 'ce-type: T' -H "$json" -d '[1]'
@@ -52,15 +52,15 @@ for version in --http1.1 --http2-prior-knowledge; do
         -H "idempotency-key: $n" -d '{"type":"Keyed"}'
     call "the second time" 200 '"already":true' $version "$api/streams/$n" -H "$json" \
         -H "idempotency-key: $n" -d '{"type":"Keyed"}'
-    if [ $version = --http1.1 ]; then # curl 7.88 takes the reset after an early answer for a failure
+    if [ $version = --http1.1 ]; then # curl 7.88 mistakes the reset after an early answer for a failure
         head -c 60000000 /dev/zero >big
         call "a body that is too big is refused" 413 'TOO_BIG' $version "$api/streams/$n" -H "$json" \
             -H 'expect:' --data-binary @big
     fi
-    call "the connection goes on" 200 '"state":"present"' $version "$api/streams/$n/info"
+    call "the connection stays usable" 200 '"state":"present"' $version "$api/streams/$n/info"
     call "metadata is put" 200 '"revision":0' $version -X PUT "$api/streams/$n/metadata" -H "$json" \
         -d '{"$maxCount":2}'
-    call "another method is told which are right" 405 'allow: .*GET' $version -X PATCH "$api/events"
+    call "another method is refused with the allowed ones" 405 'allow: .*GET' $version -X PATCH "$api/events"
     call "another host is refused" 403 'is not this server' $version -H 'host: evil.example' "$api/events"
     call "another origin is refused" 403 'DENIED' $version -H 'origin: http://evil.example' "$api/events"
 done
@@ -87,7 +87,7 @@ for i in $(seq 10); do
     curl -sS "$api/streams/live" -H "$json" -d "{\"type\":\"T\",\"data\":$i}" >/dev/null
 done
 await '"data":10,' followed
-result $? "a live tail gives what comes"
+result $? "a live tail gives new events"
 kill -9 "$server"
 wait "$server" 2>/dev/null
 wait $follower 2>/dev/null
@@ -109,5 +109,5 @@ server=
 wait $follower
 cp followed out
 grep -q '^event: error' followed && grep -q '"code":"CANCELLED"' followed
-result $? "and its tail is told"
+result $? "and its tail is ended with an error"
 done_testing

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install_test.sh - what make install leaves can be used: by the shell, by a C compiler, by ld.so. Prints TAP.
+# install_test.sh - an installation by make install is usable: by the shell, by a C compiler, by ld.so. Prints TAP.
 #
 # The build is made without dpkg-architecture, as on a Debian without dpkg-dev.
 set -u
@@ -21,7 +21,7 @@ ok() { # ok NAME COMMAND...
     fi
 }
 
-# Every program but dpkg-architecture; ldconfig notes that it was called, and does nothing else.
+# Every program except dpkg-architecture; ldconfig only records that it was called.
 mkdir "$work/bin"
 ln -sf /usr/bin/* /bin/* "$work/bin/" && rm -f "$work/bin/dpkg-architecture"
 cat >"$work/bin/ldconfig" <<END
@@ -41,7 +41,7 @@ installed() {
         return 1
     }
 }
-brief() { # what was installed, what to export, what to do next; nothing of Meson's
+brief() { # what was installed, what to export, what to do next; no output of Meson
     cat "$work/said"
     [ "$(wc -l <"$work/said")" -le 15 ] && head -1 "$work/said" | grep -qx "installed under $prefix:" &&
         ! grep -qi 'meson\|ninja\|cleaning' "$work/said"
@@ -100,25 +100,25 @@ staged() {
         [ -f stage/usr/local/lib/libfactum.so.0 ] && [ -f stage/usr/local/lib/pkgconfig/factum.pc ] &&
         [ ! -s ldconfig.log ]
 }
-refused() { # what cannot be written is told, with the reason
+refused() { # failures to write are reported with the reason
     touch "$work/file"
     ! "$root/tools/install.sh" "$work/build" "$work/file/prefix" >"$work/said" 2>&1 && cat "$work/said" &&
         grep -q '^install.sh: failed: meson install' "$work/said" && grep -q 'Not a directory' "$work/said"
 }
-made() { # the Makefile hands its prefix on
+made() { # the Makefile passes its prefix on
     make -C "$root" -n install PREFIX="$prefix" | grep -F "tools/install.sh build/release '$prefix'"
 }
 
 cd "$work" || exit 1
 ok 'it is built without dpkg-architecture' configured
 ok 'it is installed' installed
-ok 'what was installed is said in a few lines' brief
-ok 'everything is there' everything
+ok 'the installed files are listed in a few lines' brief
+ok 'everything is installed' everything
 ok 'factum is found after the exports that were printed' commanded
 ok "README's program is compiled by README's line" compiled
 ok 'and runs' run
 ok 'with the installed library' linked
-ok 'a program with a door is compiled with factum-net' door_compiled
+ok 'a program with a server is compiled with factum-net' door_compiled
 ok 'and opens it' door_runs
 ok 'the completion is loaded' completes
 ok 'ldconfig was called' ldconfig_called

@@ -1,9 +1,9 @@
-# kill_doors.py - the doors of a server as kill_server_test.py uses them: HTTP/JSON, KurrentDB's
+# kill_doors.py - the doors (protocols) of a server as kill_server_test.py uses them: HTTP/JSON, KurrentDB's
 # protocol over Debian's python3-grpcio, and factum.v1 by the command line.
 #
 # A door for publishers has send(stream, attempt): the revision that the last event of the attempt
-# has, None if nobody knows what came of it, or a text if it was refused. A door for subscribers is a
-# function (port, notes, target, resume): it notes events until the connection ends, and returns where
+# has, None if the outcome is unknown, or a text if it was refused. A door for subscribers is a
+# function (port, notes, target, resume): it records events until the connection ends, and returns where
 # to resume.
 import http.client
 import json
@@ -26,7 +26,7 @@ except ImportError:
 
 
 def type_of(one):
-    """Of an event with that id: so that each type has its share."""
+    """The type of an event with that id: each type has its share."""
     return "K" + one[0]
 
 
@@ -63,7 +63,7 @@ class HttpDoor:
 
 
 class KurrentDoor:
-    """Append; a new channel after each failure, since a channel waits ever longer."""
+    """Append; with a new channel after each failure, since a channel waits longer and longer."""
 
     def __init__(self, port):
         self.port = port
@@ -92,7 +92,7 @@ class KurrentDoor:
         return f"refused: {answer.fields}" if done is None else done.get(1, 0)
 
     def expected(self, attempt):
-        """Append and BatchAppend number these alike."""
+        """Append and BatchAppend use the same field numbers here."""
         expected = attempt["expected"]
         if expected == "any":
             return kurrent.ANY
@@ -178,7 +178,7 @@ def kurrent_request(target, resume):
 
 
 def note_kurrent(notes, answer, of_stream):
-    """An event, with what it resumes from; or a checkpoint."""
+    """An event with the place to resume from, or a checkpoint."""
     checkpoint = answer.sub(3)
     if checkpoint is not None:
         notes.add({"token": checkpoint.get(1, 0)})

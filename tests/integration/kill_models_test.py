@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-# kill_models_test.py - read models whose process is killed (kill -9) amid catching up, again and again;
+# kill_models_test.py - read models whose process is killed (kill -9) while catching up, again and again;
 # and two processes that run one model, one of them stopped (SIGSTOP) while the other takes over. At
-# the end the tables are those of a run without a kill, and those that Python counts. Prints TAP.
+# the end the tables equal those of a run without a kill, and those that Python computes. Prints TAP.
 #
 # kill_models_test.py [ROUNDS [SEED [STOPPED_SECONDS]]]
 import json
@@ -42,7 +42,7 @@ TABLES = ["SELECT id, total, moves FROM account ORDER BY id",
 
 
 class Fold:
-    """The events, and what the tables have to be. An event that overdraws parks its key."""
+    """The events, and the expected tables. An event that overdraws parks its key."""
 
     def __init__(self, chance):
         self.chance = chance
@@ -99,7 +99,7 @@ def tables_of(store, models):
 
 
 def parked_of(models):
-    """By key: as the file says, which nobody has open."""
+    """By key, out of the file, which nobody has open."""
     model = sqlite3.connect(os.path.join(models, "ledger.db"))
     try:
         rows = model.execute("SELECT key, count(*) FROM factum_parked GROUP BY key")
@@ -109,7 +109,7 @@ def parked_of(models):
 
 
 def checkpoint_of(models):
-    """While somebody may run it; None: there is no model yet, or it is being made."""
+    """While a process may run the model; None if no model exists yet, or it is being built."""
     if not os.path.exists(os.path.join(models, "ledger.db")):
         return None
     model = sqlite3.connect(os.path.join(models, "ledger.db"), timeout=5)
@@ -164,7 +164,7 @@ def play_kills(rounds, chance):
     run_to_the_end(store, path("reference"))
     ok(kills > 0, "the process that runs the model was killed",
        f"{kills} times in {rounds} rounds, {amid} times amid catching up after a commit")
-    same("the tables are what Python counts", store, models, fold)
+    same("the tables are what Python computes", store, models, fold)
     ok(tables_of(store, models) == tables_of(store, path("reference")),
        "and those of a run without a kill")
     ok(parked_of(models) == fold.parked == parked_of(path("reference")),

@@ -1,4 +1,4 @@
-# kill_sagas_log.py - what the log of kill_sagas_test.py has to show: S1 each command has at most one
+# kill_sagas_log.py - what the log of kill_sagas_test.py must show: S1 each command has at most one
 # answer and one effect, S2 undos go in reverse order, S3 nothing is both done and compensated, S4 every
 # saga has ended, S5 no timer fires early, or late while the server runs, S8 an undo that fails is tried
 # again after ever longer waits, then the saga is stuck. The ledgers net.
@@ -10,11 +10,11 @@ import datetime
 from serving import SLOWER, ok
 
 TIMES, FIRST_NS, LAST_NS = 4, 100_000_000, 400_000_000  # of the definition's retry
-LATE_SECONDS = 3 * SLOWER  # a timer may be so late while the server runs, and after each start
+LATE_SECONDS = 3 * SLOWER  # how late a timer may be while the server runs, and after each start
 STAGES = {"reserve_stock": 0, "reserve_van": 0, "charge": 1, "ship": 2, "send_receipt": 3,
           "close_order": 3}
 UNDONE_BY_UNDO = {"reserve_stock", "reserve_van", "charge"}
-# What a ledger has to come to when its order is done, and when it is undone.
+# The sums of a ledger when its order is done, and when it is undone.
 LEDGERS = [("stock", {"StockReserved": 1, "StockReleased": -1}, 1, 0),
            ("vans", {"VanReserved": 1, "VanReleased": -1}, 1, 0),
            ("payment", {"PaymentReceived": 1, "PaymentRefunded": -1, "RefundedByHand": -1}, 1, 0),
@@ -24,14 +24,14 @@ EFFECTS = {effect for _, effects, _, _ in LEDGERS for effect in effects} - {"Ref
 
 
 def nanoseconds(text):
-    """Of a time as RFC 3339."""
+    """Seconds of a time in RFC 3339."""
     whole, _, part = text.rstrip("Z").partition(".")
     seconds = datetime.datetime.fromisoformat(whole + "+00:00").timestamp()
     return int(seconds) * 10**9 + int((part + "0" * 9)[:9])
 
 
 class Saga:
-    """The fold of one saga's stream. |wrong| has what a saga may not do."""
+    """The fold of one saga's stream. |wrong| collects its violations."""
 
     def __init__(self, name):
         self.name, self.status, self.wrong = name, "running", []
@@ -55,8 +55,8 @@ class Saga:
             handler(event, event["data"], event["data"].get("step"))
 
     def check_generation(self, event, kind, again):
-        """What was not answered is sent again under its id, so that it counts once; what has failed
-        gets a new one."""
+        """A command without an answer is sent again under its id, so that it counts once; after a
+        failure it gets a new id."""
         step, data = event["data"]["step"], event["data"]
         expected = self.generation[kind, step] + (0 if again else 1)
         if data["generation"] != expected or (data["attempt"] > 1) != again:
@@ -251,12 +251,12 @@ def check_commands(events, sagas):
     ok(len(commands.tombstones) > 0, "an undo that came first has cancelled its do",
        f"{len(commands.tombstones)} tombstones of services, {commands.closed} of the operator")
     unknown = [one for one in commands.answers if one not in commands.sent]
-    ok(not unknown, "and nobody answers what was not asked", *unknown[:3])
+    ok(not unknown, "and nobody answers a command that was not sent", *unknown[:3])
     check_replies(events, commands)
 
 
 def check_replies(events, commands):
-    """What a saga took as an answer is one, of the command that it says."""
+    """Each event that a saga took as an answer answers the command that the saga names."""
     wrong = []
     for event in events:
         reply = event["data"].get("reply") if event["stream"].startswith("saga:") else None
@@ -305,7 +305,7 @@ def check_ledgers(events, sagas):
             sums.update({effect: book[effect] for effect in effects})
             if net != (if_done if saga.status == "done" else if_undone) or net < 0:
                 wrong.append(f"{order} is {saga.status}: {name} comes to {net}: {dict(book)}")
-    ok(not wrong, "the ledgers net: one of each for an order that is done, else none",
+    ok(not wrong, "the ledgers net: one of each for an order that is done, otherwise none",
        ", ".join(f"{effect} {count}" for effect, count in sums.items()), *wrong[:5])
 
 
@@ -322,11 +322,11 @@ def fold(events):
 
 
 def check(events, orders, statuses, down):
-    """|statuses| is what `factum saga list` says; |down|: when the server was not there."""
+    """|statuses| is the output of `factum saga list`; |down| the times without a server."""
     sagas = fold(events)
     counts = sum((saga.counts for saga in sagas.values()), collections.Counter())
     wrong = [text for saga in sagas.values() for text in saga.wrong]
-    for rule, name in (("S2", "undos go in reverse, of what may have happened"),
+    for rule, name in (("S2", "undos go in reverse order, for steps that may have happened"),
                        ("S3", "nothing is both done and compensated"),
                        ("S5", "no timer fires early"),
                        ("S8", "undos that fail are tried again after a while, then are stuck")):
@@ -334,7 +334,7 @@ def check(events, orders, statuses, down):
         ok(not notes, f"{rule}: {name}", *notes[:5])
     rest = [text for text in wrong if not any(f": S{n}: " in text for n in (2, 3, 5, 8))]
     ended = collections.Counter(saga.status for saga in sagas.values())
-    ok(not rest, "each event fits what was before it",
+    ok(not rest, "each event fits the ones before it",
        f"{len(events)} events; {len(sagas)} sagas: {dict(ended)}", *rest[:5])
     ok(set(sagas) == set(orders) and counts["SagaStarted"] == len(orders) and
        ended["done"] > 0 and ended["undone"] > 0 and ended["running"] == 0,
@@ -343,7 +343,7 @@ def check(events, orders, statuses, down):
     folded = {name: saga.status for name, saga in sagas.items()}
     differ = [f"{name}: {folded.get(name)}, {statuses.get(name)}"
               for name in set(folded) | set(statuses) if folded.get(name) != statuses.get(name)]
-    ok(not differ, "the list of sagas says what the fold of their streams says", *differ[:5])
+    ok(not differ, "the list of sagas agrees with the fold of their streams", *differ[:5])
     ok(counts["stuck undo"] > 0 and counts["SagaSkipped"] > 0 and counts["tried again"] > 0,
        "some were stuck, and were repaired with a reason")
     check_commands(events, sagas)

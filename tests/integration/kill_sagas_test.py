@@ -2,7 +2,7 @@
 # kill_sagas_test.py - orders that six services fulfil as sagas, while the server, the services and a
 # second host of the sagas are killed (kill -9), or stopped (SIGSTOP) for longer than an answer is
 # waited for, and an operator repairs what is stuck. Then everything runs again until no saga is open,
-# and the log alone has to show that every saga was right and that the ledgers agree:
+# and the log alone must show that every saga was right and that the ledgers agree:
 # kill_sagas_log.py. Prints TAP.
 #
 # kill_sagas_test.py [SECONDS [SEED]], or KILL_SECONDS. FACTUM and SAGA_SERVICES name the programs.
@@ -160,7 +160,7 @@ class Writer(threading.Thread):
 
 
 class Operator:
-    """Looks at what is stuck, by the command line, and acts. An act that comes too late is refused
+    """Looks for stuck sagas, by the command line, and acts. An act that comes too late is refused
     (3): that is no mistake."""
 
     def __init__(self, port, chance):
@@ -228,7 +228,7 @@ class Operator:
             self.act(saga, self.chance.choice(["cancel", "undo"]))
 
 
-# ---- the play ------------------------------------------------------------------------------------
+# ---- the run -------------------------------------------------------------------------------------
 
 
 class Play:

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # kill_server_test.py - publishers and subscribers at every door (kill_doors.py) while the server and
-# they themselves are killed at any moment; then a checker of the histories that they wrote down.
-# Prints TAP. Without python3-grpcio there is nobody at KurrentDB's door, and that is said.
+# they themselves are killed at any moment; then a checker of the histories that they recorded.
+# Prints TAP. Without python3-grpcio KurrentDB's door is not used, which is reported.
 #
 # A publisher notes each append before it sends it and once it is acknowledged; a subscriber notes
-# each event with the id to resume from. Both go on from their notes. At the end: what was
-# acknowledged is stored exactly once, at the revision that was told; what was not, at most once;
+# each event with the id to resume from. Both continue from their notes. At the end: what was
+# acknowledged is stored exactly once, at the revision that was returned; what was not, at most once;
 # and each subscriber has noted what the store holds of its selection, in order, once.
 #
 # kill_server_test.py [ROUNDS [SEED]]
@@ -61,7 +61,7 @@ class Publisher:
         self.going = False
 
     def settle(self, attempt):
-        """Until it is known what came of it, or, of "once", for one time."""
+        """Until the outcome is known, or once for the kind "once"."""
         while True:
             outcome = self.door.send(self.stream, attempt)
             if isinstance(outcome, int):
@@ -103,7 +103,7 @@ class Publisher:
 
 
 def subscribe(follow, port, notes, target):
-    """From the notes on, again and again."""
+    """Subscribes from its last note on, again and again."""
     while True:
         try:
             follow(port, notes, target, last_token(notes))
@@ -163,12 +163,12 @@ def check_publishers(events, journals):
     ok(len(acked) > 0 and not missing, "every acknowledged event is stored",
        f"{len(tried)} tried, {len(acked)} acknowledged, {len(events)} stored", *missing[:5])
     ok(not doubled, "and no event twice, acknowledged or not", *doubled[:5])
-    ok(not moved, "each at the revision that was told", *moved[:5])
+    ok(not moved, "each at the revision that was returned", *moved[:5])
     ok(not unknown, "and nothing that nobody sent", *unknown[:5])
 
 
 def check_shares(publishers):
-    """Everybody had a part in it, so that no door goes untried."""
+    """Every client took part, so that every door is tried."""
     acked = [sum(len(line.get("acked", [])) for line in read_notes(f"publisher-{i}"))
              for i in range(len(publishers))]
     ok(min(acked) > 0, "at each door events were acknowledged",
@@ -220,7 +220,7 @@ SUBSCRIBERS = [
 
 
 def present(clients):
-    """Those whose door can be tried here."""
+    """The clients whose door can be used on this machine."""
     return [client for client in clients
             if kill_doors.grpc is not None or client[0] not in ("kurrent", "batch")]
 
@@ -278,7 +278,7 @@ def play(rounds, chance):
                             for i, (door, _, target, _) in enumerate(subscribers)]
     kills, stops = 0, []
     try:
-        # Where much else is running a client takes long to begin: none may miss the kills.
+        # On a busy machine clients take long to start: none may miss the kills.
         serving.wait_for(lambda: all(
             os.path.exists(path(f"subscriber-{i}")) for i in range(len(subscribers))) and all(
             os.path.exists(path(f"publisher-{i}")) and
@@ -308,7 +308,7 @@ def play(rounds, chance):
         serving.wait_for(lambda: all(
             sum("id" in line for line in read_notes(f"subscriber-{i}")) >= len(selection)
             for i, selection in enumerate(selections)), 20, 0.5)
-        time.sleep(0.3)  # what comes double may come last
+        time.sleep(0.3)  # duplicates may come last
     finally:
         for client in clients:
             client.kill()

@@ -44,7 +44,7 @@ t "as of a revision" 0 '"paidCents": 435' S order-42 --revision 1
 t "as of a time before" 0 "before its first event" S order-42 --at 2001-01-01
 t "as JSON" 0 '^\{"stream":"order-42","revision":2,"position":[0-9]+,"time":"[^"]*","token":"[^"]*",' \
     S order-42 --json
-t "who set what" 0 '^\.totalCents  900 +revision 0  OrderPlaced' S order-42 --blame
+t "the event that set each value" 0 '^\.totalCents  900 +revision 0  OrderPlaced' S order-42 --blame
 t "and what changed since" 0 '^\.paidCents  900 +revision 2  PaymentReceived' S order-42 --blame
 t "as JSON, a line each" 0 '^\{"path":"\.status","value":"paid","revision":2,' S order-42 --blame --json
 t "watched until now" 0 '"status": "paid"' S order-42 --watch --timeout 0
@@ -66,13 +66,13 @@ t "deployed deciders are listed" 0 "^order  revision 1  [0-9a-f]{12}  20" F deci
 t "also as JSON" 0 '^\{"category":"order","revision":1,.*"hash":"[0-9a-f]{64}","by":' F decider list --json
 t "an earlier one is shown" 0 '"by":"ann","why":"a reason",.*"text":"-- order.lua' F decider show order --revision 0 --json
 F decider show order >shown.lua && cmp shown.lua mine.lua >out 2>&1
-result $? "what is shown is what was deployed"
-t "no such revision" 4 "has no revision 9" F decider show order --revision 9
-t "no such decider" 4 "no decider is deployed for the category cart" F decider show cart
+result $? "the deployed text is shown"
+t "an unknown revision" 4 "has no revision 9" F decider show order --revision 9
+t "an unknown decider" 4 "no decider is deployed for the category cart" F decider show cart
 t "a category with a dash" 2 "a name without '-'" F decider deploy a-b mine.lua
 echo 'initial = 1' >half.lua
 t "a script that lacks its functions is not deployed" 7 "half.lua: .*evolve" F decider deploy order half.lua
-t "nor one that is not there" 4 "nothing.lua: No such file" F decider deploy order nothing.lua
+t "nor a file that does not exist" 4 "nothing.lua: No such file" F decider deploy order nothing.lua
 t "no store is made for a script that does not load" 7 "" F --store fresh decider deploy order half.lua
 [ ! -e fresh ]
 result $? "none was"
@@ -92,11 +92,11 @@ t "a script that does not load" 7 "worse.lua:1: unexpected symbol" F command bad
 cat >order_test.lua <<'LUA'
 test("wrong", { when = { name = "Place", data = { lines = {} } }, expect = { type = "OrderPlaced" } })
 LUA
-t "a test that fails says what differs" 7 "^  got:$" F test order_test.lua --decider "$order"
+t "a test that fails shows the difference" 7 "^  got:$" F test order_test.lua --decider "$order"
 t "and where" 7 "^failed  wrong  order_test.lua:1$" F test order_test.lua --decider "$order"
 t "a file that is no test" 2 "does not end in _test.lua" F test bad.lua
 
-# The same input gives the same bytes in 20 processes: the order of tables is not the order of a hash.
+# The same input gives the same bytes in 20 processes: the order of a table's members is not that of a hash.
 cat >many.lua <<'LUA'
 initial = { seen = {} }
 function evolve(state, event)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-# model_data_test.py - read models of real orders: the rows that Factum makes of them are the same
-# however they came about, and the same as a fold in this program makes. Prints TAP.
+# model_data_test.py - read models of real orders: the rows that Factum derives from them are the same
+# however they were built, and the same as those of a fold in this program. Prints TAP.
 #
-# Of each file: fed live by a server while it is imported in pieces; rebuilt and swapped; built again
+# For each file: fed live by a server while it is imported in pieces; rebuilt and swapped; built again
 # from nothing after models/ was deleted; as of the end; as of a moment in the middle. All rows of all
 # tables are compared by their hash, which is shown.
 #
 # The data is in FACTUM_DATA or ../shared/data; without it each file is skipped. The largest file
-# takes longer, so that it is read with LONG=1 alone.
+# takes longer, and is read only with LONG=1.
 import collections
 import gzip
 import hashlib
@@ -193,7 +193,7 @@ def fold_purchases(events):
         data, kind, when = event["data"], event["type"], event["time"]
         item = items.setdefault(event["stream"], [data["document"], kind, kind, 0, 0, 0])
         item[2:4] = [kind, data["step"]]
-        item[5] += item[4]  # its revision is how many were before it
+        item[5] += item[4]  # its revision is the number of events before it
         item[4] += 1
         activity = activities.setdefault(data["activity"], [kind, 0, 0])
         activity[1] += 1
@@ -222,7 +222,7 @@ def rows_of(tables):
 
 
 def hash_of(rows):
-    """Of all rows, whatever their order: 16 digits."""
+    """A hash of all rows, whatever their order: 16 digits."""
     texts = sorted(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
@@ -231,7 +231,7 @@ Source = collections.namedtuple("Source", "name file definition fold total known
 
 
 class Site:
-    """A store of its own with the model of one file."""
+    """A store with the model of one file."""
 
     def __init__(self, source, events):
         self.source = source
@@ -253,7 +253,7 @@ class Site:
         return done.stdout.decode()
 
     def rows(self, *options):
-        """What the model says: all rows of all tables."""
+        """All rows of all tables of the model."""
         answer = json.loads(self.call("query", self.source.name, self.sql, "--json", "--rows-max",
                                       "1000000", *options))
         return [row[:self.widths[row[0]] + 1] for row in answer["rows"]]
@@ -286,7 +286,7 @@ def import_in_pieces(site, lines):
             out.writelines(lines[len(lines) * number // PIECES:len(lines) * (number + 1) // PIECES])
         site.call("import", piece, "--quiet", store=address)
         tokens.append(json.loads(site.call("info", "--json", store=address))["token"])
-        if number == PIECES // 2:  # killed in the middle, at whatever it was about
+        if number == PIECES // 2:  # killed in the middle of its work
             server.kill()
             os.unlink(socket)
             server = Server(site.store, "--unix", socket)

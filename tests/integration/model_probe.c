@@ -1,10 +1,11 @@
-/* model_probe.c - what model_sizes_test.py asks of a model in one process, through the public API:
+/* model_probe.c - asks a model for model_sizes_test.py, in one process, through the public API:
  *
- *     model_probe STORE MODEL diff             which rows a swap would change
- *     model_probe STORE MODEL SQL POSITION...  one query as of each position, one after another
+ *   model_probe STORE MODEL diff             which rows a swap would change
+ *   model_probe STORE MODEL SQL POSITION...  one query as of each position, one after another
  *
- * Each answer is a line of JSON: what came, the seconds it took, how often its progress was told,
- * whether that was in order, and this process's peak of memory so far. */
+ * Each answer is a line of JSON: the result, the seconds it took, how often progress was reported,
+ * whether it was in order, and this process's peak of memory so far.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* In KiB; 0: not known. */
+/* Peak of memory in KiB; 0: unknown. */
 static unsigned long peak(void)
 {
     char line[256];
@@ -110,7 +111,7 @@ struct steps {
     unsigned count;
     uint64_t done;
     uint64_t total;
-    bool wrong; /* it went back, or beyond its end */
+    bool wrong; /* progress went back, or beyond its end */
 };
 
 static bool take_step(void *data, uint64_t done, uint64_t total)

@@ -5,9 +5,9 @@
 #
 #     EVENTS=3000000 FACTUM=... MODEL_PROBE=... tests/integration/model_sizes_test.py
 #
-# A third of EVENTS (30,000) is how many rows the largest table has. At full size it takes some
+# The largest table has a row for each third event of EVENTS (30,000). At full size the test takes some
 # minutes and 3 GB of disk. Memory is bounded at every size; times are shown, not judged, except that
-# a question near an earlier one is quicker.
+# a query near an earlier one must be quicker.
 import json
 import os
 import pty
@@ -68,7 +68,7 @@ def write_events(name):
 
 
 def sums_after(events):
-    """What SUMS says after so many of the events."""
+    """The result of SUMS after so many of the events."""
     counts = [0, 0, 0, 0]
     for first in range(0, ROWS, 1000):
         size = min(1000, ROWS - first)
@@ -87,14 +87,14 @@ def sums_after(events):
 
 
 class Watch:
-    """Runs a program with its errors on a terminal, and looks at its memory."""
+    """Runs a program with its errors on a terminal, and samples its memory."""
 
     def __init__(self, *command):
         main, other = pty.openpty()
         self.name = os.path.basename(command[0])[:15]  # as the kernel knows it
         self.shown = b""
         self.peak = 0  # resident bytes, as the kernel counts them (VmHWM)
-        self.own = 0   # of them what is its own, without mapped files
+        self.own = 0   # the part of them that is its own, without mapped files
         begun = time.monotonic()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=other)
         os.close(other)
@@ -144,7 +144,7 @@ def factum(*arguments):
 
 
 def case(watch, good, name, *notes):
-    """With what was measured; and with all that was said, if it is not good."""
+    """With the measurements; on failure also with all output."""
     good = good and watch.code == 0
     more = [] if good else [f"exit {watch.code}", *watch.out.splitlines()[-5:],
                             *watch.shown.decode("utf-8", "replace").splitlines()[-5:]]
@@ -152,12 +152,12 @@ def case(watch, good, name, *notes):
 
 
 def small(watch, limit):
-    """Of its own: pages of the store's mapped files can be taken back at any time."""
+    """Without the store's mapped files, whose pages can be reclaimed at any time."""
     return SANITIZED or watch.own < limit
 
 
 def progress_of(watch):
-    """How often progress was shown, and as what."""
+    """How often progress was shown, and its texts."""
     shown = re.findall(rb"\d+ ?%|[\d,]+ events? (?:behind|left|to go)|\d[\d,.]* ?[KMG]i?B", watch.shown)
     return f"progress shown {len(shown)} times: {watch.shown[:100]!r}"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # model_trouble_test.py - read models in trouble, as an operator meets it: two processes at one model,
 # one of them stopped; a full disk, a locked file, a table that is gone, files that are deleted or
-# overwritten, a store that is an older backup. What users see says what is wrong; what the guide says
-# helps; and then every row is what a fold of the same orders in this program gives. Prints TAP.
+# overwritten, a store that is an older backup. What users see names the trouble; the guide's remedy
+# helps; and then every row equals that of a fold of the same orders in this program. Prints TAP.
 #
 # The scenarios run side by side, each with a store and a server of its own. With LONG=1 also those
 # that wait for a build to be taken over, which takes a minute.
@@ -23,7 +23,7 @@ import serving  # noqa: E402
 from serving import FACTUM, SLOWER, Server, ok, path, skip  # noqa: E402
 
 LONG = os.environ.get("LONG", "") not in ("", "0")
-WAIT = 60  # seconds for what should come at once; a busy machine may take them
+WAIT = 60  # seconds for things that should happen at once; a busy machine may need them
 STEP = 0.1  # between two looks: many scenarios look at the same time
 
 DEFINITION = """--@ projection orders version {version}
@@ -48,7 +48,7 @@ def wait_for(condition, seconds=WAIT):
 
 
 class Run:
-    """factum run as a process; what it says is in a file."""
+    """factum run as a process, whose output is in a file."""
 
     def __init__(self, site, models, *options):
         self.name = path(f"run-{len(runs)}")
@@ -105,7 +105,7 @@ class Site:
                   *[line for note in shown for line in str(note).splitlines()])
 
     def call(self, *arguments, store=None):
-        """factum ARGUMENTS: its exit code and all that it says."""
+        """factum ARGUMENTS: its exit code and all of its output."""
         done = subprocess.run([FACTUM, "--store", store or self.address, *arguments],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               stdin=subprocess.DEVNULL, timeout=120 * SLOWER)
@@ -120,8 +120,8 @@ class Site:
             raise RuntimeError(f"deploying: {text}")
 
     def place(self, count, pad=0, is_bad=lambda number: False):
-        """So many more orders, as commits of 500 at most. Bad ones have a total that no model takes
-        whose totals are not negative."""
+        """Places |count| more orders, in commits of 500 at most. Bad ones have a negative total, which the
+        model's tables refuse."""
         while count > 0:
             some = min(count, 500)
             lines = []
@@ -227,16 +227,16 @@ def two_runs():
     second = Run(site, models)
     site.case(wait_for(lambda: file_rows(file) == site.reference()),
               "it is stopped, and the second one takes over", second.output())
-    site.case(wait_for(lambda: second.says("orders version 1: live")), "and says that it is live",
+    site.case(wait_for(lambda: second.says("orders version 1: live")), "and reports that it is live",
               second.output())
     first.signal(signal.SIGCONT)
     site.place(200)
     site.case(wait_for(lambda: first.says("orders version 1: fenced.*: somebody else runs it")),
-              "the first one goes on and is fenced, and says so", first.output())
+              "the first one continues, is fenced, and reports it", first.output())
     site.case(wait_for(lambda: file_rows(file) == site.reference()),
               "no row was counted twice", file_rows(file) and file_rows(file)[1], site.reference()[1])
     # Stopped at any moment of a backlog, perhaps in the middle of a transaction: then the other one
-    # waits for the lock, and says so.
+    # waits for the lock, and reports it.
     for number in range(20 if LONG else 2):
         second.signal(signal.SIGSTOP)
         site.place(3000)
@@ -267,7 +267,7 @@ def server_and_run():
     site.case(wait_for(lambda: run.says("orders version 1: live")), "a run takes the model over",
               run.output())
     site.place(300)
-    site.case(site.wait_state("fenced", "somebody else runs it"), "the server says that it is fenced",
+    site.case(site.wait_state("fenced", "somebody else runs it"), "the server reports that it is fenced",
               site.builds())
     site.case(site.log_has("projection orders, version 1: somebody else runs it"), "its log too")
     site.is_right("its queries see what the other one writes")
@@ -279,7 +279,7 @@ def server_and_run():
 
 
 def stopped_for_a_minute():
-    """Nobody is started: the one that was fenced takes over by itself."""
+    """No process is started: the one that was fenced takes over by itself."""
     site = Site("a minute", "--no-run")
     models = path("minute-own")
     file = os.path.join(models, "orders.db")
@@ -342,13 +342,13 @@ def full_disk():
         site.place(500, pad=1000)
         time.sleep(0.1)
     site.case(site.wait_state("retrying", "disk is full|disk I/O|No space"),
-              "the model is retrying and says why", site.builds())
+              "the model is retrying, with the reason", site.builds())
     site.case(site.in_use()["behind"]["events"] > 0, "and how far it is behind", site.builds())
     site.case(site.log_has("projection orders, version 1: .*(full|No space)"), "so does the log")
     site.no_parked("no event was parked")
     status, answer = site.query("SELECT n FROM totals", seconds=0.2)
     site.case(status == 504 and b"accepted at" in answer and b"behind by" in answer,
-              "a query for what was appended is told so", status, answer)
+              "a query for the appended events is refused with this reason", status, answer)
     status, answer = site.query("SELECT count(*) FROM orders", wait=False)
     site.case(status == 200, "one that does not wait is answered", status, answer)
     subprocess.run(["mount", "-o", "remount,size=200m", site.models], check=True)
@@ -367,12 +367,12 @@ def locked_file():
     db.execute("PRAGMA wal_autocheckpoint=0")
     db.execute("BEGIN EXCLUSIVE")
     site.place(100)
-    site.case(site.wait_state("retrying", "database is locked"), "it is retrying and says why",
+    site.case(site.wait_state("retrying", "database is locked"), "it is retrying, with the reason",
               site.builds())
     site.case(site.log_has("projection orders, version 1: .*database is locked"), "so does the log")
     status, answer = site.query("SELECT n FROM totals", wait=False)
     site.case(status == 200 and json.loads(answer)["rows"] == [[100]] and
-              json.loads(answer)["behind"]["events"] == 100, "it is still asked, and says how far behind it is",
+              json.loads(answer)["behind"]["events"] == 100, "it still answers, with how far behind it is",
               status, answer)
     db.execute("ROLLBACK")
     db.close()
@@ -389,11 +389,11 @@ def dropped_table():
     db.close()
     site.place(100)
     site.case(site.wait_state("stopped", "no such table: .*totals__v1 .*rebuild the model"),
-              "it stops and says why", site.builds())
+              "it stops with the reason", site.builds())
     site.case(site.log_has("projection orders, version 1: .*no such table"), "so does the log")
     site.no_parked("no event was parked")
     site.act("resume")
-    site.case(site.wait_state("stopped", "no such table"), "a resume alone does not mend it",
+    site.case(site.wait_state("stopped", "no such table"), "a resume alone does not help",
               site.builds())
     site.act("rebuild")
     site.act("swap")
@@ -411,7 +411,7 @@ def deleted_models():
     shutil.rmtree(site.models)
     site.place(100)
     site.case(site.log_has("projection orders: its file is gone, it is rebuilt"),
-              "deleted while it is served, the log says so")
+              "deleted while it is served, which the log reports")
     site.is_right("and it is rebuilt by itself")
     code = site.server.stop()
     site.case(code == 0, "the server is stopped", code)
@@ -421,7 +421,7 @@ def deleted_models():
     site.is_right("deleted meanwhile, it is rebuilt at the start")
     os.unlink(site.file)
     site.case(site.log_has("projection orders: its file is gone, it is rebuilt"),
-              "the file alone is missed even without a new event")
+              "a deleted file is noticed even without a new event")
     site.is_right("and rebuilt")
 
 
@@ -448,8 +448,8 @@ def garbage_while_stopped():
         site.is_right(f"{how}: it is rebuilt at the start")
         if how == "garbage":
             site.case(site.log_has("projection orders: .*not a database.*it is rebuilt"),
-                      "and the log says why")
-            site.case(os.path.exists(site.file + ".damaged"), "and what was there is kept")
+                      "and the log has the reason")
+            site.case(os.path.exists(site.file + ".damaged"), "and the old file is kept")
     site.no_parked("no event was parked")
 
 
@@ -464,9 +464,9 @@ def garbage_while_served(how):
     spoil(site, how)
     site.place(700)
     if how == "nothing":  # as if it had been deleted
-        site.case(site.log_has("projection orders: its file is gone, it is rebuilt"), "the log says so")
+        site.case(site.log_has("projection orders: its file is gone, it is rebuilt"), "the log reports it")
     else:
-        site.case(site.wait_state("stopped", "damaged.*delete the file"), "it stops and says what to do",
+        site.case(site.wait_state("stopped", "damaged.*delete the file"), "it stops with the remedy",
                   site.builds())
         site.no_parked("no event was parked")
         os.unlink(site.file)
@@ -480,10 +480,10 @@ def every_event_is_bad():
     site.is_right("the model applies")
     site.place(100, is_bad=lambda number: True)
     site.case(site.wait_state("stopped", "16 events in a row could not be applied.*none is parked.*CHECK"),
-              "it stops and says why", site.builds())
+              "it stops with the reason", site.builds())
     site.no_parked("no event was parked")
     site.act("resume")
-    site.case(site.wait_state("stopped", "16 events in a row"), "a resume alone does not mend it",
+    site.case(site.wait_state("stopped", "16 events in a row"), "a resume alone does not help",
               site.builds())
     site.no_parked("and parks none either")
     site.deploy(2, check="")
@@ -495,7 +495,7 @@ def too_many_are_bad():
     site = Site("too many parked")
     site.place(2100, is_bad=lambda number: number % 2 == 0)
     site.case(site.wait_state("stopped", "1024 keys have parked events, and no more may"),
-              "it stops at the limit and says why", site.builds())
+              "it stops at the limit, with the reason", site.builds())
     build = site.in_use()  # the batch that went over the limit was taken back
     site.case(0 < build["parked"]["keys"] <= 1024 and build["behind"]["events"] > 0 and
               build["events"] + build["parked"]["events"] + build["behind"]["events"] == 2100,
@@ -537,10 +537,10 @@ def older_backup(remedy):
     site.serve()
     if remedy == "by itself":
         site.case(site.log_has("projection orders: .*acts that this store does not have: it is rebuilt"),
-                  "the log says that the model is rebuilt")
+                  "the log reports that the model is rebuilt")
     else:
         site.case(site.wait_state("stopped", "checkpoint_ahead: .*[Dd]elete (its|the model's) file or rebuild it"),
-                  "it says checkpoint_ahead, and what to do", site.builds())
+                  "it reports checkpoint_ahead, and the remedy", site.builds())
         site.case(site.log_has("projection orders, version 1: checkpoint_ahead"), "so does the log")
     site.place(100)
     if remedy == "delete":
@@ -548,7 +548,7 @@ def older_backup(remedy):
     elif remedy == "rebuild":
         site.act("rebuild")
         site.act("swap")
-    site.is_right("then the model has what the store has, and nothing else")
+    site.is_right("then the model has the events of the store, and nothing else")
     site.case(site.wait_state("live"), "it is live", site.builds())
     site.no_parked("no event was parked")
     site.place(100)

@@ -28,7 +28,7 @@ stop() {
 }
 json='content-type: application/json'
 sql='content-type: application/sql'
-# call NAME STATUS PATTERN CURL_OPTION...: the status of the answer, and something in its head or body
+# call NAME STATUS PATTERN CURL_OPTION...: the status of the answer, and a pattern in its head or body
 call() {
     local name=$1 status=$2 pattern=$3
     shift 3
@@ -99,8 +99,8 @@ curl -sS "$api/streams/order-bad" -H "$json" -o /dev/null \
     -d '[{"type":"OrderPlaced","data":{"orderId":"bad","total":-1}},{"type":"OrderPlaced","data":{"orderId":"bad2","total":1}}]'
 place 501 502
 ask "other orders go on" 200 '"rows":\[\["all",502,5020\]\]' "SELECT * FROM totals" "$(wait_for)"
-call "the bad one is parked, with what follows" 200 '"keys":1,"events":2' "$api/models/orders"
-call "and says why" 200 '"key":"order-bad","position":[0-9]+,"type":"OrderPlaced","reason":"[^"]*CHECK' "$api/models/orders/parked"
+call "the bad one is parked, with the events after it in its stream" 200 '"keys":1,"events":2' "$api/models/orders"
+call "and the reason is shown" 200 '"key":"order-bad","position":[0-9]+,"type":"OrderPlaced","reason":"[^"]*CHECK' "$api/models/orders/parked"
 position=$(sed -n '1s/.*"position":\([0-9]*\),"type.*/\1/p' body)
 call "tried, it still does not fit" 422 'CHECK constraint failed' -X POST "$api/models/orders/parked/$position/try"
 call "skipped by an operator" 200 '"done":true' "$api/projections/orders/skip" -H "$json" \
@@ -109,7 +109,7 @@ call "and what waited for it tried again" 200 '"done":true' "$api/projections/or
     -d '{"key":"order-bad"}'
 ask "it counts now" 200 '"rows":\[\["all",503,5021\]\]' "SELECT * FROM totals"
 call "nothing is parked" 200 '^\{"parked":\[\],"more":false\}' "$api/models/orders/parked"
-call "who acted is on record" 200 '"by":"ann"' --unix-socket "$work/socket" \
+call "the author of an act is recorded" 200 '"by":"ann"' --unix-socket "$work/socket" \
     "$api/streams/\$definition:projection-orders"
 call "a swap without a second version is refused" 409 "" --unix-socket "$work/socket" \
     "$api/projections/orders/swap" -H "$json" -d '{}'
@@ -170,7 +170,7 @@ cp body out
 [ "$events" -gt 2602 ]
 result $? "orders were accepted between three more kills"
 place 9001 9001
-ask "the model has what the store has, less the skipped one" 200 \
+ask "the model has the events of the store, except the skipped one" 200 \
     "\"rows\":\[\[\"all\",$events," "SELECT * FROM totals" "$(wait_for)"
 
 # ---- mode sync -------------------------------------------------------------------------------------
@@ -193,10 +193,10 @@ for i in 1 2 3 4 5; do
         "SELECT * FROM totals"
 done
 call "paused" 200 '"done":true' --unix-socket "$work/socket" "$api/projections/orders/pause" -H "$json" -d '{}'
-call "an append is accepted, and says who is behind" 201 '"behind":\{"model":"orders","events":1,' \
+call "an append is accepted, and names the model that is behind" 201 '"behind":\{"model":"orders","events":1,' \
     "$api/streams/order-late" -H "$json" -d '{"type":"OrderPlaced","data":{"orderId":"late","total":1}}'
 token=$(sed -n 's/.*"token":"\([^"]*\)","count.*/\1/p' body)
-ask "a query that waits for it is told so" 504 'accepted at f1.*behind by 1 event,.*"behind":\{"events":1,' "SELECT 1" \
+ask "a query that waits for it is refused with the reason" 504 'accepted at f1.*behind by 1 event,.*"behind":\{"events":1,' "SELECT 1" \
     ",\"wait\":\"$token\",\"timeoutSeconds\":0.2"
 stop
 serve --no-run

@@ -1,6 +1,6 @@
-# program.sh - what the tests of the factum program share. To be sourced; prints TAP.
+# program.sh - functions for the tests of the factum program. To be sourced; prints TAP.
 #
-# FACTUM names the program. The test goes on in an empty directory of its own, $work, which is
+# FACTUM names the program. The test runs in an empty directory of its own, $work, which is
 # removed at the end, after the function cleanup of the test. It ends with `done_testing`.
 set -u
 factum=${FACTUM:?}

@@ -45,10 +45,10 @@ echo '-- edited' >>orders.sql
 t "an edited file under the same version is refused" 3 "give the file the version 2" P deploy orders.sql
 sed -i '$d' orders.sql
 P show orders >shown.sql && cmp shown.sql orders.sql >out 2>&1
-result $? "what is shown is what was deployed"
+result $? "the deployed text is shown"
 t "with who and why" 0 '"by":"ann","why":"a reason","text":"--@ projection orders version 1' P show orders --json
-t "no such version" 4 "" P show orders --version 9
-t "no such projection" 4 "" P show carts
+t "an unknown version" 4 "" P show orders --version 9
+t "an unknown projection" 4 "" P show carts
 t "a name of another form" 2 "is not the name of a projection" P show Orders-1
 t "it is listed" 0 "^orders  +1  -  +up to date  +0  +0\.0  +0$" P list
 
@@ -57,7 +57,7 @@ echo '{"properties": {"orderId": {}, "total": {}}, "additionalProperties": false
 t "a schema that takes away what it needs is refused" 3 \
     "projection orders version 1 needs it: .*OrderPlaced has no member note: .*; deploy a version that" \
     F schema register OrderPlaced narrow.json
-t "and says so when it is only asked" 3 "needs it" F schema check OrderPlaced narrow.json
+t "and so is a mere check" 3 "needs it" F schema check OrderPlaced narrow.json
 t "nothing was registered" 4 "" F schema show OrderPlaced
 
 # Queries.
@@ -82,11 +82,11 @@ t "a named query" 0 "^o1 +10$" Q --named paid --param least=1
 t "a parameter that is missing" 2 "least" Q --named paid
 t "a text that looks like a number is kept" 0 '"rows":\[\["007","integer",null\]\]' \
     Q "SELECT :a, typeof(:b), :c" --param a=007 --param b=7 --param c --json
-t "no such query" 4 "has no query unpaid" Q --named unpaid
+t "an unknown query" 4 "has no query unpaid" Q --named unpaid
 t "SQL and a name" 2 "one of them" Q "SELECT 1" --named paid
 t "neither" 2 "one of them" Q
 t "two forms" 2 "exclude each other" Q "SELECT 1" --json --csv
-t "no such model" 4 "" F query carts "SELECT 1"
+t "an unknown model" 4 "" F query carts "SELECT 1"
 t "a token of another store" 3 "" Q "SELECT 1" --wait f1-0123456789abcdef-0-1
 t "no token at all" 2 "" Q "SELECT 1" --wait soon
 t "more rows than are wanted" 2 "" Q "SELECT * FROM orders" --rows-max 1
@@ -112,7 +112,7 @@ t "what follows it waits" 0 "PaymentReceived +order-3 +0 .*waits for those befor
 t "of a key" 0 '^\{"name":"orders","version":1,"key":"order-3","position":[0-9]+,"type":"OrderPlaced","reason":"' \
     F parked list orders --key order-3 --json
 F parked list orders --key order-1 --json >out 2>&1 && [ ! -s out ]
-result $? "another key has none"
+result $? "another key has no parked events"
 t "the event itself" 0 '^    \{"orderId":"o3","total":-5\}$' F parked show orders "$poison"
 t "as JSON" 0 '^\{"parked":\[\{.*\}\],"event":\{"stream":"order-3","type":"OrderPlaced",.*\}\}$' F parked show orders "$poison" --json
 t "an event that is not parked" 4 "no event at position 1 is parked" F parked show orders 1
@@ -132,7 +132,7 @@ t "it counts once" 0 "^ *1$" Q "SELECT paid FROM orders WHERE order_id = 'o3'"
 
 # Versions.
 sed -e 's/version 1/version 2/' -e "s/'placed'/'PLACED'/" orders.sql >two.sql
-t "there is nothing to swap to" 3 "nothing is built beside version 1" P swap orders
+t "nothing can be swapped to" 3 "nothing is built beside version 1" P swap orders
 t "nor to return to" 3 "nothing to return to" P rollback orders
 t "a newer version" 0 "^orders version 2, " P deploy two.sql
 t "an older one is refused" 7 "version 1 is older" P deploy orders.sql
@@ -154,18 +154,18 @@ t "a model whose file is gone is built again" 0 "^ *4$" Q "SELECT count(*) FROM 
 t "paused" 0 "^orders: paused$" P pause orders
 t "paused already" 0 "^orders: paused already$" P pause orders
 token=$(place 6 1 | token)
-t "it is asked as it is" 0 "^4 rows, as of .*, 1 event behind: paused$" Q "SELECT * FROM orders"
+t "a paused model answers as it is" 0 "^4 rows, as of .*, 1 event behind: paused$" Q "SELECT * FROM orders"
 t "but not for a token" 9 "^factum: accepted at $token; the model orders is behind" Q "SELECT * FROM orders" --wait "$token"
-t "the list says so" 0 "^orders  +1  .*paused +1 " P list
+t "the list shows it" 0 "^orders  +1  .*paused +1 " P list
 t "resumed" 0 "^orders: resumed$" P resume orders
 t "then it has all" 0 "^ *5$" Q "SELECT count(*) FROM orders" --wait "$token" --timeout 60
 
 # Running.
 t "run until caught up" 0 "^orders version 1: live" F run --until-caught-up --timeout 60
 t "one by its name, as JSON" 0 '^\{"name":"orders","version":1,"inUse":true,"state":"live",' F run orders --until-caught-up --json
-t "no such projection" 4 "" F run carts --until-caught-up
+t "an unknown projection" 4 "" F run carts --until-caught-up
 t "names and a host" 2 "" F run orders --host here
-t "of a host that has none" 0 "no projection is deployed for this host" F run --host elsewhere --until-caught-up
+t "of a host without projections" 0 "no projection is deployed for this host" F run --host elsewhere --until-caught-up
 t "for a time" 0 "^orders version 1: live" F run --timeout 1
 "$factum" run >run.txt 2>&1 &
 running=$!
@@ -185,13 +185,13 @@ result $? "a signal ends it well"
 # Removing.
 t "removed" 0 "^orders: removed$" P remove orders
 t "nobody answers" 4 "was removed" Q "SELECT 1"
-t "the list says so" 0 "^orders +- .*removed" P list
+t "the list shows it" 0 "^orders +- .*removed" P list
 t "deployed again" 0 "^orders version 2" P deploy two.sql
 t "it is all there" 0 "^ *5$" Q "SELECT count(*) FROM orders"
 
 # What a swap and a parked event would change.
 sed -e 's/version 2/version 3/' -e 's/:total, :note/:total * 2, :note/' two.sql >three.sql
-t "there is nothing to compare" 4 "nothing is built beside version 2" P diff orders
+t "nothing can be compared" 4 "nothing is built beside version 2" P diff orders
 t "a third version" 0 "^orders version 3" P deploy three.sql
 t "a row that would change" 0 "^~ orders: order_id=o1, status=paid, total=10 -> 20, paid=10, note=NULL$" P diff orders
 t "what is counted" 0 "^orders: 5 changed$" P diff orders
@@ -200,7 +200,7 @@ t "as JSON" 0 '^\{"table":"orders","change":"changed","columns":\["order_id",.*"
     P diff orders --json
 t "with the counts" 0 '^\{"tables":\[\{"table":"orders","added":0,"removed":0,"changed":5\}\],"total":5,"more":true\}$' \
     P diff orders --json --changes-max 1
-t "of what is not there" 4 "" P diff carts
+t "of an unknown model" 4 "" P diff carts
 t "an invalid number of changes" 2 "changes-max" P diff orders --changes-max 0
 poison=$(place 7 -7 | position)
 paid=$(pay 7 1 | position)
@@ -208,16 +208,16 @@ Q "SELECT 1" >/dev/null 2>&1
 t "a parked event is tried" 7 "CHECK constraint failed" F parked try orders "$poison"
 t "an event that waits for it too" 7 "expected 1 row, 0 changed" F parked try orders "$paid"
 place 7fix 7 >/dev/null
-mended() { F append order-7fix2 OrderPlaced '{"orderId":"o7","total":7}' && F query orders "SELECT 1"; }
-t "what was missing comes" 0 "" mended
+fixed() { F append order-7fix2 OrderPlaced '{"orderId":"o7","total":7}' && F query orders "SELECT 1"; }
+t "what was missing comes" 0 "" fixed
 t "then it would change a row" 0 "^~ orders: order_id=o7, status=PLACED -> paid, total=7, paid=0 -> 1, note=NULL$" \
     F parked try orders "$paid"
 t "but it has not" 0 "^ *0$" Q "SELECT paid FROM orders WHERE order_id = 'o7'"
 t "as JSON" 0 '"total":1,"more":false\}$' F parked try orders "$paid" --json
 t "what is not parked" 4 "no event of orders is parked at position 1" F parked try orders 1
-t "what is no position" 2 "POSITION" F parked try orders x
+t "a text that is no position" 2 "POSITION" F parked try orders x
 
 # An address has its models at the server.
 t "run needs a place" 2 "factum run needs the models" F run --connect factum://127.0.0.1:1
-t "nobody is there" 11 "" Q "SELECT 1" --connect factum://127.0.0.1:1
+t "an address without a server" 11 "" Q "SELECT 1" --connect factum://127.0.0.1:1
 done_testing

@@ -1,5 +1,5 @@
-/* remote_test.c - engine_remote against a server, while the connection between them breaks: what
- * was appended is there once, what is read has no gap, and what cannot be known is said. */
+/* remote_test.c - engine_remote against a server, while the connection between them breaks: each
+ * append is made once, reads have no gap, and an unknown outcome is reported as such. */
 #include "support/test.h"
 
 #include <limits.h>
@@ -177,7 +177,8 @@ TEST(an_append_over_a_connection_that_breaks_is_made_once_and_looks_like_a_first
     start_breaking(&breaker, 3);
     for (uint64_t i = 0; i < 300; i++) {
         factum_append_result result;
-        /* Each says where it goes: one that was made twice, or not at all, would be refused. */
+        /* Each expects a revision: an append that was made twice, or not at all, would be
+         * refused. */
         OK(append("s-1", i == 0 ? factum_no_stream() : factum_at(i - 1), i % 2 == 0 ? "" : NULL, 0,
                   &result));
         assert_int_equal(result.revision, i);
@@ -201,9 +202,9 @@ TEST(an_append_with_a_key_over_a_connection_that_breaks_is_made_once)
     stop_breaking(&breaker);
     factum_append_result result;
     uint64_t place = 0;
-    OK(fct_engine_place(&f.engine, &place, &f.err)); /* by a connection that stays */
+    OK(fct_engine_place(&f.engine, &place, &f.err)); /* over a connection that stays */
     OK(append("s-1", factum_any(), "k-7", 0, &result));
-    /* Its owner repeats it, not the engine. */
+    /* The owner repeats it, not the engine. */
     assert_true(result.already);
     assert_int_equal(result.revision, 7);
 }
@@ -274,7 +275,7 @@ TEST(a_delete_whose_answer_is_lost_has_an_unknown_outcome)
 
 /* ---- the server goes away -------------------------------------------------------------------- */
 
-TEST(what_waits_for_a_server_goes_on_when_it_comes_back)
+TEST(waiting_calls_continue_when_the_server_returns)
 {
     static struct flood flood;
     memset(&flood, 0, sizeof flood);
@@ -342,7 +343,7 @@ TEST(another_store_at_the_address_is_not_taken_for_this_one)
     OK(append("s-1", factum_no_stream(), NULL, 0, NULL));
 }
 
-TEST(closing_without_a_server_ends_what_waits)
+TEST(closing_without_a_server_ends_waiting_calls)
 {
     static struct flood flood;
     memset(&flood, 0, sizeof flood);
@@ -385,8 +386,8 @@ static void fill(void)
     }
 }
 
-/* Reads to the end while the connection breaks every few events; each must follow the one before.
- * */
+/* Reads to the end while the connection breaks every few events; each must follow the one
+ * before. */
 static uint64_t read_all(const factum_read_request *request, unsigned step)
 {
     struct fct_reader *reader;
@@ -471,7 +472,7 @@ TEST(a_following_reader_misses_nothing_and_repeats_nothing)
         OK(append("s-1", factum_any(), NULL, 0, &result));
         OK(fct_reader_extend(reader, &f.err));
         assert_true(reader->place >= result.position);
-        /* Sometimes it is extended again before it was read. */
+        /* Sometimes it is extended again before it is read. */
         while (i % 3 != 0 && fct_reader_next(reader, &event, &f.err) == FACTUM_OK) {
             assert_int_equal(event.revision, next++);
         }
@@ -482,7 +483,7 @@ TEST(a_following_reader_misses_nothing_and_repeats_nothing)
 }
 
 /* Readers of streams of their own, extended after each append: each sees its events at once,
- * whether the server was asked or its news said that there is nothing. */
+ * whether the server was asked or its news showed that nothing is new. */
 TEST(many_following_readers_see_their_events_and_no_others)
 {
     enum { READERS = 40, ROUNDS = 200 };
@@ -506,7 +507,7 @@ TEST(many_following_readers_see_their_events_and_no_others)
             fct_engine_remote_hang_up(&f.engine);
         }
         if (round % 3 == 0) {
-            sleep_ms(2); /* the news may have come, or not */
+            sleep_ms(2); /* the news may have arrived, or not */
         }
         for (size_t i = 0; i < READERS; i++) {
             factum_status status;
@@ -533,7 +534,7 @@ TEST(a_list_over_a_connection_that_breaks_has_each_name_once)
     memset(seen, 0, sizeof seen);
     factum_slice tags[10];
     char names[10][16];
-    for (int i = 0; i < NAMES; i += 10) { /* ten are born at once */
+    for (int i = 0; i < NAMES; i += 10) { /* ten appear at once */
         for (int j = 0; j < 10; j++) {
             (void)snprintf(names[j], sizeof names[j], "t-%d", i + j);
             tags[j] = factum_slice_from(names[j]);
@@ -564,7 +565,7 @@ TEST(a_list_over_a_connection_that_breaks_has_each_name_once)
     fct_lister_close(lister);
 }
 
-TEST(many_readers_that_are_not_read_hold_up_nobody)
+TEST(many_readers_that_are_not_read_block_nobody)
 {
     enum { READERS = 700 }; /* more than may be under way at once */
     static struct fct_reader *readers[READERS];
@@ -592,7 +593,7 @@ TEST(many_readers_that_are_not_read_hold_up_nobody)
 
 /* ---- access, addresses ----------------------------------------------------------------------- */
 
-TEST(addresses_that_are_none_are_refused_without_their_secret)
+TEST(invalid_addresses_are_refused_without_their_secret)
 {
     static const char *const wrong[] = {
         "factum://",         "factum://admin:hidden@",    "factum://admin:hidden@host:",
@@ -671,7 +672,7 @@ TEST(the_public_api_opens_an_address)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-/* What a program does, as far as it gets. Every call ends, whatever fails. */
+/* The calls of a program, until one fails. Every call ends, whatever fails. */
 static void use_all(void)
 {
     factum_event event;
@@ -724,7 +725,7 @@ TEST(a_lost_connection_is_logged_once_and_so_is_its_return)
     for (int i = 0; i < 500 && atomic_load(&logged.lost) == 0; i++) {
         sleep_ms(10);
     }
-    sleep_ms(100); /* attempts that fail say nothing more */
+    sleep_ms(100); /* failed attempts log nothing more */
     assert_int_equal(atomic_load(&logged.lost), 1);
     assert_int_equal(atomic_load(&logged.back), 0);
     start_server();
@@ -741,9 +742,9 @@ struct web {
     factum_store *store;
     char body[1 << 20];
     size_t len;
-    bool refuses;   /* the first bytes */
+    bool refuses;   /* the first bytes of the body */
     bool hangs_up;  /* at the first bytes */
-    unsigned steps; /* of progress until it says no; 0: it says no at once */
+    unsigned steps; /* calls of progress until it returns false; 0: the first one does */
     factum_remote_answer answer;
 };
 
@@ -799,7 +800,7 @@ static int tear_down_web(void **state)
 
 #define WEB_CASE(name) cmocka_unit_test_setup_teardown(name, set_up_web, tear_down_web)
 
-TEST(a_request_brings_what_the_server_answers)
+TEST(a_request_returns_the_answer_of_the_server)
 {
     factum_remote_request info = {.target = "/api/v1/info"};
     OK(ask_web(&info));
@@ -830,7 +831,7 @@ TEST(a_refusal_of_a_request_is_the_status_and_the_text_of_the_server)
     request.target = "/api/v1/streams/nothing-1?limit=x";
     assert_status(ask_web(&request), FACTUM_INVALID);
     request.target = "/nothing";
-    request.method = "HEAD"; /* has no details */
+    request.method = "HEAD"; /* the answer has no details */
     assert_status(ask_web(&request), FACTUM_IO);
     assert_text(f.err, "HEAD /nothing: ");
     assert_text(f.err, "answers with HTTP status 404, and does not say why");
@@ -899,7 +900,7 @@ TEST(an_answer_that_is_cut_off_is_not_taken_for_a_whole_one)
     assert_int_equal(web.answer.http_status, 0);
     start_server();
     request.timeout_ms = 0;
-    OK(ask_web(&request)); /* it waits for the server */
+    OK(ask_web(&request)); /* the request waits for the server */
 }
 
 static void break_web(void *data)
@@ -946,21 +947,21 @@ int main(void)
         FIXTURE_CASE(an_append_with_a_key_over_a_connection_that_breaks_is_made_once),
         FIXTURE_CASE(many_appends_under_way_are_each_made_once),
         FIXTURE_CASE(a_delete_whose_answer_is_lost_has_an_unknown_outcome),
-        FIXTURE_CASE(what_waits_for_a_server_goes_on_when_it_comes_back),
+        FIXTURE_CASE(waiting_calls_continue_when_the_server_returns),
         FIXTURE_CASE(without_a_server_calls_are_unreachable_at_their_deadline),
         FIXTURE_CASE(another_store_at_the_address_is_not_taken_for_this_one),
-        FIXTURE_CASE(closing_without_a_server_ends_what_waits),
+        FIXTURE_CASE(closing_without_a_server_ends_waiting_calls),
         FIXTURE_CASE(without_a_server_no_store_is_opened),
         FIXTURE_CASE(a_read_over_a_connection_that_breaks_has_no_gap),
         FIXTURE_CASE(what_is_appended_while_a_read_is_broken_off_is_not_in_it),
         FIXTURE_CASE(a_following_reader_misses_nothing_and_repeats_nothing),
         FIXTURE_CASE(many_following_readers_see_their_events_and_no_others),
         FIXTURE_CASE(a_list_over_a_connection_that_breaks_has_each_name_once),
-        FIXTURE_CASE(many_readers_that_are_not_read_hold_up_nobody),
-        FIXTURE_CASE(addresses_that_are_none_are_refused_without_their_secret),
+        FIXTURE_CASE(many_readers_that_are_not_read_block_nobody),
+        FIXTURE_CASE(invalid_addresses_are_refused_without_their_secret),
         FIXTURE_CASE(the_secret_is_asked_for_and_never_shown),
         FIXTURE_CASE(the_public_api_opens_an_address),
-        WEB_CASE(a_request_brings_what_the_server_answers),
+        WEB_CASE(a_request_returns_the_answer_of_the_server),
         WEB_CASE(a_refusal_of_a_request_is_the_status_and_the_text_of_the_server),
         WEB_CASE(requests_that_cannot_be_sent_are_refused),
         WEB_CASE(an_answer_is_bounded_and_can_be_broken_off),

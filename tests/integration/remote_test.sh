@@ -68,10 +68,10 @@ same "read up to a revision" read many-1 --revision 3
 same "read at a time" read --all --at 2000-01-01
 same "read a virtual stream" read '$ce-order'
 same "read without the system's" read --all --skip-system
-same "read what is not there" read nothing-1
-same "read what was deleted" read gone-1
-same "read what is tombstoned" read dead-1
-same "read what is no text" read text-1
+same "read a stream that does not exist" read nothing-1
+same "read a deleted stream" read gone-1
+same "read a tombstoned stream" read dead-1
+same "read data that is not text" read text-1
 same "read with a wrong option" read --nope
 same "streams" streams
 same "streams as JSON" streams --json
@@ -82,7 +82,7 @@ same "types" types --json
 same "tags" tags
 same "metadata" metadata get order-1
 same "metadata that is not there" metadata get order-2
-same "tail what is there" tail order-2 --timeout 0
+same "tail the stored events" tail order-2 --timeout 0
 same "export" export -
 same "export a stream" export order-3 -
 same "schemas" schema list
@@ -98,7 +98,7 @@ same "no schemas for types" schema generate nothing --to .
 same "a check of a schema" schema check order/OrderPlaced paid.json --json
 same "a schema that a stored event does not fit" schema check order/OrderPlaced narrow.json
 same "the same as JSON" schema check order/OrderPlaced narrow.json --json
-same "what is no schema" schema check order/OrderPlaced no.json
+same "a document that is no schema" schema check order/OrderPlaced no.json
 same "verify" verify
 same "verify as JSON" verify --json
 token=$("$factum" --store here info --json | sed 's/.*"token":"\([^"]*\)".*/\1/')
@@ -112,7 +112,7 @@ unstamped() { # unstamped NAME COMMAND...: as same, for what has positions and t
 }
 unstamped "register a schema" schema register Counted paid.json
 unstamped "set the mode of a category" schema mode many/ reject
-unstamped "append what does not fit" append many-1 Counted '{}'
+unstamped "append an event that does not fit" append many-1 Counted '{}'
 unstamped "append" append new-1 A '{"n":1}' --id $id
 unstamped "append again" append new-1 A '{"n":1}' --id $id
 unstamped "append with a wrong revision" append new-1 A '{}' --expected 7
@@ -121,11 +121,11 @@ unstamped "append with the key again" append new-1 B '{}' --key new
 unstamped "append other content with the key" append new-1 C '{}' --key new
 unstamped "append to a tombstone" append dead-1 A '{}'
 unstamped "append with durability" append new-1 D '{}' --durability os
-unstamped "append what is no JSON" append new-1 E '{'
+unstamped "append data that is not JSON" append new-1 E '{'
 unstamped "import" import many.ndjson
 unstamped "set metadata" metadata set new-1 '{"x":1}'
 unstamped "delete" delete order-2
-unstamped "delete what is not there" delete nothing-1
+unstamped "delete a stream that does not exist" delete nothing-1
 unstamped "tombstone" delete order-3 --tombstone
 same "streams afterwards" streams
 same "a stream afterwards" read many-1 --backwards --count 1
@@ -147,8 +147,8 @@ t "ping answers" 0 "^factum [0-9.]+, connected in [0-9.]+ ms, round trip [0-9.]+
 t "ping as JSON" 0 '^\{"server":"factum [0-9.]+","connectNs":[0-9]+,"roundTripNs":[0-9]+\}$' "$factum" ping "$address" --json
 t "ping of the store that is named" 0 "^factum" "$factum" --connect "$address" ping
 t "ping of a directory" 2 "takes the address of a server" "$factum" ping here
-t "ping of nobody" 11 "connect to 127.0.0.1:1: Connection refused" "$factum" ping factum://127.0.0.1:1
-t "a store of nobody" 11 "connect to 127.0.0.1:1: Connection refused" "$factum" --store factum://127.0.0.1:1 read --all
+t "ping an address without a server" 11 "connect to 127.0.0.1:1: Connection refused" "$factum" ping factum://127.0.0.1:1
+t "read at an address without a server" 11 "connect to 127.0.0.1:1: Connection refused" "$factum" --store factum://127.0.0.1:1 read --all
 t "an invalid address" 2 "an address is factum://HOST:PORT" "$factum" --store factum://x:y read --all
 t "another kind of address" 2 "no kind of address begins with http://" "$factum" --store http://x read --all
 

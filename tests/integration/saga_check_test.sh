@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# saga_check_test.sh - sagas checked, played and deployed by the command line. Prints TAP. FACTUM names the
+# saga_check_test.sh - sagas checked, simulated and deployed by the command line. Prints TAP. FACTUM names the
 # program, SAGAS the directory of definitions.
 . "$(dirname "$0")/program.sh"
 t() { try "$@"; }
@@ -23,7 +23,7 @@ YAML
 # Checking.
 t "a saga that is sound" 0 "^order version 1: sound, [0-9,]+ states, longest run [0-9]+ inputs, [0-9.]+ s$" S check order.yaml
 t "its ends are counted" 0 "^states at an end: [0-9,]+ done, [0-9,]+ undone, [0-9,]+ waiting for an operator$" S check order.yaml
-t "its bounds are said" 0 "^bounds: 2 ids of each command after failures, 1 act of an operator; any number" S check order.yaml
+t "its bounds are printed" 0 "^bounds: 2 ids of each command after failures, 1 act of an operator; any number" S check order.yaml
 t "as JSON" 0 '^\{"name":"order","version":1,"hash":"[0-9a-f]{64}","sound":true,"complete":true,"states":[0-9]+,' S check order.yaml --json
 t "other bounds" 0 "bounds: 1 id of each command after failures, 0 acts of operators" S check order.yaml --generations 1 --acts 0
 t "too few states to decide" 7 "not decided: there are more states, 50 states" S check order.yaml --states-max 50
@@ -34,7 +34,7 @@ from_input() { S check - <"$work/order.yaml"; }
 t "from standard input" 0 "sound" from_input
 sed 's/id: .orderId/id: orderId/' order.yaml >bad.yaml
 t "a wrong definition has file, line and column" 7 '^factum: bad\.yaml:4:[0-9]+: ' S check bad.yaml
-t "nothing is said of a sound one if asked for quiet" 0 "" S check order.yaml --quiet
+t "--quiet prints nothing about a sound one" 0 "" S check order.yaml --quiet
 [ "$(S check order.yaml --quiet | wc -c)" = 0 ]
 result $? "nothing at all"
 
@@ -45,7 +45,7 @@ for file in "$SAGAS"/*.yaml; do
 done
 result $wrong "all right definitions are sound"
 
-# Playing.
+# Simulating.
 cat >declined.yaml <<'YAML'
 given: [OrderPlaced: {orderId: "42"}]
 script:
@@ -60,7 +60,7 @@ t "and as JSON" 0 '^\{"passed":true,"seed":14,.*"runs":5,' S simulate order.yaml
 [ "$(S simulate order.yaml --seed 3 | sha256sum)" = "$(S simulate order.yaml --seed 3 | sha256sum)" ]
 result $? "the same seed gives the same run"
 sed 's/status: undone/status: done/' declined.yaml >hoped.yaml
-t "what is expected and does not come" 7 "^FAILED: then: saga 42 is undone, not done$" S simulate order.yaml --script hoped.yaml
+t "an expectation that is not met" 7 "^FAILED: then: saga 42 is undone, not done$" S simulate order.yaml --script hoped.yaml
 t "and how to see it again" 7 "^the same again: --seed 9$" S simulate order.yaml --script hoped.yaml --seed 9 --seeds 4
 t "also as JSON" 7 '"broken":"then: saga 42 is undone, not done","trace":' S simulate order.yaml --script hoped.yaml --json
 sed 's/payment.Charge:/payment.Chrage:/' declined.yaml >misspelt.yaml
@@ -81,7 +81,7 @@ t "also as JSON" 0 '^\{"name":"order","version":1,"revision":0,.*"already":true,
 sed 's/a reason/b/; s/fail: Declined/fail: Refused/' order.yaml >edited.yaml
 t "an edited file under the same version is refused" 3 "give the file the version 2" S deploy edited.yaml
 sed 's/version: 1/version: 3/' edited.yaml >newer.yaml
-t "what the check does not finish is refused" 7 "the check was not complete after 50 states" S deploy newer.yaml --states-max 50
+t "a definition whose check is not complete is refused" 7 "the check was not complete after 50 states" S deploy newer.yaml --states-max 50
 t "forcing needs a reason" 2 "force needs --why" S deploy newer.yaml --states-max 50 --force
 t "forced with a reason" 0 "FORCED: not sound" S deploy newer.yaml --states-max 50 --force --why "the check is too slow" --by bob
 sed 's/version: 1/version: 2/' order.yaml >older.yaml

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# saga_ops_test.sh - operators of sagas: the command line in a directory, at an address, and HTTP say the same and do the
+# saga_ops_test.sh - operators of sagas: the command line in a directory, at an address, and HTTP print the same and do the
 # same; and who may write the streams of sagas. Prints TAP. FACTUM names the program.
 . "$(dirname "$0")/program.sh"
 unset FACTUM_SECRET FACTUM_SECRET_FILE FACTUM_CA_FILE FACTUM_ALLOW_DEPLOY FACTUM_NO_RUN FACTUM_STORE
@@ -83,7 +83,7 @@ call "at an old revision it is refused" 412 'something has happened' "$api/sagas
     -H 'if-match: "0"' -d '{"reason":"x"}'
 call "it is done" 200 '"verb":"cancel","whatIf":false' "$api/sagas/order/1/cancel" -H "$json" -d '{"reason":"x","by":"ann"}'
 call "once" 409 'SagaCancelled by ann' "$api/sagas/order/1/cancel" -H "$json" -d '{"reason":"x"}'
-try "the command line is told the same at the address" 3 "SagaCancelled by ann" r saga cancel order-1 --reason x
+try "the command line gets the same refusal at the address" 3 "SagaCancelled by ann" r saga cancel order-1 --reason x
 try "edit over the address" 0 "what is kept changes" r saga edit order-4 --data '{"amount":7}' --reason lost
 try "retry over the address" 0 "sends pay.Charge" r saga retry order-4 --reason mended
 try "skip over the address" 0 "counts as done" r saga skip order-2 charge --result ok --reason "by hand"
@@ -97,7 +97,7 @@ call "nor sets its metadata" 403 "$refused" -X PUT "$api/streams/saga:order-1/me
 call "nor deletes it" 403 "$refused" -X DELETE "$api/streams/saga:order-1"
 try "nor appends over gRPC" 10 "--allow-deploy" r append saga:order-1 SagaDone '{}'
 try "a stream of commands is open" 0 "" r append command:pay-order-1 CommandCancelled '{}' --quiet
-try "over the UNIX socket it is for who may deploy" 0 "" "$factum" --connect "factum+unix://$work/socket" append \
+try "over the UNIX socket users who may deploy can append" 0 "" "$factum" --connect "factum+unix://$work/socket" append \
     saga:other-1 ReplyRecorded '{}' --quiet
 
 r append order-6 OrderPlaced '{"orderId":"6"}' --quiet

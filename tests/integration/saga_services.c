@@ -5,14 +5,14 @@
  *     saga_services ADDRESS host DIRECTORY
  *
  * Takes the commands whose types begin with COMMANDS, which is "SERVICE." and may name one of them,
- * from the server at ADDRESS. The services are stock, vans, payment, shipping, mail and order. What
- * a command gets is drawn from SEED and its id, so that a process that is killed amid a command and
- * started again draws the same: most are done, some are refused, some are refused in words of the
- * service's own, and some are not answered before SILENT_MS are over. Refunds to the account
- * "closed" and parcels to the address "nowhere" are always refused, and charges of the account
- * "slow" are silent. Each effect is one event in the order's ledger, "SERVICE-ORDER".
+ * from the server at ADDRESS. The services are stock, vans, payment, shipping, mail and order. The
+ * answer to a command is drawn from SEED and its id, so that a process that is killed during a
+ * command and started again draws the same: most are done, some are refused, some are refused with
+ * an event of the service's own, and some are not answered before SILENT_MS are over. Refunds to
+ * the account "closed" and parcels to the address "nowhere" are always refused, and charges of the
+ * account "slow" are silent. Each effect is one event in the order's ledger, "SERVICE-ORDER".
  *
- * The host runs the same sagas as the server does, at the same time, and says every second how
+ * The host runs the same sagas as the server does, at the same time, and prints every second how
  * often the other one was faster.
  */
 #include <inttypes.h>
@@ -34,7 +34,7 @@
 struct kind {
     const char *command;
     const char *effect;   /* the event in the ledger */
-    const char *declined; /* the event that refuses in the service's own words, or NULL */
+    const char *declined; /* the event that refuses in place of CommandFailed, or NULL */
     uint32_t refused;
     uint32_t silent;
 };
@@ -65,7 +65,7 @@ struct handler {
     const struct kind *kind;
 };
 
-/* ---- what a command gets --------------------------------------------------------------------- */
+/* ---- the answer to a command ----------------------------------------------------------------- */
 
 /* FNV-1a over the seed, |salt| and the text. */
 static uint64_t draw(const struct service *service, uint8_t salt, factum_slice text)
@@ -75,7 +75,7 @@ static uint64_t draw(const struct service *service, uint8_t salt, factum_slice t
     for (size_t i = 0; i < text.len; i++) {
         hash = (hash ^ text.ptr[i]) * UINT64_C(0x100000001b3);
     }
-    hash ^= hash >> 32; /* the low bits of a short text have seen little */
+    hash ^= hash >> 32; /* the low bits of a short text's hash are poorly mixed */
     return hash * UINT64_C(0x9e3779b97f4a7c15) >> 33;
 }
 
@@ -101,7 +101,7 @@ static bool is_text(factum_slice text, const char *other)
 static void say_nothing(uint32_t ms)
 {
     struct timespec rest = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    (void)nanosleep(&rest, NULL); /* a signal ends it early: no harm */
+    (void)nanosleep(&rest, NULL); /* a signal may end it early, which does no harm */
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -195,7 +195,7 @@ static factum_status add_handlers(factum_participant *participant, const struct 
     return status;
 }
 
-/* Only a failure ends it, or a kill. */
+/* Returns only after a failure. */
 static factum_status run(factum_store *store, const struct service *service, char *checkpoint,
                          factum_error *err)
 {

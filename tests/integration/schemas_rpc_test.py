@@ -179,7 +179,7 @@ def a_long_list_comes_in_pieces(store, schemas, server):
     assert all(v.text == text for v in long)
     slow = schemas.List(sp.ListSchemasRequest(all=True, texts=True))
     got = 0
-    for answer in slow:  # who reads slowly gets all of it
+    for answer in slow:  # a slow reader gets all of it
         got += len(answer.schemas)
         time.sleep(0.01)
     assert got == sum(len(answer.schemas) for answer in answers)

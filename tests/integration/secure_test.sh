@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # secure_test.sh - a server with TLS and a secret, asked by the command line through factums://, and by
-# its UNIX socket through factum+unix://. Prints TAP. FACTUM names the program; without openssl all is
-# skipped.
+# its UNIX socket through factum+unix://. Prints TAP. FACTUM names the program; skipped
+# without openssl.
 . "$(dirname "$0")/program.sh"
 unset FACTUM_SECRET FACTUM_SECRET_FILE FACTUM_CA_FILE
 server=
@@ -59,7 +59,7 @@ use() { # use NAME: the certificate that the server reads
     chmod 600 served.key.new
     mv served.key.new served.key
 }
-# Until the server in the background has said where it serves, or has ended.
+# Waits until the server in the background has printed where it serves, or has ended.
 wait_until_serving() {
     for _ in $(seq 200); do
         grep -q '^factum: serving' said && break
@@ -100,13 +100,13 @@ t "the secret in a file" 0 "^factum" env FACTUM_CA_FILE=authority.pem FACTUM_SEC
 
 # ---- what is refused --------------------------------------------------------------------------------
 
-# refused NAME CODE PATTERN ADDRESS [VARIABLE]...: no secret may be in what is said
+# refused NAME CODE PATTERN ADDRESS [VARIABLE]...: no secret may be in the output
 refused() {
     local name=$1 code=$2 pattern=$3 to=$4
     shift 4
     t "$name" "$code" "$pattern" env "$@" timeout 20 "$factum" --store "$to" read order-1
     ! grep -qF "$secret" out
-    result $? "$name: nothing is said of the secret"
+    result $? "$name: the secret is not printed"
 }
 refused "the authority is unknown" 11 'certificate is not trusted: .*issuer' "$address" FACTUM_SECRET="$secret"
 refused "another authority" 11 'certificate is not trusted: ' "$address" FACTUM_CA_FILE=stranger.pem FACTUM_SECRET="$secret"
@@ -141,13 +141,13 @@ follower=$!
 sleep 0.3
 with "$factum" --store "$address" append live-1 Seen '{"live":"before"}' >/dev/null 2>out
 sees before
-result $? "a tail shows what is appended"
+result $? "a tail shows appended events"
 reload later
 result $? "SIGHUP shows another certificate"
 with "$factum" --store "$address" append live-1 Seen '{"live":"later"}' >out 2>&1
 result $? "which new clients accept"
 sees later
-result $? "and the tail goes on"
+result $? "and the tail continues"
 reload elsewhere
 result $? "one for another host"
 refused "another host's certificate" 11 'certificate is not trusted: hostname mismatch' "$address" FACTUM_CA_FILE=authority.pem FACTUM_SECRET="$secret"
@@ -181,7 +181,7 @@ t "read" 0 '^order-1  1.*Paid' "$factum" --store "$unix" read order-1
 "$factum" --store "$unix" tail order-1 --timeout 1 >followed 2>&1
 grep -q Paid followed
 result $? "tail"
-t "a socket that is not there" 11 'sockets/none: No such file' "$factum" ping "factum+unix://$PWD/sockets/none"
+t "a socket that does not exist" 11 'sockets/none: No such file' "$factum" ping "factum+unix://$PWD/sockets/none"
 touch sockets/file
 t "a file that is no socket" 11 'sockets/file: Connection refused' "$factum" ping "factum+unix://$PWD/sockets/file"
 t "a path that is relative" 2 'the path of a socket begins with /' "$factum" ping "factum+unix://sockets/s"
@@ -196,10 +196,10 @@ result $? "and its store has nothing of the secret"
 
 # ---- only TLS ----------------------------------------------------------------------------------------
 
-# Beyond loopback plain text is refused; where the machine has no other address, that stays untried.
+# Beyond loopback plain text is refused; not tested where the machine has no other address.
 outer=$(hostname -I 2>/dev/null | tr ' ' '\n' | grep -m1 -E '^[0-9]+(\.[0-9]+){3}$')
 if [ -z "$outer" ]; then
-    skip "plain text beyond loopback is refused" "no such address"
+    skip "plain text beyond loopback is refused" "no other address"
 else
     certificate outer "IP:$outer" -days 2
     use outer
@@ -210,7 +210,7 @@ else
     t "a server beyond loopback is read by TLS" 0 '^order-1  0' with "$factum" --store "factums://$outer:$port" read order-1
     refused "plain text there is refused" 11 '' "factum://$outer:$port" FACTUM_SECRET="$secret"
     with "$factum" ping "factums://$outer:$port" >out 2>&1
-    result $? "and it goes on"
+    result $? "and it keeps serving"
     kill "$server"
     wait "$server"
     result $? "and stops in order"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # served_test.sh - each command of read models on a directory and on the address of a server of an equal store: the
-# same output, the same exit code; and what only a server has. Prints TAP. FACTUM names the program.
+# same output, the same exit code; and the functions that only a server has. Prints TAP. FACTUM names the program.
 . "$(dirname "$0")/program.sh"
 unset FACTUM_SECRET FACTUM_SECRET_FILE FACTUM_CA_FILE FACTUM_ALLOW_DEPLOY FACTUM_NO_RUN
 t() { try "$@"; }
@@ -104,10 +104,10 @@ same "as of the writers' time" query orders "SELECT * FROM orders" --time-at 200
 same "two moments" query orders "SELECT 1" --at 2001-01-01 --time-at 2001-01-01
 same "too many rows" query orders "SELECT * FROM orders" --rows-max 1
 same "a statement that is refused" query orders "DELETE FROM orders"
-same "what does not parse" query orders "SELEC 1"
+same "a query that does not parse" query orders "SELEC 1"
 same "a query that does not end" query orders \
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-same "no such model" query carts "SELECT 1"
+same "an unknown model" query carts "SELECT 1"
 same "the list" projection list
 same "the list as JSON" projection list --json
 same "a text" projection show orders
@@ -116,12 +116,12 @@ same "what is parked" parked list
 same "as JSON" parked list orders --json
 same "of a key" parked list orders --key order-3
 same "of a key that is not there" parked list orders --key "a b/ü&"
-same "of what is not there" parked list carts
+same "of an unknown model" parked list carts
 same "one of them" parked show orders "$poison"
 same "one as JSON" parked show orders "$poison" --json
 same "none" parked show orders 1
 same "a try" parked try orders "$poison"
-same "a try of none" parked try orders 1
+same "a try without parked events" parked try orders 1
 same "a diff" projection diff orders
 same "a diff as JSON" projection diff orders --json --changes-max 1
 same "a rebuild that cannot be" projection rebuild orders --why x
@@ -131,7 +131,7 @@ same "a rollback, as JSON" projection rollback orders --json
 same "nothing to compare" projection diff orders
 same "paused" projection pause orders --by ann
 same "paused already" projection pause orders
-same "the list says so" projection list --json
+same "the list shows it" projection list --json
 same "it is asked as it is" query orders "SELECT count(*) FROM orders" --quiet
 same "resumed" projection resume orders
 same "a retry that fails" parked retry orders order-3 --by ann
@@ -139,12 +139,12 @@ same "a key that is not parked" parked retry orders order-9
 same "a skip of what is not parked" parked skip orders 1 --why x
 same "a skip" parked skip orders "$poison" --why "a wrong amount"
 same "a retry of all" parked retry orders
-same "an act on what is not there" projection pause carts
+same "an act on an unknown projection" projection pause carts
 same "removed" projection remove orders
 same "removed for queries" query orders "SELECT 1"
 same "removed for acts" projection pause orders
 
-# What only a server has.
+# Functions that only a server has.
 export FACTUM_STORE=$address
 t "deployed again at the server" 0 "^orders version 2" P deploy two.sql
 t "the query waits for the event" 0 "^ *2$" Q "SELECT count(*) FROM orders" --wait "$token"
@@ -152,7 +152,7 @@ t "paused at the server" 0 "^orders: paused$" P pause orders
 token=$(place 4 1 | token)
 t "a token that does not come in time" 9 "^factum: accepted at $token; the model orders is behind" \
     Q "SELECT 1" --wait "$token" --timeout 1
-t "it is asked as it is, and says why" 0 "^2 rows, as of .*, 1 event behind: paused$" Q "SELECT order_id FROM orders"
+t "a paused model answers as it is, with the reason" 0 "^2 rows, as of .*, 1 event behind: paused$" Q "SELECT order_id FROM orders"
 t "also as JSON" 0 '"behind":\{"events":1,"seconds":[0-9.]+,"state":"paused"\}\}$' Q "SELECT 1" --json
 t "a swap that has to wait" 3 "nothing is built beside" P swap orders --timeout 1
 t "resumed at the server" 0 "^orders: resumed$" P resume orders
@@ -168,7 +168,7 @@ t "and listed" 0 "^mine +1  -  +up to date +0 +0\.0 +2$" P list --models own
 stop
 serve there --no-run
 t "a server without models is not asked" 2 "this server keeps no read models" Q "SELECT 1"
-t "it lists what is deployed" 0 "^orders +2  -  +deployed +- +- +-$" P list
+t "it lists the deployed projections" 0 "^orders +2  -  +deployed +- +- +-$" P list
 t "and records acts" 0 "^orders: pause is recorded, revision [0-9]+; the server keeps no read models now" P pause orders
 stop
 done_testing

@@ -48,14 +48,14 @@ expect() { # expect NAME PATTERN CALL_ARGUMENT...
     result $? "$name"
 }
 
-# what is refused before anything is opened
+# refused before anything is opened
 "$factum" --store a append s-1 T '{"n":1}' >/dev/null
 t() { try "$1" "$2" "$3" timeout 10 "$factum" --store a serve "${@:4}"; }
 t "an address without a port is refused" 2 "listen = localhost .--listen.: must be ADDRESS:PORT" --listen localhost
 t "insecure is for loopback" 2 "is not loopback, .*: set insecure-any-address, too" --insecure --listen 0.0.0.0:0
 t "other addresses need a certificate" 2 "is not loopback, .*: set tls-cert and tls-key" --listen 0.0.0.0:0
 t "a certificate needs its key" 2 "tls-cert = x .--tls-cert.: needs its key: set tls-key" --tls-cert x
-t "a certificate must be there" 4 "x: No such file" --tls-cert x --tls-key y --listen 127.0.0.1:0
+t "a certificate must exist" 4 "x: No such file" --tls-cert x --tls-key y --listen 127.0.0.1:0
 t "an address that the machine lacks is named" 4 "not an address of this machine" --insecure-any-address --insecure --listen 192.0.2.1:0
 t "an unknown option is refused" 2 "has no option --verbose" --verbose
 mkdir sockets
@@ -64,7 +64,7 @@ t "a socket takes no file's place" 3 "the file exists and is not a socket; remov
 
 # the configuration
 printf 'listen = 127.0.0.1:1 # of the file\ninsecure = true\n' >factum.conf
-t "a configuration is checked and told" 0 "^listen = 127.0.0.1:1 +# factum.conf:1" --config factum.conf --config-check
+t "a configuration is checked and printed" 0 "^listen = 127.0.0.1:1 +# factum.conf:1" --config factum.conf --config-check
 FACTUM_LISTEN=127.0.0.1:2 t "the environment comes before the file" 0 "^listen = 127.0.0.1:2 +# FACTUM_LISTEN" \
     --config factum.conf --config-check
 FACTUM_LISTEN=127.0.0.1:2 t "and a flag before both" 0 "^listen = 127.0.0.1:3 +# --listen" --config factum.conf \
@@ -83,14 +83,14 @@ fi
 # insecure
 serve a serve --insecure --listen 127.0.0.1:0 --unix sockets/s
 [ -n "$address" ]
-result $? "it says where it listens"
+result $? "it prints where it listens"
 grep -q "insecure: everybody may do everything" said
 result $? "and that it is insecure"
 grep -q "^factum: serving a on" said && [ ! -e factum-data ]
 result $? "it serves the store that --store before the command names"
 h2=--http2-prior-knowledge
-expect "it tells a client what it offers" "batchappend" "http://$address/$features" "$empty" $h2
-expect "what is not offered says what to use" "persistent subscriptions are not offered: use a catch-up" \
+expect "it reports its features to a client" "batchappend" "http://$address/$features" "$empty" $h2
+expect "an unsupported call is refused with the alternative" "persistent subscriptions are not offered: use a catch-up" \
     "http://$address/event_store.client.persistent_subscriptions.PersistentSubscriptions/Create" "$empty" $h2
 expect "a stream is read" '"n":1' "http://$address/$streams/Read" "$read_s1" $h2
 expect "by the UNIX socket too" '"n":1' "http://x/$streams/Read" "$read_s1" $h2 --unix-socket sockets/s
@@ -106,7 +106,7 @@ try "the store is the server's" 6 "in use by another process" "$factum" --store 
 try "the port is taken" 3 "in use by another program" "$factum" --store b serve --insecure --listen "$address"
 try "and the socket" 3 "in use by another program" "$factum" --store b serve --insecure --listen 127.0.0.1:0 --unix sockets/s
 
-# stopping: a subscriber is told, and nobody waits
+# stopping: a subscriber gets an error, and nobody waits
 # shellcheck disable=SC2059
 printf "$follow_s1" >follow
 follow() {
@@ -127,14 +127,14 @@ result $? "within five seconds, though somebody subscribes"
 wait $caller
 if command -v nghttp >/dev/null; then # curl loses trailers that come after a GOAWAY
     grep -qa "grpc-status: 14" followed
-    result $? "who is told that it is unavailable"
+    result $? "which is told that the server is unavailable"
 else
-    skip "who is told that it is unavailable" "no nghttp"
+    skip "which is told that the server is unavailable" "no nghttp"
 fi
 [ ! -e sockets/s ]
 result $? "and the socket is gone"
 
-# killed: the socket is left, and no hindrance
+# killed: the socket's file is left, and does not hinder the next start
 serve a serve --insecure --listen 127.0.0.1:0 --unix sockets/s
 kill -9 "$server"
 wait "$server" 2>/dev/null
@@ -169,12 +169,12 @@ secret=$(sed -n "s/.*shown this once: //p" said)
 result $? "the first start shows the admin's secret"
 [ "$(stat -c %a c/admin)" = 600 ] && ! grep -rqF "$secret" c
 result $? "of which the store keeps a hash alone"
-expect "nobody reads without it" "grpc-status: 16" "http://$address/$streams/Read" "$read_s1" $h2
+expect "reads without it are refused" "grpc-status: 16" "http://$address/$streams/Read" "$read_s1" $h2
 expect "nor with another" "grpc-status: 16" "http://$address/$streams/Read" "$read_s1" $h2 -u admin:wrong
 expect "nor as another" "grpc-status: 16" "http://$address/$streams/Read" "$read_s1" $h2 -u "root:$secret"
 expect "the admin reads" "grpc-status: 0" "http://$address/$streams/Read" "$read_s1" $h2 -u "admin:$secret"
 expect "again, from memory" "grpc-status: 0" "http://$address/$streams/Read" "$read_s1" $h2 -u "admin:$secret"
-expect "whoever opens the socket is the admin" "grpc-status: 0" "http://x/$streams/Read" "$read_s1" $h2 --unix-socket sockets/s
+expect "a client of the socket is the admin" "grpc-status: 0" "http://x/$streams/Read" "$read_s1" $h2 --unix-socket sockets/s
 stop TERM
 result $? "it stops"
 serve c serve --listen 127.0.0.1:0

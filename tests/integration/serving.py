@@ -1,7 +1,7 @@
-# serving.py - what the tests share that attack a real server over real sockets: the server as a
+# serving.py - shared by the tests that attack a real server over real sockets: the server as a
 # process with its limits, HTTP/2 by hand, a neighbour whose answers are timed, and TAP.
 #
-# FACTUM names the program. Knows nothing of the server's insides but its messages at the start.
+# FACTUM names the program. Knows nothing of the server's insides except its messages at the start.
 import http.client
 import json
 import os
@@ -31,7 +31,7 @@ printing = threading.Lock()
 
 
 def ok(good, name, *notes):
-    """A case; the notes are shown in any case, since they hold what was measured. Any thread."""
+    """A case. The notes are always printed, since they have the measurements. Any thread."""
     global count, failed
     with printing:
         count += 1
@@ -56,7 +56,7 @@ def done():
 
 
 def wait_for(condition, seconds=10.0, step=0.02):
-    """Is it true within so many seconds?"""
+    """Does it become true within so many seconds?"""
     until = time.monotonic() + seconds * SLOWER
     while not condition():
         if time.monotonic() > until:
@@ -67,7 +67,7 @@ def wait_for(condition, seconds=10.0, step=0.02):
 
 # ---- the server ----------------------------------------------------------------------------------
 
-work = []  # the directory of this test, once it was asked for
+work = []  # the directory of this test, once it was needed
 servers = []
 
 
@@ -129,7 +129,7 @@ class Server:
         self.process.wait()
 
     def stop(self, seconds=15):
-        """SIGTERM; the exit code, or None if it did not come in time."""
+        """Sends SIGTERM; the exit code, or None if the server did not end in time."""
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(seconds * SLOWER)
@@ -137,7 +137,7 @@ class Server:
             return None
 
     def memory(self):
-        """Resident bytes that are its own: those of mapped files, the store's, can be taken back."""
+        """Its own resident bytes, without those of mapped files, which can be reclaimed."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             return int(re.search(r"RssAnon:\s*(\d+)", status.read()).group(1)) << 10
 
@@ -184,13 +184,13 @@ def connect(port, receive_buffer=None, send_buffer=None, timeout=20):
 
 
 def reset(sock):
-    """Closes with RST: what is under way is thrown away."""
+    """Closes with RST: bytes under way are thrown away."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 
 
 def is_closed(sock, seconds):
-    """Does the peer close within so many seconds? What it says before is thrown away."""
+    """Does the peer close within so many seconds? What it sends before is thrown away."""
     sock.settimeout(max(seconds, 0.01))
     until = time.monotonic() + seconds
     try:
@@ -335,7 +335,7 @@ def read_request(stream=None, follow=False):
 
 
 class H2:
-    """A connection. With |reads| a thread takes what comes and keeps the books."""
+    """A connection. With |reads| a thread receives frames and keeps account of them."""
 
     def __init__(self, server, reads=True, window=65535, **options):
         self.sock = server.connect(**options)
@@ -343,7 +343,7 @@ class H2:
         self.send_window = {0: 65535}
         self.first_window = 65535
         self.data = {}     # bytes by stream
-        self.kept = {}     # the bytes themselves, of streams that are in it
+        self.kept = {}     # the bytes themselves, of the streams in this dict
         self.ended = set() # streams that the server has ended or reset
         self.headers = set()
         self.resets = {}
@@ -359,7 +359,7 @@ class H2:
             threading.Thread(target=self.read, daemon=True).start()
 
     def receive(self, size):
-        """So many bytes; EOFError at the end. A server that says nothing for long has not closed."""
+        """So many bytes; EOFError at the end. A server that sends nothing for long has not closed."""
         while len(self.received) < size:
             try:
                 more = self.sock.recv(65536)
@@ -429,7 +429,7 @@ class H2:
                    frame(DATA, END_STREAM if end else 0, stream, message))
 
     def send_body(self, stream, size, byte=b"\0", seconds=20):
-        """So many bytes as DATA, as the windows let them; how many went out."""
+        """Sends so many bytes as DATA, as far as the windows allow; returns how many were sent."""
         sent = 0
         until = time.monotonic() + seconds * SLOWER
         piece = byte * 16384

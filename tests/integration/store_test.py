@@ -419,7 +419,7 @@ def answers_that_nobody_reads_do_not_pile_up(store, server):
     lazy = Store(server.address, ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65535))
     call = lazy.Append(requests())
     last, still = -1, 0
-    while still < 4:  # until the windows are full; a busy machine may pause for longer than one look
+    while still < 4:  # until the windows are full; a busy machine may pause for longer than one sample
         still = still + 1 if sent == last else 0
         last = sent
         time.sleep(0.5)
@@ -452,7 +452,7 @@ def an_append_that_waits_for_a_model_answers_before_its_deadline(store, server):
     while not os.path.exists(file):
         assert time.monotonic() < until
         time.sleep(0.05)
-    store.append(one("synced-1"))  # the model is there, and has it
+    store.append(one("synced-1"))  # the model exists, and has the event
     lock = sqlite3.connect(file, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     late = one("synced-1")

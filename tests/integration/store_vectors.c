@@ -1,7 +1,7 @@
 /* store_vectors.c - the messages of factum.v1.Store for store_wire_test.py.
  *
- * For each line "KIND HEX" of standard input: decodes the message, encodes what came out, and
- * prints that, with its frame, in hexadecimal; or the text of the error. */
+ * For each line "KIND HEX" of standard input: decodes the message, encodes the result, and
+ * prints it, with its frame, in hexadecimal; or the text of the error. */
 #include <stdio.h>
 #include <string.h>
 

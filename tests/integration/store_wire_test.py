@@ -98,7 +98,7 @@ def expect_any(message):
 
 
 def fix(message):
-    """What the two sides agree on beyond the fields."""
+    """What the two sides agree on in addition to the fields."""
     if isinstance(message, pb.AskAnswer) and message.HasField("key"):
         message.key.event_count = len(message.key.revisions)
     return message
@@ -210,7 +210,7 @@ REFUSED = [
 
 
 def adjust(kind, message):
-    """What C leaves out, because it means nothing."""
+    """The members that C leaves out because they mean nothing."""
     if kind == "AppendAnswer" and message.status == 0:
         message.ClearField("text")
         message.ClearField("os_error")

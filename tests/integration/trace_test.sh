@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# trace_test.sh - factum trace on a directory and at a server, and what a request's header leaves on events: flows
+# trace_test.sh - factum trace on a directory and at a server, and what a request's headers leave in events: flows
 # of three days without a span, ids, broken traces, retries. Prints TAP. FACTUM names the program.
 . "$(dirname "$0")/program.sh"
 unset FACTUM_SECRET FACTUM_SECRET_FILE FACTUM_CA_FILE
@@ -34,15 +34,15 @@ try "a flow is imported" 0 "" F import flow.ndjson --quiet
 try "its tree is complete without any span" 0 "flow-1: 9 events in 6 streams of 4 services" F trace flow-1
 try "every event but the first has its cause" 0 '"roots":1,"causesNotFound":0,"open":1,"stuck":1,"failed":1' \
     F trace flow-1 --json
-try "a failure says why" 0 'CommandFailed  payment-9 .* FAILED  card.declined: no money' F trace flow-1
-try "a command that nobody has answered is open" 0 'stock.Release .* OPEN' F trace flow-1
+try "a failure has its reason" 0 'CommandFailed  payment-9 .* FAILED  card.declined: no money' F trace flow-1
+try "an unanswered command is open" 0 'stock.Release .* OPEN' F trace flow-1
 try "a step that needs somebody is stuck" 0 'SagaStuck .* STUCK  reserve  silent: x' F trace flow-1
 for one in fulfil-42 saga:fulfil-42 saga:fulfil-42/charge/do/1 "$(id 7)"; do
     try "$one leads to the same tree" 0 ': 9 events in 6 streams' F trace "$one"
 done
 try "an event is found in its stream" 0 ': 9 events' F trace "$(id 4)" --stream stock-7
-try "nothing is found, and it says where it was looked" 4 "none of the store's [0-9]+ events" F trace nothing
-try "it says how to look further" 4 'newest 2 events, back to position .*look further back' F trace nothing --scan 2
+try "nothing is found, and the searched range is printed" 4 "none of the store's [0-9]+ events" F trace nothing
+try "it prints how to search further" 4 'newest 2 events, back to position .*look further back' F trace nothing --scan 2
 try "a graph for Graphviz" 0 '^  n[0-9]+ -> n[0-9]+ \[label=' F trace flow-1 --dot
 try "a diagram for Mermaid" 0 '^  p[0-9]--\)p[0-9]: stock.Release .*OPEN' F trace flow-1 --mermaid
 try "one form at a time" 2 "give one" F trace flow-1 --dot --json
@@ -91,7 +91,7 @@ done
 url=http://$(sed -n 's/^factum: serving [^ ]* on \([^ ,]*\).*/\1/p' said)
 api=$url/api/v1
 R() { "$factum" --store "factum://${url#http://}" "$@"; }
-# call NAME STATUS PATTERN CURL_OPTION...: the status of the answer, and something in its head or body
+# call NAME STATUS PATTERN CURL_OPTION...: the status of the answer, and a pattern in its head or body
 call() {
     local name=$1 status=$2 pattern=$3
     shift 3
@@ -133,7 +133,7 @@ last "with the ids of the flow" '"\$correlationId": *"flow-2", *"\$causationId":
 ! grep -q b7ad6b7169203331 body
 result $? "and a parent of its own"
 call "the trace leads to it" 200 '"kind":"trace"' "$api/traces/$trace"
-call "what an event says stays" 201 "" "$api/streams/a-2" -H "$json" -H "$parent" -H "x-correlation-id: x" \
+call "the event's own ids stay" 201 "" "$api/streams/a-2" -H "$json" -H "$parent" -H "x-correlation-id: x" \
     -d '{"type":"T","data":{},"metadata":{"$correlationId":"own","traceparent":"bad"}}'
 last "as it is" '"metadata": *\{"\$correlationId": *"own", *"traceparent": *"bad"\}' a-2
 call "a broken traceparent" 201 "" "$api/streams/a-3" -H "$json" -H "traceparent: 00-$trace-zz-01" -d "$event"

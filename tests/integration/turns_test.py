@@ -35,7 +35,7 @@ def fill():
 
 
 class Worker(threading.Thread):
-    """Asks again and again for something that is not there."""
+    """Asks again and again for something that does not exist."""
 
     def __init__(self, server, target, fields):
         super().__init__(daemon=True)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""wire_test.py - src/wire against protoc: proto/ says what the bytes mean.
+"""wire_test.py - src/wire against protoc: proto/ defines what the bytes mean.
 
     WIRE_VECTORS=.../wire_vectors wire_test.py
 

@@ -1,7 +1,7 @@
 /* wire_vectors.c - the messages of src/wire for wire_test.py, which asks protoc about them.
  *
  *     wire_vectors encode             prints "NAME HEX" for each sample message, with its frame
- *     wire_vectors decode KIND HEX    prints what the decoder of KIND made of the bytes
+ *     wire_vectors decode KIND HEX    prints what the decoder of KIND makes of the bytes
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static struct fct_kurrent_number number(uint64_t value)
 
 /* ---- encode ---------------------------------------------------------------------------------- */
 
-/* Prints the message that the call added, and forgets it. */
+/* Prints the message that the call added, and clears it. */
 static void print_message(const char *name, struct fct_buf *buf, factum_status status)
 {
     FCT_ASSERT(status == FACTUM_OK);

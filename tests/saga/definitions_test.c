@@ -1,8 +1,8 @@
-/* definitions_test.c - the files in definitions/: those that are sound load without a warning, and
- * are proved; those in wrong/ are refused at the place and by the rule that their first line names,
- * "# LINE:COLUMN RULE". Layer: tests.
+/* definitions_test.c - the files in definitions/: sound ones load without a warning and are proved
+ * sound; those in wrong/ are refused at the place and by the rule that their first line names, "#
+ * LINE:COLUMN RULE". Layer: tests.
  *
- *     definitions_test DIRECTORY
+ * definitions_test DIRECTORY
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 static const char *directory;
 
-/* The file |name| of |dir| in memory that lasts until the next call. */
+/* Reads the file |name| of |dir| into memory that lasts until the next call. */
 static factum_slice content(const char *dir, const char *name)
 {
     static char text[FACTUM_SAGA_TEXT_MAX + 1];
@@ -27,7 +27,7 @@ static factum_slice content(const char *dir, const char *name)
     return found;
 }
 
-/* Calls |each| for the files NAME.yaml of |dir|, and gives their number. */
+/* Calls |each| for the files NAME.yaml of |dir|; returns their number. */
 static size_t each_file(const char *dir, void (*each)(const char *name, factum_slice text))
 {
     size_t count = 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""schema_test.py - docs/saga.schema.json against the definitions of this folder: it accepts all that are sound, and
-refuses the wrong ones whose first line says so. Prints TAP; skipped without python3-yaml.
+"""schema_test.py - docs/saga.schema.json against the definitions of this folder: it accepts all sound ones, and
+refuses the wrong ones whose first line demands it. Prints TAP; skipped without python3-yaml.
 
     schema_test.py        FACTUM names the program
 """
@@ -24,7 +24,7 @@ JSON_WORD = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z|true\Z
 
 
 def value_of(node):
-    """A node as JSON, by the rules of definitions: of plain scalars only those of JSON are no texts."""
+    """A node as JSON, by the rules of definitions: a plain scalar is a string unless it is one of JSON's words or numbers."""
     if isinstance(node, yaml.MappingNode):
         return {key.value: value_of(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
@@ -37,7 +37,7 @@ def value_of(node):
 
 
 def judge(documents):
-    """What the validator says of each."""
+    """The validator's answer to each document."""
     lines = "".join(json.dumps({"schema": SCHEMA, "data": d}) + "\n" for d in documents)
     done = subprocess.run([FACTUM, "schema", "validate", "--batch"], input=lines, check=True, capture_output=True,
                           text=True, encoding="utf-8", timeout=60)
@@ -45,7 +45,7 @@ def judge(documents):
 
 
 def cases():
-    """Each file with whether the schema accepts it. Those that are no YAML are for the loader alone."""
+    """Each file with whether the schema must accept it. Files that are not valid YAML are left to the loader's tests."""
     found = []
     for path in sorted(HERE.glob("definitions/**/*.yaml")):
         text = path.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ const makers = {
   '2019-09': require('ajv/dist/2019').default,
   '2020-12': require('ajv/dist/2020').default,
 };
-// One for each draft: to make one takes longer than to compile a schema.
+// One instance for each draft: creating one takes longer than compiling a schema.
 const made = Object.fromEntries(Object.entries(makers).map(([draft, Maker]) =>
   [draft, new Maker({ strict: false, validateFormats: false, logger: false })]));
 let known = '';

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""differential_test.py - schemas and documents at random, judged by Factum, by ajv 8 and by python3-jsonschema.
+"""differential_test.py - random schemas and documents, validated by Factum, by ajv 8 and by python3-jsonschema.
 Prints TAP.
 
     differential_test.py [SEED [SCHEMAS]]      FACTUM names the program
@@ -147,7 +147,7 @@ class Maker:
         return {"$schema": URIS[self.draft], **made}
 
     def fit(self, schema, depth=3):
-        """A document that takes some of the schema's hints."""
+        """A document that follows some of the schema's hints."""
         rng = self.rng
         if not isinstance(schema, dict) or depth == 0 or rng.random() < 0.1:
             return self.value(1)
@@ -189,7 +189,7 @@ def make(seed, schemas, per_schema):
     return lines
 
 
-# ---- the three judges -----------------------------------------------------------------------------------------------
+# ---- the three validators --------------------------------------------------------------------------------------------
 
 def ask_factum(lines):
     text = "".join(json.dumps({"schema": l["schema"], "data": l["data"]}) + "\n" for l in lines)
@@ -199,7 +199,7 @@ def ask_factum(lines):
 
 
 def install_ajv():
-    """None, or why it is not there."""
+    """None, or why ajv is missing."""
     if shutil.which("npm") is None or shutil.which("node") is None:
         return "no node or npm"
     lock = (HERE / "ajv" / "package-lock.json").read_text(encoding="utf-8")
@@ -256,7 +256,7 @@ def evaluated_beside(line):
 
 
 KNOWN = [
-    # who, reason, does it apply to the line and to the answer
+    # validator, reason, a function of the line and the answer: does the reason apply
     ("ajv", "multipleOf of fractions is done in binary floating point", lambda line, _: fraction_in_multiple(line)),
     # {"anyOf": [{"minimum": 1}, {"items": {"type": "number"}}], "unevaluatedItems": false} accepts ["a"]
     ("ajv", "keeps what a failed branch has evaluated",
@@ -277,7 +277,7 @@ def reason_for(who, line, answer):
 
 
 def compare(who, lines, ours, theirs):
-    """Problems, and how often each known reason held."""
+    """Problems, and how often each known difference was met."""
     problems, known = [], {}
     for line, mine, other in zip(lines, ours, theirs):
         if mine["valid"] is other:
@@ -309,7 +309,7 @@ def main():
     refused = [f"{a['error']}: {text_of(l)}" for l, a in zip(lines, ours) if a["valid"] is None]
     valid = sum(a["valid"] is True for a in ours)
     say(refused, f"{len(lines)} pairs from seed {seed} have an answer, {valid} of them valid")
-    say([] if len(lines) / 5 < valid < len(lines) * 4 / 5 else ["they show little"], "both answers are frequent")
+    say([] if len(lines) / 5 < valid < len(lines) * 4 / 5 else ["too few of one answer"], "both answers are frequent")
     missing = install_ajv()
     judges = [("ajv", ask_ajv, missing)]
     try:

@@ -1,5 +1,5 @@
-/* pattern_answers.c - answers lines of {"pattern": "...", "texts": ["...", ...]} on standard input:
- * what schema/pattern.h says of each, for pattern_test.mjs to compare with a JavaScript engine.
+/* pattern_answers.c - answers lines of {"pattern": "...", "texts": ["...", ...]} on standard input
+ * with the results of schema/pattern.h, for pattern_test.mjs to compare with a JavaScript engine.
  *
  * A line of the answer is "OK" and a letter for each text, 1 (matches), 0 (does not) or the first
  * letter of the limit, T, S, R, H or B; or the name of a status and the text of the error.
@@ -20,7 +20,7 @@ static char line[LINE_SIZE_MAX];
 static char pattern_text[LINE_SIZE_MAX];
 static char text[LINE_SIZE_MAX];
 
-/* A line that is not as above is a mistake of the test's. */
+/* A line of another form is a mistake of the test. */
 static void quit(const char *why)
 {
     fprintf(stderr, "pattern_answers: %s: %.200s\n", why, line);

@@ -1,4 +1,4 @@
-// Patterns as they stand in schemas, each with texts that match and texts that do not.
+// Patterns from real schemas, each with texts that match and texts that do not.
 export const people = [
   ["^[a-z][a-z0-9_-]{0,62}$", ["a", "order-1", "1order", "A", "a".repeat(63), "a".repeat(64)]],
   ["^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",

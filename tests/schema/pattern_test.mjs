@@ -12,7 +12,7 @@ import { people } from "./pattern_people.mjs";
 const SEED = Number(process.argv[2] ?? 20231);
 const COUNT = Number(process.argv[3] ?? 20000);
 const SUITE = "/usr/share/json-schema-test-suite/tests";
-// Of the valid patterns. The second is of patterns that are made of what may have to be refused.
+// Shares of the valid patterns. The second is for patterns made of constructs that may have to be refused.
 const REFUSED_SHARE_MAX = 0.01;
 const KNOTS_REFUSED_SHARE_MAX = 0.25;
 const LIMITED_SHARE_MAX = 0.0001; // of texts
@@ -76,7 +76,7 @@ const classChar = () => {
   const c = plainChar();
   return "\\]^".includes(c) && chance(0.97) ? "\\" + c : c;
 };
-const codeOf = (text) => { // of what classChar made, or nothing
+const codeOf = (text) => { // of an output of classChar, or nothing
   try {
     const found = text.length === 1 || [...text].length === 1 ? text : JSON.parse(`"${text}"`);
     return [...found].length === 1 ? found.codePointAt(0) : undefined;
@@ -136,7 +136,7 @@ const atom = (depth) => {
   names.push(name);
   return `(?<${name}>` + disjunction(depth - 1) + ")";
 };
-// Of one length: what a look-behind may have here; sometimes it has more.
+// Of one length, which a look-behind needs here; sometimes with more, which is refused.
 const fixed = () =>
   chance(0.08) ? disjunction(1) : many(1, 3, () => many(0, 3, () =>
     one([() => one(LETTERS), charClass, setEscape, () => "\\b", () => "^", () => "[ab]{2}",
@@ -151,7 +151,7 @@ const assertion = (depth) => {
   if (kind < 0.85) return "(?!" + disjunction(depth - 1) + ")";
   return one(["(?<=", "(?<!"]) + fixed() + ")";
 };
-// What PCRE2 knows and ECMA-262 does not, and slips of the pen.
+// Constructs that PCRE2 knows and ECMA-262 does not, and typing errors.
 const WRONG = ["(?i)", "(?i:a)", "a++", "a*+", "(?>a)", "(?#x)", "\\A", "\\Z", "\\z", "\\G", "\\h", "\\R", "\\X",
   "\\K", "\\Qa\\E", "(?R)", "(?1)", "(?&a)", "(?P<a>b)", "(?P=a)", "(?|a)", "\\N", "\\e", "\\a", "\\-", "\\8", "{", "}",
   "]", "(", ")", "[", "\\", "a{2,1}", "{2}", "x{,3}", "\\01", "\\00", "\\x1", "\\u12", "\\u{}", "\\u{110000}", "\\c",
@@ -201,7 +201,7 @@ const makeKnot = () => {
 const AB = ["", ...["a", "b"], ...[..."abcdefgh"].map((_, i) => (i + 8).toString(2).slice(1).replaceAll("0", "a").replaceAll("1", "b")),
   "aaaa", "abab", "aabb", "abba", "babb", "aaaaa", "ababa", "aabaab", "abcab"];
 
-// Texts for a pattern: made of its own characters and of others, short since Node has no limit.
+// Texts for a pattern, made of its own characters and of others; short, since Node has no limit.
 const makeTexts = (pattern) => {
   const own = [...pattern.replace(/[^\p{L}\p{N} _-]/gu, "")];
   const char = () => (own.length > 0 && chance(0.5) ? one(own) : plainChar());
@@ -271,7 +271,7 @@ const compare = (name, questions, shareMax) => {
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
       return;
     }
-    // Over a limit is no answer that could be wrong, but there must be few of them.
+    // A text over a limit has no answer to compare, but there must be few of them.
     const known = theirs.status === "OK" && ours.status === "OK" && ours.text.length === theirs.text.length
       ? [...theirs.text].map((letter, at) => ("SRHB".includes(ours.text[at]) ? ours.text[at] : letter)).join("") : "";
     if (theirs.status !== ours.status || (theirs.status === "OK" && known !== ours.text)) {
@@ -293,8 +293,8 @@ const compare = (name, questions, shareMax) => {
   for (const [reason, n] of [...reasons].sort((a, b) => b[1] - a[1])) console.log(`#   ${n} ${reason}`);
 };
 
-// Every schema of the suite that is of `pattern` or `patternProperties` alone, and each of its tests that
-// these two decide. An expression that is not valid is expected where the suite says so of "format".
+// Every schema of the suite that has nothing but `pattern` or `patternProperties`, and each of its tests that
+// these two decide. An expression is expected to be invalid where the suite says so for "format".
 const suiteCases = (folder) => {
   const cases = [];
   const add = (pattern, data, valid, what) => cases.push({ pattern, texts: [data], valid, what });

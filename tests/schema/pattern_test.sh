@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pattern_test.sh - runs pattern_test.mjs if there is a node to compare with. Prints TAP.
+# pattern_test.sh - runs pattern_test.mjs if node is installed. Prints TAP.
 set -u
 if ! command -v node >/dev/null; then
     echo "1..0 # SKIP node is not installed: tools/install_deps.sh --ci"

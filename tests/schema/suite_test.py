@@ -4,12 +4,12 @@ Prints TAP: one case for each file, with its counts.
 
     suite_test.py         FACTUM names the program
 
-Of Debian's json-schema-test-suite every required test of draft-06 and draft-07, with the suite's remotes
-under its own address, and the optional tests that are about something else than formats; skipped if the
-package is not installed. Of this folder 2020-12/ and 2019-09/, written from the specifications. A file there
-may have "formats": true beside a group's "schema": then formats are checked. A test with "valid": null wants
-the schema to be refused; "error" is then a part of the answer, and with "errors" a test names the pointer and
-the text of what it expects, in order.
+Runs every required test of draft-06 and draft-07 in Debian's json-schema-test-suite, with the suite's remotes
+under its own address, and the optional tests that are not about formats; skipped if the package is not
+installed. Then runs the files in 2020-12/ and 2019-09/, which were written from the specifications. There, a
+group may have "formats": true beside its "schema": then formats are checked. A test with "valid": null expects
+that the schema is refused, with the text "error" in the answer. A test with "errors" lists the pointers and
+texts that it expects, in order.
 """
 import collections
 import json
@@ -22,7 +22,7 @@ FACTUM = os.environ["FACTUM"]
 HERE = pathlib.Path(__file__).resolve().parent
 DEBIAN = pathlib.Path(os.environ.get("JSON_SCHEMA_TEST_SUITE", "/usr/share/json-schema-test-suite"))
 BASE = "http://localhost:1234/"
-# Optional tests of 2018 that today's specification decides otherwise, by file and description.
+# Optional tests of 2018 with which today's specification disagrees, by file and description.
 OPTIONAL_SKIPPED = {
     "zeroTerminatedFloats.json": "a whole float is an integer from draft-06 on",
     "format.json": "formats are annotations; formats/ here has cases for them",
@@ -51,7 +51,7 @@ def batch(lines, *options):
 
 
 def fault(test, answer):
-    """What is wrong with an answer; None if nothing is."""
+    """The fault of an answer, or None."""
     if answer["valid"] is not test["valid"]:
         return f"wanted {test['valid']}, got {json.dumps(answer)}"
     if "error" in test and test["error"] not in answer["error"]:
@@ -70,7 +70,7 @@ class Tap:
         self.totals = collections.Counter()
 
     def file(self, draft, path, given):
-        """Runs a file: a case."""
+        """Runs a file as one case."""
         groups = json.loads(path.read_text(encoding="utf-8"))
         plain, strict = [], []
         for group in groups:

@@ -1,5 +1,5 @@
-/* machine.c - the machine's life, its choices, what counts as the same, reopening. See machine.h.
- */
+/* machine.c - the machine's lifetime, its choices, what counts as the same, reopening. See
+ * machine.h. */
 #include "machine.h"
 
 #include <inttypes.h>
@@ -30,7 +30,7 @@ static const factum_slice wrong_streams[] = {
     NAME("$bc-x"), NAME("$all"), NAME("\xff"),    NAME("a\0b"),  NAME("never-1"),
 };
 static const factum_slice types[] = {NAME("A"), NAME("B"), NAME("C"), NAME("A"), NAME("$link")};
-/* Any stretch of it is a set of tags: one of them is there twice. */
+/* Any slice of this array serves as a set of tags. "t" is in the array twice. */
 static const factum_slice tags[] = {NAME("t"), NAME("u"), NAME("v"), NAME("t"), NAME("w")};
 static const factum_slice categories[] = {NAME("a"), NAME("b"), NAME("\xc3\xa4"), NAME("none")};
 static const factum_slice correlations[] = {NAME("x"), NAME("y"), NAME("none")};
@@ -160,7 +160,7 @@ void machine_say(const struct machine *machine, const char *format, ...)
     va_end(args);
 }
 
-/* Is a position part of the text? */
+/* Does the text contain a position? */
 static bool names_position(factum_status status)
 {
     return status == FACTUM_KEY_CONFLICT || status == FACTUM_CONDITION_FAILED ||
@@ -207,7 +207,7 @@ bool machine_same_position(const struct machine *machine, uint64_t memory, uint6
            machine->places[before].local == local;
 }
 
-/* The machine's own ids differ in their first byte only; those that a store made do not. */
+/* Ids that the machine makes differ in their first byte only; those that a store makes do not. */
 static bool is_given(factum_uuid id)
 {
     static const factum_uuid zero;
@@ -314,7 +314,7 @@ static void open_local(struct machine *machine)
         machine->timeline = timeline;
     }
     if (machine->local.engine.timelines.count != 1 || timeline != machine->timeline) {
-        machine_differ(machine, "the history is another one");
+        machine_differ(machine, "the history is a different one");
     }
 }
 
@@ -380,11 +380,11 @@ static void reopen(struct machine *machine)
     machine_take_up(machine);
 }
 
-/* As if the process, or if nothing can be lost the machine, had stopped here. */
+/* As if the process had stopped here, or the machine if nothing can be lost. */
 static void drop(struct machine *machine)
 {
     if (machine->options.threads) {
-        reopen(machine); /* they may be writing */
+        reopen(machine); /* the threads may be writing */
         return;
     }
     machine_let_go(machine);
@@ -439,8 +439,8 @@ struct operation {
     size_t weight;
 };
 
-/* The first ones are chosen as they were when there were no others, so that a fuzzer's inputs keep
- * their meaning: new ones go to the end. */
+/* The operations of the first edition keep their order, so that a fuzzer's inputs keep their
+ * meaning: new ones go to the end. */
 static const struct operation operations[] = {
     {"append", machine_append, 20},
     {"repeat", machine_repeat, 8},
@@ -470,10 +470,10 @@ static const struct operation operations[] = {
     {"repeat with another fingerprint", machine_repeat_fingerprint, 3},
     {"be late", machine_be_late, 3},
 };
-#define FIRST_WEIGHT ((size_t)101) /* of those before the second edition */
-#define CHOICES ((size_t)256)      /* a byte of a fuzzer's */
+#define FIRST_WEIGHT ((size_t)101) /* operations before the second edition */
+#define CHOICES ((size_t)256)      /* a choice from a fuzzer's byte */
 
-/* A byte chooses one of the first operations by its rest, or, if it is big, a later one. */
+/* A byte chooses one of the first operations by its remainder, or, if it is large, a later one. */
 static const struct operation *pick_operation(struct machine *machine)
 {
     size_t choice = machine_pick(machine, CHOICES);

@@ -1,4 +1,4 @@
-/* machine.h - two stores that are told the same and must answer the same: the memory engine, which
+/* machine.h - two stores that get the same calls and must answer the same: the memory engine, which
  * is obviously right, and the embedded engine on the simulated disk.
  *
  * A machine takes its decisions from a source of choices: a seed, or bytes (a fuzzer's). Names,
@@ -22,7 +22,7 @@
 #include "sim/sim_disk.h"
 
 enum {
-    MACHINE_EVENTS_MAX = 600, /* it has ended when there are more */
+    MACHINE_EVENTS_MAX = 600, /* the run ends when there are more */
     RECIPE_EVENTS_MAX = 10,
     RECIPES_KEPT = 6,
     HANDLES_MAX = 3,
@@ -63,7 +63,7 @@ struct recipe {
     factum_durability durability;
 };
 
-/* What one engine said to an append. */
+/* The answer of one engine to an append. */
 struct answer {
     factum_status status;
     factum_error error;
@@ -71,14 +71,14 @@ struct answer {
     uint64_t revisions[RECIPE_EVENTS_MAX];
 };
 
-/* What the requests of both engines point to. */
+/* What the requests to both engines point to. */
 struct selection {
     factum_query_item items[2];
     factum_query query;
     factum_filter filter;
 };
 
-/* A cursor or a subscription that is open on both. */
+/* A cursor or a subscription that is open on both engines. */
 struct handles {
     struct selection selection;
     factum_cursor *cursors[2];
@@ -88,16 +88,16 @@ struct handles {
 
 struct machine {
     struct choices *choices;
-    struct fct_sim_disk *clock; /* the world of the memory engine */
-    struct fct_sim_disk *disk;  /* and of the other one */
+    struct fct_sim_disk *clock; /* the environment of the memory engine */
+    struct fct_sim_disk *disk;  /* and of the embedded one */
     factum_store memory;
     factum_store local;
     struct fct_local_options options;
-    uint64_t timeline; /* of the embedded engine: nothing here forks it */
+    uint64_t timeline; /* the embedded engine's history; nothing here forks it */
     bool colliding;
     bool unsynced; /* an append with durability `os` may be lost by a crash */
     int64_t now;
-    int64_t now_least; /* the clock does not go back beyond it */
+    int64_t now_least; /* the clock does not go back before it */
     struct place places[MACHINE_EVENTS_MAX + 64];
     size_t place_count;
     struct recipe recipes[RECIPES_KEPT];
@@ -105,7 +105,7 @@ struct machine {
     struct handles handles[HANDLES_MAX];
     struct handles followers[HANDLES_MAX];
     size_t operation;
-    const char *name; /* of the operation under way */
+    const char *name; /* the name of the operation under way */
     bool verbose;
     bool failed; /* a difference was found and printed */
 };
@@ -114,41 +114,41 @@ struct machine {
  * threads, and get appends by completion, several at once. */
 void machine_init(struct machine *machine, struct choices *choices, bool threads, bool verbose);
 void machine_finish(struct machine *machine);
-/* One operation. False if there is no more to do: a difference, too many events, no bytes left. */
+/* Runs one operation. False if the run is over: a difference, too many events, no bytes left. */
 bool machine_step(struct machine *machine);
-/* At the end: everything is read once more, after a reopening, and verified. */
+/* At the end: reopens, reads everything once more, and verifies. */
 void machine_end(struct machine *machine);
 
 /* ---- for the parts of the machine ------------------------------------------------------------ */
 
 /* A number below |count|. */
 size_t machine_pick(struct machine *machine, size_t count);
-/* True once in |in| times. */
+/* True once in |in| times on average. */
 bool machine_rarely(struct machine *machine, size_t in);
 /* Prints what differs, with the operation, and marks the machine as failed. */
 FACTUM_PRINTF(2, 3) void machine_differ(struct machine *machine, const char *format, ...);
-/* With |verbose|, says what is done. */
+/* Prints what is done, if |verbose|. */
 FACTUM_PRINTF(2, 3) void machine_say(const struct machine *machine, const char *format, ...);
 
-/* The same status and, if it is a failure whose text holds no position, the same text? */
+/* Is it the same status and, for a failure whose text has no position, the same text? */
 bool machine_same_status(struct machine *machine, const factum_status statuses[2],
                          const factum_error errors[2]);
 /* How many events are before this position. */
 size_t machine_before(const struct machine *machine, size_t engine, uint64_t position);
 /* Do both name the same event, or are both 0? */
 bool machine_same_position(const struct machine *machine, uint64_t memory, uint64_t local);
-/* Just after what is visible. */
+/* The place just after the last visible event. */
 uint64_t machine_end_of(factum_store *store);
-/* A position to begin at or to end at: an event's, one beside it, or an extreme. */
+/* A position at which a read begins or ends: an event's, one beside it, or an extreme. */
 struct pair machine_pick_position(struct machine *machine);
-/* The same as a place: not the end itself, since whether the next event gets that position is its
- * engine's matter. */
+/* The same for a place, except for the end itself: whether the next event gets that position is
+ * up to each engine. */
 struct pair machine_pick_place(struct machine *machine);
 /* One or two items of a query. */
 size_t machine_pick_items(struct machine *machine, factum_query_item items[2]);
-/* |ordinals|: they are compared too. */
+/* |ordinals|: compare them too. */
 void machine_same_event(struct machine *machine, const factum_event events[2], bool ordinals);
-/* Reads what was appended since, compares it, and keeps its places. */
+/* Reads what was appended since the last call, compares it, and records its places. */
 void machine_learn(struct machine *machine);
 
 struct name_table {
@@ -158,7 +158,7 @@ struct name_table {
 extern const struct name_table machine_streams, machine_types, machine_tags, machine_categories,
     machine_correlations, machine_keys;
 factum_slice machine_pick_name(struct machine *machine, const struct name_table *table);
-/* Rarely one that is refused. */
+/* Occasionally one that is refused. */
 factum_slice machine_pick_stream(struct machine *machine);
 int64_t machine_pick_time(struct machine *machine);
 
@@ -172,10 +172,10 @@ void machine_delete(struct machine *machine);
 void machine_tombstone(struct machine *machine);
 factum_expected machine_pick_expected(struct machine *machine, factum_slice stream);
 struct recipe machine_pick_recipe(struct machine *machine);
-/* The same once more, or with one thing changed. */
+/* The same append again, or with one thing changed. */
 struct recipe machine_vary_recipe(struct machine *machine, const struct recipe *old);
 void machine_say_recipe(const struct machine *machine, const struct recipe *recipe);
-/* |recipe| for an engine; |condition| is its room. Borrows all of them. */
+/* The request of |recipe| for an engine; |condition| is room for it. Borrows all of them. */
 void machine_request(const struct recipe *recipe, size_t engine, factum_append_condition *condition,
                      factum_append_request *request);
 void machine_answer_init(struct answer *answer);
@@ -200,7 +200,7 @@ void machine_read(struct machine *machine);
 void machine_read_all(struct machine *machine);
 void machine_hold_cursor(struct machine *machine);
 void machine_subscribe(struct machine *machine);
-/* The same by a query, through a filter, or after a place. */
+/* The same with a query, a filter, or a start after a place. */
 void machine_read_selected(struct machine *machine);
 void machine_hold_selected(struct machine *machine);
 void machine_subscribe_selected(struct machine *machine);
@@ -208,7 +208,7 @@ void machine_follow(struct machine *machine);
 void machine_stream_info(struct machine *machine);
 void machine_single_event(struct machine *machine);
 void machine_ends(struct machine *machine);
-/* Closes what is open, and after a reopening opens the subscriptions where they were. */
+/* Closes what is open, and after a reopening opens the subscriptions again where they were. */
 void machine_let_go(struct machine *machine);
 void machine_take_up(struct machine *machine);
 void machine_close_handles(struct machine *machine);

@@ -1,5 +1,5 @@
-/* machine_append.c - appends of every kind, their repetitions, metadata, deletions. See machine.h.
- */
+/* machine_append.c - appends of every kind, their repetitions, metadata, deletions. See
+ * machine.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -218,7 +218,7 @@ void machine_say_recipe(const struct machine *machine, const struct recipe *reci
                 (const char *)recipe->key.ptr, recipe->fingerprint.bytes[0], recipe->item_count);
 }
 
-/* Does the event that refused the append fit its condition, and come after its place? */
+/* Does the event that refused the append match its condition, and come after its place? */
 static void check_conflict(struct machine *machine, const factum_append_condition *condition,
                            uint64_t position)
 {
@@ -291,7 +291,7 @@ void machine_same_answers(struct machine *machine, const struct recipe *recipe,
     } else if (written) { /* its key, if it has one */
         machine->unsynced =
             machine->unsynced || answers[1].result.durability == FACTUM_DURABILITY_OS;
-        machine->now_least = machine->now; /* nothing on disk says so after a reopening */
+        machine->now_least = machine->now; /* after a reopening nothing on disk records this */
     }
 }
 
@@ -337,7 +337,7 @@ static void send(struct machine *machine, struct recipe *recipe)
     machine_same_answers(machine, recipe, answers);
 }
 
-/* By factum_append_stream, which states the one stream itself. */
+/* By factum_append_stream, which sets the expectation for its one stream itself. */
 static void send_to_stream(struct machine *machine, struct recipe *recipe)
 {
     struct answer answers[2];
@@ -412,7 +412,7 @@ struct recipe machine_vary_recipe(struct machine *machine, const struct recipe *
         }
         break;
     default:
-        break; /* word for word */
+        break; /* exactly the same */
     }
     return recipe;
 }
@@ -427,7 +427,7 @@ void machine_repeat(struct machine *machine)
     }
 }
 
-/* With a fingerprint of the caller's, the content may be another each time. */
+/* With a fingerprint from the caller, the content may differ each time. */
 void machine_append_fingerprint(struct machine *machine)
 {
     struct recipe recipe = machine_pick_recipe(machine);

@@ -1,12 +1,12 @@
-/* machine_ask.c - keys, ids, counts and tokens, asked of both engines, and calls that come too
- * late. See machine.h. */
+/* machine_ask.c - keys, ids, counts and tokens, looked up in both engines, and calls after their
+ * deadline. See machine.h. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "core/slice.h"
 #include "machine.h"
 
-/* The text that says nothing was found may hold the engine's own words. */
+/* The text of a lookup that found nothing may differ between engines. */
 static bool both_found(struct machine *machine, const factum_status statuses[2],
                        const factum_error errors[2])
 {
@@ -33,7 +33,8 @@ static void find_key(struct machine *machine)
     }
     const factum_key_info *a = &infos[0];
     const factum_key_info *b = &infos[1];
-    /* A fingerprint of checks holds the place of a condition, which each engine has its own of. */
+    /* The fingerprint of an append that only checks includes the place of a condition, which
+     * differs between engines. */
     bool same_content =
         a->event_count == 0 || memcmp(&a->fingerprint, &b->fingerprint, sizeof a->fingerprint) == 0;
     const char *what = a->event_count != b->event_count ? "event_count"
@@ -107,14 +108,14 @@ static void count_events(struct machine *machine)
                                 i == 0 ? after.memory : after.local,
                                 i == 0 ? upto.memory : upto.local, &counts[i], &errors[i]);
     }
-    /* What is counted is postings, which colliding names share. */
+    /* Counts are of postings, which colliding names share. */
     if (both_found(machine, statuses, errors) && !machine->colliding && counts[0] != counts[1]) {
         machine_differ(machine, "source %d %.*s: memory counts %" PRIu64 ", local %" PRIu64,
                        (int)source, (int)name.len, (const char *)name.ptr, counts[0], counts[1]);
     }
 }
 
-/* A place survives its token. */
+/* A place survives the round trip through a token. */
 static void token(struct machine *machine)
 {
     struct pair place = machine_pick_position(machine);
@@ -130,7 +131,7 @@ static void token(struct machine *machine)
         statuses[i] = factum_token_parse(i == 0 ? &machine->memory : &machine->local, text,
                                          &parsed[i], &errors[i]);
     }
-    errors[0] = errors[1]; /* their texts hold the token */
+    errors[0] = errors[1]; /* their texts contain the token */
     if (machine_same_status(machine, statuses, errors) && statuses[0] == FACTUM_OK &&
         (parsed[0] != place.memory || parsed[1] != place.local)) {
         machine_differ(machine, "token %s is place %" PRIu64, texts[1], parsed[1]);
@@ -192,6 +193,6 @@ void machine_be_late(struct machine *machine)
     statuses[1] = call_late(&machine->local, what, &call, &errors[1]);
     (void)machine_same_status(machine, statuses, errors);
     if (what == 0 && statuses[0] == FACTUM_OK) {
-        machine->now_least = machine->now; /* as of any append without events */
+        machine->now_least = machine->now; /* as after any append without events */
     }
 }

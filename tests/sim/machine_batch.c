@@ -20,7 +20,7 @@ struct member {
     factum_append_condition condition;
     struct recipe recipe;
     factum_append_action action;
-    factum_expectation removed; /* of a deletion or tombstone */
+    factum_expectation removed; /* the stream of a deletion or tombstone */
     struct answer answers[2];
     bool submitted;
 };
@@ -154,7 +154,7 @@ static void tell_local(struct machine *machine, struct batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         struct member *member = &batch->members[i];
         struct answer *answer = &member->answers[1];
-        factum_append_request request; /* needed for the submit only */
+        factum_append_request request; /* needed during the submit only */
         request_of(member, &request);
         member->op = (factum_append_op){
             .size = sizeof member->op,
@@ -193,7 +193,7 @@ void machine_batch(struct machine *machine)
     pick_members(machine, &batch);
     tell_memory(machine, &batch);
     tell_local(machine, &batch);
-    machine->now_least = machine->now; /* of the gate, as of any append without events */
+    machine->now_least = machine->now; /* set by the gate as by any append without events */
     machine_learn(machine);
     for (size_t i = 0; i < batch.count && !machine->failed; i++) {
         machine_same_answers(machine, &batch.members[i].recipe, batch.members[i].answers);

@@ -52,7 +52,7 @@ static void same_entry(struct machine *machine, const factum_list_entry *a,
     }
 }
 
-/* Names that collide are one in the index: what is listed then is not compared. */
+/* Names that collide are one in the index: then the lists are not compared. */
 static void list_both(struct machine *machine, const factum_list_request requests[2])
 {
     static struct listed listed[2];

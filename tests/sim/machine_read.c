@@ -101,7 +101,7 @@ static void pick_filter(struct machine *machine, factum_filter *filter)
 }
 
 /* What is read and where it begins. With |selection|, also by a query or a filter, and after a
- * place; without it, choices from bytes are what they were before these existed. */
+ * place; without it, bytes choose the same as before these existed. */
 static factum_read_request pick_request(struct machine *machine, struct selection *selection,
                                         struct pair *from)
 {
@@ -149,7 +149,7 @@ static void pick_requests(struct machine *machine, bool bounds, struct selection
     }
 }
 
-/* Ordinals are those of postings, which colliding names share. */
+/* Ordinals count postings, which colliding names share. */
 static bool counts_ordinals(const struct machine *machine, const factum_read_request *request)
 {
     bool list = request->source != FACTUM_SOURCE_ALL && request->source != FACTUM_SOURCE_QUERY &&
@@ -195,7 +195,7 @@ static void say_event(const struct machine *machine, const char *who, const fact
                 (const char *)event->stream.ptr, event->revision, event->position);
 }
 
-/* What only one of them gives. */
+/* The event that only one of them gives. */
 static void say_odd(const struct machine *machine, const factum_status statuses[2],
                     const factum_event events[2])
 {
@@ -216,7 +216,7 @@ static bool open_cursors(struct machine *machine, const factum_read_request requ
     statuses[1] = factum_read(&machine->local, &requests[1], &cursors[1], &errors[1]);
     for (size_t i = 0; i < 2; i++) {
         if ((statuses[i] == FACTUM_OK) != (cursors[i] != NULL)) {
-            machine_differ(machine, "a cursor that should not be there");
+            machine_differ(machine, "a cursor that should not exist");
         }
     }
     return machine_same_status(machine, statuses, errors) && statuses[0] == FACTUM_OK;
@@ -292,7 +292,7 @@ void machine_read_all(struct machine *machine)
     }
 }
 
-/* ---- cursors that see appends come ----------------------------------------------------------- */
+/* ---- cursors that are extended --------------------------------------------------------------- */
 
 static void close_pair(struct handles *handles)
 {
@@ -390,7 +390,7 @@ static bool same_place(struct machine *machine, const struct handles *handles)
     return !machine->failed;
 }
 
-/* What a subscription gives next; false if that was no event. */
+/* The next event of a subscription; false at the end. */
 static bool follow_once(struct machine *machine, const struct handles *handles)
 {
     factum_status statuses[2];
@@ -508,7 +508,7 @@ void machine_single_event(struct machine *machine)
     factum_error errors[2] = {{.text = ""}, {.text = ""}};
     struct pair position = machine_pick_position(machine);
     if (machine_rarely(machine, 3) && machine->place_count > 0) {
-        /* somewhere inside an event, of which the memory engine knows 7 places */
+        /* somewhere inside an event, where the memory engine knows 7 places */
         const struct place *place = &machine->places[machine_pick(machine, machine->place_count)];
         position.memory = place->memory + 4;
         position.local = place->local + 4 * (1 + machine_pick(machine, 20));

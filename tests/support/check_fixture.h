@@ -1,6 +1,6 @@
-/* check_fixture.h - an engine that accepts everything, counts what reaches it and keeps the newest
- * request: for the unit tests of the checks between users and engines. One fixture a test, by
- * set_up and tear_down. */
+/* check_fixture.h - an engine that accepts everything, counts the calls that reach it and keeps
+ * the newest request: for the unit tests of the checks between users and engines. One fixture a
+ * test, by set_up and tear_down. */
 #ifndef FCT_TESTS_SUPPORT_CHECK_FIXTURE_H
 #define FCT_TESTS_SUPPORT_CHECK_FIXTURE_H
 
@@ -171,7 +171,7 @@ static inline factum_new_event event_of(factum_slice stream)
         .stream = stream, .type = FCT_SLICE("T"), .data = FCT_SLICE("{\"n\":1}")};
 }
 
-/* |count| events of one stream; room for a test to change the request. */
+/* |count| events of one stream, with room for a test to change the request. */
 static inline factum_append_request request_of(const factum_new_event *events, size_t count,
                                                factum_expectation *expectation)
 {

@@ -1,4 +1,4 @@
-/* engine_calls.h - the calls of an engine that block.c has no function for, waiting. For tests that
+/* engine_calls.h - blocking calls of an engine for which block.c has no function. For tests that
  * look inside; uses engine. */
 #ifndef FCT_TESTS_SUPPORT_ENGINE_CALLS_H
 #define FCT_TESTS_SUPPORT_ENGINE_CALLS_H

@@ -19,11 +19,11 @@ struct fake_exchange {
     char request[8192]; /* the texts of the request */
     size_t room;        /* what fct_exchange_room gives; writes take from it */
     size_t released;
-    unsigned fail_respond; /* respond, write and finish fail in their n-th call, from 1 */
+    unsigned fail_respond; /* respond, write and finish fail at their n-th call, counted from 1 */
     unsigned fail_write;
     unsigned fail_finish;
     /* the answer */
-    unsigned status; /* 0: none yet */
+    unsigned status; /* 0: no answer yet */
     char head[4096]; /* "name: value\n" ... */
     char trailers[512];
     char *body; /* ends with a zero byte */
@@ -37,7 +37,7 @@ struct fake_exchange {
 
 static inline struct fake_exchange *fake_of(const struct fct_exchange *exchange)
 {
-    return (struct fake_exchange *)(uintptr_t)exchange; /* its first member */
+    return (struct fake_exchange *)(uintptr_t)exchange; /* must be the first member */
 }
 
 static inline void fake_changed(struct fake_exchange *fake)
@@ -63,12 +63,12 @@ static inline factum_status fake_respond(struct fct_exchange *exchange, unsigned
 {
     struct fake_exchange *fake = fake_of(exchange);
     if (fake->status != 0 || fake->closed) {
-        abort(); /* a handler's mistake */
+        abort(); /* a mistake of the handler */
     }
     if (fake->fail_respond > 0 && --fake->fail_respond == 0) {
         return FACTUM_NO_MEMORY;
     }
-    for (size_t i = 0; i < count; i++) { /* what a session does not send */
+    for (size_t i = 0; i < count; i++) { /* fields that a session does not send */
         static const char *const never[] = {
             "connection",        "te",         "trailer", "upgrade",
             "transfer-encoding", "keep-alive", ":status", "proxy-connection"};
@@ -136,7 +136,7 @@ static inline void fake_abort(struct fct_exchange *exchange, enum fct_abort why)
     fake_changed(fake);
 }
 
-/* Fills |fake|: |line| is "METHOD target", |fields| "name: value\n" ..., where host: is the
+/* Fills |fake|: |line| is "METHOD target", |fields| is "name: value " ..., where host: is the
  * authority. Both are copied. */
 static inline void fake_init(struct fake_exchange *fake, const struct fct_peer *peer,
                              const char *line, const char *fields)
@@ -179,7 +179,8 @@ static inline void fake_send(struct fake_exchange *fake, const char *body, size_
     struct fct_exchange *exchange = &fake->exchange;
     for (size_t at = 0; at < len; at += piece) {
         size_t size = len - at < piece ? len - at : piece;
-        char *copy = malloc(size); /* its end is watched, and it does not last */
+        /* A block of its own, so that a sanitizer sees reads past its end or after the call. */
+        char *copy = malloc(size);
         memcpy(copy, body + at, size);
         exchange->handler->body(exchange, fct_slice(copy, size));
         free(copy);
@@ -187,7 +188,7 @@ static inline void fake_send(struct fake_exchange *fake, const char *body, size_
     exchange->handler->end(exchange);
 }
 
-/* The session is done with it. */
+/* The session releases the exchange. */
 static inline void fake_close(struct fake_exchange *fake)
 {
     if (!fake->closed && fake->exchange.handler != NULL) {

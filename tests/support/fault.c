@@ -51,7 +51,7 @@ static factum_status strike(struct fct_fault *fault, bool takes_space, const cha
     return FACTUM_OK;
 }
 
-/* The same for a read, after which the caller may ask for each page alone. */
+/* The same for a read, after which the caller may read each page by itself. */
 static factum_status strike_read(struct fct_fault *fault, const char *what, factum_error *err)
 {
     factum_status status = strike(fault, false, what, err);
@@ -61,7 +61,8 @@ static factum_status strike_read(struct fct_fault *fault, const char *what, fact
     return status;
 }
 
-/* What was made unreadable stays so when it is read page by page; that counts as the same call. */
+/* What was made unreadable stays unreadable when it is read page by page; this counts as the
+ * same call. */
 static factum_status strike_alone(struct fct_fault *fault, const char *what, factum_error *err)
 {
     return atomic_exchange(&fault->unreadable, false) ? fct_fail_os(err, EIO, "%s", what)

@@ -2,7 +2,7 @@
  * core and os.
  *
  * Passes every call on to the inner os, and counts the calls, except clocks and hints. Call number
- * |at| fails as |kind| says, and with |sticky| all later calls fail too.
+ * |at| fails in the way of |kind|, and with |sticky| all later calls fail too.
  */
 #ifndef FCT_TESTS_SUPPORT_FAULT_H
 #define FCT_TESTS_SUPPORT_FAULT_H
@@ -26,7 +26,7 @@ struct fct_fault {
     bool sticky;             /* all calls from |at| on fail */
     _Atomic uint64_t calls;  /* calls so far */
     _Atomic uint64_t failed; /* calls that were made to fail */
-    _Atomic bool unreadable; /* the last of these was a read */
+    _Atomic bool unreadable; /* the last of these calls was a read */
 };
 
 /* |fault| and |inner| must outlive all open files. Thread-safe if |inner| is; |kind|, |at| and

@@ -61,7 +61,7 @@ static factum_status create(struct fixture *f, const char *path)
     return status;
 }
 
-/* One of each call except the clocks; says which calls can fail with ENOSPC. */
+/* Makes one of each call except the clocks; records which calls can fail with ENOSPC. */
 static factum_status call(struct fixture *f, int which, bool *takes_space)
 {
     const struct fct_os *os = &f->fault.os;
@@ -146,7 +146,7 @@ TEST(a_full_disk_fails_only_what_takes_space)
     for (int which = 0; which < CALLS; which++) {
         bool takes_space;
         f->fault.at = f->fault.calls;
-        if (which == 10) { /* there is something to remove */
+        if (which == 10) { /* so that there is something to remove */
             f->fault.at = UINT64_MAX;
             assert_ok(create(f, "/d/b"), f->err);
             f->fault.at = f->fault.calls;
@@ -253,7 +253,7 @@ TEST(the_chosen_allocation_fails_and_leaves_the_old_block)
     assert_int_equal(mem.held, 1);
     fct_mem_free(&mem.mem, grown);
     assert_int_equal(mem.held, 0);
-    assert_int_equal(mem.calls, 3); /* to free is no allocation */
+    assert_int_equal(mem.calls, 3); /* freeing is no allocation */
 }
 
 TEST(all_allocations_fail_from_the_chosen_one_on)

@@ -1,7 +1,8 @@
 /* h1_peer.h - a client and a handler around a session of HTTP/1.1, for its unit tests. Uses net.
  *
- * The handler writes down what it is asked for; its kind says how it answers. Everything that the
- * session sends lies in |out|. */
+ * The handler records the requests; its kind decides how it answers. Everything that the session
+ * sends is in |out|.
+ */
 #ifndef FCT_TESTS_SUPPORT_H1_PEER_H
 #define FCT_TESTS_SUPPORT_H1_PEER_H
 
@@ -17,8 +18,8 @@
 enum h1_kind {
     H1_ECHO,   /* at the end of the request: 200 and its body */
     H1_STREAM, /* the body as it comes, in chunks */
-    H1_HOLD,   /* nothing: the test answers, and releases */
-    H1_EARLY,  /* 200 and nothing, in begin */
+    H1_HOLD,   /* no answer: the test answers, and releases */
+    H1_EARLY,  /* 200 without a body, in begin */
     H1_ABORT,  /* fct_exchange_abort in begin, with |why| */
 };
 
@@ -28,7 +29,7 @@ struct h1_peer {
     struct fct_session_limits limits;
     struct fct_session *session;
     struct fct_buf out;  /* all that was sent */
-    struct fct_buf body; /* of the open exchange */
+    struct fct_buf body; /* state of the open exchange */
     struct fct_buf log;  /* "POST /a abc\n" for each request that ended */
     enum h1_kind kind;
     enum fct_abort why;
@@ -44,7 +45,7 @@ static inline struct h1_peer *h1_peer_of(struct fct_exchange *exchange)
     return exchange->data;
 }
 
-/* What a handler does after a refused call. */
+/* What a handler must do after a refused call. */
 static inline bool h1_peer_tried(struct fct_exchange *exchange, factum_status status)
 {
     if (status != FACTUM_OK) {
@@ -154,7 +155,7 @@ static inline factum_status h1_peer_open(struct h1_peer *p)
     return fct_h1_create(&options, &p->session, &err);
 }
 
-/* A peer without a session; |kind| answers. */
+/* A peer without a session; |kind| is how it answers. */
 static inline void h1_peer_init(struct h1_peer *p, enum h1_kind kind)
 {
     *p = (struct h1_peer){.kind = kind, .now = 1000};
@@ -170,7 +171,7 @@ static inline void h1_peer_start(struct h1_peer *p, enum h1_kind kind)
     assert_int_equal(h1_peer_open(p), FACTUM_OK);
 }
 
-/* Destroys the session; every exchange was closed, and every block freed. */
+/* Destroys the session; asserts that every exchange was closed and every block freed. */
 static inline void h1_peer_finish(struct h1_peer *p)
 {
     fct_session_destroy(p->session);
@@ -182,7 +183,7 @@ static inline void h1_peer_finish(struct h1_peer *p)
     fct_buf_finish(&p->log);
 }
 
-/* One call of send, whose bytes join |out|. */
+/* Calls send once, and appends its bytes to |out|. */
 static inline size_t h1_peer_send_once(struct h1_peer *p)
 {
     const uint8_t *bytes = NULL;
@@ -199,7 +200,7 @@ static inline void h1_peer_send(struct h1_peer *p)
     }
 }
 
-/* The bytes reach the session, and it sends what it has. */
+/* Gives the bytes to the session, which sends what it has. */
 static inline void h1_peer_give(struct h1_peer *p, factum_slice bytes)
 {
     bool goes_on = fct_session_receive(p->session, bytes, p->now);

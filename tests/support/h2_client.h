@@ -15,7 +15,7 @@ struct h2_reply {
     bool upload_open;   /* the body does not end after them */
     char status[4];
     size_t body_size;
-    unsigned sum; /* of the bytes of the body */
+    unsigned sum; /* sum of the bytes of the body */
     unsigned trailer_count;
     bool headers_done;
     bool closed;
@@ -28,8 +28,8 @@ struct h2_client {
     size_t reply_count;
     bool goaway;
     uint32_t goaway_code;
-    bool holds;          /* gives no credit back */
-    size_t largest_send; /* of one fct_session_send */
+    bool holds; /* the client gives no credit back */
+    size_t largest_send; /* largest output of one fct_session_send */
 };
 
 static inline struct h2_reply *h2_reply_of(nghttp2_session *session, int32_t id)
@@ -121,7 +121,7 @@ static inline ssize_t h2c_read(nghttp2_session *session, int32_t id, uint8_t *by
     return (ssize_t)size;
 }
 
-/* |window|: of each of its streams and of the connection; 0: the first one of HTTP/2. */
+/* |window| is the one of each stream and of the connection; 0: the default of HTTP/2. */
 static inline void h2_client_start(struct h2_client *client, uint32_t window)
 {
     nghttp2_session_callbacks *callbacks = NULL;
@@ -160,7 +160,7 @@ static inline nghttp2_nv h2_nv(const char *name, const char *value)
     return (nghttp2_nv){n.out, v.out, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
-/* A request with |upload| bytes of a body, which ends after them unless |open|. */
+/* Sends a request with |upload| bytes of a body, which ends after them unless |open|. */
 static inline struct h2_reply *h2_request(struct h2_client *client, size_t upload, bool open)
 {
     FCT_ASSERT(client->reply_count < H2_STREAMS_MAX);
@@ -185,7 +185,7 @@ static inline struct h2_reply *h2_request(struct h2_client *client, size_t uploa
     return reply;
 }
 
-/* What the client has to say, as one message for the server. True: there was something. */
+/* Passes what the client has to send to the server as one message. True: there was something. */
 static inline bool h2_client_speak(struct h2_client *client, struct h2_server *server, size_t piece)
 {
     bool spoke = false;
@@ -220,7 +220,7 @@ static inline bool h2_client_listen(struct h2_client *client, struct h2_server *
     }
 }
 
-/* Both speak until neither has anything to say. */
+/* Exchanges messages until neither side has any. */
 static inline void h2_talk_by(struct h2_client *client, struct h2_server *server, size_t piece)
 {
     bool more = true;

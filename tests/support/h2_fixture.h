@@ -1,5 +1,5 @@
-/* h2_fixture.h - an HTTP/2 session under test, a handler of its exchanges, and a client of nghttp2
- * at the other end; no sockets. For the tests and the fuzzer of net. */
+/* h2_fixture.h - an HTTP/2 session under test, a handler of its exchanges, and a client of
+ * nghttp2 at the other end; no sockets. For the tests and the fuzzer of net. */
 #ifndef FCT_TESTS_SUPPORT_H2_FIXTURE_H
 #define FCT_TESTS_SUPPORT_H2_FIXTURE_H
 
@@ -20,7 +20,7 @@ enum h2_place { H2_NOWHERE, H2_IN_BEGIN, H2_IN_BODY, H2_IN_END, H2_IN_WRITABLE }
 
 /* What the handler does with an exchange. */
 enum h2_mode {
-    H2_ECHO,   /* responds at once, writes back what comes, ends with a trailer */
+    H2_ECHO,   /* responds at once, echoes the body, ends with a trailer */
     H2_HOLD,   /* responds at once, releases nothing, ends with the request */
     H2_SILENT, /* does nothing */
     H2_FLOW,   /* responds and writes flow_size bytes as room allows, then ends */
@@ -35,7 +35,7 @@ struct h2_call {
     size_t body_size;
     size_t unreleased;
     size_t written;
-    size_t waits; /* times without room */
+    size_t waits; /* how often there was no room */
     unsigned writable_count;
     unsigned ended;
     unsigned closed;
@@ -51,10 +51,10 @@ struct h2_server {
     enum h2_mode mode;
     enum h2_place abort_in;
     size_t flow_size;
-    size_t message_size; /* of H2_FLOW */
+    size_t message_size; /* for H2_FLOW */
     uint64_t now_ms;
     unsigned wants;
-    bool alive; /* what receive returned last */
+    bool alive; /* the last return value of receive */
     struct h2_call calls[H2_CALLS_MAX];
     size_t call_count;
 };
@@ -73,7 +73,7 @@ static inline void h2_end_answer(struct h2_call *call)
     }
 }
 
-/* Aborts if this is the place for it. */
+/* Aborts the exchange if this is the chosen place. */
 static inline void h2_at(struct h2_call *call, enum h2_place place)
 {
     if (call->server->abort_in == place) {
@@ -200,7 +200,7 @@ static inline factum_status h2_server_start(struct h2_server *server)
     return fct_h2_create(&server->options, &server->session, NULL);
 }
 
-/* Gives |bytes| in pieces of |piece|; false once the session wants no more. */
+/* Gives |bytes| in pieces of |piece|; false once the session takes no more. */
 static inline bool h2_server_feed(struct h2_server *server, factum_slice bytes, size_t piece)
 {
     for (size_t at = 0; at < bytes.len && server->alive; at += piece) {

@@ -1,5 +1,5 @@
-/* http_fixture.h - a server without sockets, over a store in memory, for tests of the HTTP door.
- * Layer: tests. */
+/* http_fixture.h - a server without sockets, over a store in memory, for tests of the HTTP
+ * interface. Layer: tests. */
 #ifndef FCT_TESTS_SUPPORT_HTTP_FIXTURE_H
 #define FCT_TESTS_SUPPORT_HTTP_FIXTURE_H
 
@@ -23,7 +23,7 @@ struct http_fixture {
     struct fake_exchange fake; /* the last request */
     bool in_use;
     bool running;
-    const char *wanted; /* the loop stops when the body has it; NULL: when the answer ends */
+    const char *wanted; /* the loop stops when the body contains it; NULL: when the answer ends */
     bool timed_out;
     factum_error err;
 };
@@ -74,9 +74,9 @@ static inline void fixture_changed(void *data)
     }
 }
 
-#define ANSWER_MS 100000 /* no test waits for it: sanitizers on a busy machine may take long */
+#define ANSWER_MS 100000 /* a limit, not a wait: sanitizers on a busy machine may take long */
 
-/* Runs the loop until the answer has ended, or its body holds |wanted|. */
+/* Runs the loop until the answer has ended, or its body contains |wanted|. */
 static inline void run_until(struct http_fixture *f, const char *wanted)
 {
     f->wanted = wanted;
@@ -110,7 +110,7 @@ static inline void end_last(struct http_fixture *f)
     }
 }
 
-/* Begins a request: the answer, as far as it goes without its body. */
+/* Begins a request, and runs until the head of the answer is complete. */
 static inline struct fake_exchange *begin(struct http_fixture *f, const char *line,
                                           const char *fields)
 {

@@ -62,7 +62,7 @@ static inline int tear_down(void **state)
     return 0;
 }
 
-/* Before the index is opened: with its thread, over a disk for several threads. */
+/* Before the index is opened: with its thread, on a disk that several threads may use. */
 static inline void use_threads(struct fixture *f)
 {
     fct_sim_disk_destroy(f->disk);
@@ -95,7 +95,7 @@ static inline void reopen(struct fixture *f)
     replay(f);
 }
 
-/* |batches| more in the model and in the index. */
+/* Adds |batches| batches to the model and to the index. */
 static inline void grow(struct fixture *f, int batches)
 {
     for (int i = 0; i < batches; i++) {
@@ -122,7 +122,7 @@ static inline struct fct_index_stats stats_of(struct fixture *f)
     return stats;
 }
 
-/* |count| runs of level 0. */
+/* Makes |count| runs of level 0. */
 static inline void make_runs(struct fixture *f, int count)
 {
     for (int i = 0; i < count; i++) {

@@ -79,7 +79,7 @@ void model_batch(struct model *model, unsigned events_max)
     struct model_batch *batch = &model->batches[model->batch_count];
     *batch = (struct model_batch){.first = model->count, .start = at};
     for (uint64_t i = 0; i < events; i++) {
-        /* Differences of one byte mostly, of up to five at times. */
+        /* Positions mostly differ by one byte's worth, occasionally by five. */
         at += 8 + 8 * fct_random_below(random, 12);
         bool far = model->wide || fct_random_below(random, 50) == 0;
         at += far ? fct_random_below(random, 1u << 31) * 8 : 0;
@@ -98,7 +98,7 @@ struct fct_index_point model_point(const struct model *model, size_t batch)
         .position = model->batches[batch].end, .batch_number = batch + 1, .chain = batch * 7 + 1};
 }
 
-/* The entries of a batch as |index| takes them; how many. */
+/* Writes the entries of a batch as |index| takes them; returns how many. */
 size_t model_entries(const struct model *model, const struct fct_index *index, size_t batch,
                      struct fct_index_entry *entries)
 {
@@ -115,7 +115,7 @@ size_t model_entries(const struct model *model, const struct fct_index *index, s
     return end - first;
 }
 
-/* Adds what |index| does not cover, as the engine does after it opened one. */
+/* Adds the batches that |index| does not cover, as the engine does after opening one. */
 factum_status model_replay(const struct model *model, struct fct_index *index, uint64_t from,
                            factum_error *err)
 {
@@ -165,7 +165,7 @@ factum_status model_rebuild_missing(const struct model *model, struct fct_index 
     return status;
 }
 
-/* ---- comparing: OK, or the failure that the index answered; what else it answers is right ---- */
+/* ---- comparing: wrong answers end the program, failures of the index are returned ------------ */
 
 static factum_status model_walk(const struct model *model, struct fct_index *index,
                                 const struct fct_index_key *key, const struct model_list *list,
@@ -200,7 +200,7 @@ static factum_status model_walk(const struct model *model, struct fct_index *ind
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* A few random places of a list, by ordinal and by position. */
+/* Compares a few random places of a list, by ordinal and by position. */
 static factum_status model_seek(struct model *model, struct fct_index *index,
                                 const struct fct_index_key *key, const struct model_list *list,
                                 factum_error *err)
@@ -307,15 +307,15 @@ static factum_status model_check_keys(const struct model *model, struct fct_inde
     return status < 0 ? status : FACTUM_OK;
 }
 
-/* Was a name of |kind| born at entry |i|? */
+/* Did a name of |kind| first appear at entry |i|? */
 static bool model_is_birth(const struct model *model, size_t i)
 {
     const struct model_entry *entry = &model->entries[i];
     return model->lists[entry->kind - 1][entry->name].positions[0] == entry->position;
 }
 
-/* Walks a list of births, whose key is |key|, beside what the model has: births of |kind|, only
- * those before a CATEGORY entry of |category| if that is a name. */
+/* Walks the list of first appearances with key |key|, and compares it with the model: names of
+ * |kind|, only those before a CATEGORY entry of |category| if that is a name. */
 static factum_status model_check_births(const struct model *model, struct fct_index *index,
                                         const struct fct_index_key *key, enum fct_index_kind kind,
                                         unsigned category, factum_error *err)
@@ -365,7 +365,7 @@ static factum_status model_check_all_births(const struct model *model, struct fc
     return status;
 }
 
-/* Every list, forwards, backwards and from within, and the lists of keys. */
+/* Compares every list, forwards, backwards and from within, and the lists of keys. */
 factum_status model_check(struct model *model, struct fct_index *index, factum_error *err)
 {
     factum_status status = FACTUM_OK;

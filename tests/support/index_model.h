@@ -1,9 +1,9 @@
-/* index_model.h - an index beside an array of what it must contain. For tests of the index.
+/* index_model.h - an index compared with an array of its expected contents. For tests of the index.
  *
- * The model has the part of the log: batches of postings in rising positions, which can be added
- * to an index again from any batch on. Names are numbers. The seed of an index, and with it its
- * keys, changes when the index is created again, so keys are computed when they are needed.
- * A difference between index and model ends the program; the message names model->what.
+ * The model has the part of the log: batches of postings in rising positions, which can be added to
+ * an index again from any batch on. Names are numbers. The seed of an index, and with it its keys,
+ * changes when the index is created again, so keys are computed when they are needed. A difference
+ * between index and model ends the program; the message names model->what.
  */
 #ifndef FCT_TESTS_SUPPORT_INDEX_MODEL_H
 #define FCT_TESTS_SUPPORT_INDEX_MODEL_H

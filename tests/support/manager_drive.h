@@ -1,4 +1,4 @@
-/* manager_drive.h - drives a manager in a test, in the test's own time. For tests of saga. */
+/* manager_drive.h - drives a manager in a test, on simulated time. For tests of saga. */
 #ifndef FCT_SUPPORT_MANAGER_DRIVE_H
 #define FCT_SUPPORT_MANAGER_DRIVE_H
 
@@ -14,14 +14,14 @@
 
 struct drive {
     factum_store *store;
-    char dir[SCRATCH_SIZE]; /* of the store; empty: it is in memory */
+    char dir[SCRATCH_SIZE]; /* directory of the store; empty: in memory */
     struct fct_manager *manager;
     factum_append_op *ops[DRIVE_OPS_MAX]; /* submitted, in order */
     size_t op_count;
-    uint64_t place; /* fed up to here */
+    uint64_t place; /* the log is fed up to here */
     int64_t now;
     factum_log_sink log;
-    size_t alarm_count;     /* "saga.alarm" told to the log; the next are others */
+    size_t alarm_count;     /* "saga.alarm" messages in the log; the next members count others */
     size_t unmatched_count; /* "saga.unmatched" */
     char bad[512];          /* the last "saga.bad" */
     factum_error err;
@@ -57,7 +57,7 @@ static inline void drive_deploy(struct drive *d, const char *text)
     factum_saga_free(saga);
 }
 
-/* A manager that has looked at every saga that is there. */
+/* A manager that has loaded every existing saga. */
 static inline void drive_start(struct drive *d)
 {
     d->log = (factum_log_sink){.data = d, .write = drive_log};
@@ -90,13 +90,13 @@ static inline void drive_open(struct drive *d, const char *text)
     drive_open_on(d, text, false);
 }
 
-/* For some thousand events and more, of which the store in memory makes heavy weather. */
+/* For some thousand events and more, with which the store in memory is slow. */
 static inline void drive_open_on_disk(struct drive *d, const char *text)
 {
     drive_open_on(d, text, true);
 }
 
-/* Gives back the appends under way, which have not been made. */
+/* Gives back the appends under way, which were not made. */
 static inline void drive_stop(struct drive *d)
 {
     while (d->op_count > 0) {
@@ -128,7 +128,7 @@ static inline void drive_tell(struct drive *d)
     assert_ok(fct_manager_completed(d->manager, op, d->now, &d->err), d->err);
 }
 
-/* Feeds what is new in the log. True: something was. */
+/* Feeds new events of the log. True: there were some. */
 static inline bool drive_feed(struct drive *d)
 {
     const factum_read_request request = {.size = sizeof request,
@@ -154,7 +154,7 @@ static inline bool drive_feed(struct drive *d)
     return fed;
 }
 
-/* Until nothing is left to be done now. */
+/* Runs until nothing is left to do now. */
 static inline void drive_run(struct drive *d)
 {
     bool moved = true;
@@ -168,7 +168,7 @@ static inline void drive_run(struct drive *d)
     }
 }
 
-/* The same with what waited for room: a manager has only so many appends under way. */
+/* The same, including what waited for room: a manager has a limited number of appends under way. */
 static inline void drive_settle(struct drive *d)
 {
     do {
@@ -177,7 +177,7 @@ static inline void drive_settle(struct drive *d)
     } while (d->op_count > 0);
 }
 
-/* Time goes on to the next timer, or by |ns| if that is sooner. */
+/* Moves the time to the next timer, or by |ns| if that is sooner. */
 static inline void drive_wait(struct drive *d, int64_t ns)
 {
     int64_t end = d->now + ns;

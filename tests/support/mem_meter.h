@@ -1,4 +1,4 @@
-/* mem_meter.h - an allocator that knows how many bytes are out, and the most there ever were. A
+/* mem_meter.h - an allocator that counts the bytes that are allocated now, and their maximum. A
  * test double of core/mem.h; uses core. Not thread-safe. */
 #ifndef FCT_TESTS_SUPPORT_MEM_METER_H
 #define FCT_TESTS_SUPPORT_MEM_METER_H
@@ -15,7 +15,7 @@ struct fct_mem_meter {
     size_t peak;
 };
 
-#define METER_HEADER ((size_t)16) /* before each block: its size */
+#define METER_HEADER ((size_t)16) /* in front of each block: its size */
 
 static inline void *fct_meter_resize(void *data, void *block, size_t size)
 {

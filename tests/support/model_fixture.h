@@ -1,5 +1,5 @@
-/* model_fixture.h - definitions of projections made by hand, and a model's file in a directory of
- * its own: for the tests of what stands on SQLite. Uses projection. */
+/* model_fixture.h - hand-made definitions of projections, and a model's file in a directory of
+ * its own: for the tests of code on top of SQLite. Uses projection. */
 #ifndef FCT_TESTS_SUPPORT_MODEL_FIXTURE_H
 #define FCT_TESTS_SUPPORT_MODEL_FIXTURE_H
 
@@ -27,7 +27,7 @@ struct model_handler {
     struct fct_parameter parameters[MODEL_PARAMETERS_MAX];
 };
 
-/* A definition with what it points to. */
+/* A definition with everything it points to. */
 struct model_definition {
     struct fct_definition definition;
     struct model_statement relation_texts[MODEL_RELATIONS_MAX];
@@ -46,7 +46,7 @@ static inline void model_begin(struct model_definition *made, const char *name)
     made->definition.handlers = made->handlers;
 }
 
-/* The number of |name| among the parameters of |handler|, which may get one more. */
+/* The number of |name| among the parameters of |handler|, which is added if it is new. */
 static inline uint32_t model_parameter(struct fct_handler *handler, struct model_handler *made,
                                        factum_slice name)
 {
@@ -61,7 +61,8 @@ static inline uint32_t model_parameter(struct fct_handler *handler, struct model
     return (uint32_t)handler->parameter_count++;
 }
 
-/* |sql| in parts; its parameters join those of |handler|, which are kept in |of|. */
+/* Splits |sql| into parts; its parameters are added to those of |handler|, which are kept in
+ * |of|. */
 static inline struct fct_statement model_split(const char *sql, uint32_t line,
                                                struct model_statement *made,
                                                struct fct_handler *handler,
@@ -107,7 +108,8 @@ static inline void model_relation(struct model_definition *made, const char *sql
     assert_int_equal(none.parameter_count, 0);
 }
 
-/* Another section "on"; its parameters are numbered as they come. |expect| below 0: none. */
+/* Adds a section "on"; its parameters are numbered in their order. |expect| below 0: no
+ * expectation. */
 static inline const struct fct_handler *model_on(struct model_definition *made, int expect,
                                                  const char *first, const char *second)
 {
@@ -179,7 +181,7 @@ static inline int model_tear_down(void **state)
     return scratch_remove(f->dir) ? 0 : 1;
 }
 
-/* The first number of the first row that |sql| gives; -1 for an error or no row. */
+/* The first number of the first row of |sql|; -1 for an error or no row. */
 static inline int64_t model_number(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
@@ -201,7 +203,7 @@ static inline void model_exec(sqlite3 *db, const char *sql)
     }
 }
 
-/* An entry in the table of main: a test that gets its own model, and gives it back. */
+/* An entry in the table of main: a test with a model of its own, which is closed after it. */
 #define MODEL_CASE(name) cmocka_unit_test_setup_teardown(name, model_set_up, model_tear_down)
 
 #endif

@@ -9,7 +9,7 @@
 #include "support/scratch.h"
 #include "support/test.h"
 
-/* What runners make: tables of a version, views over them, bookkeeping. */
+/* What runners create: tables of a version, views over them, bookkeeping. */
 static const char fixture_schema[] =
     "PRAGMA journal_mode = wal;"
     "CREATE TABLE factum_checkpoint (name TEXT PRIMARY KEY, position INT);"
@@ -38,7 +38,7 @@ struct fixture {
     char text[4096];
     size_t text_size;
     uint64_t row_count;
-    uint64_t rows_wanted; /* then |rows| ends it; 0: all */
+    uint64_t rows_wanted; /* |rows| ends the answer after this many; 0: all */
 };
 
 static inline void fixture_execute(const char *path, const char *sql)

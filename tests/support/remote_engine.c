@@ -14,13 +14,13 @@
 #include "engine/deliver.h"
 #include "support/remote_int.h"
 
-/* Of an op's internal[]; [0] is the link of the lists. */
+/* Indexes of an op's internal[]; [0] is the link of the lists. */
 #define OP_CANCELLED                                                                               \
-    FCT_BACKLOG_INTERNAL /* not NULL: its owner waits no longer for an answer that is lost */
+    FCT_BACKLOG_INTERNAL /* not NULL: its owner no longer waits for a lost answer */
 
 #define GROUP_MAX 4u     /* answers that come at once */
-#define DELAY_US 150u    /* each way, at most */
-#define LOOK_NS 1000000u /* how often deadlines are looked at */
+#define DELAY_US 150u    /* largest delay, each way */
+#define LOOK_NS 1000000u /* how often deadlines are checked */
 
 /* ---- lists, chance, and waking --------------------------------------------------------------- */
 
@@ -74,7 +74,7 @@ static factum_append_op *take_any(struct remote *remote, struct op_list *list)
     return take(list, (size_t)fct_remote_below(remote, list->count));
 }
 
-/* The number of |op| in the list; its count if it is not in it. */
+/* The index of |op| in the list; the list's count if it is not in it. */
 static size_t find(const struct op_list *list, const factum_append_op *op)
 {
     size_t i = 0;
@@ -98,7 +98,7 @@ static void end(struct remote *remote, factum_append_op *op, factum_status statu
     push(&remote->answered, op);
 }
 
-/* An op whose answer is lost, and whose owner does not wait for it. */
+/* An op whose answer is lost, and whose owner no longer waits for it. */
 static void end_cancelled(struct remote *remote, factum_append_op *op)
 {
     if (take_op(&remote->lost, op) != NULL) {
@@ -118,7 +118,7 @@ static void wrapped_done(void *data, factum_append_op *const *ops, size_t count)
     fct_word_wake(ended, 1);
 }
 
-/* Has the wrapped engine run |op|. */
+/* Runs |op| on the wrapped engine, and waits. */
 static void hand_over(struct remote *remote, factum_append_op *op)
 {
     _Atomic uint32_t ended = 0;
@@ -153,7 +153,7 @@ static void work_main(void *data)
             remote->handed_over++;
             fct_mutex_unlock(&remote->lock);
             fct_remote_dawdle(remote, DELAY_US);
-            hand_over(remote, op); /* which sees its deadline */
+            hand_over(remote, op); /* the wrapped engine checks the deadline */
             fct_mutex_lock(&remote->lock);
             bool lost = remote->lose > 0 && op->status == FACTUM_OK;
             remote->lose -= lost ? 1 : 0;
@@ -201,7 +201,7 @@ static void see_to_deadlines(struct remote *remote)
              "append: no answer came: the events may have been appended");
 }
 
-/* Gives a few of the answered ops to the news. Gives up the lock. */
+/* Gives a few of the answered ops to the notifier. Releases the lock meanwhile. */
 static void deliver_some(struct remote *remote)
 {
     factum_append_op *ops[GROUP_MAX];
@@ -241,7 +241,7 @@ static void wire_main(void *data)
     fct_mutex_unlock(&remote->lock);
 }
 
-/* The completer of all ops: they wait no longer, and go on to their own one. */
+/* The completer of all ops: they leave the queue, and go on to their own completer. */
 static void deliver(void *data, factum_append_op *const *ops, size_t count)
 {
     struct remote *remote = data;
@@ -296,7 +296,7 @@ static void pass_on(void *data, uint32_t news)
 {
     struct remote *remote = data;
     fct_notifier_post(&remote->notifier,
-                      news & ~(uint32_t)FACTUM_NEWS_ROOM); /* the room here is our own */
+                      news & ~(uint32_t)FACTUM_NEWS_ROOM); /* the room here is the remote's own */
 }
 
 static factum_status remote_listen(void *self, factum_listener *listener, factum_error *err)

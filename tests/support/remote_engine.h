@@ -17,17 +17,19 @@
 #include "engine/engine.h"
 
 struct fct_remote_options {
-    struct fct_engine *wrapped; /* open, with completions; its owner's: close it after the remote */
-    struct fct_limits limits;   /* of the remote; zeros: defaults */
+    /* Open, with completions; owned by the caller, who closes it after the remote. */
+    struct fct_engine *wrapped;
+    struct fct_limits limits; /* limits of the remote; zeros: defaults */
     uint64_t seed;
 };
 
-/* The caller owns *engine, for fct_engine_close, which hands over what still waits. */
+/* The caller owns *engine and closes it with fct_engine_close, which hands over the waiting
+ * appends. */
 FCT_MUST_USE factum_status fct_remote_engine_open(struct fct_engine *engine,
                                                   const struct fct_remote_options *options,
                                                   factum_error *err);
 
-/* The answers of the next |count| appends get lost: these end with UNKNOWN_OUTCOME at their
+/* Loses the answers of the next |count| appends: these end with UNKNOWN_OUTCOME at their
  * deadline, when they are cancelled, or when the engine is closed. */
 void fct_remote_lose(struct fct_engine *engine, uint32_t count);
 /* While held, appends are taken and not handed over. */

@@ -18,12 +18,13 @@ struct job {
     struct job *next;
     struct remote *remote;
     void (*run)(struct job *job);
-    void (*finished)(struct job *job); /* without the lock, last; may free the job. Or NULL */
-    factum_ready ready;                /* to call after the next run, or NULL */
-    uint32_t users;                    /* fetchers that run it or call for it */
+    /* Called last, without the lock; may free the job. Or NULL. */
+    void (*finished)(struct job *job);
+    factum_ready ready; /* to call after the next run, or NULL */
+    uint32_t users;     /* fetchers that run the job or call |ready| */
     bool in_list;
-    bool wanted;  /* it is to run; otherwise |ready| alone is to be called */
-    bool started; /* it has been asked to run, and its outcome has not been taken */
+    bool wanted;  /* true: run the job; false: only call |ready| */
+    bool started; /* it was asked to run, and its outcome has not been taken */
     bool done;    /* it has run */
 };
 
@@ -41,18 +42,19 @@ struct remote {
     struct fct_upkeep_ops upkeep;
     struct fct_limits limits;
     struct fct_notifier notifier;
-    factum_listener listener;   /* to the wrapped engine */
-    factum_completer completer; /* of ops that have ended, on their way to their own completer */
+    factum_listener listener; /* calls to the wrapped engine */
+    /* The completer of ops that have ended, which passes them to their own. */
+    factum_completer completer;
     struct fct_thread workers[FCT_REMOTE_WORKERS];
     struct fct_thread fetchers[FCT_REMOTE_FETCHERS];
     struct fct_thread wire;
     _Atomic uint32_t word; /* rises whenever a thread may have something to do */
 
-    struct fct_mutex lock; /* what follows */
+    struct fct_mutex lock; /* protects the members below */
     struct fct_random random;
     struct op_list queued;   /* not handed over yet */
     struct op_list answered; /* ended, not delivered yet */
-    struct op_list lost;     /* made, but nobody will know */
+    struct op_list lost;     /* made, but their answer is lost */
     uint32_t handed_over;    /* ops that workers have */
     uint32_t lose;
     bool held;
@@ -63,11 +65,11 @@ struct remote {
 
 /* ---- remote_engine.c ------------------------------------------------------------------------- */
 
-/* Something has changed: all threads look. */
+/* Wakes all threads after a change. */
 void fct_remote_wake(struct remote *remote);
 /* With the lock held. Uniform in [0, bound). */
 uint64_t fct_remote_below(struct remote *remote, uint64_t bound);
-/* Lets up to |us| microseconds pass. */
+/* Sleeps for up to |us| microseconds. */
 void fct_remote_dawdle(struct remote *remote, uint64_t us);
 
 /* ---- remote_read.c --------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 #include "engine/event_copy.h"
 #include "support/remote_int.h"
 
-#define WINDOW_MAX 3u /* events or names that come at once */
+#define WINDOW_MAX 3u /* events or names fetched at once */
 #define DELAY_US 100u
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
@@ -41,8 +41,8 @@ static void unlist_job(struct job *job)
     job->in_list = false;
 }
 
-/* OK when the job has run, since it was asked for the first time; PENDING until then. Afterwards it
- * can be asked for again. */
+/* OK when the job has run since it was asked to; PENDING until then. Afterwards it can be asked
+ * again. */
 static factum_status job_step(struct job *job)
 {
     struct remote *remote = job->remote;
@@ -63,7 +63,7 @@ static factum_status job_step(struct job *job)
     return status;
 }
 
-/* Calls |ready| once, by a fetcher: after the job has run, or soon if it is not about to. */
+/* Has a fetcher call |ready| once: after the job has run, or soon if it is not about to run. */
 static void job_ready(struct job *job, const factum_ready *ready)
 {
     struct remote *remote = job->remote;
@@ -76,7 +76,7 @@ static void job_ready(struct job *job, const factum_ready *ready)
     fct_mutex_unlock(&remote->lock);
 }
 
-/* Takes |ready| back, and the job itself; waits while a fetcher is at it. */
+/* Withdraws |ready|, and the job itself; waits while a fetcher runs it. */
 static void job_end(struct job *job)
 {
     struct remote *remote = job->remote;
@@ -95,7 +95,7 @@ static void job_end(struct job *job)
     fct_mutex_unlock(&remote->lock);
 }
 
-/* With the lock held, which is given up meanwhile. */
+/* With the lock held, which is released meanwhile. */
 static void run_job(struct remote *remote, struct job *job)
 {
     void (*finished)(struct job *) = job->finished;
@@ -151,7 +151,7 @@ void fct_remote_fetch_main(void *data)
     fct_mutex_unlock(&remote->lock);
 }
 
-/* How many a fetch brings. */
+/* The number of events of a fetch. */
 static size_t window_of(struct remote *remote)
 {
     fct_mutex_lock(&remote->lock);
@@ -160,7 +160,7 @@ static size_t window_of(struct remote *remote)
     return window;
 }
 
-/* What came after the window, once it is known. */
+/* The event after the window, once it is known. */
 struct tail {
     bool known;
     factum_status status;
@@ -255,11 +255,11 @@ static factum_status reader_begin(struct fct_reader *base, factum_error *err)
     return tail_status(&reader->begun, err);
 }
 
-/* Has the fetchers do |task|, unless they are at it. */
+/* Has the fetchers run |task|, unless they are running it. */
 static factum_status reader_step(struct remote_reader *reader, enum reader_task task)
 {
     FCT_ASSERT(reader->begun.known);
-    if (!reader->job.started) { /* which only this thread changes */
+    if (!reader->job.started) { /* only this thread changes it */
         reader->task = task;
     }
     FCT_ASSERT(reader->task == task);
@@ -393,7 +393,7 @@ static factum_status lister_next(struct fct_lister *base, factum_list_entry *ent
                                  factum_error *err)
 {
     struct remote_lister *lister = lister_of(base);
-    bool started = lister->job.started; /* which only this thread changes */
+    bool started = lister->job.started; /* only this thread changes it */
     if (started || (lister->at == lister->count && !lister->tail.known)) {
         factum_status status = job_step(&lister->job);
         if (status != FACTUM_OK) {
@@ -467,7 +467,7 @@ static void question_finished(struct job *job)
     struct remote_question *asked = (struct remote_question *)(void *)job;
     factum_question *question = asked->question;
     fct_mem_free(job->remote->mem, asked);
-    question->done(question); /* it may be gone now */
+    question->done(question); /* the caller's may be gone by now */
 }
 
 factum_status fct_remote_ask(void *self, factum_question *question, factum_error *err)

@@ -11,7 +11,7 @@
 
 #define SCRATCH_SIZE 64
 
-/* Makes the directory, whose path is in |dir| afterwards; false if that cannot be. */
+/* Creates the directory and writes its path to |dir|; false on failure. */
 static inline bool scratch_make(char dir[SCRATCH_SIZE])
 {
     const char *place = getenv("FACTUM_TEST_DIR");
@@ -28,7 +28,7 @@ static inline int scratch_remove_one(const char *path, const struct stat *facts,
     return remove(path);
 }
 
-/* Removes it with all that is in it. */
+/* Removes the directory with everything in it. */
 static inline bool scratch_remove(const char *dir)
 {
     return nftw(dir, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0;

@@ -1,7 +1,7 @@
-/* store_echo.h - decodes a message of factum.v1.Store or Schemas and encodes what came out: for the
+/* store_echo.h - decodes a message of factum.v1.Store or Schemas and encodes the result: for the
  * fuzzer, and for the test that compares with protoc. Layer: tests.
  *
- * What is encoded again says the same as what was given, if that was valid. Memory is the heap's.
+ * The encoded message is equivalent to the given one if that was valid. Memory comes from the heap.
  */
 #ifndef FCT_TESTS_STORE_ECHO_H
 #define FCT_TESTS_STORE_ECHO_H
@@ -35,7 +35,7 @@ static factum_status echo_opened(factum_slice message, struct fct_buf *out, fact
     return status == FACTUM_OK ? fct_store_encode_opened(out, &opened) : status;
 }
 
-/* An array of exactly |size| bytes, so that a sanitizer sees what goes beyond it. */
+/* An array of exactly |size| bytes, so that a sanitizer sees accesses beyond it. */
 static void *echo_memory(size_t size)
 {
     void *memory = malloc(size > 0 ? size : 1);

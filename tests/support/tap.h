@@ -1,6 +1,5 @@
-/* tap.h - TAP for test programs without cmocka: those of tests/crash, whose cases are thousands of
- * runs each. Not thread-safe.
- */
+/* tap.h - TAP for test programs without cmocka: those of tests/crash, whose cases are thousands
+ * of runs each. Not thread-safe. */
 #ifndef FCT_TESTS_SUPPORT_TAP_H
 #define FCT_TESTS_SUPPORT_TAP_H
 

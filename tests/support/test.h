@@ -16,7 +16,7 @@
 /* The first line of a test, whose name is a sentence. *state is the fixture that set_up made. */
 #define TEST(name) static void name(__attribute__((unused)) void **state)
 
-/* Entries in the table of main: a test, and one with the fixture of set_up and tear_down. */
+/* Entries in the table of main: a test, and a test with the fixture of set_up and tear_down. */
 #define CASE(name) cmocka_unit_test(name)
 #define FIXTURE_CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 

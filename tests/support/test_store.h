@@ -10,7 +10,7 @@
 #include "support/test.h"
 
 /* Opens a store in memory and makes |dir| empty, or one on disk in a new |dir|. |options| may be
- * NULL. 0, or what cmocka takes for a failure. */
+ * NULL. Returns 0, or what cmocka takes for a failure. */
 static inline int test_store_open(factum_store **store, bool on_disk, char dir[SCRATCH_SIZE],
                                   const factum_store_options *options, factum_error *err)
 {

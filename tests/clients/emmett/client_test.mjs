@@ -15,7 +15,7 @@ const evolve = (state, { type, data }) =>
   type === "ProductAdded" ? { count: state.count + data.count } : { ...state, confirmed: true };
 const initialState = () => ({ count: 0 });
 const handle = CommandHandler({ evolve, initialState });
-// The two packages have a class each for it.
+// Each of the two packages has its own class for it.
 const isConflict = (error) =>
   isExpectedVersionConflictError(error) || /^Expected version .* does not match current/.test(error.message);
 const add = (count) => () => ({ type: "ProductAdded", data: { count }, metadata: { by: "test" } });

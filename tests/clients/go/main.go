@@ -1,5 +1,5 @@
-// What grpc-go, which is under the Go client, gets from the server: append, batch, read, subscribe,
-// cancel, errors. Messages are bytes: no generated code.
+// grpc-go, on which the Go client is built, against the server: append, batch, read, subscribe,
+// cancel, errors. Messages are plain bytes: no generated code.
 //
 // FACTUM_ADDRESS names the server. Prints "ok - NAME" or "not ok - NAME" for each case.
 package main
@@ -24,7 +24,7 @@ import (
 
 const streams = "/event_store.client.streams.Streams/"
 
-// Messages as they are.
+// Messages are passed as they are.
 type raw struct{}
 
 func (raw) Marshal(v interface{}) ([]byte, error) { return *v.(*[]byte), nil }
@@ -177,7 +177,7 @@ func bigEvent(c client) {
 	must(err)
 	answers, _, err := c.call(context.Background(), "Read", readRequest("go-big", number(5, 1)))
 	must(err)
-	check(len(answers) == 1 && len(answers[0]) > 15<<20, "the event is not there")
+	check(len(answers) == 1 && len(answers[0]) > 15<<20, "the event is missing")
 }
 
 func wrongRevision(c client) {
@@ -222,7 +222,7 @@ func batches(c client) {
 	check(err == io.EOF, "%v", err)
 }
 
-// Up to and with the message that has this field.
+// Receives up to and including the message that has this field.
 func skipTo(in grpc.ClientStream, field int) {
 	for {
 		answer, err := receive(in)

@@ -61,7 +61,7 @@ for (const [mode, message] of Object.entries(MODES)) {
     assert.equal(stored.time, TIME);
     assert.equal(stored.position, answer.position);
     assert.deepEqual(stored.data, event.data);
-    // A field of HTTP is a text, whatever it was before.
+    // A header field is always text.
     const [number, flag] = mode === "binary" ? ["5", "true"] : [5, true];
     assert.deepEqual(stored.metadata, {
       source: "/orders", subject: "C7", dataschema: "http://example.com/s", traceparent: event.traceparent,
@@ -214,7 +214,7 @@ test("bodies that are not events are refused, and say why", async () => {
   await refused(400, "INVALID", /not valid JSON/, send(path, { ...HTTP.structured(make()), body: "{" }));
   await refused(400, "INVALID", /no events/, send(path, batch([])));
   await refused(400, "INVALID", /"subject"/, send("/events", HTTP.binary(make())));
-  // The SDK sends a text as JSON if nothing is said of it.
+  // The SDK sends a string as JSON unless a content type is set.
   await refused(400, "INVALID", /^data: not valid JSON/, send(path, HTTP.binary(make({ data: "plain" }))));
   await refused(415, "UNSUPPORTED", /CloudEvents/, send(path, { headers: { "content-type": "text/plain" }, body: "x" }));
   assert.equal((await fetch(base + path)).status, 404);

@@ -25,7 +25,7 @@ const post = async (address, path, body, type = "application/json") => {
   return JSON.parse(text);
 };
 
-// What an EventSource was given: |events|, |tokens|, |refusals| (problem details) and |lost| connections.
+// What an EventSource received: |events|, |tokens|, |refusals| (problem details) and |lost| connections.
 const follow = (address, path) => {
   const me = { events: [], tokens: [], refusals: [], lost: [], opened: 0, resumed: [] };
   me.source = new EventSource(`http://${address}/api/v1${path}`, {
@@ -56,7 +56,7 @@ const read = async (address, path) => {
   }
 };
 
-test("a tail gives what is there, and then what comes", async () => {
+test("a tail gives stored events, and then new ones", async () => {
   const { address } = shared;
   await post(address, "/streams/tail-1", [{ type: "a", data: 0 }, { type: "b", data: 1 }]);
   const tail = follow(address, "/streams/tail-1");
@@ -118,7 +118,7 @@ test("a tail that goes on after an event has no gap and nothing twice", async ()
   rest.source.close();
 });
 
-test("a tail that cannot be is refused, and not tried again", async () => {
+test("an invalid tail is refused, and not tried again", async () => {
   const { address } = shared;
   for (const [path, code] of [["/events?after=nonsense", 400], ["/events?nonsense", 400], ["/nonsense", 404]]) {
     const tail = follow(address, path);
@@ -141,7 +141,7 @@ test("a stream that is tombstoned ends its tail with an error", async () => {
   assert.deepEqual(tail.events.map(({ type }) => type), ["a", "$streamDeleted"]);
 });
 
-// Appends one event at a time, and after an error the same again: with its id it is one event.
+// Appends one event at a time, and repeats it after an error: its id makes both one event.
 const publish = (address, stream) => {
   const me = { ids: [], retries: 0, stopping: false };
   const work = async () => {
@@ -185,7 +185,7 @@ test("a tail resumes after kills of the server, without a gap and nothing twice"
     const stored = await read(address, "/events");
     assert.equal(stored.length, publishers[0].ids.length + publishers[1].ids.length);
     await Promise.all([all.got(stored.length), category.got(stored.length), one.got(publishers[0].ids.length)]);
-    await sleep(50); // what would come twice
+    await sleep(50); // time for duplicates to arrive
     const order = stored.map(({ id }) => id);
     assert.deepEqual(all.events.map(({ id }) => id), order);
     assert.deepEqual(category.events.map(({ id }) => id), order);
@@ -216,7 +216,7 @@ test("a tail that had no event yet misses nothing that comes while the server is
   let caughtUp = 0;
   tail.source.addEventListener("caught-up", () => caughtUp++);
   try {
-    await until(() => caughtUp === 1, "the word that it has caught up");
+    await until(() => caughtUp === 1, "the message that it has caught up");
     await stop(server.child, "SIGKILL");
     server = await serve(store, port);
     await post(address, "/streams/away", { type: "missed" });
@@ -228,7 +228,7 @@ test("a tail that had no event yet misses nothing that comes while the server is
   }
 });
 
-test("a server that stops tells each tail, and the next one goes on", async () => {
+test("a server that stops ends each tail with a message, and the next one goes on", async () => {
   const store = join(directory, "stopped");
   let server = await serve(store);
   const { address, port } = server;

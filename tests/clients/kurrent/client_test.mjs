@@ -38,14 +38,14 @@ test("an index without events is not found", async () => {
   }
 });
 
-test("caught up is told with the revision", async () => {
+test("caught up is reported with the revision", async () => {
   const stream = unique();
   await client.appendToStream(stream, kurrent.jsonEvent({ type: "a", data: {} }));
-  const told = await new Promise((resolve) => {
+  const caughtUp = await new Promise((resolve) => {
     const subscription = client.subscribeToStream(stream, { fromRevision: kurrent.END });
     subscription.on("caughtUp", (what) => subscription.unsubscribe().then(() => resolve(what)));
   });
-  assert.equal(told?.revision, 0n);
+  assert.equal(caughtUp?.revision, 0n);
 });
 
 test("300 subscriptions of one client are live at once, and end without harm", async () => {

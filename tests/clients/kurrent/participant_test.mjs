@@ -43,7 +43,7 @@ test("a participant of a few lines keeps to the rules", async () => {
   assert.equal(found.report.checks.length, 14);
 });
 
-test("data that it refuses is no success", async () => {
+test("a command whose data it refuses fails", async () => {
   const found = await contract("--data", '{"sku":7,"quantity":11}', "--undo-data", '{"sku":7}');
   assert.equal(found.code, 7);
   const [first, ...others] = failed(found);
@@ -52,7 +52,7 @@ test("data that it refuses is no success", async () => {
   assert.deepEqual(others.map(({ check }) => check), ["goes-on"]);
 });
 
-test("so does the payment of the examples", async () => {
+test("the payment of the examples keeps to the rules too", async () => {
   const found = await pay(500, "card");
   assert.deepEqual(failed(found), []);
   assert.equal(found.code, 0);
@@ -76,7 +76,7 @@ test("the payment gives nothing back to an account that is closed", async () => 
   assert.match(first.found, /^it answered CommandFailed \{"code":"payment.account_closed"/);
 });
 
-test("a participant that is not there is missed", async () => {
+test("a participant that does not exist is reported", async () => {
   await stop(participant, "SIGKILL");
   const found = await contract("--timeout", "1");
   assert.equal(found.code, 9);

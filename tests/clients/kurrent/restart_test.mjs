@@ -1,5 +1,5 @@
 // Publishers and subscribers that outlive ten deaths of the server (kill -9): each event that was
-// acknowledged is there once, and a subscriber that resumes has no gap and nothing twice.
+// acknowledged is stored once, and a subscriber that resumes has no gap and nothing twice.
 //
 // A publisher appends at the revision that it knows, and after an error tries the same event with the
 // same id and revision again: whether the first try was written or not, it is one event.
@@ -45,7 +45,7 @@ const publisher = (client, stream) => {
   return me;
 };
 
-// |open| makes a subscription after the last event that was got, or from the start.
+// |open| subscribes after the last event that was received, or from the start.
 const subscriber = (open) => {
   const me = { ids: [], resumed: -1, stopping: false, current: null };
   const follow = async () => {
@@ -121,17 +121,17 @@ test("ten kills of the server lose nothing and double nothing", async () => {
   }
 }, 120_000);
 
-test("a server that is told to stop answers what it took, tells its subscribers, and ends in time", async () => {
+test("a server that is stopped answers what it took, ends its subscriptions with an error, and ends in time", async () => {
   const store = join(directory, "stopped");
   let server = await serve(store);
   const client = connect(server.address);
   const make = (n) => jsonEvent({ id: randomUUID(), type: "stop", data: { n } });
   await client.appendToStream("stop", make(-1));
-  const told = Array.from({ length: 20 }, () => new Promise((resolve) => {
+  const ends = Array.from({ length: 20 }, () => new Promise((resolve) => {
     client.subscribeToStream("stop").on("error", resolve);
   }));
   const live = client.subscribeToStream("stop");
-  told.push(new Promise((resolve) => live.on("error", resolve)));
+  ends.push(new Promise((resolve) => live.on("error", resolve)));
   await new Promise((resolve) => live.once("caughtUp", resolve));
   const events = Array.from({ length: 500 }, (_, n) => make(n));
   const appends = events.map((event) => client.appendToStream("stop", event));
@@ -141,7 +141,7 @@ test("a server that is told to stop answers what it took, tells its subscribers,
   await stop(server.child);
   assert(Date.now() - began < 5000, `ended after ${Date.now() - began} ms`);
   assert.equal(server.child.exitCode, 0);
-  for (const error of await within(5000, "the subscribers' errors", Promise.all(told))) {
+  for (const error of await within(5000, "the subscribers' errors", Promise.all(ends))) {
     assert(["unavailable", "cancelled"].includes(error.type), error.stack);
   }
   const outcomes = await within(15_000, "the appends' ends", settled);

@@ -9,7 +9,7 @@ import grpc
 
 
 class Skipped(Exception):
-    """The case cannot be tried here: the reason."""
+    """The case cannot run here, for this reason."""
 
 
 def needs_own_memory():
@@ -17,7 +17,7 @@ def needs_own_memory():
     with open(os.environ["FACTUM"], "rb") as program:
         code = program.read()
     if b"__asan_init" in code or b"__tsan_init" in code:
-        raise Skipped("a sanitizer needs memory of its own")
+        raise Skipped("a sanitizer takes memory of its own")
 
 STREAMS = "/event_store.client.streams.Streams/"
 FEATURES = "/event_store.client.server_features.ServerFeatures/GetSupportedMethods"
@@ -85,12 +85,12 @@ class Message:
         return any(at == number for at, _ in self.fields)
 
     def get(self, number, default=None):
-        """The last one, as proto3 has it."""
+        """The last value of the field, as proto3 demands."""
         found = self.all(number)
         return found[-1] if found else default
 
     def sub(self, number):
-        """The message in a field; None: it is not there."""
+        """The message in a field; None if it is missing."""
         found = self.get(number)
         return None if found is None else Message(found)
 

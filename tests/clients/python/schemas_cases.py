@@ -1,4 +1,4 @@
-"""An event that does not fit its schema is refused through every door, with the same pointer.
+"""An event that does not fit its schema is refused through every protocol and the command line, with the same pointer.
 
     schemas_cases.py    FACTUM_ADDRESS names the server, FACTUM its program
 
@@ -59,7 +59,7 @@ def http(method, path, body=None, kind="application/json", **fields):
 
 
 def factum(*words, code=0, content=b""):
-    """What the command line prints, at the server's address."""
+    """What the command line prints when it is connected to the server."""
     done = subprocess.run([os.environ["FACTUM"], "--store", "factum://" + ADDRESS, *words], input=content,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
     equal((done.returncode, done.stderr if code == 0 else b""), (code, b""))
@@ -75,7 +75,7 @@ def stream_of(door):
 
 
 def is_empty(stream):
-    """Nothing of a refused append is there."""
+    """Nothing of a refused append is stored."""
     equal(http("GET", f"/streams/{stream}/info")[1]["state"], "absent")
 
 

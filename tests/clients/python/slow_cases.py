@@ -1,5 +1,5 @@
-"""A subscriber that is stopped (SIGSTOP) while 200,000 events arrive costs the server nothing but its
-place, and gets them all when it goes on.
+"""A subscriber that is stopped (SIGSTOP) while 200,000 events arrive costs the server only its place, and
+gets all of them when it continues.
 
     slow_cases.py    FACTUM_ADDRESS names the server, FACTUM_PID its process, FACTUM its program
 
@@ -37,8 +37,8 @@ def follow(address):
 
 
 def publish(address):
-    """All of it in one BatchAppend call. The same events each time: at the revision that the stream has,
-    their ids are not compared."""
+    """Appends all events in one BatchAppend call. They have the same ids each time: since the expected
+    revision is right, ids are not compared."""
     events = [event(b'{"number":%d,"text":"a few words"}' % i) for i in range(PER_APPEND)]
     requests = (batch(text_id(), batch_options(STREAM, at(i - 1) if i else BATCH_NO_STREAM), events)
                 for i in range(0, EVENTS, PER_APPEND))
@@ -54,7 +54,7 @@ def resident(pid, what="VmRSS"):
         return next(int(line.split()[1]) << 10 for line in status if line.startswith(what + ":"))
 
 
-def told(name, holds, why=""):
+def check(name, holds, why=""):
     print(f"{'ok' if holds else 'not ok'} - {name}" + ("" if holds else f"\n# {why}"), flush=True)
     return holds
 
@@ -68,7 +68,7 @@ def measure(name, pid):
     most = resident(pid, "VmHWM")
     print(f"# {most >> 20} MiB at most, {resident(pid) >> 20} MiB now, "
           f"{resident(pid, 'RssAnon') >> 20} MiB of them its own")
-    return told(name, most < RESIDENT_MAX)
+    return check(name, most < RESIDENT_MAX)
 
 
 def main():
@@ -85,8 +85,8 @@ def main():
         for each in slow:
             each.send_signal(signal.SIGCONT)
         ends = [each.stdout.readline() for each in slow]
-        good &= told("subscribers that go on get everything, in order", ends == ["complete\n"] * len(slow), ends)
-        good &= measure("and the server still needs less", pid)
+        good &= check("subscribers that go on get everything, in order", ends == ["complete\n"] * len(slow), ends)
+        good &= measure("the server still needs less", pid)
     finally:
         for each in slow:
             each.kill()

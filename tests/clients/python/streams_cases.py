@@ -1,5 +1,5 @@
-"""What gRPC's C core, which is under most languages' clients, gets from the server: each call of the
-KurrentDB protocol with what clients send, and with what they should not send.
+"""gRPC's C core, on which most languages' clients are built, against the server: each call of the
+KurrentDB protocol, with messages that clients send and with messages that they should not send.
 
     streams_cases.py [WORD OF A CASE'S NAME]...    FACTUM_ADDRESS names the server
 
@@ -489,8 +489,8 @@ def compatibility_1_is_told_where_the_stream_ends():
 def a_read_from_the_end_of_a_truncated_stream_is_told_the_end_alone():
     stream = filled(4)
     client.append("$$" + stream, [event(b'{"$tb":2}', "$metadata")])
-    told, = client.read(read_stream(stream, start=END, rest=field(10, field(1, 1))))
-    equal(told.get(6), 3)
+    caught_up, = client.read(read_stream(stream, start=END, rest=field(10, field(1, 1))))
+    equal(caught_up.get(6), 3)
 
 
 @case
@@ -818,12 +818,12 @@ def wait_until(holds):
         if holds():
             return
         time.sleep(0.05)
-    raise AssertionError("it does not come about")
+    raise AssertionError("it does not happen within 10 s")
 
 
 def needs_figures():
     if ADDRESS.startswith("unix:"):
-        raise Skipped("the figures come over TCP")
+        raise Skipped("the figures are served over TCP")
     needs_own_memory()
 
 
@@ -952,7 +952,7 @@ def metadata_truncates_what_is_read():
     equal(tell(b'no json'), [0, 1, 2, 3, 4])
     time.sleep(1.1)
     answers = client.read(read_stream(stream)) if tell(b'{"$maxAge":1}') == [] else None
-    assert answers is not None and not answers, "old events are shown, or the stream is gone"
+    assert answers is not None and not answers, "old events are shown, or the stream is missing"
 
 
 @case
@@ -1058,7 +1058,7 @@ def calls_of_many_threads_go_over_one_connection():
             for _ in range(25):
                 stream = filled(2)
                 equal(revisions(read_stream(stream)), [0, 1])
-        except Exception as error:  # told by the case
+        except Exception as error:  # reported by the case
             failures.append(error)
     threads = [threading.Thread(target=work) for _ in range(16)]
     for thread in threads:
