@@ -1,15 +1,12 @@
-/* cmd_saga_check.c - factum saga check: is a definition sound? Layer: cli. */
+/* cmd_saga_check.c - factum saga check, and what deploy and simulate share with it (saga_report.h):
+ * loading the file, bounds, printing a broken run. Layer: cli. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/input.h"
 #include "cli/progress.h"
 #include "cli/saga_report.h"
 #include "cli/whole_file.h"
-
-#define GENERATIONS_MAX 4u
-#define ACTS_MAX 4u
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
@@ -36,12 +33,13 @@ int saga_load(const struct options *options, const char *path, factum_slice text
 
 /* ---- bounds ---------------------------------------------------------------------------------- */
 
-static bool bound(const char *text, const char *name, uint64_t max, bool zero, uint64_t *value)
+static bool bound(const char *text, const char *name, uint64_t max, bool zero_allowed,
+                  uint64_t *value)
 {
     if (text == NULL) {
         return true;
     }
-    if (!(zero ? option_number(text, name, value) : option_count(text, name, value))) {
+    if (!(zero_allowed ? option_number(text, name, value) : option_count(text, name, value))) {
         return false;
     }
     if (*value > max) {
@@ -51,20 +49,33 @@ static bool bound(const char *text, const char *name, uint64_t max, bool zero, u
     return true;
 }
 
+/* In struct factum_saga_bounds an |acts| of 0 means the default, so UINT32_MAX means none. These
+ * two convert from and to the number that users give and see. */
+static uint32_t bound_of_acts(uint64_t acts)
+{
+    return acts == 0 ? UINT32_MAX : (uint32_t)acts;
+}
+
+static uint32_t acts_of(const factum_saga_bounds *bounds)
+{
+    return bounds->acts == UINT32_MAX ? 0 : bounds->acts;
+}
+
 bool saga_bounds(const struct options *options, factum_saga_bounds *bounds)
 {
-    uint64_t generations = 2;
-    uint64_t acts = 1;
-    uint64_t states = 20000000;
-    if (!bound(options->generations, "generations", GENERATIONS_MAX, false, &generations) ||
-        !bound(options->acts, "acts", ACTS_MAX, true, &acts) ||
-        !bound(options->states_max, "states-max", 2000000000, false, &states)) {
+    uint64_t generations = FACTUM_SAGA_GENERATIONS_DEFAULT;
+    uint64_t acts = FACTUM_SAGA_ACTS_DEFAULT;
+    uint64_t states = FACTUM_SAGA_STATES_DEFAULT;
+    if (!bound(options->generations, "generations", FACTUM_SAGA_GENERATIONS_MAX, false,
+               &generations) ||
+        !bound(options->acts, "acts", FACTUM_SAGA_ACTS_MAX, true, &acts) ||
+        !bound(options->states_max, "states-max", FACTUM_SAGA_STATES_MAX, false, &states)) {
         return false;
     }
     *bounds = (factum_saga_bounds){
         .size = sizeof *bounds,
         .generations = (uint32_t)generations,
-        .acts = acts == 0 ? UINT32_MAX : (uint32_t)acts,
+        .acts = bound_of_acts(acts),
         .state_max = states,
     };
     return true;
@@ -72,7 +83,7 @@ bool saga_bounds(const struct options *options, factum_saga_bounds *bounds)
 
 /* ---- the verdict ----------------------------------------------------------------------------- */
 
-static void print_texts_json(const factum_saga_report *report)
+static void print_broken_rule_json(const factum_saga_report *report)
 {
     if (report->broken_rule[0] == '\0') {
         return;
@@ -98,9 +109,8 @@ static void print_json_report(const factum_saga_info *info, const factum_saga_bo
                  "},\"bounds\":{\"generations\":%u,\"acts\":%u,\"statesMax\":%" PRIu64
                  "},\"seconds\":%.3f",
                  report->done_count, report->undone_count, report->stuck_count, bounds->generations,
-                 bounds->acts == UINT32_MAX ? 0 : bounds->acts, bounds->state_max,
-                 (double)report->duration / 1e9);
-    print_texts_json(report);
+                 acts_of(bounds), bounds->state_max, (double)report->duration / 1e9);
+    print_broken_rule_json(report);
     (void)printf("}\n");
 }
 
@@ -108,8 +118,7 @@ static void print_bounds(const factum_saga_bounds *bounds)
 {
     char acts[64];
     char ids[64];
-    format_things(bounds->acts == UINT32_MAX ? 0 : bounds->acts, "act of an operator",
-                  "acts of operators", acts);
+    format_things(acts_of(bounds), "act of an operator", "acts of operators", acts);
     format_things(bounds->generations, "id", "ids", ids);
     (void)printf("bounds: %s of each command after failures, %s; any number of copies of a "
                  "message\n",
@@ -122,22 +131,31 @@ void saga_print_run(FILE *to, const factum_saga_report *report)
     (void)fwrite(report->script, 1, report->script_len, to);
 }
 
-static void print_report(const struct options *options, const factum_saga_info *info,
-                         const factum_saga_bounds *bounds, const factum_saga_report *report)
+static void print_verdict(const factum_saga_info *info, const factum_saga_report *report)
 {
     char states[64];
     char length[64];
     format_things(report->state_count, "state", "states", states);
     format_things(report->run_length, "input", "inputs", length);
-    const char *verdict = report->sound      ? "sound"
-                          : report->complete ? "NOT SOUND"
-                                             : "not decided: there are more states";
+    (void)printf("%.*s version %" PRIu64 ": ", (int)info->name.len, (const char *)info->name.ptr,
+                 info->version);
+    if (report->sound) {
+        (void)printf("sound, %s", states);
+    } else if (report->complete) { /* also if the search ended early, at a broken rule */
+        (void)printf("NOT SOUND, %s", states);
+    } else {
+        (void)printf("not decided after %s: raise --states-max", states);
+    }
+    (void)printf(", most distant state after %s, %.3f s\n", length, (double)report->duration / 1e9);
+}
+
+static void print_report(const struct options *options, const factum_saga_info *info,
+                         const factum_saga_bounds *bounds, const factum_saga_report *report)
+{
     if (options->quiet && report->sound) {
         return;
     }
-    (void)printf("%.*s version %" PRIu64 ": %s, %s, longest run %s, %.3f s\n", (int)info->name.len,
-                 (const char *)info->name.ptr, info->version, verdict, states, length,
-                 (double)report->duration / 1e9);
+    print_verdict(info, report);
     if (report->sound) {
         char text[3][32];
         format_count(report->done_count, text[0]);
@@ -153,7 +171,7 @@ static void print_report(const struct options *options, const factum_saga_info *
     }
 }
 
-/* Of the terminal: how many states, and how fast. */
+/* For factum_saga_progress: shows how many states were found, and how many a second. */
 static bool show_states(void *data, uint64_t state_count, uint64_t waiting_count)
 {
     struct progress *progress = data;
@@ -169,11 +187,13 @@ int saga_check(const struct options *options, const factum_saga *saga,
     struct progress progress;
     factum_saga_info info = {.size = sizeof info};
     factum_saga_report report = {.size = sizeof report};
-    const factum_saga_progress listing = {&progress, show_states};
+    const factum_saga_progress watch = {&progress, show_states};
     factum_status status = factum_saga_info_get(saga, &info, &err);
     if (status == FACTUM_OK) {
         progress_begin(&progress, "check", options->quiet);
-        status = factum_saga_check(saga, bounds, &listing, &report, &err);
+        progress.item_name = "state";
+        progress.items_name = "states";
+        status = factum_saga_check(saga, bounds, &watch, &report, &err);
         progress_end(&progress);
     }
     if (status != FACTUM_OK) {
@@ -214,14 +234,17 @@ const struct command command_saga_check = {
     .name = "saga check",
     .usage = "saga check FILE [options]",
     .summary = "prove that every run of a saga ends well, or print the shortest that does not",
-    .help = "  --generations N    ids of one command, after failures: 1 to 4 (2)\n"
+    .help = "  --generations N    how many ids a command may get: a new one after each\n"
+            "                     failure, 1 to 4 (2)\n"
             "  --acts N           acts of operators in one run: 0 to 4 (1)\n"
             "  --states-max N     the most states to explore (20000000)\n"
             "  --json             the verdict, counts, bounds and the run as JSON\n",
     .notes = "It explores every order of answers, silence, duplicates, late answers, crashes and\n"
              "acts of operators. Every run has to end done, or wholly undone, or to wait for an\n"
              "operator only where an undo has failed or a step asks. Otherwise the exit\n"
-             "status is 7.\n",
+             "status is 7, as it is if --states-max is reached or the file is invalid. In the\n"
+             "JSON, runLength is the count of inputs on the shortest run to the most distant\n"
+             "state.\n",
     .options = "generations acts states-max json ",
     .arguments_min = 1,
     .arguments_max = 1,

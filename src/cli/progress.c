@@ -57,7 +57,8 @@ static void format_figures(const struct progress_view *view, struct figures *fig
     uint64_t worked = counted ? view->items : view->done - view->skipped;
     *figures = (struct figures){.rate = ""};
     if (counted) {
-        format_things(amount, "event", "events", text);
+        format_things(amount, view->item_name != NULL ? view->item_name : "event",
+                      view->items_name != NULL ? view->items_name : "events", text);
     } else {
         format_size(amount, text);
     }
@@ -174,6 +175,8 @@ void progress_step(struct progress *progress, uint64_t done, uint64_t total)
         .done = done,
         .total = total,
         .items = progress->items,
+        .item_name = progress->item_name,
+        .items_name = progress->items_name,
         .columns = terminal_columns(),
     };
     progress_format(&view, text);

@@ -14,7 +14,10 @@ struct progress {
     double working_since; /* time of the last skip, or as |started| */
     double drawn_at;
     uint64_t skipped;
-    uint64_t items; /* events so far, if the caller counts them */
+    uint64_t items; /* so far, if the caller counts them */
+    /* The names of one item and of several, static; NULL: "event" and "events". Set them after
+     * progress_begin. */
+    const char *item_name, *items_name;
 };
 void progress_begin(struct progress *progress, const char *what, bool quiet);
 /* The first |done| bytes were done by an earlier run: they are left out of rate and time left. */
@@ -30,7 +33,8 @@ struct progress_view {
     const char *what;
     double seconds; /* of work */
     uint64_t skipped, done, total, items;
-    size_t columns; /* of the terminal */
+    const char *item_name, *items_name; /* as of struct progress */
+    size_t columns;                     /* of the terminal */
 };
 #define PROGRESS_TEXT_SIZE 160
 /* Formats the bar, shorter than a line of the terminal. */

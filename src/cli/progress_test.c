@@ -67,6 +67,20 @@ TEST(a_bar_without_a_total_has_amount_and_rate)
     assert_bar(&view, "import  20 events");
 }
 
+TEST(items_have_the_name_that_the_caller_gives)
+{
+    struct progress_view view = {.what = "check",
+                                 .seconds = 10,
+                                 .done = 250,
+                                 .items = 12345,
+                                 .item_name = "state",
+                                 .items_name = "states",
+                                 .columns = 80};
+    assert_bar(&view, "check  12,345 states, 1,234/s");
+    view.items = 1;
+    assert_bar(&view, "check  1 state, 0/s");
+}
+
 TEST(the_rate_is_of_this_run)
 {
     struct progress_view view = {
@@ -117,6 +131,7 @@ int main(void)
         CASE(without_a_rate_or_a_total_no_time_left_is_known),
         CASE(a_bar_has_part_amount_rate_and_time_left),
         CASE(a_bar_without_a_total_has_amount_and_rate),
+        CASE(items_have_the_name_that_the_caller_gives),
         CASE(the_rate_is_of_this_run),
         CASE(a_narrow_terminal_gets_less),
         CASE(a_bar_is_never_as_wide_as_the_terminal),

@@ -3,6 +3,7 @@
  * check_explore.c explores the saga in the world of check_world.c, which calls the transition
  * function that the manager runs. This file has the bounds, the report and its texts.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,6 @@
 #include "os/os.h"
 #include "saga/check_table.h"
 
-#define STATE_MAX UINT64_C(20000000)
 #define TEXT_MAX ((size_t)16 << 20)
 
 struct report_texts {
@@ -32,22 +32,31 @@ static factum_status read_bounds(const factum_saga_bounds *given, factum_saga_bo
             return status;
         }
     }
-    bounds->generations = bounds->generations == 0 ? 2 : bounds->generations;
-    bounds->state_max = bounds->state_max == 0 ? STATE_MAX : bounds->state_max;
+    bounds->generations =
+        bounds->generations == 0 ? FACTUM_SAGA_GENERATIONS_DEFAULT : bounds->generations;
+    bounds->state_max = bounds->state_max == 0 ? FACTUM_SAGA_STATES_DEFAULT : bounds->state_max;
     if (bounds->acts == UINT32_MAX) {
         bounds->acts = 0;
     } else if (bounds->acts == 0) {
-        bounds->acts = 1;
+        bounds->acts = FACTUM_SAGA_ACTS_DEFAULT;
     }
-    return bounds->generations <= FCT_CHECK_GENERATIONS_MAX && bounds->acts <= FCT_CHECK_ACTS_MAX
+    return bounds->generations <= FACTUM_SAGA_GENERATIONS_MAX &&
+                   bounds->acts <= FACTUM_SAGA_ACTS_MAX
                ? FACTUM_OK
                : fct_fail(err, FACTUM_INVALID,
                           "saga: a check has at most %u generations of a command and %u acts of "
                           "operators",
-                          FCT_CHECK_GENERATIONS_MAX, FCT_CHECK_ACTS_MAX);
+                          FACTUM_SAGA_GENERATIONS_MAX, FACTUM_SAGA_ACTS_MAX);
 }
 
 /* ---- the report ------------------------------------------------------------------------------ */
+
+static void free_texts(struct report_texts *texts)
+{
+    fct_buf_finish(&texts->table);
+    fct_buf_finish(&texts->script);
+    fct_mem_free(fct_mem_heap(), texts);
+}
 
 static factum_status add_texts(const factum_saga *saga, const struct fct_check_setup *setup,
                                const struct fct_check_found *found, factum_saga_report *report,
@@ -92,6 +101,23 @@ static factum_status fill_report(const factum_saga *saga, const struct fct_check
     return add_texts(saga, setup, found, report, err);
 }
 
+/* Does a report of |size| bytes have the member |memory|? Without it the texts cannot be freed. */
+static bool has_memory(size_t size)
+{
+    return size >= offsetof(factum_saga_report, memory) + sizeof(void *);
+}
+
+void fct_saga_report_give(factum_saga_report *given, factum_saga_report *full)
+{
+    if (!has_memory(given->size) && full->memory != NULL) {
+        free_texts(full->memory);
+        full->table = full->script = NULL;
+        full->table_len = full->script_len = 0;
+    }
+    fct_sized_write(given, full, sizeof *full);
+    *full = (factum_saga_report){.size = sizeof *full}; /* moved out */
+}
+
 factum_status factum_saga_check(const factum_saga *saga, const factum_saga_bounds *bounds,
                                 const factum_saga_progress *progress, factum_saga_report *report,
                                 factum_error *err)
@@ -125,22 +151,20 @@ factum_status factum_saga_check(const factum_saga *saga, const factum_saga_bound
         return status;
     }
     full.duration = (int64_t)(fct_os_monotonic(fct_os_real()) - began);
-    fct_sized_write(report, &full, sizeof full);
+    fct_saga_report_give(report, &full);
     return FACTUM_OK;
 }
 
 void factum_saga_report_free(factum_saga_report *report)
 {
-    if (report == NULL || report->size < sizeof *report) {
+    if (report == NULL || report->size < sizeof report->size) {
         return;
     }
-    struct report_texts *texts = report->memory;
-    if (texts != NULL) {
-        fct_buf_finish(&texts->table);
-        fct_buf_finish(&texts->script);
-        fct_mem_free(fct_mem_heap(), texts);
-    }
     size_t size = report->size;
+    struct report_texts *texts = has_memory(size) ? report->memory : NULL;
+    if (texts != NULL) {
+        free_texts(texts);
+    }
     memset(report, 0, size);
     report->size = size;
 }

@@ -25,7 +25,6 @@
 #define BLOCKS_FIRST 64u
 #define TABLE_FIRST 65536u
 #define TELL_EVERY 16384u
-#define STATES_MAX UINT64_C(2000000000)
 #define NO_STATE UINT32_MAX
 
 struct block {
@@ -451,7 +450,7 @@ factum_status fct_check_explore(const struct fct_check_setup *setup, uint64_t st
     e->found = found;
     e->err = err;
     e->width = setup->slot_count + 1;
-    e->state_max = state_max < STATES_MAX ? state_max : STATES_MAX;
+    e->state_max = state_max < FACTUM_SAGA_STATES_MAX ? state_max : FACTUM_SAGA_STATES_MAX;
     factum_status status = explore_all(e);
     if (status == FACTUM_OK && found->complete) {
         status = prove_ends(e);

@@ -12,7 +12,7 @@ struct fct_check_found {
     bool complete;    /* false: |state_max| was reached, or a rule is broken */
     const char *rule; /* the broken rule, or NULL. Static */
     uint64_t state_count;
-    uint64_t run_length; /* inputs to the most distant world */
+    uint64_t run_length; /* inputs on the shortest run to the most distant world */
     uint64_t done_count;
     uint64_t undone_count;
     uint64_t stuck_count;

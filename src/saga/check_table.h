@@ -36,4 +36,8 @@ FCT_MUST_USE factum_status fct_check_script(const struct factum_saga *saga,
                                             const struct fct_check_found *found,
                                             struct fct_buf *to);
 
+/* Moves |full| to the caller's |given|, whose size was checked. A |given| that is too small for the
+ * member |memory| gets no texts: they are freed here. */
+void fct_saga_report_give(factum_saga_report *given, factum_saga_report *full);
+
 #endif

@@ -506,6 +506,50 @@ TEST(a_report_is_for_people_and_for_simulate)
     factum_saga_report_free(NULL);
 }
 
+static bool is_zero(const uint8_t *bytes, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A program of an earlier version has a smaller struct, and one of a later version a bigger one. */
+TEST(a_report_of_another_size_is_filled_and_freed)
+{
+    static struct factum_saga saga;
+    union {
+        factum_saga_report report;
+        uint8_t bytes[sizeof(factum_saga_report) + 64];
+    } room;
+    const size_t sizes[] = {
+        offsetof(factum_saga_report, duration), offsetof(factum_saga_report, script),
+        offsetof(factum_saga_report, memory), sizeof(factum_saga_report), sizeof room};
+    struct fct_saga_plan plan = chain(2);
+    plan.steps[1].on_timeout = FCT_TIMEOUT_FAIL;
+    name_steps(&saga, &plan);
+    const factum_saga_bounds bounds = {.size = sizeof bounds, .acts = UINT32_MAX};
+    factum_error err;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        memset(&room, 0x5a, sizeof room);
+        room.report.size = sizes[i];
+        assert_ok(factum_saga_check(&saga, &bounds, NULL, &room.report, &err), err);
+        assert_int_equal(room.report.size, sizes[i]);
+        assert_false(room.report.sound);
+        assert_true(room.report.state_count > 0);
+        assert_int_equal(room.bytes[sizeof room - 1], sizes[i] == sizeof room ? 0 : 0x5a);
+        if (sizes[i] == offsetof(factum_saga_report, memory)) {
+            assert_null(room.report.table); /* nothing that could not be freed */
+            assert_int_equal(room.report.script_len, 0);
+        }
+        factum_saga_report_free(&room.report);
+        assert_int_equal(room.report.size, sizes[i]);
+        assert_true(is_zero(room.bytes, sizeof(size_t), sizes[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +570,7 @@ int main(void)
         CASE(it_stops_at_the_number_of_states),
         CASE(it_can_be_stopped),
         CASE(a_report_is_for_people_and_for_simulate),
+        CASE(a_report_of_another_size_is_filled_and_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,6 @@
 
 #include "saga/decide.h"
 
-#define FCT_CHECK_GENERATIONS_MAX 4u /* that may fail */
-#define FCT_CHECK_ACTS_MAX 4u
 #define FCT_CHECK_KEYS 7u /* generations that fit into a world */
 #define FCT_CHECK_INPUTS_MAX 2048u
 #define FCT_CHECK_WORDS_MAX (FCT_SAGA_SLOTS_MAX + 1u)

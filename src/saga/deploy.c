@@ -25,6 +25,7 @@
 #include "core/mem.h"
 #include "core/sized.h"
 #include "core/slice.h"
+#include "saga/check_table.h"
 #include "saga/definition.h"
 #include "saga/lists.h"
 #include "saga/names.h"
@@ -340,8 +341,8 @@ factum_status factum_saga_deploy(factum_store *store, const factum_saga *saga,
     if (status == FACTUM_OK && result != NULL) {
         fct_sized_write(result, &done, sizeof done);
     }
-    if (report != NULL && report->size >= sizeof full) {
-        fct_sized_write(report, &full, sizeof full);
+    if (report != NULL) {
+        fct_saga_report_give(report, &full);
     } else {
         factum_saga_report_free(&full);
     }

@@ -137,27 +137,29 @@ static int64_t queue_number(const struct queue_call *call, int column)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static factum_status check_format(struct fct_queue *queue, uint64_t born, factum_error *err)
+/* The format of the file; 0: its tables were not created yet. */
+static factum_status read_format(struct fct_queue *queue, int64_t *format, factum_error *err)
 {
-    int64_t format = 0;
     struct queue_call call = queue_prepare(queue, "PRAGMA user_version");
+    *format = 0;
     if (queue_step(&call)) {
-        format = queue_number(&call, 0);
+        *format = queue_number(&call, 0);
     }
     factum_status status = queue_finish(&call, err);
-    if (status == FACTUM_OK && format > QUEUE_FORMAT) {
-        return fct_fail(err, FACTUM_NEWER_FORMAT,
-                        FCT_QUEUE_FILE " was written by a newer version: update, or delete it");
-    }
-    if (status != FACTUM_OK || format == QUEUE_FORMAT) {
-        return status;
-    }
-    status = queue_exec(queue, "BEGIN IMMEDIATE", err);
+    return status == FACTUM_OK && *format > QUEUE_FORMAT
+               ? fct_fail(err, FACTUM_NEWER_FORMAT,
+                          FCT_QUEUE_FILE " was written by a newer version: update, or delete it")
+               : status;
+}
+
+static factum_status create_tables(struct fct_queue *queue, uint64_t born, factum_error *err)
+{
+    factum_status status = queue_exec(queue, "BEGIN IMMEDIATE", err);
     if (status == FACTUM_OK) {
         status = queue_exec(queue, queue_schema, err);
     }
     if (status == FACTUM_OK) {
-        call =
+        struct queue_call call =
             queue_prepare(queue, "INSERT OR IGNORE INTO meta VALUES ('born', ?1), ('token', '')");
         bind_int(&call, (int64_t)born);
         status = queue_run(&call, err);
@@ -172,31 +174,78 @@ static factum_status check_format(struct fct_queue *queue, uint64_t born, factum
     return status;
 }
 
-factum_status fct_queue_open(struct fct_queue *queue, const char *dir, uint64_t born,
-                             factum_error *err)
+/* |flags| are those of sqlite3_open_v2, besides the ones of every connection. */
+static factum_status connect_file(struct fct_queue *queue, const char *path, int flags,
+                                  factum_error *err)
 {
-    char path[FCT_PATH_SIZE];
-    *queue = (struct fct_queue){NULL};
-    factum_status status = fct_path_join(path, dir, FCT_QUEUE_FILE, err);
-    if (status != FACTUM_OK) {
-        return status;
-    }
-    int code = sqlite3_open_v2(path, &queue->db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                                   SQLITE_OPEN_NOFOLLOW,
-                               NULL);
+    int code = sqlite3_open_v2(
+        path, &queue->db,
+        flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
     if (code == SQLITE_OK) {
         code = sqlite3_busy_timeout(queue->db, QUEUE_BUSY_MS);
     }
-    status = code == SQLITE_OK ? FACTUM_OK : queue_fail(queue, code, err);
+    if (code != SQLITE_OK) {
+        return queue_fail(queue, code, err);
+    }
+    return queue_exec(queue,
+                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                      "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON",
+                      err);
+}
+
+factum_status fct_queue_open(struct fct_queue *queue, const char *dir, uint64_t born,
+                             factum_error *err)
+{
+    int64_t format = 0;
+    char path[FCT_PATH_SIZE];
+    *queue = (struct fct_queue){NULL};
+    factum_status status = fct_path_join(path, dir, FCT_QUEUE_FILE, err);
     if (status == FACTUM_OK) {
-        status = queue_exec(queue,
-                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                            "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON",
-                            err);
+        status = connect_file(queue, path, SQLITE_OPEN_CREATE, err);
     }
     if (status == FACTUM_OK) {
-        status = check_format(queue, born, err);
+        status = read_format(queue, &format, err);
+    }
+    if (status == FACTUM_OK && format == 0) {
+        status = create_tables(queue, born, err);
+    }
+    if (status != FACTUM_OK) {
+        fct_queue_close(queue);
+    }
+    return status;
+}
+
+/* Asks SQLite's file system: opening and closing the file here would release the locks that other
+ * connections of this process hold on it. */
+static factum_status find_file(const char *path, factum_error *err)
+{
+    int found = 0;
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    int code = vfs == NULL ? SQLITE_ERROR : vfs->xAccess(vfs, path, SQLITE_ACCESS_EXISTS, &found);
+    if (code != SQLITE_OK) {
+        return fct_fail(err, queue_status(code), FCT_QUEUE_FILE ": %s", sqlite3_errstr(code));
+    }
+    return found != 0 ? FACTUM_OK
+                      : fct_fail(err, FACTUM_NOT_FOUND, FCT_QUEUE_FILE " does not exist");
+}
+
+factum_status fct_queue_open_existing(struct fct_queue *queue, const char *dir, factum_error *err)
+{
+    int64_t format = 0;
+    char path[FCT_PATH_SIZE];
+    *queue = (struct fct_queue){NULL};
+    factum_status status = fct_path_join(path, dir, FCT_QUEUE_FILE, err);
+    if (status == FACTUM_OK) {
+        status = find_file(path, err);
+    }
+    if (status == FACTUM_OK) {
+        status = connect_file(queue, path, 0, err);
+    }
+    if (status == FACTUM_OK) {
+        status = read_format(queue, &format, err);
+    }
+    if (status == FACTUM_OK && format == 0) {
+        status = fct_fail(err, FACTUM_NOT_FOUND, FCT_QUEUE_FILE " has no tables yet");
     }
     if (status != FACTUM_OK) {
         fct_queue_close(queue);
@@ -307,12 +356,16 @@ static factum_status begin_again(struct fct_queue *queue, factum_slice service, 
                    service, err);
 }
 
-/* Like TAKEN: if the service gets an endpoint again, a command that is sent again is delivered. */
-static factum_status forget_endpoint(struct fct_queue *queue, factum_slice service,
+/* Like TAKEN: if the service gets an endpoint again, a command that is sent again is delivered.
+ * fct_queue_drop counts from |removed|, the time of the event. */
+static factum_status forget_endpoint(struct fct_queue *queue, factum_slice service, int64_t removed,
                                      factum_error *err)
 {
-    factum_status status = run_for(
-        queue, "UPDATE command SET state = 3 WHERE service = ?1 AND state < 3", service, err);
+    struct queue_call call = queue_prepare(
+        queue, "UPDATE command SET state = 3, next = ?2 WHERE service = ?1 AND state < 3");
+    queue_bind_text(&call, service);
+    bind_int(&call, removed);
+    factum_status status = queue_run(&call, err);
     return status == FACTUM_OK
                ? run_for(queue, "DELETE FROM endpoint WHERE service = ?1", service, err)
                : status;
@@ -323,7 +376,7 @@ static factum_status apply_endpoint(struct fct_queue *queue, const factum_event 
 {
     factum_status status = FACTUM_OK;
     if (state->removed) {
-        return forget_endpoint(queue, state->service, err);
+        return forget_endpoint(queue, state->service, state->created, err);
     }
     if (state->disabled) {
         return run_for(queue, "UPDATE endpoint SET disabled = 1 WHERE service = ?1", state->service,
@@ -350,6 +403,11 @@ factum_status fct_queue_endpoint_event(struct fct_queue *queue, const factum_eve
     factum_status status = fct_endpoint_fold(&state, event, &arena, err);
     if (status == FACTUM_OK) {
         status = apply_endpoint(queue, event, &state, err);
+    } else if (status == FACTUM_CORRUPT || status == FACTUM_TOO_BIG) {
+        /* Not CORRUPT, which would mean that the file is damaged. */
+        status = fct_fail(err, FACTUM_INVALID,
+                          "endpoint: the event %.*s in %.*s at position %" PRIu64 " is broken",
+                          FCT_FMT(event->type), FCT_FMT(event->stream), event->position);
     }
     factum_arena_finish(&arena);
     return status;
@@ -424,11 +482,12 @@ static struct fct_queue_row row_of(const struct queue_call *call)
     };
 }
 
-/* A do whose undo waits: of |c| below. */
+/* Is |row| a do whose undo is WAITING, SENDING or PARKED? */
 #define UNDO_WAITS(row)                                                                            \
     "EXISTS (SELECT 1 FROM command u WHERE u.undoes = " row ".command_id AND u.undoes <> ''"       \
     " AND u.state IN (0, 1, 2))"
 
+/* Which row of a key is due: endpoint_queue.h. */
 static const char due_sql[] =
     "SELECT " ROW_COLUMNS " FROM command c WHERE service = ?1 AND state = 0"
     " AND NOT " UNDO_WAITS("c") " AND NOT EXISTS (SELECT 1 FROM command d WHERE d.key = c.key AND "

@@ -60,7 +60,7 @@ static factum_status follow_definition(struct factum_endpoints *e, const factum_
     if (status == FACTUM_OK) {
         status = fct_queue_endpoint_event(&e->taken, event, err);
     }
-    if (status == FACTUM_CORRUPT) { /* the event will not change: waiting for it is pointless */
+    if (status == FACTUM_INVALID) { /* the event is broken and will not change: it is skipped */
         fct_log_message(&e->log, FACTUM_LOG_WARN, "endpoint.event", "%s", err->text);
         return FACTUM_OK;
     }

@@ -28,7 +28,7 @@
 #define ROUND_ARENA_MAX ((size_t)16 << 20)
 #define IDLE_MS 2000
 #define MS INT64_C(1000000)
-#define KEPT_FOR (INT64_C(30) * 86400 * 1000 * MS) /* rows that are OVER */
+#define KEPT_FOR (INT64_C(30) * 86400 * 1000 * MS) /* rows that are OVER or TAKEN */
 #define DROP_PAUSE (INT64_C(3600) * 1000 * MS)
 
 /* A call under way. */

@@ -1,5 +1,10 @@
 /* endpoints_parked.c - what operators see and do: the status of endpoints, and parked commands.
- * Layer: saga. Each call has a connection of its own to endpoints.db. */
+ * Layer: saga.
+ *
+ * Each call has a connection of its own to endpoints.db. It never creates the file: if somebody has
+ * deleted it while the host runs, there is nothing to list, and a new file would not know that
+ * commands may have been delivered before.
+ */
 #include <string.h>
 
 #include <factum/json_write.h>
@@ -50,9 +55,9 @@ factum_status factum_endpoints_status(factum_endpoints *endpoints,
     if (endpoints == NULL || each == NULL || each->each == NULL) {
         return fct_fail(err, FACTUM_INVALID, "endpoints: a host and a function are needed");
     }
-    factum_status status = fct_queue_open(&queue, endpoints->options.path, 0, err);
+    factum_status status = fct_queue_open_existing(&queue, endpoints->options.path, err);
     if (status != FACTUM_OK) {
-        return status;
+        return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
     }
     struct status_listing listing = {.queue = &queue, .each = each};
     status = fct_queue_endpoints(&queue, list_status, &listing, err);
@@ -88,12 +93,12 @@ factum_status factum_endpoints_parked(factum_endpoints *endpoints, factum_slice 
         return fct_fail(err, FACTUM_INVALID, "endpoints: a host and a function are needed");
     }
     factum_endpoint_parked_each copy = *each;
-    factum_status status = fct_queue_open(&queue, endpoints->options.path, 0, err);
+    factum_status status = fct_queue_open_existing(&queue, endpoints->options.path, err);
     if (status == FACTUM_OK) {
         status = fct_queue_parked(&queue, service, key, take_parked_row, &copy, err);
         fct_queue_close(&queue);
     }
-    return status;
+    return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
 /* ---- retry ----------------------------------------------------------------------------------- */
@@ -108,18 +113,18 @@ factum_status factum_endpoints_retry(factum_endpoints *endpoints, factum_slice s
     if (endpoints == NULL) {
         return fct_fail(err, FACTUM_INVALID, "endpoints: a host is needed");
     }
-    factum_status status = fct_queue_open(&queue, endpoints->options.path, 0, err);
+    factum_status status = fct_queue_open_existing(&queue, endpoints->options.path, err);
     if (status == FACTUM_OK) {
         status = fct_queue_retry(&queue, service, key, &done, err);
         fct_queue_close(&queue);
     }
-    if (status == FACTUM_OK) {
+    if (status == FACTUM_OK || status == FACTUM_NOT_FOUND) {
         fct_http_wake(endpoints->http);
         if (count != NULL) {
             *count = done;
         }
     }
-    return status;
+    return status == FACTUM_NOT_FOUND ? FACTUM_OK : status;
 }
 
 /* ---- skip ------------------------------------------------------------------------------------ */
@@ -176,13 +181,18 @@ static factum_status append_skipped(factum_store *store, struct skipping *skippi
     return status == FACTUM_KEY_CONFLICT ? FACTUM_OK : status;
 }
 
+static factum_status no_such_row(factum_error *err)
+{
+    return fct_fail(err, FACTUM_NOT_FOUND, "no command is parked at this position");
+}
+
 static factum_status skip_row(factum_endpoints *endpoints, struct fct_queue *queue,
                               struct skipping *skipping, factum_slice why, factum_error *err)
 {
     factum_status status =
         fct_queue_parked(queue, FCT_SLICE(""), FCT_SLICE(""), find_parked_row, skipping, err);
     if (status == FACTUM_OK && !skipping->found) {
-        return fct_fail(err, FACTUM_NOT_FOUND, "no command is parked at this position");
+        return no_such_row(err);
     }
     /* "Failed" would mean that there is nothing to undo. */
     bool unknown = skipping->row.undoes.len == 0 && skipping->row.maybe;
@@ -210,7 +220,10 @@ factum_status factum_endpoints_skip(factum_endpoints *endpoints, uint64_t positi
                         "endpoints: a host, and a reason of at most %u bytes of UTF-8, are needed",
                         SKIP_WHY_MAX);
     }
-    factum_status status = fct_queue_open(&queue, endpoints->options.path, 0, err);
+    factum_status status = fct_queue_open_existing(&queue, endpoints->options.path, err);
+    if (status == FACTUM_NOT_FOUND) {
+        return no_such_row(err);
+    }
     if (status != FACTUM_OK) {
         return status;
     }

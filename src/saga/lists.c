@@ -1,4 +1,6 @@
-/* lists.c - see lists.h. Layer: saga.
+/* lists.c - the read model of sagas: its SQL, a host of read models (factum_models) that runs it
+ * with its own directory and thread, and its queries; also factum_saga_status_name. Layer: saga.
+ * See lists.h.
  *
  * The statements fold the same events as state.c, as far as a list needs: the phase of the saga,
  * its stuck steps, and the timers. lists_test.c compares the two.
@@ -18,26 +20,30 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/mem.h"
+#include "core/sized.h"
 #include "core/slice.h"
 
 #define LISTS_COUNT_DEFAULT UINT64_C(1000)
 #define LISTS_COUNT_MAX UINT64_C(1000000) /* rows of one query */
-#define LISTS_PAGE UINT64_C(10000)
-#define LISTS_TIME_MS 60000u
-/* Each transaction is synced to the disk that also takes the sagas' own commits: so few and big
- * ones. */
+#define LISTS_PAGE UINT64_C(10000)        /* open sagas of one query, when a host starts */
+#define LISTS_TIME_MS 60000u /* the longest time of a query; a million rows take long */
+/* Events are gathered for this long before they are applied in one transaction. Each transaction is
+ * synced to the disk that also takes the sagas' own commits, so few and big ones are better. */
 #define LISTS_GATHER_MS 50u
 
 /* ---- the definition -------------------------------------------------------------------------- */
 
+/* Is the stream "saga:NAME-ID"? The '-' is after byte 6, so that NAME is not empty. */
 #define OURS "substr(:stream, 1, 5) = 'saga:' AND instr(:stream, '-') > 6"
 #define NAME "substr(:stream, 6, instr(:stream, '-') - 6)"
 #define ID "substr(:stream, instr(:stream, '-') + 1)"
 #define OWN_ROW " WHERE saga = " NAME " AND id = " ID " AND " OURS
 #define CHANGE "UPDATE {{saga_instances}} SET changed = :event_time"
 #define END_TIMER "DELETE FROM {{saga_timers}}" OWN_ROW " AND timer = :step;\n"
-/* |stuck| lists steps, with a comma at each end. */
+/* |stuck| is the set of steps that wait for an operator, such as ",a,b,"; "," is the empty set. */
 #define WITHOUT_STEP "replace(stuck, ',' || :step || ',', ',')"
+/* In an UPDATE, the columns on the right have the values from before it: both uses of |list| see
+ * the same |stuck|. A saga that has ended (open = 0) is never stuck: it keeps its last phase. */
 #define SET_STUCK(list)                                                                            \
     ", stuck = " list ", status = CASE WHEN open = 0 OR " list " = ',' THEN phase ELSE 'stuck' "   \
     "END"
@@ -45,7 +51,14 @@
     CHANGE ", phase = '" phase "', status = '" phase "', open = 0" OWN_ROW ";\n"                   \
            "DELETE FROM {{saga_timers}}" OWN_ROW ";\n"
 
-/* In parts: C limits the size of a literal. */
+/* In parts: C guarantees string literals of only 4,095 bytes.
+ *
+ * A saga that has not started is 'waiting': ReplyRecorded has created its row, and its timer
+ * 'deadline' runs until the reply is given up. SagaStarted deletes that timer, since the deadline
+ * of the definition, if it has one, follows as TimerSet.
+ *
+ * A StepTimedOut whose |why| is 'ask' leaves the step to an operator. After any other one the saga
+ * goes on by itself. */
 static const char *const lists_parts[] = {
     "--@ projection " FCT_LISTS_MODEL " version 1\n"
     "--@ from type SagaStarted, SagaFailed, SagaStuck, SagaDone, SagaUndone, StepStarted, "
@@ -137,7 +150,7 @@ factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call
         .size = sizeof act, .why = FCT_SLICE("the list of sagas"), .call = call};
     char *text = join_definition();
     if (text == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: their lists");
+        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: out of memory for the list of sagas");
     }
     factum_status status =
         factum_projection_load(factum_slice_from(text), &options, &projection, err);
@@ -147,7 +160,7 @@ factum_status fct_saga_lists_deploy(factum_store *store, const factum_call *call
     }
     status = factum_projection_deploy(store, projection, &act, NULL, err);
     factum_projection_free(projection);
-    /* Another host has deployed the same at the same moment. */
+    /* WRONG_REVISION: another process has deployed the same projection at the same moment. */
     return status == FACTUM_WRONG_REVISION ? FACTUM_OK : status;
 }
 
@@ -171,7 +184,7 @@ factum_status fct_saga_lists_open(factum_store *store, const char *path, const f
     *lists = NULL;
     struct fct_saga_lists *made = fct_mem_zalloc(fct_mem_heap(), 1, sizeof *made);
     if (made == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: their lists");
+        return fct_fail(err, FACTUM_NO_MEMORY, "sagas: out of memory for the list of sagas");
     }
     factum_status status = factum_models_open(store, &options, &made->models, err);
     if (status != FACTUM_OK) {
@@ -203,14 +216,21 @@ bool fct_saga_lists_have_stopped(struct fct_saga_lists *lists, uint64_t place, f
     factum_build_status build = {.size = sizeof build};
     factum_status status =
         factum_models_wait(lists->models, FCT_SLICE(FCT_LISTS_MODEL), place, 0, &build, err);
-    bool stopped = status == FACTUM_TIMEOUT &&
-                   (build.state == FACTUM_BUILD_STOPPED || build.state == FACTUM_BUILD_PAUSED);
-    if (stopped) {
-        (void)fct_fail(
-            err, FACTUM_CONDITION_FAILED, "the model " FCT_LISTS_MODEL " %s%s",
-            build.state == FACTUM_BUILD_PAUSED ? "is paused" : "has stopped: ", build.reason);
+    if (status == FACTUM_TIMEOUT && build.state == FACTUM_BUILD_PAUSED) {
+        (void)fct_fail(err, FACTUM_CONDITION_FAILED,
+                       "the model " FCT_LISTS_MODEL
+                       " is paused: factum projection resume " FCT_LISTS_MODEL);
+        return true;
     }
-    return stopped;
+    if (status == FACTUM_TIMEOUT && build.state == FACTUM_BUILD_STOPPED) {
+        (void)fct_fail(
+            err, FACTUM_CONDITION_FAILED,
+            "the model " FCT_LISTS_MODEL
+            " has stopped: %.120s: repair that, then factum projection resume " FCT_LISTS_MODEL,
+            build.reason);
+        return true;
+    }
+    return false;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -225,7 +245,7 @@ static int64_t number_of(const factum_value *value)
     return value->kind == FACTUM_VALUE_INTEGER ? value->integer : 0;
 }
 
-/* 0: none */
+/* 0: the column is NULL. */
 static int64_t time_of(const factum_value *value)
 {
     int64_t time = 0;
@@ -233,6 +253,7 @@ static int64_t time_of(const factum_value *value)
     return text.len > 0 && factum_time_parse(text, &time) == FACTUM_OK ? time : 0;
 }
 
+/* Names of columns are not needed: each query has its own enum of columns. */
 static bool take_columns(void *data, const factum_slice *names, size_t count)
 {
     (void)data;
@@ -257,12 +278,12 @@ static void bind_text(struct question *question, const char *name, factum_slice 
 
 static void bind_number(struct question *question, const char *name, uint64_t number)
 {
-    int64_t most = number < INT64_MAX ? (int64_t)number : INT64_MAX;
+    int64_t clamped = number < INT64_MAX ? (int64_t)number : INT64_MAX;
     question->parameters[question->count++] = (factum_model_parameter){
-        factum_slice_from(name), {.kind = FACTUM_VALUE_INTEGER, .integer = most}};
+        factum_slice_from(name), {.kind = FACTUM_VALUE_INTEGER, .integer = clamped}};
 }
 
-/* OK without a row if nothing was ever deployed. */
+/* OK without a row if this host does not have the model: no saga was ever deployed. */
 static factum_status ask_lists(struct fct_saga_lists *lists, const struct question *question,
                                const factum_rows *rows, factum_error *err)
 {
@@ -286,14 +307,17 @@ struct opened {
     bool ended;
 };
 
+/* Columns of the query in fct_saga_lists_open_sagas, in its order. */
+enum { OPEN_SAGA, OPEN_ID, OPEN_POSITION, OPEN_DUE };
+
 static bool take_open(void *data, const factum_value *values, size_t count)
 {
     struct opened *opened = data;
     (void)count;
     opened->count++;
-    opened->after = (uint64_t)number_of(&values[2]);
-    opened->ended = !opened->each->each(opened->each->data, text_of(&values[0]),
-                                        text_of(&values[1]), number_of(&values[3]));
+    opened->after = (uint64_t)number_of(&values[OPEN_POSITION]);
+    opened->ended = !opened->each->each(opened->each->data, text_of(&values[OPEN_SAGA]),
+                                        text_of(&values[OPEN_ID]), number_of(&values[OPEN_DUE]));
     return !opened->ended;
 }
 
@@ -304,18 +328,20 @@ factum_status fct_saga_lists_open_sagas(struct fct_saga_lists *lists,
 {
     struct opened opened = {.each = each};
     const factum_rows rows = {&opened, take_columns, take_open};
+    /* A saga that never started has work only while its timer is set. Once that has fired, the
+     * reply is given up: the row stays, with nothing to do. */
     do {
         struct question question = {
             .sql = "SELECT saga, id, position, " NEXT_DUE " AS due FROM saga_instances AS s "
                    "WHERE open = 1 AND position > :after AND (phase <> 'waiting' OR EXISTS "
                    "(SELECT 1 FROM saga_timers AS w WHERE w.saga = s.saga AND w.id = s.id)) "
                    "ORDER BY position LIMIT :count",
-            .rows_max = LISTS_PAGE + 1};
+            .rows_max = LISTS_PAGE};
         bind_number(&question, "after", opened.after);
         bind_number(&question, "count", LISTS_PAGE);
         opened.count = 0;
         factum_status status = ask_lists(lists, &question, &rows, err);
-        if (opened.ended) {
+        if (opened.ended) { /* |each| has ended the list, which makes the query fail */
             return FACTUM_OK;
         }
         if (status != FACTUM_OK) {
@@ -356,9 +382,22 @@ static factum_saga_status status_of(factum_slice name)
 }
 
 struct listed {
-    const factum_saga_each *each;
+    const factum_saga_each *each; /* one of these two is set */
     const factum_saga_timer_each *timers;
     bool ended;
+};
+
+/* Columns of the query in ask_for_list, in its order. */
+enum {
+    ENTRY_SAGA,
+    ENTRY_ID,
+    ENTRY_VERSION,
+    ENTRY_STATUS,
+    ENTRY_STEP,
+    ENTRY_STARTED,
+    ENTRY_CHANGED,
+    ENTRY_DUE,
+    ENTRY_POSITION
 };
 
 static bool take_entry(void *data, const factum_value *values, size_t count)
@@ -366,23 +405,32 @@ static bool take_entry(void *data, const factum_value *values, size_t count)
     struct listed *listed = data;
     (void)count;
     const factum_saga_entry entry = {.size = sizeof entry,
-                                     .saga = text_of(&values[0]),
-                                     .id = text_of(&values[1]),
-                                     .version = (uint64_t)number_of(&values[2]),
-                                     .status = status_of(text_of(&values[3])),
-                                     .step = text_of(&values[4]),
-                                     .started = time_of(&values[5]),
-                                     .changed = time_of(&values[6]),
-                                     .due = number_of(&values[7]),
-                                     .position = (uint64_t)number_of(&values[8])};
+                                     .saga = text_of(&values[ENTRY_SAGA]),
+                                     .id = text_of(&values[ENTRY_ID]),
+                                     .version = (uint64_t)number_of(&values[ENTRY_VERSION]),
+                                     .status = status_of(text_of(&values[ENTRY_STATUS])),
+                                     .step = text_of(&values[ENTRY_STEP]),
+                                     .started = time_of(&values[ENTRY_STARTED]),
+                                     .changed = time_of(&values[ENTRY_CHANGED]),
+                                     .due = number_of(&values[ENTRY_DUE]),
+                                     .position = (uint64_t)number_of(&values[ENTRY_POSITION])};
     listed->ended = !listed->each->each(listed->each->data, &entry);
     return !listed->ended;
 }
 
-/* Checks |filter|, and waits as it demands. */
-static factum_status check_filter(struct fct_saga_lists *lists, const factum_saga_filter *filter,
-                                  factum_error *err)
+/* Copies |given|, or the defaults if it is NULL, to |filter|, checks it, and waits as it demands.
+ */
+static factum_status read_filter(struct fct_saga_lists *lists, const factum_saga_filter *given,
+                                 factum_saga_filter *filter, factum_error *err)
 {
+    *filter = (factum_saga_filter){.size = sizeof *filter};
+    factum_status status =
+        given == NULL ? FACTUM_OK
+                      : fct_sized_read(filter, sizeof *filter, given, "sagas: the filter", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    filter->count_max = filter->count_max == 0 ? LISTS_COUNT_DEFAULT : filter->count_max;
     if (filter->status > FACTUM_SAGA_OPEN) {
         return fct_fail(err, FACTUM_INVALID, "sagas: %d is not a status", (int)filter->status);
     }
@@ -393,20 +441,6 @@ static factum_status check_filter(struct fct_saga_lists *lists, const factum_sag
     }
     return filter->wait_set ? fct_saga_lists_wait(lists, filter->wait, filter->wait_ms, err)
                             : FACTUM_OK;
-}
-
-/* |filter| with its defaults; an older caller's struct may be shorter. */
-static factum_saga_filter whole_filter(const factum_saga_filter *filter)
-{
-    factum_saga_filter whole = {.size = sizeof whole};
-    if (filter != NULL) {
-        size_t size = filter->size < sizeof whole ? filter->size : sizeof whole;
-        memcpy(&whole, filter, size);
-    }
-    if (whole.count_max == 0) {
-        whole.count_max = LISTS_COUNT_DEFAULT;
-    }
-    return whole;
 }
 
 static void ask_for_list(struct question *question, const factum_saga_filter *filter)
@@ -423,7 +457,7 @@ static void ask_for_list(struct question *question, const factum_saga_filter *fi
     }
     bind_number(question, "after", filter->after);
     bind_number(question, "count", filter->count_max);
-    question->rows_max = filter->count_max + 1;
+    question->rows_max = filter->count_max;
     snprintf(question->sql, sizeof question->sql,
              "SELECT saga, id, version, status, step, started, changed, " NEXT_DUE " AS due, "
              "position FROM saga_instances AS s WHERE position > :after%s%s ORDER BY position "
@@ -437,8 +471,8 @@ factum_status fct_saga_lists_list(struct fct_saga_lists *lists, const factum_sag
     struct question question = {.count = 0};
     struct listed listed = {.each = each};
     const factum_rows rows = {&listed, take_columns, take_entry};
-    const factum_saga_filter whole = whole_filter(filter);
-    factum_status status = check_filter(lists, &whole, err);
+    factum_saga_filter whole;
+    factum_status status = read_filter(lists, filter, &whole, err);
     if (status == FACTUM_OK) {
         ask_for_list(&question, &whole);
         status = ask_lists(lists, &question, &rows, err);
@@ -448,16 +482,19 @@ factum_status fct_saga_lists_list(struct fct_saga_lists *lists, const factum_sag
 
 /* ---- timers ---------------------------------------------------------------------------------- */
 
+/* Columns of the query in fct_saga_lists_timers, in its order. */
+enum { TIMER_SAGA, TIMER_ID, TIMER_NAME, TIMER_DUE, TIMER_WAIT };
+
 static bool take_timer(void *data, const factum_value *values, size_t count)
 {
     struct listed *listed = data;
     (void)count;
     const factum_saga_timer timer = {.size = sizeof timer,
-                                     .saga = text_of(&values[0]),
-                                     .id = text_of(&values[1]),
-                                     .timer = text_of(&values[2]),
-                                     .due = number_of(&values[3]),
-                                     .wait = number_of(&values[4])};
+                                     .saga = text_of(&values[TIMER_SAGA]),
+                                     .id = text_of(&values[TIMER_ID]),
+                                     .timer = text_of(&values[TIMER_NAME]),
+                                     .due = number_of(&values[TIMER_DUE]),
+                                     .wait = number_of(&values[TIMER_WAIT])};
     listed->ended = !listed->timers->each(listed->timers->data, &timer);
     return !listed->ended;
 }
@@ -468,8 +505,8 @@ factum_status fct_saga_lists_timers(struct fct_saga_lists *lists, const factum_s
     struct question question = {.count = 0};
     struct listed listed = {.timers = each};
     const factum_rows rows = {&listed, take_columns, take_timer};
-    const factum_saga_filter whole = whole_filter(filter);
-    factum_status status = check_filter(lists, &whole, err);
+    factum_saga_filter whole;
+    factum_status status = read_filter(lists, filter, &whole, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -477,7 +514,7 @@ factum_status fct_saga_lists_timers(struct fct_saga_lists *lists, const factum_s
         bind_text(&question, "saga", whole.saga);
     }
     bind_number(&question, "count", whole.count_max);
-    question.rows_max = whole.count_max + 1;
+    question.rows_max = whole.count_max;
     snprintf(question.sql, sizeof question.sql,
              "SELECT saga, id, timer, due, wait FROM saga_timers%s ORDER BY due, saga, id, timer "
              "LIMIT :count",

@@ -1,4 +1,5 @@
-/* lists.h - the sagas of a store as tables: which are open, which timers run. Layer: saga.
+/* lists.h - the sagas of a store as tables, a read model: which are open, which timers run. Layer:
+ * saga.
  *
  * An ordinary projection, "saga_instances", over the streams of sagas, in the host's directory.
  * When the manager starts, it reads the open sagas from there, so that it need not read all
@@ -30,8 +31,8 @@ void fct_saga_lists_close(struct fct_saga_lists *lists);
  * factum_models_wait. */
 FCT_MUST_USE factum_status fct_saga_lists_wait(struct fct_saga_lists *lists, uint64_t place,
                                                int64_t timeout_ms, factum_error *err);
-/* Are the lists behind |place|, and will stay so until an operator acts? Then *err has the
- * reason. */
+/* Are the lists behind |place|, and will they stay so until an operator acts? Then *err says why,
+ * and what to do. */
 bool fct_saga_lists_have_stopped(struct fct_saga_lists *lists, uint64_t place, factum_error *err);
 
 struct fct_open_each {

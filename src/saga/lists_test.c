@@ -413,6 +413,86 @@ TEST(a_list_is_filtered_and_read_page_by_page)
     assert_status(fct_saga_lists_list(world->lists, &many, &each, &err), FACTUM_INVALID);
 }
 
+static bool count_timer(void *data, const factum_saga_timer *timer)
+{
+    (void)timer;
+    ++*(size_t *)data;
+    return true;
+}
+
+/* A program may be older or newer than the library. */
+TEST(a_filter_follows_the_rules_of_sizes)
+{
+    struct world *world = *state;
+    factum_error err;
+    size_t count = 0;
+    struct {
+        factum_saga_filter known;
+        uint8_t more[16];
+    } bigger = {.known = {.size = sizeof bigger}};
+    factum_saga_filter filter = {.count_max = 7};
+    const factum_saga_each each = {&count, count_entry};
+    const factum_saga_timer_each timers = {&count, count_timer};
+    open_lists(world);
+    assert_status(fct_saga_lists_list(world->lists, &filter, &each, &err), FACTUM_INVALID);
+    assert_status(fct_saga_lists_timers(world->lists, &filter, &timers, &err), FACTUM_INVALID);
+    filter.size = offsetof(factum_saga_filter, status); /* later members do not count */
+    filter.status = (factum_saga_status)99;
+    assert_ok(fct_saga_lists_list(world->lists, &filter, &each, &err), err);
+    assert_ok(fct_saga_lists_timers(world->lists, &filter, &timers, &err), err);
+    assert_ok(fct_saga_lists_list(world->lists, &bigger.known, &each, &err), err);
+    bigger.more[15] = 1;
+    assert_status(fct_saga_lists_list(world->lists, &bigger.known, &each, &err), FACTUM_INVALID);
+    assert_int_equal(count, 0);
+}
+
+/* A limit as high as the count of rows is enough. */
+TEST(a_list_may_have_exactly_as_many_rows_as_asked_for)
+{
+    struct world *world = *state;
+    factum_error err;
+    size_t all = 0;
+    play(world, 5);
+    open_lists(world);
+    const factum_saga_each each = {&all, count_entry};
+    assert_ok(fct_saga_lists_list(world->lists, NULL, &each, &err), err);
+    for (size_t most = all - 1; most <= all + 1; most++) {
+        size_t count = 0;
+        const factum_saga_filter filter = {.size = sizeof filter, .count_max = most};
+        const factum_saga_each some = {&count, count_entry};
+        assert_ok(fct_saga_lists_list(world->lists, &filter, &some, &err), err);
+        assert_int_equal(count, most < all ? most : all);
+    }
+}
+
+TEST(lists_that_are_paused_say_how_to_go_on)
+{
+    struct world *world = *state;
+    factum_error err;
+    uint64_t place = 0;
+    const factum_act_request pause = {
+        .size = sizeof pause, .act = FACTUM_ACT_PAUSE, .projection = FCT_SLICE(FCT_LISTS_MODEL)};
+    open_lists(world);
+    assert_ok(factum_visible_place(world->store, &place, &err), err);
+    assert_false(fct_saga_lists_have_stopped(world->lists, place, &err));
+    assert_ok(factum_projection_act_record(world->store, &pause, NULL, &err), err);
+    for (int i = 0; i < 200; i++) { /* until the host has read of the pause */
+        const factum_new_event event = {.type = FCT_SLICE("SagaRetried"), .data = FCT_SLICE("{}")};
+        assert_ok(factum_append_stream(world->store, FCT_SLICE("saga:order-1"), factum_any(),
+                                       &event, 1, NULL, &err),
+                  err);
+        assert_ok(factum_visible_place(world->store, &place, &err), err);
+        factum_status status = fct_saga_lists_wait(world->lists, place, 100, &err);
+        assert_true(status == FACTUM_OK || status == FACTUM_TIMEOUT);
+        if (fct_saga_lists_have_stopped(world->lists, place, &err)) {
+            assert_string_equal(err.text, "the model saga_instances is paused: factum projection "
+                                          "resume saga_instances");
+            return;
+        }
+    }
+    fail();
+}
+
 TEST(without_a_deployment_the_lists_are_empty)
 {
     struct world *world = *state;
@@ -434,6 +514,9 @@ int main(void)
         FIXTURE_CASE(lists_that_run_all_the_time_equal_rebuilt_ones),
         FIXTURE_CASE(foreign_streams_with_the_same_names_are_not_listed),
         FIXTURE_CASE(a_list_is_filtered_and_read_page_by_page),
+        FIXTURE_CASE(a_filter_follows_the_rules_of_sizes),
+        FIXTURE_CASE(a_list_may_have_exactly_as_many_rows_as_asked_for),
+        FIXTURE_CASE(lists_that_are_paused_say_how_to_go_on),
         FIXTURE_CASE(without_a_deployment_the_lists_are_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

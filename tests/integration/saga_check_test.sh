@@ -21,12 +21,12 @@ steps:
 YAML
 
 # Checking.
-t "a saga that is sound" 0 "^order version 1: sound, [0-9,]+ states, longest run [0-9]+ inputs, [0-9.]+ s$" S check order.yaml
+t "a saga that is sound" 0 "^order version 1: sound, [0-9,]+ states, most distant state after [0-9]+ inputs, [0-9.]+ s$" S check order.yaml
 t "its ends are counted" 0 "^states at an end: [0-9,]+ done, [0-9,]+ undone, [0-9,]+ waiting for an operator$" S check order.yaml
 t "its bounds are printed" 0 "^bounds: 2 ids of each command after failures, 1 act of an operator; any number" S check order.yaml
 t "as JSON" 0 '^\{"name":"order","version":1,"hash":"[0-9a-f]{64}","sound":true,"complete":true,"states":[0-9]+,' S check order.yaml --json
 t "other bounds" 0 "bounds: 1 id of each command after failures, 0 acts of operators" S check order.yaml --generations 1 --acts 0
-t "too few states to decide" 7 "not decided: there are more states, 50 states" S check order.yaml --states-max 50
+t "too few states to decide" 7 "^order version 1: not decided after 50 states: raise --states-max, most distant state after [0-9]+ inputs?, [0-9.]+ s$" S check order.yaml --states-max 50
 t "a bound that is too high" 2 "generations takes 4 at most" S check order.yaml --generations 5
 t "an invalid bound" 2 "acts takes a whole number" S check order.yaml --acts x
 t "a missing file" 4 "none.yaml: No such file" S check none.yaml

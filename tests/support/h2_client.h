@@ -28,7 +28,7 @@ struct h2_client {
     size_t reply_count;
     bool goaway;
     uint32_t goaway_code;
-    bool holds; /* the client gives no credit back */
+    bool holds;          /* the client gives no credit back */
     size_t largest_send; /* largest output of one fct_session_send */
 };
 
