@@ -184,9 +184,13 @@ static int run_repair(const struct options *options)
             "choose what to do: --rebuild-index, or --accept-loss POSITION (factum verify "
             "names it)");
     }
-    factum_status status = factum_repair(options->store, &repair, NULL, &err);
+    struct progress progress;
+    progress_begin(&progress, "repair", options->quiet);
+    const factum_progress watch = {&progress, progress_callback};
+    factum_status status = factum_repair(options->store, &repair, &watch, &err);
+    progress_end(&progress);
     if (status != FACTUM_OK) {
-        return fail_with(status, &err);
+        return interrupted ? EXIT_INTERRUPTED : fail_with(status, &err);
     }
     if (options->json) {
         (void)printf("{\"rebuiltIndex\":%s,\"acceptedLoss\":%s",

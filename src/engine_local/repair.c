@@ -10,6 +10,7 @@ struct repair {
     const struct fct_os *os;
     const struct fct_mem *mem;
     const char *path;
+    const factum_progress *progress; /* of the check of the log; or NULL */
     char log_dir[FCT_PATH_SIZE];
     char index_dir[FCT_PATH_SIZE];
     factum_uuid index_store;
@@ -116,7 +117,11 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
         status = fct_log_open(&log, &options, &reason);
     }
     if (status == FACTUM_OK) {
-        status = fct_log_verify(log, NULL, &report, &reason);
+        const struct fct_log_visitor watch =
+            repair->progress == NULL
+                ? (struct fct_log_visitor){.data = NULL}
+                : (struct fct_log_visitor){repair->progress->data, repair->progress->step, NULL};
+        status = fct_log_verify(log, &watch, &report, &reason);
     } else {
         log = NULL;
     }
@@ -137,8 +142,7 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
 {
     factum_error ignored;
     struct fct_store_dir dir = {.lock = NULL};
-    struct repair repair = {.os = os, .mem = mem, .path = path};
-    (void)progress;
+    struct repair repair = {.os = os, .mem = mem, .path = path, .progress = progress};
     factum_status status = find_store(&repair, err);
     if (status == FACTUM_OK) {
         status = fct_store_dir_open(&dir, os, path, true, err);

@@ -88,6 +88,39 @@ TEST(without_its_LOCK_a_store_is_still_in_use)
     assert_ok(fct_engine_close(&f->second, &f->err), f->err);
 }
 
+static bool stop_at_once(void *data, uint64_t done, uint64_t total)
+{
+    int *calls = data;
+    (*calls)++;
+    assert_true(done <= total);
+    return false;
+}
+
+TEST(a_repair_that_is_stopped_keeps_the_index)
+{
+    enum { EVENTS = 600 };
+    struct fixture *f = *state;
+    int calls = 0;
+    bool any = false;
+    char index[FCT_PATH_SIZE];
+    for (int i = 0; i < EVENTS; i++) { /* a check of the log reports each MiB */
+        assert_ok(append(&f->engine, &f->err), f->err);
+    }
+    assert_ok(fct_engine_close(&f->engine, &f->err), f->err);
+    const factum_repair_options repair = {.size = sizeof repair, .rebuild_index = true};
+    const factum_progress stop = {&calls, stop_at_once};
+    assert_status(
+        fct_engine_local_repair(fct_os_real(), fct_mem_heap(), f->store, &repair, &stop, &f->err),
+        FACTUM_CANCELLED);
+    assert_int_equal(calls, 1);
+    assert_ok(fct_path_join(index, f->store, "index", &f->err), f->err);
+    assert_ok(fct_os_dir_has_entries(fct_os_real(), index, &any, &f->err), f->err);
+    assert_true(any);
+    assert_ok(open_at(&f->second, f->store, &f->err), f->err);
+    assert_int_equal(events_in(&f->second), EVENTS);
+    assert_ok(fct_engine_close(&f->second, &f->err), f->err);
+}
+
 TEST(a_store_that_was_moved_stops_and_another_is_left_alone)
 {
     struct fixture *f = *state;
@@ -163,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(without_its_LOCK_a_store_is_still_in_use),
+        FIXTURE_CASE(a_repair_that_is_stopped_keeps_the_index),
         FIXTURE_CASE(a_store_that_was_moved_stops_and_another_is_left_alone),
         FIXTURE_CASE(a_heartbeat_notices_as_well),
         FIXTURE_CASE(a_segment_replaces_nothing),

@@ -582,7 +582,7 @@ int main(void)
         MODEL_CASE(the_wal_is_swept_under_the_write_lock),
         MODEL_CASE(builds_are_created_found_and_dropped),
         MODEL_CASE(a_build_that_fails_leaves_nothing),
-        MODEL_CASE(a_swap_and_a_rollback_change_views_and_names),
+        MODEL_CASE(a_swap_and_one_back_change_views_and_names),
         MODEL_CASE(a_swap_that_fails_leaves_the_old_views),
         MODEL_CASE(a_reader_beside_sees_one_version_or_the_other),
         MODEL_CASE(an_act_and_its_effect_are_one_transaction),
