@@ -88,7 +88,8 @@ struct fct_server {
     struct factum_endpoints *endpoints; /* borrowed; NULL: none (factum/endpoint.h) */
     struct fct_deciders *deciders;      /* opened deciders (deciders.h) */
     uint64_t partial_size;              /* bytes of incomplete messages (grpc_call.c) */
-    /* Bytes of unanswered gRPC appends (store_append.c, kurrent_job.c), at most FCT_COLLECTED_MAX. */
+    /* Bytes of unanswered gRPC appends (store_append.c, kurrent_job.c), at most
+     * FCT_COLLECTED_MAX. */
     uint64_t collected_size;
     bool room_wanted;                   /* an append was refused for that: fct_feeds_room is due */
     struct fct_kurrent_job *spare_jobs; /* for further appends (kurrent_job.c) */
