@@ -2,8 +2,8 @@
  *
  * A decider is a struct of pure functions. |evolve| computes the state after an event. |decide|
  * computes which events follow from a command, or why none do. factum_transact does the rest: it
- * reads, folds, decides, and appends at the revision where it read. If somebody else was faster, it
- * decides again. A command takes effect once, however often it is sent.
+ * reads, folds, decides, and appends at the revision where it read. If another writer was faster,
+ * it decides again. A command takes effect once, however often it is sent.
  *
  *     FACTUM_DECIDER_DECLARE(order, order_state, order_command, order_event);
  *     static factum_verdict order_decide(const order_state *s, const order_command *c,

@@ -51,7 +51,7 @@ typedef struct factum_endpoint {
 /* Appends "$EndpointDeployed" to "$definition:endpoint-SERVICE". The endpoint gets the commands
  * that are recorded after that event. If the service had an endpoint before, it also gets the
  * commands that still wait, and it is enabled. |options| and |result| are optional.
- * Errors: INVALID (the text says what is wrong), WRONG_REVISION (somebody else has just changed
+ * Errors: INVALID (the text says what is wrong), WRONG_REVISION (another caller has just changed
  * it), and those of factum_read and factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_endpoint_deploy(factum_store *store,
                                                                 const factum_endpoint *endpoint,

@@ -106,7 +106,7 @@ typedef struct factum_act_result {
 /* Deploys |projection|: a first version, or a newer one, which is built beside the version in use.
  * |options| and |result| are optional.
  * Errors: EXISTS (this version is deployed with another text: give the file a higher version),
- * INVALID (the version is lower than the newest), WRONG_REVISION (somebody else has just deployed
+ * INVALID (the version is lower than the newest), WRONG_REVISION (another caller has just deployed
  * or acted: look, and try again), DENIED (a server does not let this caller deploy), and those of
  * factum_read and factum_append. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_projection_deploy(

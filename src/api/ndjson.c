@@ -524,7 +524,7 @@ factum_status factum_ndjson_parse(factum_ndjson *ndjson, factum_slice line, fact
     err = fct_error_or(err, &own);
     factum_ndjson_line parsed = {.size = sizeof parsed};
     if (event == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "there is no place for the event");
+        return fct_fail(err, FACTUM_INVALID, "the event is NULL");
     }
     factum_status status = factum_ndjson_parse_line(ndjson, line, &parsed, err);
     if (status == FACTUM_OK) {

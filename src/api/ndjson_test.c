@@ -568,7 +568,7 @@ TEST(nothing_to_read_or_to_write_to_is_refused)
     assert_status(factum_ndjson_parse(NULL, good, &f->event, &f->err), FACTUM_INVALID);
     assert_string_equal(f->err.text, text);
     assert_status(factum_ndjson_parse(f->ndjson, good, NULL, &f->err), FACTUM_INVALID);
-    assert_string_equal(f->err.text, "there is no place for the event");
+    assert_string_equal(f->err.text, "the event is NULL");
     assert_status(factum_ndjson_parse(f->ndjson, fct_slice(NULL, 9), &f->event, &f->err),
                   FACTUM_INVALID);
     assert_string_equal(f->err.text, text);

@@ -86,7 +86,7 @@ factum_status factum_schema_checker_create(factum_schema_checker **checker, fact
     err = fct_error_or(err, &own);
     struct fct_run *run;
     if (checker == NULL) {
-        return fct_fail(err, FACTUM_INVALID, "there is no place for a checker");
+        return fct_fail(err, FACTUM_INVALID, "the checker is NULL");
     }
     *checker = NULL;
     factum_status status = fct_run_create(fct_mem_heap(), &run, err);

@@ -188,8 +188,7 @@ TEST(upkeep_without_its_arguments_is_refused)
                    "restore: two directories are needed");
     assert_invalid(f, factum_restore("x", NULL, NULL, NULL, &f->err),
                    "restore: two directories are needed");
-    assert_invalid(f, factum_restore("x", "y", &progress, NULL, &f->err),
-                   "progress: there is no function to call (step)");
+    assert_invalid(f, factum_restore("x", "y", &progress, NULL, &f->err), "progress: step is NULL");
     assert_invalid(f, factum_repair(NULL, &unset, NULL, &f->err), "repair: a path is needed");
     assert_invalid(f, factum_repair("x", NULL, NULL, &f->err),
                    "repair: the options struct is NULL");

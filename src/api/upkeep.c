@@ -17,8 +17,7 @@ static factum_status check_report(const void *report, const char *what, factum_e
 
 static factum_status check_progress(const factum_progress *progress, factum_error *err)
 {
-    return fct_api_need(progress == NULL || progress->step != NULL,
-                        "progress: there is no function to call (step)", err);
+    return fct_api_need(progress == NULL || progress->step != NULL, "progress: step is NULL", err);
 }
 
 factum_status factum_verify(factum_store *store, const factum_progress *progress,

@@ -202,7 +202,7 @@ static int run_repair(const struct options *options)
         (void)printf("}\n");
     } else if (!options->quiet && repair.accept_loss) {
         (void)printf("repaired: what followed position %" PRIu64
-                     " is given up; what there was of it is kept in the store's log directory\n",
+                     " is given up, and kept as a file in the store's log directory\n",
                      repair.accept_loss_from);
     } else if (!options->quiet) {
         (void)printf("repaired: the index is new; nothing was lost\n");

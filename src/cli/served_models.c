@@ -242,7 +242,7 @@ factum_status served_act_wait(factum_store *store, factum_slice model, uint64_t 
     factum_status status = served_ask(store, &question, &answer, err);
     if (status == FACTUM_OK && !served_bool(&answer, FACTUM_JSON_ROOT, "done")) {
         (void)snprintf(err->text, sizeof err->text,
-                       "nobody has carried out revision %" PRIu64 " of %.*s yet", revision,
+                       "no host has carried out revision %" PRIu64 " of %.*s yet", revision,
                        (int)model.len, (const char *)model.ptr);
         status = FACTUM_TIMEOUT;
     }

@@ -345,7 +345,7 @@ TEST(an_act_is_sent_once)
     assert_false(server.once);
     answers("{\"done\":false}");
     assert_status(served_act_wait(store, request.projection, 4, 0, &err), FACTUM_TIMEOUT);
-    assert_text(err, "nobody has carried out revision 4 of orders yet");
+    assert_text(err, "no host has carried out revision 4 of orders yet");
     answers("{}");
     assert_status(served_act_wait(store, request.projection, 4, 0, &err), FACTUM_IO);
 }

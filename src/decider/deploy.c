@@ -303,7 +303,7 @@ static factum_status deploy(struct deploying *work, factum_error *err)
     if (status == FACTUM_OK && work->done.already) {
         return FACTUM_OK;
     }
-    return fct_wrap(err, FACTUM_WRONG_REVISION, "the decider was deployed by somebody else");
+    return fct_wrap(err, FACTUM_WRONG_REVISION, "another caller has just deployed the decider");
 }
 
 static factum_status begin_deploying(struct deploying *work, factum_store *store,

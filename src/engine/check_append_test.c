@@ -458,7 +458,7 @@ TEST(system_streams_are_written_only_by_explicit_request)
     factum_append_request request = request_of(&event, 1, &expectation);
     assert_refused(f, append(f, &request), FACTUM_INVALID,
                    "stream $jobs: names that begin with $ are kept for the system; choose another, "
-                   "or say that it is meant (system)");
+                   "or set the option system");
     request.system = true;
     assert_passes(f, append(f, &request));
     request.system = false;

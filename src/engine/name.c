@@ -127,7 +127,7 @@ factum_status fct_name_check_written(factum_slice stream, bool system, factum_er
         !fct_slice_starts(stream, FCT_SLICE("$$"))) {
         status = fct_fail(err, FACTUM_INVALID,
                           "stream %.*s: names that begin with $ are kept for the system; choose "
-                          "another, or say that it is meant (system)",
+                          "another, or set the option system",
                           FCT_FMT(stream));
     }
     return status;

@@ -438,7 +438,7 @@ factum_status fct_log_walk_next(struct fct_log_walk *walk, struct fct_record *re
     uint64_t offset = walk->position - walk->base;
     if (fct_record_decode(walk->map + offset, (size_t)(walk->batch_end - walk->position),
                           walk->position, walk->salt, false, record) != FACTUM_OK) {
-        return walk_damage(walk, walk->position, "the record makes no sense", err);
+        return walk_damage(walk, walk->position, "the record is not valid", err);
     }
     walk->position += record->size;
     FCT_ASSERT(walk->position <= walk->batch_end);

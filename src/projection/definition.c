@@ -268,7 +268,7 @@ static factum_status definition_check_template(const struct fct_parser *parser,
     }
     if (nearest.best.len > 0) {
         return fct_projection_fail(definition, line, column, FACTUM_INVALID, parser->err,
-                                   "{{%.*s}} is not created in \"tables\": is {{%.*s}} meant?",
+                                   "{{%.*s}} is not created in \"tables\": did you mean {{%.*s}}?",
                                    FCT_FMT(part->text), FCT_FMT(nearest.best));
     }
     return fct_projection_fail(definition, line, column, FACTUM_INVALID, parser->err,

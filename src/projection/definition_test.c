@@ -283,7 +283,7 @@ TEST(an_index_may_be_named_after_indexed_by)
 TEST(an_unknown_directive_is_named_with_the_nearest_one)
 {
     refused(HEAD TABLE ON "--@ querry x\n",
-            "p.sql:7:5: there is no directive \"querry\": is \"query\" meant?");
+            "p.sql:7:5: there is no directive \"querry\": did you mean \"query\"?");
     refused(HEAD "--@ tabels\n", "p.sql:3:5: there is no directive \"tabels\": is \"tables\"");
     refused(HEAD "--@   frobnicate\n",
             "p.sql:3:7: there is no directive \"frobnicate\": they are projection, from");
@@ -436,7 +436,7 @@ TEST(tables_are_created_with_their_template)
 TEST(templates_must_be_created)
 {
     refused(HEAD "--@ tables\nCREATE TABLE {{orders}} (a);\n--@ on A\nDELETE FROM {{order}};",
-            "p.sql:6:13: {{order}} is not created in \"tables\": is {{orders}} meant?");
+            "p.sql:6:13: {{order}} is not created in \"tables\": did you mean {{orders}}?");
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{lines}};",
             "p.sql:6:13: {{lines}} is not created in \"tables\": write CREATE TABLE {{lines}}");
     refused(HEAD TABLE "CREATE INDEX {{i}} ON {{nothing}} (a);\n" ON,
@@ -472,7 +472,7 @@ TEST(only_some_statements_may_stand_in_a_section)
 TEST(parameters_mean_something)
 {
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE a = :event_tim",
-            "p.sql:6:29: there is no parameter :event_tim: is :event_time meant?");
+            "p.sql:6:29: there is no parameter :event_tim: did you mean :event_time?");
     refused(HEAD TABLE "--@ on A\nDELETE FROM {{t}} WHERE a = :event_whatever_else",
             "p.sql:6:29: parameters that begin with event_ or factum_ are reserved: write "
             ":data.event_whatever_else");

@@ -74,7 +74,7 @@ static factum_status append_act(factum_store *store, const char *stream,
         done->position = result.position;
     }
     return status == FACTUM_WRONG_REVISION
-               ? fct_wrap(err, status, "somebody else has just acted on the projection")
+               ? fct_wrap(err, status, "another caller has just acted on the projection")
                : status;
 }
 

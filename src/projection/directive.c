@@ -607,7 +607,7 @@ static factum_status directive_unknown(const struct directive *directive)
     }
     if (nearest.best.len > 0) {
         return directive_fail(directive, FACTUM_INVALID,
-                              "there is no directive \"%.*s\": is \"%.*s\" meant?",
+                              "there is no directive \"%.*s\": did you mean \"%.*s\"?",
                               FCT_FMT(directive->word), FCT_FMT(nearest.best));
     }
     return directive_fail(directive, FACTUM_INVALID,

@@ -437,7 +437,8 @@ factum_status factum_models_act_wait(factum_models *models, factum_slice model, 
         int64_t left = until == INT64_MAX ? POLL_MS : until - fct_monotonic_ms();
         if (left <= 0) {
             (void)fct_fail(err, FACTUM_TIMEOUT,
-                           "nobody has carried out revision %" PRIu64 " of %s yet", revision, name);
+                           "no host has carried out revision %" PRIu64 " of %s yet", revision,
+                           name);
             return FACTUM_TIMEOUT;
         }
         (void)fct_word_wait(&models->changes, seen,

@@ -70,8 +70,8 @@ TEST(a_source_is_reported_as_it_is_read)
 
 TEST(each_check_is_made)
 {
-    refused("--@ projektion", "dir/p.sql:1:5: there is no directive \"projektion\": is "
-                              "\"projection\" meant?");
+    refused("--@ projektion", "dir/p.sql:1:5: there is no directive \"projektion\": did you mean "
+                              "\"projection\"?");
     refused(HEAD "--@ from all\n" REST "--@ on C\nDELETE FROM {{t}} LIMIT 1;\n",
             "dir/p.sql:14:19: LIMIT without ORDER BY");
     refused(HEAD "--@ from all\n" REST "--@ on C\nDELETE FROM {{t}} WHERE c = 1;\n",

@@ -517,8 +517,8 @@ static void run_thread(void *data)
         pause = pause * 2 < PAUSE_LAST_MS ? pause * 2 : PAUSE_LAST_MS;
     }
     if (status == FACTUM_DENIED) {
-        log_state(runner, "projection.fenced", "somebody else runs it");
-        show(runner, FACTUM_BUILD_FENCED, "somebody else runs it");
+        log_state(runner, "projection.fenced", "another host runs it");
+        show(runner, FACTUM_BUILD_FENCED, "another host runs it");
     } else if (status < FACTUM_OK && !is_stopping(runner)) {
         log_state(runner, "projection.stopped", err.text);
         fct_mutex_lock(&runner->lock);

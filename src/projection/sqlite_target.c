@@ -218,7 +218,7 @@ static factum_status fenced(struct sqlite_target *t, const struct fct_checkpoint
     }
     if (found.epoch != from->epoch) {
         return fct_fail(err, FACTUM_DENIED,
-                        "%s is run by somebody else: its epoch is %" PRIu64 ", not %" PRIu64,
+                        "%s is run by another host: its epoch is %" PRIu64 ", not %" PRIu64,
                         t->name, found.epoch, from->epoch);
     }
     return fct_fail(err, FACTUM_DENIED, "the checkpoint of %s is at %" PRIu64 ", not at %" PRIu64,
@@ -288,7 +288,7 @@ static factum_status target_commit(struct fct_target *target, factum_error *err)
 {
     struct sqlite_target *t = sqlite_target_of(target);
     if (sqlite3_get_autocommit(t->db) != 0) {
-        return fct_fail(err, FACTUM_FAILED, "%s: the transaction was ended by a statement of it",
+        return fct_fail(err, FACTUM_FAILED, "%s: one of its statements has ended the transaction",
                         t->name);
     }
     factum_status status = fct_sqlite_run(t->own[OWN_COMMIT], "committing a batch", NULL, err);

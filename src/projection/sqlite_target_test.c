@@ -320,7 +320,7 @@ TEST(a_runner_that_was_taken_over_is_fenced_off)
 
     struct fct_checkpoint to = after(f->at, 5);
     assert_status(f->target->ops->begin(f->target, &f->at, &to, &f->err), FACTUM_DENIED);
-    assert_text(f->err, "orders__v1 is run by somebody else: its epoch is 2, not 1");
+    assert_text(f->err, "orders__v1 is run by another host: its epoch is 2, not 1");
     to = after(theirs, 5);
     assert_ok(other->ops->begin(other, &theirs, &to, &f->err), f->err);
     (void)sqlite3_busy_timeout(f->model->file->db, 10);

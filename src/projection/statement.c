@@ -86,8 +86,8 @@ static factum_status statement_refuse_reserved(const struct fct_parser *parser, 
     }
     if (nearest.best.len > 0) {
         return statement_fail(parser, parameter, FACTUM_INVALID,
-                              "there is no parameter :%.*s: is :%.*s meant? The member of the data "
-                              "is :data.%.*s",
+                              "there is no parameter :%.*s: did you mean :%.*s? The member of the "
+                              "data is :data.%.*s",
                               FCT_FMT(name), FCT_FMT(nearest.best), FCT_FMT(name));
     }
     return statement_fail(parser, parameter, FACTUM_INVALID,

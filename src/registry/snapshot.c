@@ -286,9 +286,7 @@ factum_status factum_schemas_find(const factum_schemas *schemas, factum_slice su
     const factum_schema_version *newest = fct_snapshot_newest(schemas, subject);
     if (newest == NULL) {
         return fct_fail(err, FACTUM_NOT_FOUND,
-                        "there is no schema of %.*s: see what there is with "
-                        "\"schema list\"",
-                        FCT_FMT(subject));
+                        "%.*s has no schema: \"schema list\" lists the schemas", FCT_FMT(subject));
     }
     if (number == 0) {
         return give(schemas, newest, version, err);

@@ -436,7 +436,7 @@ static factum_status typed_use_field(struct typed *typed, const struct typed_use
         fct_shape_print(given, given_text, sizeof given_text);
         fct_shape_print(shape.types, wanted_text, sizeof wanted_text);
         return typed_fail(typed, field->mark, "kind",
-                          "%.*s is %s, but \"%.*s\" of %.*s is %s: give it that",
+                          "%.*s is %s, but \"%.*s\" of %.*s is %s: use a value of that type",
                           FCT_FMT(field->text), given_text, FCT_FMT(field->name),
                           FCT_FMT(use->call->name), wanted_text);
     }

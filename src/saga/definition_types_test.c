@@ -139,7 +139,7 @@ TEST(a_schema_of_a_category_counts)
     assert_good(f, STEP("{orderId, qty}"));
     assert_refused(f, STEP("{orderId, qty: .lines}"),
                    "s.yaml:7:42: kind: .lines is an array, but \"qty\" of stock.Take is a whole "
-                   "number: give it that");
+                   "number: use a value of that type");
     register_schema(f, "quote/Placed",
                     "{\"properties\":{\"orderId\":{}},"
                     "\"additionalProperties\":false}");
@@ -184,13 +184,13 @@ TEST(the_data_of_a_command_must_fit_its_schema)
                    "s.yaml:7:42: member: stock.Take has no member \"qtty\": did you mean qty?");
     assert_refused(f, STEP("{orderId, qty: 2.5}"),
                    "s.yaml:7:42: kind: 2.5 is a number, but \"qty\" of stock.Take is a whole "
-                   "number: give it that");
+                   "number: use a value of that type");
     assert_refused(f, STEP("{orderId, note: true}"),
                    "s.yaml:7:42: kind: true is a boolean, but \"note\" of stock.Take is a "
-                   "text: give it that");
+                   "text: use a value of that type");
     assert_refused(f, STEP("{orderId, qty: .saga.name}"),
                    "s.yaml:7:42: kind: .saga.name is a text, but \"qty\" of stock.Take is a whole "
-                   "number: give it that");
+                   "number: use a value of that type");
     assert_refused(f, STEP("{orderId: .address.citi}"),
                    "s.yaml:7:33: member: Placed has no member .address.citi: did you mean city?");
     assert_refused(f, STEP("{qty}"),

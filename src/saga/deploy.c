@@ -283,7 +283,7 @@ static factum_status append_deployed(factum_store *store, const struct factum_sa
         done->position = result.position;
     }
     return status == FACTUM_WRONG_REVISION
-               ? fct_wrap(err, status, "somebody else has just deployed the saga")
+               ? fct_wrap(err, status, "another caller has just deployed the saga")
                : status;
 }
 

@@ -215,7 +215,7 @@ static factum_status append_endpoint_event(struct endpoint_writing *w, const cha
         fct_sized_write(given, &done, sizeof done);
     }
     return status == FACTUM_WRONG_REVISION
-               ? fct_wrap(err, status, "somebody else has just changed the endpoint")
+               ? fct_wrap(err, status, "another caller has just changed the endpoint")
                : status;
 }
 

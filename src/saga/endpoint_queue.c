@@ -317,7 +317,7 @@ factum_status fct_queue_token_set(struct fct_queue *queue, const char *from, con
     factum_status status = queue_run(&call, err);
     if (status == FACTUM_OK && sqlite3_changes(queue->db) != 1) {
         return fct_fail(err, FACTUM_WRONG_REVISION,
-                        FCT_QUEUE_FILE ": somebody else follows with this file");
+                        FCT_QUEUE_FILE ": another host follows with this file");
     }
     return status;
 }

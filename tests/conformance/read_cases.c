@@ -282,7 +282,7 @@ TEST(a_system_stream_is_written_only_by_explicit_request)
     assert_status(append_one(f, "$sys", factum_any(), "A"), FACTUM_INVALID);
     assert_string_equal(f->err.text,
                         "stream $sys: names that begin with $ are kept for the system; choose "
-                        "another, or say that it is meant (system)");
+                        "another, or set the option system");
     assert_string_equal(stream_text(f, "$sys"), "STREAM_NOT_FOUND");
     OK(append_system(f, "$sys", "A"));
     assert_string_equal(stream_text(f, "$sys"), "0:A");

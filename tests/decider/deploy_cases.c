@@ -126,7 +126,7 @@ TEST(an_expectation_that_does_not_hold_refuses)
     assert_status(factum_decider_deploy(f->store, ACCOUNT, FCT_SLICE(COUNTER_LUA "-- 2\n"),
                                         &options, &done, &f->err),
                   FACTUM_WRONG_REVISION);
-    assert_text(f->err, "the decider was deployed by somebody else");
+    assert_text(f->err, "another caller has just deployed the decider");
     options.expected = factum_at(0);
     OK(factum_decider_deploy(f->store, ACCOUNT, FCT_SLICE(COUNTER_LUA "-- 2\n"), &options, &done,
                              &f->err));

@@ -231,7 +231,7 @@ def two_runs():
               second.output())
     first.signal(signal.SIGCONT)
     site.place(200)
-    site.case(wait_for(lambda: first.says("orders version 1: fenced.*: somebody else runs it")),
+    site.case(wait_for(lambda: first.says("orders version 1: fenced.*: another host runs it")),
               "the first one continues, is fenced, and reports it", first.output())
     site.case(wait_for(lambda: file_rows(file) == site.reference()),
               "no row was counted twice", file_rows(file) and file_rows(file)[1], site.reference()[1])
@@ -267,9 +267,9 @@ def server_and_run():
     site.case(wait_for(lambda: run.says("orders version 1: live")), "a run takes the model over",
               run.output())
     site.place(300)
-    site.case(site.wait_state("fenced", "somebody else runs it"), "the server reports that it is fenced",
+    site.case(site.wait_state("fenced", "another host runs it"), "the server reports that it is fenced",
               site.builds())
-    site.case(site.log_has("projection orders, version 1: somebody else runs it"), "its log too")
+    site.case(site.log_has("projection orders, version 1: another host runs it"), "its log too")
     site.is_right("its queries see what the other one writes")
     run.end()  # killed
     site.place(300)
