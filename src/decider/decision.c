@@ -71,14 +71,16 @@ factum_status fct_printed(factum_json_writer *to, const char *what, factum_slice
                           factum_error *err)
 {
     factum_status status = fct_arena_status(to->arena, what, err);
-    if (status == FACTUM_OK) {
-        status = factum_json_writer_finish(to, err);
-        status = status == FACTUM_OK ? status : fct_wrap(err, status, "%s", what);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        *text = fct_slice(to->buffer, to->used);
+    status = factum_json_writer_finish(to, err);
+    status = status == FACTUM_OK ? status : fct_wrap(err, status, "%s", what);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    *text = fct_slice(to->buffer, to->used);
+    return FACTUM_OK;
 }
 
 static factum_status print_emitted(struct factum_decision *out, const void *event,

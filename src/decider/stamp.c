@@ -124,11 +124,14 @@ static factum_status check_ids(const factum_decider *decider,
                                const factum_transact_request *request, factum_error *err)
 {
     factum_status status = check_id(decider, "command id", request->command_id, err);
-    if (status == FACTUM_OK) {
-        status = check_id(decider, "correlation id", request->correlation_id, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? check_id(decider, "causation id", request->causation_id, err)
-                               : status;
+    status = check_id(decider, "correlation id", request->correlation_id, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return check_id(decider, "causation id", request->causation_id, err);
 }
 
 static factum_status print_metadata(struct fct_stamp *stamp, const factum_transact_request *request,

@@ -140,10 +140,14 @@ factum_status fct_subject_ask(struct fct_subject *subject, const factum_decider 
     }
     decider->query(command, arena, &subject->query);
     factum_status status = fct_arena_status(arena, "the query", err);
-    if (status == FACTUM_OK) {
-        status = check_query(&subject->query, decider, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? key_make(subject, decider, arena, err) : status;
+    status = check_query(&subject->query, decider, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return key_make(subject, decider, arena, err);
 }
 
 static bool has_name(const factum_slice *names, size_t count, factum_slice name)

@@ -150,19 +150,20 @@ static factum_status list_entry(struct distant_lister *lister, factum_list_entry
         status = fct_store_next_entry(&lister->page, entry, err);
     } while (status == FACTUM_OK && lister->skip > 0 && entry->first_position == lister->born &&
              lister->skip-- > 0);
-    if (status == FACTUM_OK && entry->first_position > lister->place) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (entry->first_position > lister->place) {
         lister->known = true;
         lister->status = FACTUM_DONE;
         return FACTUM_DONE;
     }
-    if (status == FACTUM_OK) {
-        bool twin = lister->twins > 0 && entry->first_position == lister->born;
-        lister->twins = twin ? lister->twins + 1 : 1;
-        lister->born = entry->first_position;
-        lister->given++;
-        lister->resumes = 0;
-    }
-    return status;
+    bool twin = lister->twins > 0 && entry->first_position == lister->born;
+    lister->twins = twin ? lister->twins + 1 : 1;
+    lister->born = entry->first_position;
+    lister->given++;
+    lister->resumes = 0;
+    return FACTUM_OK;
 }
 
 static factum_status lister_next(struct fct_lister *base, factum_list_entry *entry,

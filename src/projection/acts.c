@@ -134,14 +134,18 @@ static factum_status check_deployed_text(const factum_event *event, const struct
         return bad_act(event, "it has no version or text", err);
     }
     factum_status status = fct_sha256_init(&sha, err);
-    if (status == FACTUM_OK) {
-        fct_sha256_add(&sha, act->text.ptr, act->text.len);
-        status = fct_sha256_finish(&sha, hash, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && !fct_slice_equal(act->hash, factum_slice_from(hash))) {
+    fct_sha256_add(&sha, act->text.ptr, act->text.len);
+    status = fct_sha256_finish(&sha, hash, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!fct_slice_equal(act->hash, factum_slice_from(hash))) {
         return bad_act(event, "its text has another hash", err);
     }
-    return status;
+    return FACTUM_OK;
 }
 
 factum_status fct_act_parse(const factum_event *event, factum_arena *arena, struct fct_act *act,

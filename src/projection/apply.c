@@ -123,11 +123,14 @@ static factum_status park_event(struct batch *batch, const struct fct_bound_even
         .since = batch->now,
     };
     factum_status status = check_limits(applier, event->key, batch->err);
-    if (status == FACTUM_OK) {
-        status = applier->target->ops->park(applier->target, &row, batch->err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK &&
-        fct_parked_set_add(&applier->parked, event->key, row.next_attempt) != FACTUM_OK) {
+    status = applier->target->ops->park(applier->target, &row, batch->err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (fct_parked_set_add(&applier->parked, event->key, row.next_attempt) != FACTUM_OK) {
         status = no_memory_for_parked(batch->err);
     }
     return status;

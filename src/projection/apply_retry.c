@@ -311,12 +311,14 @@ factum_status fct_apply_skip(struct fct_applier *applier, uint64_t position, int
     factum_arena arena;
     struct fct_checkpoint to = applier->at;
     factum_status status = fct_applier_skip(applier, position, err);
-    if (status == FACTUM_OK) {
-        status = fct_applier_know_parked(applier, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = applier->target->ops->begin(applier->target, &applier->at, &to, err);
+    status = fct_applier_know_parked(applier, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = applier->target->ops->begin(applier->target, &applier->at, &to, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -432,10 +432,14 @@ static factum_status definition_fill(struct fct_parser *parser, factum_slice tex
     }
     fct_sql_begin(&parser->scan, definition->text);
     status = definition_read(parser);
-    if (status == FACTUM_OK) {
-        status = definition_finish(parser);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? definition_hash(definition, parser->err) : status;
+    status = definition_finish(parser);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return definition_hash(definition, parser->err);
 }
 
 factum_status fct_projection_parse_in(const struct fct_mem *mem, factum_slice text,

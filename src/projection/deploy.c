@@ -97,6 +97,23 @@ static factum_status find_deployment(factum_store *store, factum_slice name, uin
     return status == FACTUM_DONE ? FACTUM_OK : status;
 }
 
+static factum_status read_act_request(const factum_act_options *given,
+                                      const factum_act_result *result, factum_act_options *options,
+                                      factum_error *err)
+{
+    factum_status status = read_act_options(given, options, err);
+    if (status == FACTUM_OK && result != NULL) {
+        status = fct_sized_check(result, "projection: the result", err);
+    }
+    return status;
+}
+
+static factum_status not_deployed(factum_slice name, factum_error *err)
+{
+    return fct_fail(err, FACTUM_NOT_FOUND,
+                    "no projection %.*s is deployed: see factum projection list", FCT_FMT(name));
+}
+
 /* Judges |act| by the current state of the stream, and appends it. */
 static factum_status record_act(factum_store *store, factum_slice name, struct fct_act *act,
                                 const factum_act_options *given, factum_act_result *result,
@@ -106,24 +123,22 @@ static factum_status record_act(factum_store *store, factum_slice name, struct f
     factum_act_options options;
     struct fct_acts acts = {.any = false};
     factum_act_result done = {.size = sizeof done};
-    factum_status status = read_act_options(given, &options, err);
-    if (status == FACTUM_OK && result != NULL) {
-        status = fct_sized_check(result, "projection: the result", err);
+    factum_status status = read_act_request(given, result, &options, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_acts_stream(name, stream, err);
+    status = fct_acts_stream(name, stream, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_acts_read(store, name, UINT64_MAX, options.call, &acts, err);
+    status = fct_acts_read(store, name, UINT64_MAX, options.call, &acts, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && act->act != 0 && (!acts.deployed || acts.removed)) {
-        return fct_fail(err, FACTUM_NOT_FOUND,
-                        "no projection %.*s is deployed: see factum projection list",
-                        FCT_FMT(name));
+    if (act->act != 0 && (!acts.deployed || acts.removed)) {
+        return not_deployed(name, err);
     }
-    if (status == FACTUM_OK) {
-        status = fct_acts_judge(&acts, act, err);
-    }
+    status = fct_acts_judge(&acts, act, err);
     if (status == FACTUM_OK) {
         act->by = options.by;
         act->why = options.why;
@@ -279,20 +294,24 @@ factum_status factum_projection_find(factum_store *store, factum_slice name, uin
     struct fct_acts acts = {.any = false};
     bool go_on;
     factum_status status = check_each(store, each, err);
-    if (status == FACTUM_OK) {
-        status = fct_acts_read(store, name, UINT64_MAX, NULL, &acts, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && !acts.deployed) {
-        return fct_fail(err, FACTUM_NOT_FOUND,
-                        "no projection %.*s is deployed: see factum projection list",
-                        FCT_FMT(name));
+    status = fct_acts_read(store, name, UINT64_MAX, NULL, &acts, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!acts.deployed) {
+        return not_deployed(name, err);
     }
     uint64_t text_at = acts.text_at;
-    if (status == FACTUM_OK && version != 0 && version != acts.version) {
+    if (version != 0 && version != acts.version) {
         status = find_version(store, name, version, &text_at, err);
     }
-    return status == FACTUM_OK ? report_state(store, name, &acts, text_at, each, &go_on, err)
-                               : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return report_state(store, name, &acts, text_at, each, &go_on, err);
 }
 
 factum_status factum_projection_list(factum_store *store, const factum_projection_each *each,

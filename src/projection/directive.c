@@ -217,16 +217,22 @@ static factum_status directive_projection(struct directive *directive)
     factum_status status = fct_parser_check_name(directive->parser, directive->word, "a projection",
                                                  directive->line, directive->column);
     definition->name = directive->word;
-    if (status == FACTUM_OK) {
-        status = directive_next(directive);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = directive_take(directive, "version");
+    status = directive_next(directive);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = directive_number(directive, 1, FCT_PROJECTION_VERSION_MAX, &definition->version);
+    status = directive_take(directive, "version");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? directive_end(directive) : status;
+    status = directive_number(directive, 1, FCT_PROJECTION_VERSION_MAX, &definition->version);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return directive_end(directive);
 }
 
 static factum_status directive_category(struct directive *directive, factum_slice *name)
@@ -316,16 +322,20 @@ static factum_status directive_key(struct directive *directive)
     }
     factum_status status = fct_parameter_resolve(parser, token.text, directive->line,
                                                  directive->column, &parser->definition->key);
-    if (status == FACTUM_OK && !directive_can_be_key(&parser->definition->key)) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!directive_can_be_key(&parser->definition->key)) {
         return directive_fail(directive, FACTUM_INVALID,
                               ":%.*s cannot be a key: take :stream, :correlation_id, or a member "
                               "as :customerId",
                               FCT_FMT(token.text));
     }
-    if (status == FACTUM_OK) {
-        status = directive_next(directive);
+    status = directive_next(directive);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? directive_end(directive) : status;
+    return directive_end(directive);
 }
 
 static factum_status directive_mode(struct directive *directive)
@@ -382,30 +392,37 @@ static factum_status directive_poison(struct directive *directive)
     struct fct_definition *definition = directive->parser->definition;
     uint64_t retries = 0;
     factum_status status = directive_take(directive, "retry");
-    if (status == FACTUM_OK) {
-        status = directive_number(directive, 0, FCT_PROJECTION_RETRY_MAX, &retries);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = directive_take(directive, "within");
+    status = directive_number(directive, 0, FCT_PROJECTION_RETRY_MAX, &retries);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = directive_duration(directive, &definition->retry_within);
+    definition->retries = (uint32_t)retries;
+    status = directive_take(directive, "within");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = directive_take(directive, "then");
+    status = directive_duration(directive, &definition->retry_within);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK &&
-        (directive_word_is(directive, "stop") || directive_word_is(directive, "skip"))) {
+    status = directive_take(directive, "then");
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (directive_word_is(directive, "stop") || directive_word_is(directive, "skip")) {
         return directive_fail(directive, FACTUM_UNSUPPORTED,
                               "then %.*s is not supported: write then park; an operator skips an "
                               "event",
                               FCT_FMT(directive->word));
     }
-    if (status == FACTUM_OK) {
-        status = directive_take(directive, "park");
+    status = directive_take(directive, "park");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    definition->retries = (uint32_t)retries;
-    return status == FACTUM_OK ? directive_end(directive) : status;
+    return directive_end(directive);
 }
 
 static factum_status directive_host(struct directive *directive)
@@ -416,10 +433,14 @@ static factum_status directive_host(struct directive *directive)
     factum_status status = fct_parser_check_name(directive->parser, directive->word, "a host",
                                                  directive->line, directive->column);
     directive->parser->definition->host = directive->word;
-    if (status == FACTUM_OK) {
-        status = directive_next(directive);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? directive_end(directive) : status;
+    status = directive_next(directive);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return directive_end(directive);
 }
 
 /* ---- sections -------------------------------------------------------------------------------- */
@@ -704,10 +725,14 @@ factum_status fct_directive_read(struct fct_parser *parser)
         parser->section = (struct fct_section){.line = directive.line};
     }
     status = directive_next(&directive);
-    if (status == FACTUM_OK) {
-        status = directive.kind->read(&directive);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_parser_next(parser) : status;
+    status = directive.kind->read(&directive);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_parser_next(parser);
 }
 
 bool fct_directive_is_inner(const struct fct_parser *parser)

@@ -182,20 +182,28 @@ static void follow_set_defaults(factum_follow *follow)
     }
 }
 
-/* Fills the zeroed |follow|, whose arena exists. */
-static factum_status follow_init(factum_follow *follow, const factum_follow_options *given,
-                                 factum_error *err)
+static factum_status follow_read_options(factum_follow *follow, const factum_follow_options *given,
+                                         factum_error *err)
 {
     factum_follow_options *options = &follow->options;
     factum_status status =
         fct_sized_read(options, sizeof *options, given, "follow: the options", err);
-    if (status == FACTUM_OK) {
-        status = follow_check(options, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_sized_read(&follow->request, sizeof follow->request, options->request,
-                                "follow: the request", err);
+    status = follow_check(options, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    return fct_sized_read(&follow->request, sizeof follow->request, options->request,
+                          "follow: the request", err);
+}
+
+/* Fills the zeroed |follow|, whose arena exists. */
+static factum_status follow_init(factum_follow *follow, const factum_follow_options *given,
+                                 factum_error *err)
+{
+    factum_status status = follow_read_options(follow, given, err);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -206,19 +214,22 @@ static factum_status follow_init(factum_follow *follow, const factum_follow_opti
         follow->request.steps_max = FOLLOW_STEPS_MAX;
     }
     status = follow_copy_filter(follow, err);
-    if (status == FACTUM_OK) {
-        status = follow_copy_query(follow, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = follow_copy_call(follow, err);
+    status = follow_copy_query(follow, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_arena_status(&follow->arena, "follow", err);
+    status = follow_copy_call(follow, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_os_random(follow->world.os, &follow->owner, sizeof follow->owner, err);
+    status = fct_arena_status(&follow->arena, "follow", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    return fct_os_random(follow->world.os, &follow->owner, sizeof follow->owner, err);
 }
 
 factum_status fct_follow_open(const struct fct_follow_world *world, factum_store *store,

@@ -229,10 +229,14 @@ static factum_status follow_find_place(struct follow_run *run, uint64_t *place, 
                         "another name or without a checkpoint",
                         run->saved.token);
     }
-    if (status == FACTUM_OK) {
-        status = factum_visible_place(store, &visible, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && *place > visible) {
+    status = factum_visible_place(store, &visible, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (*place > visible) {
         return fct_fail(
             err, FACTUM_WRONG_TIMELINE,
             "checkpoint_ahead: the checkpoint %s lies after the end of the store, %" PRIu64
@@ -240,7 +244,7 @@ static factum_status follow_find_place(struct follow_run *run, uint64_t *place, 
             "what it has lost, then follow under another name or without a checkpoint",
             run->saved.token, visible);
     }
-    return status;
+    return FACTUM_OK;
 }
 
 static factum_status follow_load(struct follow_run *run, factum_error *err)
@@ -302,18 +306,22 @@ static factum_status follow_begin(struct follow_run *run, factum_error *err)
 {
     char token[FACTUM_TOKEN_SIZE];
     factum_status status = follow_load(run, err);
-    if (status == FACTUM_OK) {
-        status = follow_subscribe(run, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && run->follow->request.from == FACTUM_FROM_END &&
-        run->saved.token[0] == '\0') {
+    status = follow_subscribe(run, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (run->follow->request.from == FACTUM_FROM_END && run->saved.token[0] == '\0') {
         factum_token_format(run->follow->store, run->place, token);
         status = follow_save(run, token, err);
     }
-    if (status == FACTUM_OK) {
-        follow_kept(run);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    follow_kept(run);
+    return FACTUM_OK;
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

@@ -130,13 +130,15 @@ static factum_status open_build(void *data, const struct fct_definition *definit
     const struct fct_build id = {build->id.version, build->id.run};
     factum_status status =
         fct_model_open_file(build->models, build->model->name, true, false, &build->file, err);
-    if (status == FACTUM_OK) {
-        status = fct_sqlite_target_open(build->file, definition, id, target, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        fct_sqlite_target_limit(*target, &build->ending, FCT_EVENT_MS_MAX);
+    status = fct_sqlite_target_open(build->file, definition, id, target, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    fct_sqlite_target_limit(*target, &build->ending, FCT_EVENT_MS_MAX);
+    return FACTUM_OK;
 }
 
 static void close_build(void *data)

@@ -134,31 +134,38 @@ factum_status factum_inbox_take(sqlite3 *db, const factum_inbox_message *message
     err = fct_error_or(err, &own);
     factum_inbox_message full;
     factum_status status = inbox_need(db, err);
-    if (status == FACTUM_OK) {
-        status = fct_sized_read(&full, sizeof full, message, "inbox: the message", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = inbox_check_text(full.consumer, "a consumer", err);
+    status = fct_sized_read(&full, sizeof full, message, "inbox: the message", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = inbox_check_text(full.id, "an id", err);
+    status = inbox_check_text(full.consumer, "a consumer", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && full.position > INT64_MAX) {
-        status = fct_fail(err, FACTUM_INVALID, "inbox: a position is at most %" PRId64, INT64_MAX);
+    status = inbox_check_text(full.id, "an id", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && sqlite3_get_autocommit(db) != 0) {
-        status = fct_fail(err, FACTUM_INVALID,
-                          "inbox: no transaction is open: the message would count as done before "
-                          "what it asks for is: BEGIN IMMEDIATE first");
+    if (full.position > INT64_MAX) {
+        return fct_fail(err, FACTUM_INVALID, "inbox: a position is at most %" PRId64, INT64_MAX);
     }
-    if (status == FACTUM_OK) {
-        status = inbox_insert(db, &full, err);
+    if (sqlite3_get_autocommit(db) != 0) {
+        return fct_fail(err, FACTUM_INVALID,
+                        "inbox: no transaction is open: the message would count as done before "
+                        "what it asks for is: BEGIN IMMEDIATE first");
     }
-    if (status == FACTUM_OK && sqlite3_changes(db) == 0) {
+    status = inbox_insert(db, &full, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (sqlite3_changes(db) == 0) {
         return fct_fail(err, FACTUM_EXISTS, "inbox: %.*s has taken the message %.*s before",
                         FCT_FMT(full.consumer), FCT_FMT(full.id));
     }
-    return status;
+    return FACTUM_OK;
 }
 
 /* ---- trimming -------------------------------------------------------------------------------- */
@@ -202,12 +209,14 @@ factum_status factum_inbox_trim(sqlite3 *db, const factum_inbox_limits *limits, 
     err = fct_error_or(err, &own);
     factum_inbox_limits full;
     factum_status status = inbox_need(db, err);
-    if (status == FACTUM_OK) {
-        status = fct_sized_read(&full, sizeof full, limits, "inbox: the limits", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = inbox_check_text(full.consumer, "a consumer", err);
+    status = fct_sized_read(&full, sizeof full, limits, "inbox: the limits", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = inbox_check_text(full.consumer, "a consumer", err);
     if (status != FACTUM_OK) {
         return status;
     }

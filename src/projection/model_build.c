@@ -297,19 +297,21 @@ static factum_status drop_build(struct fct_model_file *file, const struct fct_bu
                                 factum_error *err)
 {
     factum_status status = drop_tables(file, row->build, err);
-    if (status == FACTUM_OK) {
-        status = run_named(file, "DELETE FROM factum_checkpoint WHERE name = ?1", row->name, NULL,
-                           NULL, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = run_named(file, "DELETE FROM factum_parked WHERE build = ?1", row->name, NULL,
-                           NULL, err);
+    status = run_named(file, "DELETE FROM factum_checkpoint WHERE name = ?1", row->name, NULL, NULL,
+                       err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = run_named(file, "UPDATE factum_model SET previous = '' WHERE previous = ?1",
-                           row->name, NULL, NULL, err);
+    status =
+        run_named(file, "DELETE FROM factum_parked WHERE build = ?1", row->name, NULL, NULL, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    return run_named(file, "UPDATE factum_model SET previous = '' WHERE previous = ?1", row->name,
+                     NULL, NULL, err);
 }
 
 factum_status fct_model_build_drop(struct fct_model_file *file, struct fct_build build,

@@ -246,7 +246,7 @@ static factum_status report_change(struct diff_run *run, factum_row_change kind,
 static factum_status merge_sides(struct diff_run *run, factum_error *err)
 {
     factum_status status = FACTUM_OK;
-    while (status == FACTUM_OK && (run->before.at_row || run->after.at_row)) {
+    while (run->before.at_row || run->after.at_row) {
         int order = compare_places(run);
         if (order < 0) {
             status = report_change(run, FACTUM_ROW_REMOVED, err);
@@ -255,14 +255,23 @@ static factum_status merge_sides(struct diff_run *run, factum_error *err)
         } else if (!rows_equal(run)) {
             status = report_change(run, FACTUM_ROW_CHANGED, err);
         }
-        if (status == FACTUM_OK && order <= 0) {
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        if (order <= 0) {
             status = next_row(run, &run->before, err);
         }
-        if (status == FACTUM_OK && order >= 0) {
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        if (order >= 0) {
             status = next_row(run, &run->after, err);
         }
+        if (status != FACTUM_OK) {
+            return status;
+        }
     }
-    return status;
+    return FACTUM_OK;
 }
 
 static factum_status compare_table(struct diff_run *run, factum_slice name, factum_error *err)
@@ -270,25 +279,33 @@ static factum_status compare_table(struct diff_run *run, factum_slice name, fact
     factum_arena_reset(&run->arena);
     factum_status status = fct_model_table_load(run->file, run->before.build, name, false,
                                                 &run->arena, &run->before.table, err);
-    if (status == FACTUM_OK) {
-        status = fct_model_table_load(run->file, run->after.build, name, false, &run->arena,
-                                      &run->after.table, err);
+    if (status != FACTUM_OK) {
+        goto done;
     }
-    if (status == FACTUM_OK) {
-        status = join_columns(run, err);
+    status = fct_model_table_load(run->file, run->after.build, name, false, &run->arena,
+                                  &run->after.table, err);
+    if (status != FACTUM_OK) {
+        goto done;
     }
-    if (status == FACTUM_OK) {
-        status = choose_key(run, err);
+    status = join_columns(run, err);
+    if (status != FACTUM_OK) {
+        goto done;
     }
-    if (status == FACTUM_OK) {
-        status = open_side(run, &run->before, err);
+    status = choose_key(run, err);
+    if (status != FACTUM_OK) {
+        goto done;
     }
-    if (status == FACTUM_OK) {
-        status = open_side(run, &run->after, err);
+    status = open_side(run, &run->before, err);
+    if (status != FACTUM_OK) {
+        goto done;
     }
-    if (status == FACTUM_OK) {
-        status = merge_sides(run, err);
+    status = open_side(run, &run->after, err);
+    if (status != FACTUM_OK) {
+        goto done;
     }
+    status = merge_sides(run, err);
+
+done:
     (void)sqlite3_finalize(run->before.rows);
     (void)sqlite3_finalize(run->after.rows);
     run->before.rows = NULL;

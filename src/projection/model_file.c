@@ -177,17 +177,23 @@ static factum_status connect_to(struct fct_model_file *file,
     if (options->write && options->dir != NULL) {
         status = create_empty(file, options->os, err);
     }
-    if (status == FACTUM_OK) {
-        status = open_connection(file, options->write, &file->db, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        (void)sqlite3_busy_timeout(file->db, FCT_MODEL_BUSY_MS);
-        status = set_switches(file->db, options->write, err);
+    status = open_connection(file, options->write, &file->db, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = set_pragmas(file, options->cache_size != 0 ? options->cache_size : cache, err);
+    (void)sqlite3_busy_timeout(file->db, FCT_MODEL_BUSY_MS);
+    status = set_switches(file->db, options->write, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && options->write && options->dir != NULL) {
+    status = set_pragmas(file, options->cache_size != 0 ? options->cache_size : cache, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (options->write && options->dir != NULL) {
         status = set_wal(file, err);
     }
     return status;
@@ -380,16 +386,23 @@ static factum_status admit(struct fct_model_file *file,
     if (left_open) {
         status = check_pages(file, err);
     }
-    if (status == FACTUM_OK) {
-        status = count_tables(file, &count, &ours, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && !ours && options->write) {
+    status = count_tables(file, &count, &ours, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!ours && options->write) {
         status = create_bookkeeping(file, options->store, err);
-    } else if (status == FACTUM_OK && !ours) {
+    } else if (!ours) {
         status = count > 0 ? fct_fail(err, FACTUM_INVALID, "%s is not a read model", file->path)
                            : fct_fail(err, FACTUM_NOT_FOUND, "%s has no model yet", file->path);
     }
-    return status == FACTUM_OK ? judge_model(file, options->store, err) : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return judge_model(file, options->store, err);
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */

@@ -15,13 +15,14 @@ static factum_status projection_check(const struct fct_definition *definition,
                                       const factum_projection_options *options, factum_error *err)
 {
     factum_status status = fct_projection_lint(definition, err);
-    if (status == FACTUM_OK) {
-        status = fct_sqlite_check(definition, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_fields_check(definition, options->schemas, err);
+    status = fct_sqlite_check(definition, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    return fct_fields_check(definition, options->schemas, err);
 }
 
 factum_status factum_projection_load(factum_slice text, const factum_projection_options *options,

@@ -150,17 +150,21 @@ static factum_status check_checkpoint(struct fct_runner *runner, factum_error *e
                         "checkpoint_ahead: the model has events that this store does not have, "
                         "delete its file or rebuild it");
     }
-    if (status == FACTUM_OK) {
-        status = factum_visible_place(runner->options.store, &place, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && at->position > place) {
+    status = factum_visible_place(runner->options.store, &place, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (at->position > place) {
         return fct_fail(err, FACTUM_WRONG_TIMELINE,
                         "checkpoint_ahead: the model has events up to position %" PRIu64
                         ", the store ends at %" PRIu64 ": is it an older backup? Delete the "
                         "model's file or rebuild it",
                         at->position, place);
     }
-    return status;
+    return FACTUM_OK;
 }
 
 static factum_status open_target(struct fct_runner *runner, factum_error *err)

@@ -151,14 +151,15 @@ static factum_status target_read_checkpoint(struct fct_target *target,
     sqlite3_stmt *read = own_of(t, OWN_READ);
     bool row;
     factum_status status = fct_sqlite_step(read, "reading the checkpoint", &row, err);
-    if (status == FACTUM_OK && !row) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!row) {
         return fct_fail(err, FACTUM_NOT_FOUND, "there is no build %s any more", t->name);
     }
-    if (status == FACTUM_OK) {
-        take_checkpoint(read, checkpoint);
-        (void)sqlite3_reset(read);
-    }
-    return status;
+    take_checkpoint(read, checkpoint);
+    (void)sqlite3_reset(read);
+    return FACTUM_OK;
 }
 
 static void target_rollback(struct fct_target *target)
@@ -241,16 +242,22 @@ static factum_status move_checkpoint(struct sqlite_target *t, const struct fct_c
     sqlite3_stmt *move = own_of(t, OWN_MOVE);
     int64_t changes = 0;
     factum_status status = bind_checkpoint(move, to, err);
-    if (status == FACTUM_OK) {
-        status = bind_number(move, 6, from->position, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = bind_number(move, 7, from->epoch, err);
+    status = bind_number(move, 6, from->position, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_sqlite_run(move, "moving the checkpoint", &changes, err);
+    status = bind_number(move, 7, from->epoch, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK && changes != 1 ? fenced(t, from, err) : status;
+    status = fct_sqlite_run(move, "moving the checkpoint", &changes, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return changes != 1 ? fenced(t, from, err) : FACTUM_OK;
 }
 
 static factum_status target_begin(struct fct_target *target, const struct fct_checkpoint *from,
@@ -275,13 +282,18 @@ static factum_status target_set_checkpoint(struct fct_target *target,
     sqlite3_stmt *set = own_of(t, OWN_SET);
     int64_t changes = 0;
     factum_status status = bind_checkpoint(set, to, err);
-    if (status == FACTUM_OK) {
-        status = bind_number(set, 6, to->epoch, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_sqlite_run(set, "correcting the checkpoint", &changes, err);
+    status = bind_number(set, 6, to->epoch, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK && changes != 1 ? fenced(t, to, err) : status;
+    status = fct_sqlite_run(set, "correcting the checkpoint", &changes, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return changes != 1 ? fenced(t, to, err) : FACTUM_OK;
 }
 
 static factum_status target_commit(struct fct_target *target, factum_error *err)
@@ -574,10 +586,14 @@ static factum_status target_park(struct fct_target *target, const struct fct_par
     (void)sqlite3_bind_int64(park, 7, row->next_attempt);
     (void)sqlite3_bind_int64(park, 8, row->since);
     factum_status status = bind_number(park, 3, row->position, err);
-    if (status == FACTUM_OK) {
-        status = bind_number(park, 6, row->attempts, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_sqlite_run(park, "parking an event", NULL, err) : status;
+    status = bind_number(park, 6, row->attempts, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_sqlite_run(park, "parking an event", NULL, err);
 }
 
 static factum_status run_unpark(struct fct_target *target, enum own which, uint64_t position,

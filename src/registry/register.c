@@ -97,20 +97,26 @@ static factum_status begin(struct registering *work, factum_store *store, factum
         return fct_fail(err, FACTUM_INVALID, "schemas: a store and a schema are needed");
     }
     factum_status status = read_register_options(work, options, err);
-    if (status == FACTUM_OK) {
-        status = fct_subject_parse(subject, &work->subject, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && work->subject.type.len == 0) {
+    status = fct_subject_parse(subject, &work->subject, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (work->subject.type.len == 0) {
         return fct_fail(err, FACTUM_INVALID,
                         "subject %.*s: a schema is for one type, CATEGORY/TYPE", FCT_FMT(subject));
     }
-    if (status == FACTUM_OK) {
-        status = factum_schema_compile(work->text, NULL, &work->schema, err);
+    status = factum_schema_compile(work->text, NULL, &work->schema, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = factum_schema_checker_create(&work->checker, err);
+    status = factum_schema_checker_create(&work->checker, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? hash_text(work, err) : status;
+    return hash_text(work, err);
 }
 
 static void finish(struct registering *work)
@@ -363,13 +369,14 @@ static factum_status register_version(struct registering *work, factum_error *er
     factum_status status = count_all(work, err);
     for (unsigned tries = 0; status == FACTUM_OK && tries < TRIES_MAX; tries++) {
         status = read_registry(work, err);
-        if (status == FACTUM_OK && find_same(work)) {
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        if (find_same(work)) {
             work->answer.already = true;
             return FACTUM_OK;
         }
-        if (status == FACTUM_OK) {
-            status = prove(work, err);
-        }
+        status = prove(work, err);
         if (status != FACTUM_OK) {
             return status;
         }
@@ -398,11 +405,15 @@ static factum_status register_version(struct registering *work, factum_error *er
 static factum_status prove_alone(struct registering *work, factum_error *err)
 {
     factum_status status = read_registry(work, err);
-    if (status == FACTUM_OK) {
-        work->answer.already = find_same(work);
-        status = count_all(work, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? prove(work, err) : status;
+    work->answer.already = find_same(work);
+    status = count_all(work, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return prove(work, err);
 }
 
 /* Runs |act| between the check of the public call's arguments and its answer. */

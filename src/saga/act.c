@@ -390,12 +390,16 @@ static factum_status append_act(struct acting *a)
 static factum_status act_on_saga(struct acting *a)
 {
     factum_status status = fct_look_open(a->store, a->request->saga_id, NULL, &a->look, a->err);
-    if (status == FACTUM_OK) {
-        status = decide_act(a, factum_now(a->store));
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && a->request->what_if) {
+    status = decide_act(a, factum_now(a->store));
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (a->request->what_if) {
         a->outcome.revision = a->look.instance.revision;
-    } else if (status == FACTUM_OK) {
+    } else {
         status = append_act(a);
     }
     return status;
@@ -409,12 +413,16 @@ factum_status factum_saga_act(factum_store *store, const factum_saga_act_request
     factum_saga_act_request request;
     factum_status status =
         fct_sized_read(&request, sizeof request, given, "saga: the request", err);
-    if (status == FACTUM_OK && outcome != NULL) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (outcome != NULL) {
         status = fct_sized_check(outcome, "saga: the outcome", err);
     }
-    if (status == FACTUM_OK) {
-        status = check_request(&request, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = check_request(&request, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -75,13 +75,18 @@ static factum_status contract_ask(struct fct_contract *contract, enum fct_contra
 static factum_status contract_undo(struct fct_contract *contract, factum_error *err)
 {
     factum_status status = contract_ask(contract, FCT_CONTRACT_UNDO, err);
-    if (status == FACTUM_OK) {
-        status = fct_contract_send(contract, FCT_CONTRACT_UNDO, 2, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = contract_ask(contract, FCT_CONTRACT_FIRST_UNDO, err);
+    status = fct_contract_send(contract, FCT_CONTRACT_UNDO, 2, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_contract_send(contract, FCT_CONTRACT_LATE_DO, 1, err) : status;
+    status = contract_ask(contract, FCT_CONTRACT_FIRST_UNDO, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_contract_send(contract, FCT_CONTRACT_LATE_DO, 1, err);
 }
 
 static factum_status contract_run(struct fct_contract *contract, factum_error *err)
@@ -91,15 +96,20 @@ static factum_status contract_run(struct fct_contract *contract, factum_error *e
         return status; /* no participant answers: the other checks are pointless */
     }
     status = fct_contract_send(contract, FCT_CONTRACT_DO, 2, err);
-    if (status == FACTUM_OK && contract->options.undo_type.len > 0) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (contract->options.undo_type.len > 0) {
         status = contract_undo(contract, err);
     }
-    if (status == FACTUM_OK) {
-        status = contract_ask(contract, FCT_CONTRACT_LAST_DO, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK
-               ? fct_contract_watch(contract, FCT_CONTRACT_COMMANDS, CONTRACT_SETTLE_MS, err)
-               : status;
+    status = contract_ask(contract, FCT_CONTRACT_LAST_DO, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_contract_watch(contract, FCT_CONTRACT_COMMANDS, CONTRACT_SETTLE_MS, err);
 }
 
 /* ---- the report ------------------------------------------------------------------------------ */
@@ -258,13 +268,15 @@ factum_status factum_contract_test(factum_store *store, const factum_contract_op
         return fct_fail(err, FACTUM_INVALID, "contract: a store is needed");
     }
     factum_status status = fct_sized_check(report, "contract: the report", err);
-    if (status == FACTUM_OK) {
-        status = fct_sized_read(&contract.options, sizeof contract.options, options,
-                                "contract: the options", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = contract_check(&contract, err);
+    status = fct_sized_read(&contract.options, sizeof contract.options, options,
+                            "contract: the options", err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = contract_check(&contract, err);
     if (status != FACTUM_OK) {
         return status;
     }

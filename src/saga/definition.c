@@ -96,17 +96,23 @@ static factum_status load_passes(struct fct_loader *loader)
         return fct_saga_load_fail(loader, status, fault.mark, "yaml", "%s", fault.text);
     }
     status = fct_saga_load_tree(loader, root);
-    if (status == FACTUM_OK) {
-        fct_saga_load_plan(loader);
-        status = fct_saga_load_rules(loader);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_saga_load_types(loader);
+    fct_saga_load_plan(loader);
+    status = fct_saga_load_rules(loader);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = load_hash(saga, loader->err);
+    status = fct_saga_load_types(loader);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_saga_load_no_room(loader) : status;
+    status = load_hash(saga, loader->err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_saga_load_no_room(loader);
 }
 
 static factum_status load_in_box(struct saga_box *box, factum_slice text,

@@ -560,12 +560,14 @@ static factum_status typed_check(struct typed *typed)
         return FACTUM_OK;
     }
     factum_status status = typed_each(typed, typed_all_known);
-    if (status == FACTUM_OK) {
-        status = typed_id(typed);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = typed_keep(typed, &typed->saga->keep, typed->saga->start);
+    status = typed_id(typed);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = typed_keep(typed, &typed->saga->keep, typed->saga->start);
     for (uint8_t slot = 0; slot < (uint8_t)(typed->loader->step_count + 2) && status == FACTUM_OK;
          slot++) {
         status = typed_slot(typed, slot);

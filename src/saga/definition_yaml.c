@@ -201,10 +201,14 @@ static factum_status load_step(struct fct_loader *loader, const struct fct_yaml 
     loader->stage_of[loader->step_count++] = (uint8_t)(loader->stage_count - 1);
     step->text.mark = key->mark;
     factum_status status = fct_saga_load_name(loader, key, "a step", &step->text.name);
-    if (status == FACTUM_OK) {
-        status = fct_saga_load_keys(loader, key->value, "a step", keys, step);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? step_check_keys(loader, step) : status;
+    status = fct_saga_load_keys(loader, key->value, "a step", keys, step);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return step_check_keys(loader, step);
 }
 
 /* ---- items ----------------------------------------------------------------------------------- */

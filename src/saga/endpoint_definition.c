@@ -160,19 +160,19 @@ static factum_status begin_writing(struct endpoint_writing *w, factum_store *sto
     factum_status status = options == NULL ? FACTUM_OK
                                            : fct_sized_read(&w->options, sizeof w->options, options,
                                                             "endpoint: the options", err);
-    if (status == FACTUM_OK &&
-        (w->options.by.len > FACTUM_NAME_SIZE_MAX || w->options.why.len > ENDPOINT_WHY_MAX)) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (w->options.by.len > FACTUM_NAME_SIZE_MAX || w->options.why.len > ENDPOINT_WHY_MAX) {
         return fct_fail(err, FACTUM_INVALID,
                         "endpoint: who acts has at most %d bytes, and why at most %u",
                         FACTUM_NAME_SIZE_MAX, ENDPOINT_WHY_MAX);
     }
-    if (status == FACTUM_OK) {
-        (void)snprintf(w->stream, sizeof w->stream, "%s%.*s", FCT_ENDPOINT_STREAM_PREFIX,
-                       (int)service.len, (const char *)service.ptr);
-        status = read_endpoint(store, factum_slice_from(w->stream), w->options.call, &w->arena,
-                               &w->state, err);
-        w->any = status == FACTUM_OK;
-    }
+    (void)snprintf(w->stream, sizeof w->stream, "%s%.*s", FCT_ENDPOINT_STREAM_PREFIX,
+                   (int)service.len, (const char *)service.ptr);
+    status = read_endpoint(store, factum_slice_from(w->stream), w->options.call, &w->arena,
+                           &w->state, err);
+    w->any = status == FACTUM_OK;
     return status;
 }
 
@@ -271,12 +271,16 @@ factum_status factum_endpoint_deploy(factum_store *store, const factum_endpoint 
     }
     factum_status status =
         fct_sized_read(&endpoint, sizeof endpoint, given, "endpoint: the endpoint", err);
-    if (status == FACTUM_OK && result != NULL) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (result != NULL) {
         status = fct_sized_check(result, "endpoint: the result", err);
     }
-    if (status == FACTUM_OK) {
-        status = check_endpoint(&endpoint, &url, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = check_endpoint(&endpoint, &url, err);
     if (status != FACTUM_OK) {
         return status;
     }

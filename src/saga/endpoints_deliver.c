@@ -430,18 +430,23 @@ static factum_status make_headers(struct factum_endpoints *e, struct fct_deliver
     }
     factum_status status = add_header(headers, "Content-Type",
                                       "application/cloudevents+json; charset=UTF-8", arena, err);
-    if (status == FACTUM_OK) {
-        status = add_header(headers, "Idempotency-Key", key, arena, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = add_header(headers, "User-Agent", "factum", arena, err);
+    status = add_header(headers, "Idempotency-Key", key, arena, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        headers->line[headers->count++] = "Expect:"; /* no waiting before the body */
-        status = add_trace(e, delivery, headers, err);
+    status = add_header(headers, "User-Agent", "factum", arena, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? add_signature(e, endpoint->secret, body, headers, arena, err)
-                               : status;
+    headers->line[headers->count++] = "Expect:"; /* no waiting before the body */
+    status = add_trace(e, delivery, headers, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return add_signature(e, endpoint->secret, body, headers, arena, err);
 }
 
 /* Sends the command: from here on it may have an effect. */
@@ -512,6 +517,26 @@ static factum_status keep_meta(struct fct_delivery *delivery, factum_error *err)
                : fct_fail(err, FACTUM_NO_MEMORY, "endpoint: out of memory");
 }
 
+static factum_status begin_command(struct factum_endpoints *e, struct fct_delivery *delivery,
+                                   const struct fct_queue_endpoint *endpoint,
+                                   const factum_event *event, factum_error *err)
+{
+    factum_status status =
+        fct_command_meta_read(event, endpoint->service, &delivery->arena, &delivery->meta, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = keep_meta(delivery, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = look_before(e, delivery, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return begin_call(e, delivery, endpoint, event, err);
+}
+
 static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *delivery,
                            const struct fct_queue_endpoint *endpoint)
 {
@@ -519,17 +544,7 @@ static void begin_delivery(struct factum_endpoints *e, struct fct_delivery *deli
     factum_event_copy copy = {.memory = NULL};
     factum_status status = factum_read_event(e->store, delivery->row.position, &copy, &err);
     if (status == FACTUM_OK) {
-        status = fct_command_meta_read(&copy.event, endpoint->service, &delivery->arena,
-                                       &delivery->meta, &err);
-    }
-    if (status == FACTUM_OK) {
-        status = keep_meta(delivery, &err);
-    }
-    if (status == FACTUM_OK) {
-        status = look_before(e, delivery, &err);
-    }
-    if (status == FACTUM_OK) {
-        status = begin_call(e, delivery, endpoint, &copy.event, &err);
+        status = begin_command(e, delivery, endpoint, &copy.event, &err);
     }
     factum_event_copy_free(&copy);
     if (status == FACTUM_OK) {

@@ -244,10 +244,14 @@ static factum_status begin_manager(struct factum_sagas *sagas, factum_error *err
                                                 .data = sagas,
                                                 .submit = submit_op};
     factum_status status = fct_manager_create(&options, &sagas->manager, err);
-    if (status == FACTUM_OK) {
-        status = open_log(sagas, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? find_open_sagas(sagas, err) : status;
+    status = open_log(sagas, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return find_open_sagas(sagas, err);
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
@@ -351,20 +355,23 @@ static factum_status one_turn(struct factum_sagas *sagas, factum_error *err)
     bool more = false;
     uint32_t seen = atomic_load(&sagas->word);
     factum_status status = take_ended(sagas, err);
-    if (status == FACTUM_OK) {
-        status = feed_some(sagas, &more, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_manager_tick(sagas->manager, sagas_now(sagas), err);
+    status = feed_some(sagas, &more, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        keep_checkpoint(sagas, false);
-        publish(sagas, sagas->caught_up, "");
-        if (!more) {
-            sleep_until_work(sagas, seen);
-        }
+    status = fct_manager_tick(sagas->manager, sagas_now(sagas), err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    keep_checkpoint(sagas, false);
+    publish(sagas, sagas->caught_up, "");
+    if (!more) {
+        sleep_until_work(sagas, seen);
+    }
+    return FACTUM_OK;
 }
 
 /* Waits until the submitted appends have come back, before the manager is destroyed. */

@@ -190,29 +190,34 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
     struct fct_record record;
     factum_error why;
     factum_status status = choose_definition(instance, event, err);
-    if (status == FACTUM_OK && instance->correlation == NULL) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (instance->correlation == NULL) {
         status = keep_correlation(instance, event, err);
     }
-    if (status == FACTUM_OK) {
-        status = fct_record_read(instance->saga, event->type, event->data, arena, &record, &why);
-        /* A later version may add events; they do not change the state of this one. */
-        if (status == FACTUM_NOT_FOUND) {
-            status = FACTUM_OK;
-        } else if (status == FACTUM_INVALID) {
-            return damaged_saga(instance, event, why.text, err);
-        } else if (status == FACTUM_OK) {
-            status = fold_record(instance, &record, event->created, arena, err);
-        } else {
-            (void)fct_fail(err, status, "%s", why.text);
-        }
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        instance->exists = true;
-        instance->revision = event->revision;
-        instance->position = event->position != UINT64_MAX ? event->position : instance->position;
-        instance->changed = event->created;
+    status = fct_record_read(instance->saga, event->type, event->data, arena, &record, &why);
+    /* A later version may add events; they do not change the state of this one. */
+    if (status == FACTUM_NOT_FOUND) {
+        status = FACTUM_OK;
+    } else if (status == FACTUM_INVALID) {
+        return damaged_saga(instance, event, why.text, err);
+    } else if (status == FACTUM_OK) {
+        status = fold_record(instance, &record, event->created, arena, err);
+    } else {
+        (void)fct_fail(err, status, "%s", why.text);
     }
-    return status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    instance->exists = true;
+    instance->revision = event->revision;
+    instance->position = event->position != UINT64_MAX ? event->position : instance->position;
+    instance->changed = event->created;
+    return FACTUM_OK;
 }
 
 factum_status fct_instance_fold(struct fct_instance *instance, const factum_event *event,

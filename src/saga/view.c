@@ -106,10 +106,11 @@ static factum_status note_event(void *data, const struct fct_instance *instance,
     if (status == FACTUM_NOT_FOUND) {
         return FACTUM_OK; /* of a later version */
     }
-    if (status == FACTUM_OK) {
-        note_record(v, instance, &record, event->created);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_arena_status(v->arena, "saga: a view", err) : status;
+    note_record(v, instance, &record, event->created);
+    return fct_arena_status(v->arena, "saga: a view", err);
 }
 
 /* ---- the view -------------------------------------------------------------------------------- */

@@ -178,18 +178,23 @@ static factum_status tree_open(struct tree *tree, const yaml_event_t *event)
         .mark = tree_mark(event->start_mark),
     };
     factum_status status = tree_refuse_extras(tree, anchor, tag, node.mark);
-    if (status == FACTUM_OK && tree->depth == FCT_YAML_DEPTH_MAX) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (tree->depth == FCT_YAML_DEPTH_MAX) {
         status = tree_fail(tree, FACTUM_TOO_BIG, node.mark, "nesting deeper than %u",
                            FCT_YAML_DEPTH_MAX);
     }
+    if (status != FACTUM_OK) {
+        return status;
+    }
     struct fct_yaml *made = NULL;
-    if (status == FACTUM_OK) {
-        status = tree_add(tree, &node, &made);
+    status = tree_add(tree, &node, &made);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        tree->levels[tree->depth++] = (struct tree_level){.node = made};
-    }
-    return status;
+    tree->levels[tree->depth++] = (struct tree_level){.node = made};
+    return FACTUM_OK;
 }
 
 static factum_status tree_begin(struct tree *tree, const yaml_event_t *event)

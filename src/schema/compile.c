@@ -412,19 +412,21 @@ static factum_status table_properties(struct emit *emit, struct fct_table *table
     uint32_t node = emit->nodes[FCT_WORD_PROPERTIES];
     const factum_json *json = json_of(emit);
     factum_status status = FACTUM_OK;
-    for (uint32_t at = node + 1; at < json->nodes[node].next && status == FACTUM_OK;) {
+    for (uint32_t at = node + 1; at < json->nodes[node].next;) {
         uint32_t text = 0;
         uint32_t number = 0;
         status = intern(emit, at, &text);
-        if (status == FACTUM_OK) {
-            status = table_add(emit, table, text, &number);
+        if (status != FACTUM_OK) {
+            return status;
         }
-        if (status == FACTUM_OK) {
-            member_at(emit, number)->rule = rule_at(emit, at + 1);
+        status = table_add(emit, table, text, &number);
+        if (status != FACTUM_OK) {
+            return status;
         }
+        member_at(emit, number)->rule = rule_at(emit, at + 1);
         at = json->nodes[at + 1].next;
     }
-    return status;
+    return FACTUM_OK;
 }
 
 static factum_status table_required(struct emit *emit, struct fct_table *table)
@@ -434,22 +436,27 @@ static factum_status table_required(struct emit *emit, struct fct_table *table)
     factum_status status = FACTUM_OK;
     uint32_t count = 0;
     fct_buf_clear(&emit->build->list);
-    for (uint32_t at = node + 1; at < json->nodes[node].next && status == FACTUM_OK; at++) {
+    for (uint32_t at = node + 1; at < json->nodes[node].next; at++) {
         uint32_t text = 0;
         uint32_t number = 0;
         status = intern(emit, at, &text);
-        if (status == FACTUM_OK) {
-            status = table_add(emit, table, text, &number);
+        if (status != FACTUM_OK) {
+            return status;
         }
-        if (status == FACTUM_OK && member_at(emit, number)->required != FCT_RULE_NONE) {
-            status = FAIL(emit, at, "appears twice");
+        status = table_add(emit, table, text, &number);
+        if (status != FACTUM_OK) {
+            return status;
         }
-        if (status == FACTUM_OK) {
-            member_at(emit, number)->required = count++;
-            status = list_add(emit, text);
+        if (member_at(emit, number)->required != FCT_RULE_NONE) {
+            return FAIL(emit, at, "appears twice");
+        }
+        member_at(emit, number)->required = count++;
+        status = list_add(emit, text);
+        if (status != FACTUM_OK) {
+            return status;
         }
     }
-    return status == FACTUM_OK ? set_list(emit, FCT_K_REQUIRED, node) : status;
+    return set_list(emit, FCT_K_REQUIRED, node);
 }
 
 static factum_status compile_members(struct emit *emit)
@@ -469,16 +476,23 @@ static factum_status compile_members(struct emit *emit)
     count += has_word(emit, FCT_WORD_PROPERTIES) ? factum_json_count(json, properties) : 0;
     count += has_word(emit, FCT_WORD_REQUIRED) ? factum_json_count(json, required) : 0;
     factum_status status = table_begin(emit, count, &table);
-    if (status == FACTUM_OK && has_word(emit, FCT_WORD_PROPERTIES)) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (has_word(emit, FCT_WORD_PROPERTIES)) {
         status = table_properties(emit, &table);
     }
-    if (status == FACTUM_OK && has_word(emit, FCT_WORD_REQUIRED)) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (has_word(emit, FCT_WORD_REQUIRED)) {
         status = table_required(emit, &table);
     }
-    if (status == FACTUM_OK) {
-        status = emit_add(emit, &emit->program->tables, &table, sizeof table, &index);
-        set(emit, FCT_K_MEMBERS, properties, index);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = emit_add(emit, &emit->program->tables, &table, sizeof table, &index);
+    set(emit, FCT_K_MEMBERS, properties, index);
     return status;
 }
 

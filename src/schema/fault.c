@@ -172,11 +172,15 @@ static factum_status add_place(struct fct_run *run, const struct fct_rule *rule,
     bool inside = resource->document == rule->document;
     factum_status status =
         fct_buf_add_slice(&run->texts, fct_names_text(&program->places, resource->uri));
-    size_t skip = inside ? pointer_len(run, json, resource->node) : 0;
-    if (status == FACTUM_OK) {
-        status = fct_buf_add_text(&run->texts, "#");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? add_pointer(run, json, node, skip) : status;
+    size_t skip = inside ? pointer_len(run, json, resource->node) : 0;
+    status = fct_buf_add_text(&run->texts, "#");
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return add_pointer(run, json, node, skip);
 }
 
 /* ---- explanations ---------------------------------------------------------------------------- */

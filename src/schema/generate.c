@@ -162,10 +162,14 @@ static factum_status generate(struct fct_gen *gen, const factum_generate_request
         status =
             fct_gen_doc_init(gen, &gen->docs[gen->doc_count], &request->schemas[gen->doc_count]);
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_model(gen);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status != FACTUM_OK ? status : write_texts(gen, to);
+    status = fct_gen_model(gen);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return write_texts(gen, to);
 }
 
 factum_status fct_generate(const factum_generate_request *request, const struct fct_mem *mem,

@@ -125,6 +125,14 @@ static factum_status join_text(struct fct_gen *gen, const char *name, factum_sli
     return status != FACTUM_OK ? status : join(gen, name, snake, joined);
 }
 
+/* Claims |name| in capitals, for an enumerator. */
+static factum_status claim_upper(struct fct_gen *gen, const char *name, const char **claimed)
+{
+    const char *upper;
+    factum_status status = fct_gen_upper(gen, name, &upper);
+    return status != FACTUM_OK ? status : fct_gen_claim(gen, upper, claimed);
+}
+
 /* A part of the type with its own name: order_status_value. */
 static factum_status name_part(struct fct_gen *gen, struct fct_gen_type *type, const char *part)
 {
@@ -184,9 +192,10 @@ static factum_status name_list(struct fct_gen *gen, struct fct_gen_type *list, c
     }
     list->note = fct_slice("", 0); /* the note of its first use */
     status = is_plain(item) ? fct_gen_prefixed(gen, item->name, &name) : FACTUM_OK;
-    if (status == FACTUM_OK) {
-        status = join(gen, is_plain(item) ? name : item->name, "list", &name);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = join(gen, is_plain(item) ? name : item->name, "list", &name);
     return status != FACTUM_OK ? status : fct_gen_claim(gen, name, &list->name);
 }
 
@@ -221,17 +230,20 @@ static factum_status build_map(struct fct_gen *gen, const struct wish *wish,
 {
     struct wish item = {.node = shape->items, .depth = wish->depth + 1};
     factum_status status = join(gen, wish->name, "item", &item.name);
-    if (status == FACTUM_OK) {
-        status = build_item(gen, &item, &map->item);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = name_part(gen, map, "entry");
+    status = build_item(gen, &item, &map->item);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        embed(&map->item);
-        add_type(gen, map, 16);
+    status = name_part(gen, map, "entry");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    embed(&map->item);
+    add_type(gen, map, 16);
+    return FACTUM_OK;
 }
 
 /* ---- choices --------------------------------------------------------------------------------- */
@@ -240,41 +252,37 @@ static factum_status add_choice(struct fct_gen *gen, struct fct_gen_type *type, 
                                 struct fct_gen_choice ***last)
 {
     const char *name;
-    const char *upper;
     struct fct_gen_choice *choice = fct_gen_take(gen, sizeof *choice);
     if (choice == NULL) {
         return fct_gen_no_memory(gen);
     }
     factum_status status = fct_gen_text(gen, value, &choice->json);
-    if (status == FACTUM_OK) {
-        status = join_text(gen, type->name, choice->json, &name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_upper(gen, name, &upper);
+    status = join_text(gen, type->name, choice->json, &name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_claim(gen, upper, &choice->enumerator);
+    status = claim_upper(gen, name, &choice->enumerator);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        **last = choice;
-        *last = &choice->next;
-        type->choice_count++;
-    }
-    return status;
+    **last = choice;
+    *last = &choice->next;
+    type->choice_count++;
+    return FACTUM_OK;
 }
 
 /* The enumerator 0, and the name of the enum. */
 static factum_status begin_choices(struct fct_gen *gen, struct fct_gen_type *type, const char *part)
 {
     const char *name;
-    const char *upper;
     factum_status status = join(gen, type->name, "unknown", &name);
-    if (status == FACTUM_OK) {
-        status = fct_gen_upper(gen, name, &upper);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_claim(gen, upper, &type->unknown);
-    }
+    status = claim_upper(gen, name, &type->unknown);
     return status != FACTUM_OK ? status : name_part(gen, type, part);
 }
 
@@ -358,12 +366,14 @@ static factum_status build_variant(struct fct_gen *gen, const struct wish *wish,
         }
     }
     status = fct_gen_branch(gen, &shape->parts, wish->node, &parts);
-    if (status == FACTUM_OK) {
-        status = new_type(gen, FCT_GEN_STRUCT, wish->node, &type);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_claim(gen, wish->name, &type->name);
+    status = new_type(gen, FCT_GEN_STRUCT, wish->node, &type);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = fct_gen_claim(gen, wish->name, &type->name);
     if (status != FACTUM_OK) {
         return status;
     }
@@ -390,49 +400,73 @@ static factum_status tag_value(struct fct_gen *gen, const struct fct_gen_shape *
     return status;
 }
 
+/* A union whose branches are being added. */
+struct union_build {
+    struct fct_gen_type *type;
+    struct fct_gen_choice **last;
+    struct fct_gen_names members;
+    size_t size; /* of the largest branch */
+};
+
+/* Adds a branch: its choice, its type and the member of the C union. */
+/* NOLINTNEXTLINE(misc-no-recursion): by wish->depth */
+static factum_status add_branch(struct fct_gen *gen, const struct fct_gen_shape *shape,
+                                struct union_build *making, struct wish *wish)
+{
+    struct fct_gen_choice **here = making->last;
+    const char *name;
+    uint32_t value;
+    factum_status status = tag_value(gen, shape, wish->node, &value);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = add_choice(gen, making->type, value, &making->last);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    struct fct_gen_choice *choice = *here;
+    status = join_text(gen, making->type->name, choice->json, &wish->name);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = build_variant(gen, wish, shape, &choice->use);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_gen_snake(gen, choice->json, &name);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_gen_member(gen, factum_slice_from(name), &name);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    size_t needed = size_of(&choice->use);
+    making->size = needed > making->size ? needed : making->size;
+    return fct_gen_claim_member(gen, &making->members, name, &choice->member);
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): by depth */
 static factum_status build_union(struct fct_gen *gen, const struct fct_gen_shape *shape,
                                  struct fct_gen_type *type, uint32_t depth)
 {
-    struct fct_gen_choice **last = &type->choices;
-    struct fct_gen_names members = {.slots = NULL};
+    struct union_build making = {.type = type, .last = &type->choices, .size = 16};
     const char *name;
-    size_t size = 16;
     type->tag = shape->tag;
     factum_status status = begin_choices(gen, type, "variant");
-    if (status == FACTUM_OK) {
-        status = fct_gen_claim_member(gen, &members, "unknown", &name);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = fct_gen_claim_member(gen, &making.members, "unknown", &name);
     for (uint32_t i = 0; status == FACTUM_OK && i < shape->branch_count; i++) {
-        struct fct_gen_choice **here = last;
         struct wish wish = {.node = shape->branches[i], .depth = depth + 1};
-        uint32_t value;
-        status = tag_value(gen, shape, wish.node, &value);
-        if (status == FACTUM_OK) {
-            status = add_choice(gen, type, value, &last);
-        }
-        if (status == FACTUM_OK) {
-            status = join_text(gen, type->name, (*here)->json, &wish.name);
-        }
-        if (status == FACTUM_OK) {
-            status = build_variant(gen, &wish, shape, &(*here)->use);
-        }
-        if (status == FACTUM_OK) {
-            status = fct_gen_snake(gen, (*here)->json, &name);
-        }
-        if (status == FACTUM_OK) {
-            status = fct_gen_member(gen, factum_slice_from(name), &name);
-        }
-        if (status == FACTUM_OK) {
-            status = fct_gen_claim_member(gen, &members, name, &(*here)->member);
-        }
-        size_t needed = status == FACTUM_OK ? size_of(&(*here)->use) : 0;
-        size = needed > size ? needed : size;
+        status = add_branch(gen, shape, &making, &wish);
     }
-    if (status == FACTUM_OK) {
-        add_type(gen, type, size + 8);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    add_type(gen, type, making.size + 8);
+    return FACTUM_OK;
 }
 
 /* ---- structs --------------------------------------------------------------------------------- */
@@ -608,16 +642,17 @@ static factum_status build_field(struct fct_gen *gen, struct fct_gen_type *type,
         return set_constant(gen, field, constant);
     }
     status = join_text(gen, type->name, field->json, &wish.name);
-    if (status == FACTUM_OK) {
-        status = build(gen, &wish, &field->use);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        embed(&field->use);
-        bool said =
-            !is_plain(field->use.type) && fct_slice_equal(field->note, field->use.type->note);
-        field->note = said ? fct_slice("", 0) : field->note; /* the type has the note */
+    status = build(gen, &wish, &field->use);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    embed(&field->use);
+    bool said = !is_plain(field->use.type) && fct_slice_equal(field->note, field->use.type->note);
+    field->note = said ? fct_slice("", 0) : field->note; /* the type has the note */
+    return FACTUM_OK;
 }
 
 /* The schema of unnamed members, if exactly one schema gives it. */
@@ -652,14 +687,15 @@ static factum_status build_rest(struct fct_gen *gen, struct gathering *gathering
         return status;
     }
     status = join(gen, type->name, "others_item", &wish.name);
-    if (status == FACTUM_OK) {
-        status = build_item(gen, &wish, &type->item);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        embed(&type->item);
-        status = name_part(gen, type, "others");
+    status = build_item(gen, &wish, &type->item);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    embed(&type->item);
+    return name_part(gen, type, "others");
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): by depth */
@@ -669,22 +705,25 @@ static factum_status build_struct(struct fct_gen *gen, const struct fct_gen_part
     struct gathering gathering = {.type = type, .parts = parts, .last = &type->fields};
     size_t size = 0;
     factum_status status = gather(gen, &gathering);
-    if (status == FACTUM_OK) {
-        status = gather_required(gen, &gathering);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = gather_required(gen, &gathering);
     for (struct fct_gen_field *field = type->fields; status == FACTUM_OK && field != NULL;
          field = field->next) {
         status = build_field(gen, type, field, depth);
         bool variable = status == FACTUM_OK && field->constant == FCT_GEN_VARIABLE;
         size += (variable ? size_of(&field->use) : 0) + (field->required ? 0 : 8);
     }
-    if (status == FACTUM_OK) {
-        status = build_rest(gen, &gathering, depth);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        add_type(gen, type, size + 16);
+    status = build_rest(gen, &gathering, depth);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    add_type(gen, type, size + 16);
+    return FACTUM_OK;
 }
 
 /* ---- one schema ------------------------------------------------------------------------------ */
@@ -827,22 +866,26 @@ static factum_status name_event(struct fct_gen *gen, struct fct_gen_doc *doc,
     const char *name;
     size_t prefix = strlen(gen->prefix);
     factum_status status = fct_gen_snake(gen, doc->type, &snake);
-    if (status == FACTUM_OK) {
-        status = fct_gen_prefixed(gen, snake, &name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_claim(gen, name, &doc->name);
+    status = fct_gen_prefixed(gen, snake, &name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_upper(gen, name, &doc->enumerator);
+    status = fct_gen_claim(gen, name, &doc->name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_claim(gen, doc->enumerator, &doc->enumerator);
+    status = claim_upper(gen, name, &doc->enumerator);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_gen_member(gen, factum_slice_from(name + prefix + 1), &snake);
+    status = fct_gen_member(gen, factum_slice_from(name + prefix + 1), &snake);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status != FACTUM_OK ? status : fct_gen_claim_member(gen, members, snake, &doc->member);
+    return fct_gen_claim_member(gen, members, snake, &doc->member);
 }
 
 static factum_status build_event(struct fct_gen *gen, struct fct_gen_doc *doc)
@@ -856,20 +899,23 @@ static factum_status build_event(struct fct_gen *gen, struct fct_gen_doc *doc)
                             "a schema is an object, true or false");
     }
     factum_status status = fct_gen_follow(gen, FACTUM_JSON_ROOT, &target);
-    if (status == FACTUM_OK) {
-        doc->root = target.node;
-        status = fct_gen_note(gen, FACTUM_JSON_ROOT, &doc->note);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = build(gen, &wish, &doc->use);
+    doc->root = target.node;
+    status = fct_gen_note(gen, FACTUM_JSON_ROOT, &doc->note);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && doc->use.nullable) {
+    status = build(gen, &wish, &doc->use);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (doc->use.nullable) {
         doc->use = plain_use(gen, FCT_GEN_JSON, "it may be null");
     }
-    if (status == FACTUM_OK) {
-        embed(&doc->use);
-    }
-    return status;
+    embed(&doc->use);
+    return FACTUM_OK;
 }
 
 static factum_status claim_fixed(struct fct_gen *gen)

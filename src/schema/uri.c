@@ -112,13 +112,17 @@ static factum_status add_path(struct fct_buf *to, const struct fct_uri *base,
         }
         status = fct_buf_add_slice(to, fct_slice(base->path.ptr, dir));
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_add_slice(to, reference->path);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && to->len > start) {
+    status = fct_buf_add_slice(to, reference->path);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (to->len > start) {
         remove_dots(to, start);
     }
-    return status;
+    return FACTUM_OK;
 }
 
 static factum_status add_head(struct fct_buf *to, const struct fct_uri *uri, bool scheme)
@@ -153,19 +157,23 @@ factum_status fct_uri_resolve(struct fct_buf *to, factum_slice base_text, factum
         status = fct_buf_add_slice(to, base.scheme);
         status = status == FACTUM_OK ? fct_buf_add_text(to, ":") : status;
     }
-    if (status == FACTUM_OK) {
-        status = add_head(to, head, true);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = add_head(to, head, true);
+    if (status != FACTUM_OK) {
+        return status;
     }
     bool same_path = !own && reference.path.len == 0;
-    if (status == FACTUM_OK && same_path) {
+    if (same_path) {
         status = fct_buf_add_slice(to, base.path);
-    } else if (status == FACTUM_OK) {
+    } else {
         status = add_path(to, own ? &none : &base, &reference);
     }
-    if (status == FACTUM_OK) {
-        status = add_query(to, same_path && !reference.has_query ? &base : &reference);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    return add_query(to, same_path && !reference.has_query ? &base : &reference);
 }
 
 static int hex_value(uint8_t c)

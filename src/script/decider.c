@@ -667,13 +667,15 @@ factum_status fct_lua_state_json(const factum_script_decider *decider, const voi
         return FACTUM_OK;
     }
     factum_status status = borrow_box(held, &box, err);
-    if (status == FACTUM_OK) {
-        status = run_in(box, state_body, &box->has_state, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        *json = fct_buf_slice(&box->sandbox->out);
+    status = run_in(box, state_body, &box->has_state, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    *json = fct_buf_slice(&box->sandbox->out);
+    return FACTUM_OK;
 }
 
 /* ---- open and close -------------------------------------------------------------------------- */

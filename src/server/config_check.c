@@ -123,8 +123,12 @@ factum_status fct_config_check(const struct fct_config *config, factum_error *er
                           "has an effect with insecure only: set insecure, too, or remove it", err);
     }
     factum_status status = check_tls(config, err);
-    if (status == FACTUM_OK) {
-        status = check_listen(config, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? check_unix(config, err) : status;
+    status = check_listen(config, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return check_unix(config, err);
 }

@@ -150,23 +150,31 @@ static factum_status put_streams(struct fct_buf *out, const struct fct_http_appe
     const factum_append_request *request = &append->pending.request;
     const uint64_t *revisions = append->pending.op.revisions;
     factum_status status = fct_buf_add_text(out, ",\"streams\":[");
+    if (status != FACTUM_OK) {
+        return status;
+    }
     bool first = true;
-    for (size_t i = 0; i < request->expectation_count && status == FACTUM_OK; i++) {
+    for (size_t i = 0; i < request->expectation_count; i++) {
         factum_slice stream = request->expectations[i].stream;
         const uint64_t *last = append->state;
         if (last[i] == 0) {
             continue; /* an expectation of a stream that is not written */
         }
         status = fct_buf_add_text(out, first ? "{\"stream\":" : ",{\"stream\":");
-        if (status == FACTUM_OK) {
-            status = fct_json_out_text(out, stream);
+        if (status != FACTUM_OK) {
+            return status;
         }
-        if (status == FACTUM_OK) {
-            status = fct_buf_printf(out, ",\"revision\":%" PRIu64 "}", revisions[last[i] - 1]);
+        status = fct_json_out_text(out, stream);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        status = fct_buf_printf(out, ",\"revision\":%" PRIu64 "}", revisions[last[i] - 1]);
+        if (status != FACTUM_OK) {
+            return status;
         }
         first = false;
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "]") : status;
+    return fct_buf_add_text(out, "]");
 }
 
 static void answer_append(struct fct_http_append *append)
@@ -485,23 +493,34 @@ static factum_status take_batch_members(struct fct_http_call *call, const factum
 {
     uint32_t values[BATCH_MEMBERS];
     factum_status status = find_batch_members(json, values, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_events_json(call, json, values[BATCH_EVENTS], &batch->events, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        uint32_t expected = values[BATCH_EXPECTED];
-        size_t more = expected == FACTUM_JSON_NONE ? 0 : factum_json_count(json, expected);
-        status = reserve_expectations(call, batch, more, err);
+    status = fct_http_events_json(call, json, values[BATCH_EVENTS], &batch->events, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && values[BATCH_EXPECTED] != FACTUM_JSON_NONE) {
+    uint32_t expected = values[BATCH_EXPECTED];
+    size_t more = expected == FACTUM_JSON_NONE ? 0 : factum_json_count(json, expected);
+    status = reserve_expectations(call, batch, more, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (values[BATCH_EXPECTED] != FACTUM_JSON_NONE) {
         status = take_expected(call, json, values[BATCH_EXPECTED], batch, err);
     }
-    if (status == FACTUM_OK && values[BATCH_CONDITION] != FACTUM_JSON_NONE) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (values[BATCH_CONDITION] != FACTUM_JSON_NONE) {
         status = take_condition(call, json, values[BATCH_CONDITION], batch, err);
     }
-    return status == FACTUM_OK && values[BATCH_KEY] != FACTUM_JSON_NONE
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return values[BATCH_KEY] != FACTUM_JSON_NONE
                ? take_batch_key(call, factum_json_raw(json, values[BATCH_KEY]), batch, err)
-               : status;
+               : FACTUM_OK;
 }
 
 /* The body's tape has its members and their direct members: each event is parsed separately. */

@@ -248,17 +248,19 @@ static factum_status put_attribute(struct fct_buf *out, const char *name, factum
                                    const struct attribute *attribute, bool first)
 {
     factum_status status = fct_buf_add_text(out, first ? "" : ",");
-    if (status == FACTUM_OK) {
-        status = fct_json_out_text(out, name != NULL ? factum_slice_from(name) : plain_name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_add_text(out, ":");
+    status = fct_json_out_text(out, name != NULL ? factum_slice_from(name) : plain_name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = attribute->raw.len > 0 ? fct_buf_add_slice(out, attribute->raw)
-                                        : fct_json_out_text(out, attribute->text);
+    status = fct_buf_add_text(out, ":");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    return attribute->raw.len > 0 ? fct_buf_add_slice(out, attribute->raw)
+                                  : fct_json_out_text(out, attribute->text);
 }
 
 static factum_status put_metadata(struct fct_buf *out, const struct cloud_event *cloud, bool own_id,
@@ -300,6 +302,33 @@ static factum_status check_required(const struct cloud_event *cloud, factum_erro
                           FCT_FMT(version));
 }
 
+/* Writes the members before the metadata, and the begin of the object. */
+static factum_status put_members(struct fct_buf *out, const struct cloud_event *cloud,
+                                 factum_slice stream, const char *id)
+{
+    factum_status status = put_name_text(out, "{\"stream\":", stream);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = put_name_text(out, ",\"type\":", attribute_text(cloud, "type"));
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_buf_printf(out, ",\"id\":\"%s\"", id);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    factum_slice time = attribute_text(cloud, "time");
+    if (time.ptr != NULL) {
+        status = put_name_text(out, ",\"time\":", time);
+    }
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    factum_slice type = attribute_text(cloud, "datacontenttype");
+    return type.len > 0 ? put_name_text(out, ",\"contentType\":", type) : FACTUM_OK;
+}
+
 /* Writes the event without its data, as a line for factum_ndjson. */
 static factum_status put_event(struct fct_http_call *call, const struct cloud_event *cloud,
                                bool own_stream, factum_slice stream)
@@ -314,29 +343,22 @@ static factum_status put_event(struct fct_http_call *call, const struct cloud_ev
     char printed[FACTUM_UUID_TEXT_SIZE];
     factum_uuid_format(id, printed);
     fct_buf_clear(out);
-    factum_status status = put_name_text(out, "{\"stream\":", stream);
-    if (status == FACTUM_OK) {
-        status = put_name_text(out, ",\"type\":", attribute_text(cloud, "type"));
+    factum_status status = put_members(out, cloud, stream, printed);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"id\":\"%s\"", printed);
+    status = put_metadata(out, cloud, own_id, own_stream);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    factum_slice time = attribute_text(cloud, "time");
-    if (status == FACTUM_OK && time.ptr != NULL) {
-        status = put_name_text(out, ",\"time\":", time);
-    }
-    factum_slice type = attribute_text(cloud, "datacontenttype");
-    if (status == FACTUM_OK && type.len > 0) {
-        status = put_name_text(out, ",\"contentType\":", type);
-    }
-    if (status == FACTUM_OK) {
-        status = put_metadata(out, cloud, own_id, own_stream);
-    }
-    if (status == FACTUM_OK && cloud->data_is_base64) {
+    if (cloud->data_is_base64) {
         status = fct_buf_add_text(out, ",\"encoding\":\"base64\",\"data\":");
         status = status == FACTUM_OK ? fct_buf_add_slice(out, cloud->data_json.raw) : status;
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
 }
 
 /* Sets data that is not base64: the JSON value for a JSON type, otherwise the text. */
@@ -458,8 +480,12 @@ factum_status fct_http_events_cloud(struct fct_http_call *call, enum fct_cloud_m
     struct cloud_event cloud;
     memset(&cloud, 0, sizeof cloud);
     factum_status status = fct_http_events_reserve(call, events, 1, err);
-    if (status == FACTUM_OK) {
-        status = take_fields(call, &cloud, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? make_event(call, &cloud, mode, events, err) : status;
+    status = take_fields(call, &cloud, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return make_event(call, &cloud, mode, events, err);
 }

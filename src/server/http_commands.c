@@ -113,20 +113,28 @@ static factum_status put_command(const struct command_job *asked, struct fct_buf
         fct_buf_printf(out, "{\"verdict\":\"%s\",\"already\":%s,\"count\":%" PRIu64,
                        result->verdict == FACTUM_ACCEPTED ? "accepted" : "nothing",
                        result->already ? "true" : "false", result->event_count);
-    if (status == FACTUM_OK && !over_query) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!over_query) {
         status = fct_http_put(out, ",\"stream\":", asked->stream);
     }
-    if (status == FACTUM_OK) {
-        status = put_place(asked, out);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = put_events(asked, out);
+    status = put_place(asked, out);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status =
-            fct_models_sync_commit(asked->job.call->server, result, &asked->job.base.stop, out);
+    status = put_events(asked, out);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+    status = fct_models_sync_commit(asked->job.call->server, result, &asked->job.base.stop, out);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
 }
 
 /* Adds the further members of a rejection. */

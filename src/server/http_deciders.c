@@ -49,20 +49,30 @@ static factum_status put_deployed(const struct fct_http_job *job, struct fct_buf
     factum_time_format(deployed->created, created);
     factum_token_format(job->call->server->store, deployed->position, token);
     factum_status status = fct_http_put(out, "{\"category\":", deployed->category);
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out,
-                                ",\"revision\":%" PRIu64 ",\"position\":%" PRIu64
-                                ",\"created\":\"%s\",\"hash\":\"%.*s\"",
-                                deployed->revision, deployed->position, created,
-                                (int)deployed->hash.len, (const char *)deployed->hash.ptr);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && deployed->by.len > 0) {
+    status = fct_buf_printf(out,
+                            ",\"revision\":%" PRIu64 ",\"position\":%" PRIu64
+                            ",\"created\":\"%s\",\"hash\":\"%.*s\"",
+                            deployed->revision, deployed->position, created,
+                            (int)deployed->hash.len, (const char *)deployed->hash.ptr);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (deployed->by.len > 0) {
         status = fct_http_put(out, ",\"by\":", deployed->by);
     }
-    if (status == FACTUM_OK && deployed->why.len > 0) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (deployed->why.len > 0) {
         status = fct_http_put(out, ",\"why\":", deployed->why);
     }
-    return status == FACTUM_OK ? fct_buf_printf(out, ",\"token\":\"%s\"", token) : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_printf(out, ",\"token\":\"%s\"", token);
 }
 
 static bool put_each(void *data, const factum_deployed *deployed)

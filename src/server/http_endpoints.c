@@ -61,20 +61,28 @@ static factum_status put_endpoint_status(struct fct_buf *out,
                                          const factum_endpoint_status *endpoint)
 {
     factum_status status = fct_http_put(out, "{\"service\":", endpoint->service);
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out,
-                                ",\"disabled\":%s,\"waiting\":%" PRIu64 ",\"parked\":%" PRIu64
-                                ",\"delivered\":%" PRIu64,
-                                endpoint->disabled ? "true" : "false", endpoint->waiting,
-                                endpoint->parked, endpoint->delivered);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_time(out, "notBefore", endpoint->not_before);
+    status = fct_buf_printf(out,
+                            ",\"disabled\":%s,\"waiting\":%" PRIu64 ",\"parked\":%" PRIu64
+                            ",\"delivered\":%" PRIu64,
+                            endpoint->disabled ? "true" : "false", endpoint->waiting,
+                            endpoint->parked, endpoint->delivered);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && endpoint->problem.len > 0) {
+    status = fct_http_model_put_time(out, "notBefore", endpoint->not_before);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (endpoint->problem.len > 0) {
         status = fct_http_put(out, ",\"problem\":", endpoint->problem);
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
 }
 
 static bool put_each_endpoint(void *data, const factum_endpoint_status *endpoint)
@@ -92,25 +100,32 @@ static factum_status put_delivery(struct fct_buf *out, const factum_store *store
     char token[FACTUM_TOKEN_SIZE];
     factum_token_format(store, parked->position, token);
     factum_status status = fct_http_put(out, "{\"service\":", parked->service);
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"key\":", parked->key);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"commandId\":", parked->command_id);
+    status = fct_http_put(out, ",\"key\":", parked->key);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"reason\":", parked->reason);
+    status = fct_http_put(out, ",\"commandId\":", parked->command_id);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"attempts\":%" PRIu64 ",\"mayBeDone\":%s", parked->attempts,
-                                parked->may_be_done ? "true" : "false");
+    status = fct_http_put(out, ",\"reason\":", parked->reason);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_time(out, "since", parked->since);
+    status = fct_buf_printf(out, ",\"attempts\":%" PRIu64 ",\"mayBeDone\":%s", parked->attempts,
+                            parked->may_be_done ? "true" : "false");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"token\":\"%s\"}",
-                                                parked->position, token)
-                               : status;
+    status = fct_http_model_put_time(out, "since", parked->since);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"token\":\"%s\"}", parked->position,
+                          token);
 }
 
 static bool put_each_delivery(void *data, const factum_endpoint_parked *parked)
@@ -209,14 +224,18 @@ static factum_status skip_delivery(struct fct_http_job *job, factum_error *err)
     const factum_endpoint_parked_each each = {asked, find_delivery};
     factum_status status =
         factum_endpoints_parked(endpoints, asked->service, FCT_SLICE(""), &each, err);
-    if (status == FACTUM_OK && !asked->found) {
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!asked->found) {
         return fct_fail(err, FACTUM_NOT_FOUND, "no delivery of %.*s is parked at position %" PRIu64,
                         FCT_FMT(asked->service), asked->position);
     }
-    if (status == FACTUM_OK) {
-        status = factum_endpoints_skip(endpoints, asked->position, asked->reason, err);
+    status = factum_endpoints_skip(endpoints, asked->position, asked->reason, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? put_delivery_act(asked, "skipped", asked->position, err) : status;
+    return put_delivery_act(asked, "skipped", asked->position, err);
 }
 
 /* Adds who skipped to the reason: the reply that the saga gets has one text. */
@@ -264,19 +283,22 @@ static factum_status take_skip(struct endpoint_job *asked, const factum_json *js
     uint32_t values[SKIP_MEMBERS];
     asked->by = call->principal->name;
     factum_status status = fct_http_model_members(json, names, values, SKIP_MEMBERS, err);
-    if (status == FACTUM_OK &&
-        (values[SKIP_POSITION] == FACTUM_JSON_NONE ||
-         factum_json_to_uint64(json, values[SKIP_POSITION], &asked->position) != FACTUM_OK)) {
-        status = fct_fail(err, FACTUM_INVALID, "a skip needs its \"position\", a whole number");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status =
-            fct_http_model_text(call, json, values[SKIP_REASON], "reason", &asked->reason, err);
+    if (values[SKIP_POSITION] == FACTUM_JSON_NONE ||
+        factum_json_to_uint64(json, values[SKIP_POSITION], &asked->position) != FACTUM_OK) {
+        return fct_fail(err, FACTUM_INVALID, "a skip needs its \"position\", a whole number");
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_text(call, json, values[SKIP_BY], "by", &asked->by, err);
+    status = fct_http_model_text(call, json, values[SKIP_REASON], "reason", &asked->reason, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? add_by(asked, err) : status;
+    status = fct_http_model_text(call, json, values[SKIP_BY], "by", &asked->by, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return add_by(asked, err);
 }
 
 static void start_delivery_act(struct fct_http_call *call, bool skip)

@@ -55,10 +55,14 @@ static factum_status put_info(struct fct_buf *out, const factum_info *info, cons
         info->stream_count, info->end_position, info->durable_position, info->segment_count,
         info->log_bytes, info->prepared_bytes, info->index_bytes, info->index_runs,
         info->recovered_bytes, info->torn_bytes);
-    if (status == FACTUM_OK) {
-        status = fct_json_out_text(out, factum_slice_from(info->reason));
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_printf(out, ",\"token\":\"%s\"}", token) : status;
+    status = fct_json_out_text(out, factum_slice_from(info->reason));
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_printf(out, ",\"token\":\"%s\"}", token);
 }
 
 void fct_http_store_info(struct fct_http_call *call)

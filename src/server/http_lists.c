@@ -47,17 +47,19 @@ static factum_status put_entry(struct fct_buf *out, const factum_list_entry *ent
     factum_time_format(entry->last_created, last_created);
     fct_buf_clear(out);
     factum_status status = fct_buf_add_text(out, first ? "{\"name\":" : ",\n{\"name\":");
-    if (status == FACTUM_OK) {
-        status = fct_json_out_text(out, entry->name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK
-               ? fct_buf_printf(out,
-                                ",\"events\":%" PRIu64 ",\"firstPosition\":%" PRIu64
-                                ",\"lastPosition\":%" PRIu64
-                                ",\"firstCreated\":\"%s\",\"lastCreated\":\"%s\",\"token\":\"%s\"}",
-                                entry->event_count, entry->first_position, entry->last_position,
-                                first_created, last_created, token)
-               : status;
+    status = fct_json_out_text(out, entry->name);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_printf(out,
+                          ",\"events\":%" PRIu64 ",\"firstPosition\":%" PRIu64
+                          ",\"lastPosition\":%" PRIu64
+                          ",\"firstCreated\":\"%s\",\"lastCreated\":\"%s\",\"token\":\"%s\"}",
+                          entry->event_count, entry->first_position, entry->last_position,
+                          first_created, last_created, token);
 }
 
 static bool begin_list(struct lister *lister)
@@ -164,19 +166,22 @@ static factum_status open_list(struct fct_http_call *call, factum_list_kind kind
     request.category = fct_http_text(call, "category");
     request.prefix = fct_http_text(call, "prefix");
     factum_status status = fct_http_limit(call, &lister->limit, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_after(call, &request.after, &after, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        request.count_max = lister->limit;
-        status = factum_list_open(call->server->store, &request, &lister->list, err);
+    status = fct_http_after(call, &request.after, &after, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        call->state = lister;
-        call->work = &list_work;
-        fill_list(lister);
+    request.count_max = lister->limit;
+    status = factum_list_open(call->server->store, &request, &lister->list, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    call->state = lister;
+    call->work = &list_work;
+    fill_list(lister);
+    return FACTUM_OK;
 }
 
 static void answer_list(struct fct_http_call *call, factum_list_kind kind, const char *member)

@@ -84,19 +84,26 @@ static factum_status put_change(struct changes_job *asked, factum_row_change kin
     struct fct_buf *out = &asked->job.base.out;
     factum_status status = fct_http_put(
         out, asked->total > 1 ? ",\n{\"table\":" : "{\"table\":", factum_slice_from(asked->table));
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"change\":\"%s\",\"columns\":", change_name(kind));
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_names(out, columns, count);
+    status = fct_buf_printf(out, ",\"change\":\"%s\",\"columns\":", change_name(kind));
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = put_side(asked, ",\"before\":", before, count);
+    status = fct_http_model_put_names(out, columns, count);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = put_side(asked, ",\"after\":", after, count);
+    status = put_side(asked, ",\"before\":", before, count);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+    status = put_side(asked, ",\"after\":", after, count);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
 }
 
 static bool take_change(void *data, factum_slice table, factum_row_change kind,

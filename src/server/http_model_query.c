@@ -69,19 +69,28 @@ static factum_status put_fresh(struct fct_buf *out, const factum_store *store,
                                const factum_build_status *build)
 {
     factum_status status = fct_buf_add_text(out, "\"asOf\":{");
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_place(out, store, build);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"version\":%" PRIu64 "},\"behind\":{", build->version);
+    status = fct_http_model_put_place(out, store, build);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_lag(out, build);
+    status = fct_buf_printf(out, ",\"version\":%" PRIu64 "},\"behind\":{", build->version);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && build->behind_events > 0) { /* and the reason */
+    status = fct_http_model_put_lag(out, build);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (build->behind_events > 0) { /* and the reason */
         status = fct_buf_printf(out, ",\"state\":\"%s\"", factum_build_state_name(build->state));
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
 }
 
 /* ---- on the thread --------------------------------------------------------------------------- */
@@ -315,18 +324,22 @@ static factum_status take_moment(struct query_job *asked, const factum_json *jso
     factum_slice at = {NULL, 0};
     factum_slice time_at = {NULL, 0};
     factum_status status = fct_http_model_text(call, json, values[QUERY_AT], "at", &at, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_model_text(call, json, values[QUERY_TIME_AT], "timeAt", &time_at, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && at.ptr != NULL && time_at.ptr != NULL) {
+    status = fct_http_model_text(call, json, values[QUERY_TIME_AT], "timeAt", &time_at, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (at.ptr != NULL && time_at.ptr != NULL) {
         return fct_fail(err, FACTUM_INVALID, "\"at\" and \"timeAt\" exclude each other");
     }
-    if (status == FACTUM_OK && time_at.ptr != NULL) {
+    if (time_at.ptr != NULL) {
         query->at_time_set = true;
         status = factum_time_parse(time_at, &query->at) == FACTUM_OK
                      ? FACTUM_OK
                      : fct_fail(err, FACTUM_INVALID, "\"timeAt\" is a time of RFC 3339");
-    } else if (status == FACTUM_OK && at.ptr != NULL) {
+    } else if (at.ptr != NULL) {
         query->at_created_set = factum_time_parse(at, &query->at) == FACTUM_OK;
         query->at_position_set = !query->at_created_set;
         if (query->at_position_set) {
@@ -345,27 +358,35 @@ static factum_status take_model_query(struct query_job *asked, const factum_json
     struct fct_http_call *call = asked->job.call;
     uint32_t values[QUERY_MEMBERS];
     factum_status status = fct_http_model_members(json, query_members, values, QUERY_MEMBERS, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_model_text(call, json, values[QUERY_SQL], "sql", &asked->query.sql, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status =
-            fct_http_model_text(call, json, values[QUERY_NAMED], "query", &asked->query.named, err);
+    status = fct_http_model_text(call, json, values[QUERY_SQL], "sql", &asked->query.sql, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && (asked->query.sql.len > 0) == (asked->query.named.len > 0)) {
+    status =
+        fct_http_model_text(call, json, values[QUERY_NAMED], "query", &asked->query.named, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if ((asked->query.sql.len > 0) == (asked->query.named.len > 0)) {
         return fct_fail(err, FACTUM_INVALID,
                         "the body has \"sql\", a SELECT, or \"query\", the name of a query");
     }
-    if (status == FACTUM_OK) {
-        status = take_parameters(asked, json, values[QUERY_PARAMETERS], err);
+    status = take_parameters(asked, json, values[QUERY_PARAMETERS], err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = take_wait(asked, json, values[QUERY_WAIT], err);
+    status = take_wait(asked, json, values[QUERY_WAIT], err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = take_moment(asked, json, values, err);
+    status = take_moment(asked, json, values, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? take_limits(asked, json, values, err) : status;
+    return take_limits(asked, json, values, err);
 }
 
 void fct_http_model_query(struct fct_http_call *call)

@@ -55,10 +55,14 @@ static factum_status put_real(struct fct_buf *out, double number)
 static factum_status put_marked(struct fct_buf *out, factum_slice bytes)
 {
     factum_status status = fct_buf_add_text(out, "{\"bytes\":");
-    if (status == FACTUM_OK) {
-        status = put_bytes(out, bytes);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+    status = put_bytes(out, bytes);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
 }
 
 factum_status fct_http_model_put_value(struct fct_buf *out, const factum_value *value, bool typed)

@@ -195,33 +195,41 @@ static factum_status put_build(struct fct_buf *out, const factum_store *store,
                                const factum_build_status *build)
 {
     factum_status status = fct_http_put(out, "{\"name\":", build->model);
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"version\":%" PRIu64 ",\"inUse\":%s,\"state\":\"%s\",",
-                                build->version, build->in_use ? "true" : "false",
-                                factum_build_state_name(build->state));
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && build->reason[0] != '\0') {
+    status = fct_buf_printf(out, ",\"version\":%" PRIu64 ",\"inUse\":%s,\"state\":\"%s\",",
+                            build->version, build->in_use ? "true" : "false",
+                            factum_build_state_name(build->state));
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (build->reason[0] != '\0') {
         status = fct_http_put(out, "\"reason\":", factum_slice_from(build->reason));
         status = status == FACTUM_OK ? fct_buf_add_text(out, ",") : status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_add_text(out, "\"asOf\":{");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_place(out, store, build);
+    status = fct_buf_add_text(out, "\"asOf\":{");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_add_text(out, "},\"behind\":{");
+    status = fct_http_model_put_place(out, store, build);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_lag(out, build);
+    status = fct_buf_add_text(out, "},\"behind\":{");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK
-               ? fct_buf_printf(out,
-                                "},\"events\":%" PRIu64 ",\"parked\":{\"keys\":%" PRIu64
-                                ",\"events\":%" PRIu64 "}}",
-                                build->event_count, build->parked_keys, build->parked_events)
-               : status;
+    status = fct_http_model_put_lag(out, build);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_printf(
+        out, "},\"events\":%" PRIu64 ",\"parked\":{\"keys\":%" PRIu64 ",\"events\":%" PRIu64 "}}",
+        build->event_count, build->parked_keys, build->parked_events);
 }
 
 static bool put_each_build(void *data, const factum_build_status *build)
@@ -263,23 +271,28 @@ void fct_http_model_get(struct fct_http_call *call)
 static factum_status put_parked_event(struct fct_buf *out, const factum_parked *parked)
 {
     factum_status status = fct_http_put(out, "{\"name\":", parked->model);
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"version\":%" PRIu64, parked->version);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"key\":", parked->key);
+    status = fct_buf_printf(out, ",\"version\":%" PRIu64, parked->version);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"position\":%" PRIu64, parked->position);
+    status = fct_http_put(out, ",\"key\":", parked->key);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"type\":", parked->type);
+    status = fct_buf_printf(out, ",\"position\":%" PRIu64, parked->position);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) { /* null: it waits for the first one of its key */
-        status = parked->reason.len > 0 ? fct_http_put(out, ",\"reason\":", parked->reason)
-                                        : fct_buf_add_text(out, ",\"reason\":null");
+    status = fct_http_put(out, ",\"type\":", parked->type);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    /* null: it waits for the first one of its key */
+    return parked->reason.len > 0 ? fct_http_put(out, ",\"reason\":", parked->reason)
+                                  : fct_buf_add_text(out, ",\"reason\":null");
 }
 
 static factum_status put_parked(struct fct_buf *out, const factum_store *store,
@@ -288,16 +301,22 @@ static factum_status put_parked(struct fct_buf *out, const factum_store *store,
     char token[FACTUM_TOKEN_SIZE];
     factum_token_format(store, parked->position, token);
     factum_status status = put_parked_event(out, parked);
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"attempts\":%" PRIu64, parked->attempts);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_time(out, "nextAttempt", parked->next_attempt);
+    status = fct_buf_printf(out, ",\"attempts\":%" PRIu64, parked->attempts);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_put_time(out, "since", parked->since);
+    status = fct_http_model_put_time(out, "nextAttempt", parked->next_attempt);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_printf(out, ",\"token\":\"%s\"}", token) : status;
+    status = fct_http_model_put_time(out, "since", parked->since);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_printf(out, ",\"token\":\"%s\"}", token);
 }
 
 static bool put_each_parked(void *data, const factum_parked *parked)

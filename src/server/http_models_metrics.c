@@ -144,10 +144,14 @@ static factum_status put_families(const struct metrics_job *asked, struct fct_bu
     for (size_t i = 0; i < sizeof families / sizeof families[0] && status == FACTUM_OK; i++) {
         status = put_number_family(asked, out, families[i].name, families[i].help, families[i].get);
     }
-    if (status == FACTUM_OK) {
-        status = put_seconds_family(asked, out);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? put_state_family(asked, out) : status;
+    status = put_seconds_family(asked, out);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return put_state_family(asked, out);
 }
 
 static factum_status measure_models(struct fct_http_job *job, factum_error *err)

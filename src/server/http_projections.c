@@ -63,27 +63,35 @@ static factum_status put_projection(struct fct_buf *out, const factum_projection
     char created[FACTUM_TIME_TEXT_SIZE];
     factum_time_format(state->created, created);
     factum_status status = fct_http_put(out, "{\"name\":", state->name);
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(
-            out,
-            ",\"version\":%" PRIu64 ",\"newest\":%" PRIu64 ",\"previous\":%" PRIu64
-            ",\"building\":%s,\"paused\":%s,\"removed\":%s,\"mode\":\"%s\"",
-            state->in_use, state->version, state->previous, state->building ? "true" : "false",
-            state->paused ? "true" : "false", state->removed ? "true" : "false",
-            state->mode == FACTUM_PROJECTION_SYNC ? "sync" : "async");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"host\":", state->host);
+    status = fct_buf_printf(out,
+                            ",\"version\":%" PRIu64 ",\"newest\":%" PRIu64 ",\"previous\":%" PRIu64
+                            ",\"building\":%s,\"paused\":%s,\"removed\":%s,\"mode\":\"%s\"",
+                            state->in_use, state->version, state->previous,
+                            state->building ? "true" : "false", state->paused ? "true" : "false",
+                            state->removed ? "true" : "false",
+                            state->mode == FACTUM_PROJECTION_SYNC ? "sync" : "async");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"hash\":\"%.*s\",\"created\":\"%s\",\"revision\":%" PRIu64,
-                                FCT_FMT(state->hash), created, state->revision);
+    status = fct_http_put(out, ",\"host\":", state->host);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && state->by.len > 0) {
+    status = fct_buf_printf(out, ",\"hash\":\"%.*s\",\"created\":\"%s\",\"revision\":%" PRIu64,
+                            FCT_FMT(state->hash), created, state->revision);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (state->by.len > 0) {
         status = fct_http_put(out, ",\"by\":", state->by);
     }
-    return status == FACTUM_OK && state->why.len > 0 ? fct_http_put(out, ",\"why\":", state->why)
-                                                     : status;
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return state->why.len > 0 ? fct_http_put(out, ",\"why\":", state->why) : FACTUM_OK;
 }
 
 /* A copy of the state of the build in use: the texts of the original do not last. */
@@ -488,24 +496,30 @@ static factum_status take_act(struct projection_job *asked, const factum_json *j
     struct fct_http_call *call = asked->job.call;
     uint32_t values[ACT_MEMBERS];
     factum_status status = fct_http_model_members(json, act_members, values, ACT_MEMBERS, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_model_text(call, json, values[ACT_WHY], "why", &asked->options.why, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_text(call, json, values[ACT_BY], "by", &asked->options.by, err);
+    status = fct_http_model_text(call, json, values[ACT_WHY], "why", &asked->options.why, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_model_text(call, json, values[ACT_KEY], "key", &asked->request.key, err);
+    status = fct_http_model_text(call, json, values[ACT_BY], "by", &asked->options.by, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = complete_act(asked, json, values, err);
+    status = fct_http_model_text(call, json, values[ACT_KEY], "key", &asked->request.key, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = check_said(&asked->options, err);
+    status = complete_act(asked, json, values, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK
-               ? fct_http_model_timeout(json, values[ACT_TIMEOUT], &asked->timeout_ms, err)
-               : status;
+    status = check_said(&asked->options, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_http_model_timeout(json, values[ACT_TIMEOUT], &asked->timeout_ms, err);
 }
 
 static size_t find_act(factum_slice name)

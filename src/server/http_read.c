@@ -198,12 +198,14 @@ static factum_status open_reader(struct fct_http_call *call, enum form form, fac
     reader->feed.wake = on_read_wake;
     reader->feed.data = reader;
     factum_status status = fct_http_select(call, false, &selection, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_limit(call, &reader->limit, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = take_tag(reader, err);
+    status = fct_http_limit(call, &reader->limit, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
+    status = take_tag(reader, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -478,23 +478,32 @@ static factum_status put_saga_outcome(struct saga_job *asked,
     char token[FACTUM_TOKEN_SIZE];
     const struct fct_http_call *call = asked->job.call;
     factum_status status = fct_http_put(out, "{\"saga\":", call->name);
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"id\":", call->more_names[0]);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(out, ",\"verb\":\"%s\",\"whatIf\":%s,\"revision\":%" PRIu64,
-                                factum_saga_verb_name(asked->request.verb),
-                                asked->request.what_if ? "true" : "false", outcome->revision);
+    status = fct_http_put(out, ",\"id\":", call->more_names[0]);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && !asked->request.what_if) {
+    status = fct_buf_printf(out, ",\"verb\":\"%s\",\"whatIf\":%s,\"revision\":%" PRIu64,
+                            factum_saga_verb_name(asked->request.verb),
+                            asked->request.what_if ? "true" : "false", outcome->revision);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (!asked->request.what_if) {
         factum_token_format(call->server->store, outcome->position, token);
         status = fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"token\":\"%s\"",
                                 outcome->position, token);
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"consequence\":", factum_slice_from(outcome->consequence));
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+    status = fct_http_put(out, ",\"consequence\":", factum_slice_from(outcome->consequence));
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
 }
 
 static factum_status act_on_saga(struct fct_http_job *job, factum_error *err)
@@ -592,17 +601,22 @@ static factum_status take_verb(struct saga_job *asked, const factum_json *json, 
     uint32_t values[VERB_MEMBERS];
     factum_expected expected = factum_any();
     factum_status status = fct_http_model_members(json, verb_members, values, VERB_MEMBERS, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_expected(asked->job.call, &expected, &asked->by_field, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && asked->by_field) {
+    status = fct_http_expected(asked->job.call, &expected, &asked->by_field, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (asked->by_field) {
         asked->request.revision_set = expected.kind == factum_at(0).kind;
         asked->request.revision = expected.revision;
     }
-    if (status == FACTUM_OK) {
-        status = take_texts(asked, json, values, err);
+    status = take_texts(asked, json, values, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? take_verb_rest(asked, json, values, err) : status;
+    return take_verb_rest(asked, json, values, err);
 }
 
 /* Returns 0 for an unknown name. */

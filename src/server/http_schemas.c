@@ -70,21 +70,28 @@ static factum_status put_version(const struct fct_http_job *job, struct fct_buf 
     factum_schema_mode mode = factum_schemas_mode_get(schemas, version->subject);
     factum_time_format(version->created, created);
     factum_status status = fct_http_put(out, "{\"subject\":", version->subject);
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(
-            out,
-            ",\"version\":%" PRIu64 ",\"id\":%" PRIu64
-            ",\"hash\":\"%.*s\",\"created\":\"%s\",\"proof\":\"%s\",\"newest\":%s",
-            version->version, version->id, (int)version->hash.len, (const char *)version->hash.ptr,
-            created, factum_schema_proof_name(version->proof), version->newest ? "true" : "false");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && version->proof == FACTUM_SCHEMA_PROOF_AFTER) {
+    status = fct_buf_printf(
+        out,
+        ",\"version\":%" PRIu64 ",\"id\":%" PRIu64
+        ",\"hash\":\"%.*s\",\"created\":\"%s\",\"proof\":\"%s\",\"newest\":%s",
+        version->version, version->id, (int)version->hash.len, (const char *)version->hash.ptr,
+        created, factum_schema_proof_name(version->proof), version->newest ? "true" : "false");
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (version->proof == FACTUM_SCHEMA_PROOF_AFTER) {
         factum_token_format(job->call->server->store, version->after, token);
         status = fct_buf_printf(out, ",\"after\":\"%s\"", token);
     }
-    return status == FACTUM_OK && mode != FACTUM_SCHEMA_MODE_UNSET
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return mode != FACTUM_SCHEMA_MODE_UNSET
                ? fct_buf_printf(out, ",\"mode\":\"%s\"", factum_schema_mode_name(mode))
-               : status;
+               : FACTUM_OK;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -94,24 +101,31 @@ static factum_status put_versions(const struct schema_job *asked, struct fct_buf
 {
     factum_schema_version version = {.size = sizeof version};
     factum_status status = fct_buf_add_text(out, "{\"schemas\":[");
+    if (status != FACTUM_OK) {
+        return status;
+    }
     bool first = true;
-    for (size_t i = 0;
-         status == FACTUM_OK && factum_schemas_at(schemas, i, &version, NULL) == FACTUM_OK &&
-         !atomic_load(&asked->job.base.stop);
+    for (size_t i = 0; factum_schemas_at(schemas, i, &version, NULL) == FACTUM_OK &&
+                       !atomic_load(&asked->job.base.stop);
          i++) {
         if (!version.newest && !asked->all) {
             continue;
         }
         status = fct_buf_add_text(out, first ? "" : ",\n");
-        first = false;
-        if (status == FACTUM_OK) {
-            status = put_version(&asked->job, out, schemas, &version);
+        if (status != FACTUM_OK) {
+            return status;
         }
-        if (status == FACTUM_OK) {
-            status = fct_buf_add_text(out, "}");
+        first = false;
+        status = put_version(&asked->job, out, schemas, &version);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        status = fct_buf_add_text(out, "}");
+        if (status != FACTUM_OK) {
+            return status;
         }
     }
-    return status;
+    return FACTUM_OK;
 }
 
 static factum_status put_modes(struct fct_buf *out, const factum_schemas *schemas)
@@ -148,6 +162,26 @@ static factum_status list_schemas(struct fct_http_job *job, factum_error *err)
     return fct_job_put_end(status, err);
 }
 
+/* The version with its text. */
+static factum_status put_schema(struct fct_http_job *job, const factum_schemas *schemas,
+                                const factum_schema_version *version)
+{
+    struct fct_buf *out = &job->base.out;
+    factum_status status = put_version(job, out, schemas, version);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_buf_add_text(out, ",\"schema\":");
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = fct_buf_add_slice(out, version->text);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
+}
+
 static factum_status show_schema(struct fct_http_job *job, factum_error *err)
 {
     factum_schemas *schemas;
@@ -159,17 +193,7 @@ static factum_status show_schema(struct fct_http_job *job, factum_error *err)
     status =
         factum_schemas_find(schemas, job->call->name, schema_job_of(job)->number, &version, err);
     if (status == FACTUM_OK) {
-        status = put_version(job, &job->base.out, schemas, &version);
-        if (status == FACTUM_OK) {
-            status = fct_buf_add_text(&job->base.out, ",\"schema\":");
-        }
-        if (status == FACTUM_OK) {
-            status = fct_buf_add_slice(&job->base.out, version.text);
-        }
-        if (status == FACTUM_OK) {
-            status = fct_buf_add_text(&job->base.out, "}");
-        }
-        status = fct_job_put_end(status, err);
+        status = fct_job_put_end(put_schema(job, schemas, &version), err);
         job->has_tag = true;
         job->tag = version.version;
     }
@@ -220,12 +244,14 @@ static factum_status put_failed_event(struct fct_http_job *job, const factum_reg
     factum_status status =
         fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"token\":\"%s\",\"revision\":%" PRIu64,
                        done->failed_position, token, done->failed_revision);
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"stream\":", factum_slice_from(done->failed_stream));
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK
-               ? fct_http_put(out, ",\"pointer\":", factum_slice_from(done->failed_pointer))
-               : status;
+    status = fct_http_put(out, ",\"stream\":", factum_slice_from(done->failed_stream));
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_http_put(out, ",\"pointer\":", factum_slice_from(done->failed_pointer));
 }
 
 static factum_status put_registration(struct fct_http_job *job, const factum_registration *done)

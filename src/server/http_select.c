@@ -172,21 +172,27 @@ factum_status fct_http_select(struct fct_http_call *call, bool live,
     *selection = (struct fct_http_selection){.request = {.size = sizeof(factum_read_request)}};
     factum_read_request *request = &selection->request;
     factum_status status = set_name(call, request, err);
-    if (status == FACTUM_OK) {
-        status = set_query(call, selection, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = set_from(call, request, err);
+    status = set_query(call, selection, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = set_filter(call, selection, err);
+    status = set_from(call, request, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && live) {
+    status = set_filter(call, selection, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (live) {
         return check_live(call, err);
     }
-    if (status == FACTUM_OK) {
-        status = fct_http_at(call, request, err);
+    status = fct_http_at(call, request, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_http_flag(call, "backwards", &request->backwards, err)
-                               : status;
+    return fct_http_flag(call, "backwards", &request->backwards, err);
 }

@@ -46,11 +46,14 @@ static factum_status put_blamed(struct fct_buf *out, const factum_blamed *value)
     factum_time_format(value->time, time);
     factum_uuid_format(value->id, id);
     status = fct_buf_printf(out, ",\"revision\":%" PRIu64, value->revision);
-    if (status == FACTUM_OK) {
-        status = fct_http_put(out, ",\"type\":", value->type);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_printf(out, ",\"time\":\"%s\",\"id\":\"%s\"}", time, id)
-                               : status;
+    status = fct_http_put(out, ",\"type\":", value->type);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_printf(out, ",\"time\":\"%s\",\"id\":\"%s\"}", time, id);
 }
 
 static factum_status put_blame(struct fct_buf *out, const factum_blame *blame)
@@ -230,10 +233,14 @@ static factum_status read_state_query(struct state_job *asked, factum_error *err
                         FCT_FMT(call->name));
     }
     factum_status status = fct_http_at(call, &asked->request, err);
-    if (status == FACTUM_OK) {
-        status = fct_http_number(call, "revision", &revision, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && fct_http_text(call, "revision").ptr != NULL) {
+    status = fct_http_number(call, "revision", &revision, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    if (fct_http_text(call, "revision").ptr != NULL) {
         bool twice = asked->request.until_revision_set;
         asked->request.until_revision_set = true;
         asked->request.until_revision = revision;
@@ -241,7 +248,7 @@ static factum_status read_state_query(struct state_job *asked, factum_error *err
             return fct_fail(err, FACTUM_INVALID, "\"at\" and \"revision\" name a revision each");
         }
     }
-    return status == FACTUM_OK ? fct_http_flag(call, "blame", &asked->with_blame, err) : status;
+    return fct_http_flag(call, "blame", &asked->with_blame, err);
 }
 
 void fct_http_stream_state(struct fct_http_call *call)

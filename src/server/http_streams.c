@@ -187,12 +187,15 @@ static factum_status put_outcome(struct fct_buf *out, const struct fct_http_appe
     factum_token_format(call->server->store, result->position, token);
     fct_buf_clear(out);
     factum_status status = fct_buf_add_text(out, "{\"stream\":");
-    if (status == FACTUM_OK) {
-        status = fct_json_out_text(out, call->name);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"token\":\"%s\"",
-                                                result->position, token)
-                               : status;
+    status = fct_json_out_text(out, call->name);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_printf(out, ",\"position\":%" PRIu64 ",\"token\":\"%s\"", result->position,
+                          token);
 }
 
 static void answer_setting(struct fct_http_append *append)

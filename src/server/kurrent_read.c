@@ -568,19 +568,22 @@ static factum_status open_read(struct fct_grpc_call *call, const struct fct_kurr
     struct read_state *state = call->state;
     factum_read_request request = state->is_all ? request_for_all(read) : request_for_stream(read);
     factum_status status = set_up_filter(call, read, &request, err);
-    if (status == FACTUM_OK && state->follow && is_tombstoned(call)) {
-        status = fct_fail(err, FACTUM_STREAM_DELETED, "the stream is deleted for ever");
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK && state->follow) {
+    if (state->follow && is_tombstoned(call)) {
+        return fct_fail(err, FACTUM_STREAM_DELETED, "the stream is deleted for ever");
+    }
+    if (state->follow) {
         status = encode_confirmation(call);
     }
-    if (status == FACTUM_OK) {
-        state->feed.wake = on_feed;
-        state->feed.data = call;
-        state->feed.protocol = FCT_FEED_KURRENT;
-        status = fct_feed_open(call->server, &state->feed, &request, state->follow, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    state->feed.wake = on_feed;
+    state->feed.data = call;
+    state->feed.protocol = FCT_FEED_KURRENT;
+    return fct_feed_open(call->server, &state->feed, &request, state->follow, err);
 }
 
 static void read_message(struct fct_grpc_call *call, factum_slice message)

@@ -34,18 +34,24 @@ factum_status fct_models_check(const struct factum_models *models, factum_error 
 factum_status fct_models_put_behind(struct fct_buf *out, const struct fct_behind *behind)
 {
     factum_status status = fct_buf_add_text(out, ",\"behind\":{\"model\":");
-    if (status == FACTUM_OK) {
-        status = fct_json_out_text(out, behind->model);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_buf_printf(
-            out, ",\"events\":%" PRIu64 ",\"seconds\":%" PRId64 ".%03d,\"detail\":", behind->events,
-            behind->time / 1000000000, (int)(behind->time % 1000000000 / 1000000));
+    status = fct_json_out_text(out, behind->model);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_json_out_text(out, factum_slice_from(behind->text));
+    status = fct_buf_printf(
+        out, ",\"events\":%" PRIu64 ",\"seconds\":%" PRId64 ".%03d,\"detail\":", behind->events,
+        behind->time / 1000000000, (int)(behind->time % 1000000000 / 1000000));
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status == FACTUM_OK ? fct_buf_add_text(out, "}") : status;
+    status = fct_json_out_text(out, factum_slice_from(behind->text));
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return fct_buf_add_text(out, "}");
 }
 
 void fct_models_behind_text(const struct fct_behind *behind, char text[FCT_BEHIND_TEXT_SIZE])

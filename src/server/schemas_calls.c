@@ -313,16 +313,19 @@ static factum_status add_all(struct schemas_job *job, const factum_schemas *sche
 {
     struct fct_schemas_page page;
     factum_status status = fct_schemas_page_begin(&page, &job->base.out);
-    if (status == FACTUM_OK) {
-        status = add_versions(job, schemas, &page);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = add_modes(job, schemas, &page);
+    status = add_versions(job, schemas, &page);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        fct_schemas_page_end(&page);
+    status = add_modes(job, schemas, &page);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    fct_schemas_page_end(&page);
+    return FACTUM_OK;
 }
 
 static factum_status work_list(struct schemas_job *job, factum_error *err)

@@ -56,13 +56,15 @@ factum_status fct_secret_make(factum_slice password, struct fct_secret *secret, 
 {
     struct fct_secret fresh = {.cost_log2 = 14, .block_size = 8, .parallelism = 1};
     factum_status status = secret_chance(fresh.salt, sizeof fresh.salt, err);
-    if (status == FACTUM_OK) {
-        status = secret_hash(&fresh, password, fresh.hash, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        *secret = fresh;
+    status = secret_hash(&fresh, password, fresh.hash, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    return status;
+    *secret = fresh;
+    return FACTUM_OK;
 }
 
 factum_status fct_secret_check(const struct fct_secret *secret, factum_slice password, bool *right,

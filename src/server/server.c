@@ -237,40 +237,56 @@ static factum_status open_acceptor(factum_server *server, const factum_server_op
     return status;
 }
 
+static factum_status copy_texts(factum_server *server, const factum_server_options *options,
+                                factum_error *err)
+{
+    const struct fct_mem *mem = server->core.mem;
+    factum_status status = copy_text(mem, options->tls_cert_file, &server->cert_file, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    status = copy_text(mem, options->tls_key_file, &server->key_file, err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    return copy_text(mem, options->advertised_host, &server->host, err);
+}
+
+/* After a failure the caller frees the server, with the parts that are open. */
 static factum_status open_parts(factum_server *server, const factum_server_options *options,
                                 factum_error *err)
 {
     struct fct_server *core = &server->core;
     factum_status status = fct_loop_create(core->mem, &core->loop, err);
-    if (status == FACTUM_OK) {
-        status = fct_appends_open(core, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_feeds_open(core, err);
+    status = fct_appends_open(core, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = fct_deciders_open(core, err);
+    status = fct_feeds_open(core, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = copy_text(core->mem, options->tls_cert_file, &server->cert_file, err);
+    status = fct_deciders_open(core, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = copy_text(core->mem, options->tls_key_file, &server->key_file, err);
+    status = copy_texts(server, options, err);
+    if (status != FACTUM_OK) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        status = copy_text(core->mem, options->advertised_host, &server->host, err);
+    core->advertised_host = factum_slice_from(server->host);
+    core->advertised_port = options->advertised_port;
+    core->started_ms = fct_loop_now_ms(core->loop);
+    status = open_acceptor(server, options, err);
+    if (status != FACTUM_OK || options->insecure) {
+        return status;
     }
-    if (status == FACTUM_OK) {
-        core->advertised_host = factum_slice_from(server->host);
-        core->advertised_port = options->advertised_port;
-        core->started_ms = fct_loop_now_ms(core->loop);
-        status = open_acceptor(server, options, err);
-    }
-    if (status == FACTUM_OK && !options->insecure) { /* last: a secret is shown once */
-        status = fct_auth_open(core->mem, core->loop, options->secret_dir, server->secret,
-                               &core->auth, err);
-    }
-    return status;
+    /* Last, because a secret is shown once. */
+    return fct_auth_open(core->mem, core->loop, options->secret_dir, server->secret, &core->auth,
+                         err);
 }
 
 factum_status factum_server_start(factum_store *store, const factum_server_options *options,
