@@ -1,7 +1,7 @@
 /* admit.c - see admit.h. Layer: gate.
  *
  * Most appends have no typed event: they pass after one look at each type. For the others, the
- * changes are first noted on a bench, so that the copy is one block of exactly the size needed.
+ * changes are first noted on a workspace, so that the copy is one block of exactly the size needed.
  *
  * While a write to "$schemas" is under way, an event whose rule it changes is accepted only if both
  * the current and the coming rule accept it. The event is treated by the current rule, which may
@@ -63,7 +63,7 @@ static bool is_changing(const struct rulings *rulings)
 /* An event under check, and the rule for it. */
 struct candidate {
     const struct fct_admission *admission;
-    struct fct_bench *bench;
+    struct fct_workspace *workspace;
     const factum_new_event *event;
     size_t index;
     struct rulings rulings;
@@ -102,8 +102,8 @@ static factum_status check_edition(struct candidate *candidate, factum_error *er
         return violation(candidate, "", edition->broken, err);
     }
     factum_error why = {.status = FACTUM_OK};
-    factum_status status =
-        fct_run_json(candidate->bench->run, edition->program, &candidate->json, 1, &result, &why);
+    factum_status status = fct_run_json(candidate->workspace->run, edition->program,
+                                        &candidate->json, 1, &result, &why);
     if (status == FACTUM_NO_MEMORY) {
         return admit_no_memory(err);
     }
@@ -123,7 +123,7 @@ static factum_status check_event(struct candidate *candidate, factum_error *err)
         return violation(candidate, "", "the data is not JSON, but its type has a schema", err);
     }
     factum_status status =
-        fct_bench_parse(candidate->bench, candidate->event->data, &candidate->json, &why);
+        fct_workspace_parse(candidate->workspace, candidate->event->data, &candidate->json, &why);
     if (status == FACTUM_NO_MEMORY) {
         return admit_no_memory(err);
     }
@@ -135,15 +135,15 @@ static factum_status check_event(struct candidate *candidate, factum_error *err)
 
 /* ---- tags ------------------------------------------------------------------------------------ */
 
-static factum_slice text_at(const struct fct_bench *bench, struct fct_place place)
+static factum_slice text_at(const struct fct_workspace *workspace, struct fct_place place)
 {
-    return fct_slice(bench->bytes.ptr + place.at, place.len);
+    return fct_slice(workspace->bytes.ptr + place.at, place.len);
 }
 
-static const struct fct_place *tag_places(const struct fct_bench *bench,
+static const struct fct_place *tag_places(const struct fct_workspace *workspace,
                                           const struct fct_note *note)
 {
-    return (const struct fct_place *)(const void *)bench->places.ptr + note->first_tag;
+    return (const struct fct_place *)(const void *)workspace->places.ptr + note->first_tag;
 }
 
 static bool has_tag(const struct candidate *candidate, const struct fct_note *note,
@@ -155,8 +155,8 @@ static bool has_tag(const struct candidate *candidate, const struct fct_note *no
         }
     }
     for (size_t i = 0; i < note->tag_count; i++) {
-        const struct fct_place *places = tag_places(candidate->bench, note);
-        if (fct_slice_equal(text_at(candidate->bench, places[i]), tag)) {
+        const struct fct_place *places = tag_places(candidate->workspace, note);
+        if (fct_slice_equal(text_at(candidate->workspace, places[i]), tag)) {
             return true;
         }
     }
@@ -171,11 +171,11 @@ static factum_status refuse_tag(const struct candidate *candidate, uint32_t valu
     return violation(candidate, pointer, why, err);
 }
 
-/* Writes "NAME:VALUE" of a scalar after the bytes of the bench. */
+/* Writes "NAME:VALUE" of a scalar after the bytes of the workspace. */
 static factum_status write_tag(struct candidate *candidate, factum_slice name, uint32_t value,
                                struct fct_place *place, factum_error *err)
 {
-    struct fct_buf *bytes = &candidate->bench->bytes;
+    struct fct_buf *bytes = &candidate->workspace->bytes;
     factum_slice raw = factum_json_raw(&candidate->json, value);
     size_t len = raw.len;
     place->at = bytes->len;
@@ -203,7 +203,7 @@ static factum_status write_tag(struct candidate *candidate, factum_slice name, u
 static factum_status add_tag(struct candidate *candidate, struct fct_note *note, factum_slice name,
                              uint32_t value, factum_error *err)
 {
-    struct fct_bench *bench = candidate->bench;
+    struct fct_workspace *workspace = candidate->workspace;
     factum_json_kind kind = factum_json_kind_of(&candidate->json, value);
     if (kind == FACTUM_JSON_NULL || kind == FACTUM_JSON_ARRAY || kind == FACTUM_JSON_OBJECT) {
         return FACTUM_OK;
@@ -213,15 +213,15 @@ static factum_status add_tag(struct candidate *candidate, struct fct_note *note,
     if (status != FACTUM_OK) {
         return status;
     }
-    if (has_tag(candidate, note, text_at(bench, place))) {
-        bench->bytes.len = place.at;
+    if (has_tag(candidate, note, text_at(workspace, place))) {
+        workspace->bytes.len = place.at;
         return FACTUM_OK;
     }
     if (candidate->event->tag_count + note->tag_count >= FACTUM_TAGS_MAX) {
         return refuse_tag(candidate, value, "makes more tags than the 32 that an event can have",
                           err);
     }
-    if (fct_buf_add(&bench->places, &place, sizeof place) != FACTUM_OK) {
+    if (fct_buf_add(&workspace->places, &place, sizeof place) != FACTUM_OK) {
         return admit_no_memory(err);
     }
     note->tag_count++;
@@ -352,9 +352,9 @@ static uint8_t *write_others(struct candidate *candidate, factum_slice metadata,
     factum_error ignored;
     factum_json json;
     factum_slice inside = fct_slice(metadata.ptr + 1, metadata.len - 2);
-    factum_status status = may_have_ours(metadata)
-                               ? fct_bench_parse(candidate->bench, metadata, &json, &ignored)
-                               : FACTUM_DONE;
+    factum_status status = may_have_ours(metadata) ? fct_workspace_parse(candidate->workspace,
+                                                                         metadata, &json, &ignored)
+                                                   : FACTUM_DONE;
     if (status == FACTUM_NO_MEMORY) {
         return NULL;
     }
@@ -392,7 +392,7 @@ static factum_status stamp(struct candidate *candidate, struct fct_note *note, f
     if (metadata.len < 2 || metadata.ptr[0] != '{' || metadata.ptr[metadata.len - 1] != '}') {
         return FACTUM_OK;
     }
-    struct fct_buf *bytes = &candidate->bench->bytes;
+    struct fct_buf *bytes = &candidate->workspace->bytes;
     if (fct_buf_reserve(bytes, metadata.len + 1 + member.len) != FACTUM_OK) {
         return admit_no_memory(err);
     }
@@ -484,7 +484,8 @@ static factum_status admit_event(struct candidate *candidate, factum_error *err)
 {
     const struct rulings *rulings = &candidate->rulings;
     struct fct_note note = {.event = candidate->index,
-                            .first_tag = candidate->bench->places.len / sizeof(struct fct_place)};
+                            .first_tag =
+                                candidate->workspace->places.len / sizeof(struct fct_place)};
     if (rulings->now.rule == NULL) {
         return undecided(candidate, err);
     }
@@ -507,7 +508,7 @@ static factum_status admit_event(struct candidate *candidate, factum_error *err)
     status = let_through ? stamp_fault(candidate, &note, err->text, err)
                          : stamp_id(candidate, &note, err);
     if (status == FACTUM_OK &&
-        fct_buf_add(&candidate->bench->notes, &note, sizeof note) != FACTUM_OK) {
+        fct_buf_add(&candidate->workspace->notes, &note, sizeof note) != FACTUM_OK) {
         return admit_no_memory(err);
     }
     return status;
@@ -517,12 +518,12 @@ static factum_status admit_event(struct candidate *candidate, factum_error *err)
 
 /* Copies the events of |request| and applies the notes. */
 static factum_status copy_events(const struct fct_admission *admission,
-                                 const struct fct_bench *bench, factum_append_op *op,
+                                 const struct fct_workspace *workspace, factum_append_op *op,
                                  factum_error *err)
 {
     factum_append_request *request = fct_op_request_here(op);
-    const struct fct_note *notes = (const struct fct_note *)(const void *)bench->notes.ptr;
-    size_t note_count = bench->notes.len / sizeof *notes;
+    const struct fct_note *notes = (const struct fct_note *)(const void *)workspace->notes.ptr;
+    size_t note_count = workspace->notes.len / sizeof *notes;
     size_t tags = 0;
     for (size_t i = 0; i < note_count; i++) {
         size_t own = request->events[notes[i].event].tag_count;
@@ -530,8 +531,8 @@ static factum_status copy_events(const struct fct_admission *admission,
     }
     size_t events_size = request->event_count * sizeof *request->events;
     size_t tags_size = tags * sizeof(factum_slice);
-    struct admitted *admitted = fct_mem_alloc(admission->mem, sizeof *admitted + events_size +
-                                                                  tags_size + bench->bytes.len + 1);
+    struct admitted *admitted = fct_mem_alloc(
+        admission->mem, sizeof *admitted + events_size + tags_size + workspace->bytes.len + 1);
     if (admitted == NULL) {
         return admit_no_memory(err);
     }
@@ -540,8 +541,8 @@ static factum_status copy_events(const struct fct_admission *admission,
     factum_slice *tag = (factum_slice *)(void *)((uint8_t *)admitted->events + events_size);
     uint8_t *bytes = (uint8_t *)tag + tags_size;
     memcpy(admitted->events, request->events, events_size);
-    if (bench->bytes.len > 0) {
-        memcpy(bytes, bench->bytes.ptr, bench->bytes.len);
+    if (workspace->bytes.len > 0) {
+        memcpy(bytes, workspace->bytes.ptr, workspace->bytes.len);
     }
     for (size_t i = 0; i < note_count; i++) {
         const struct fct_note *note = &notes[i];
@@ -556,7 +557,7 @@ static factum_status copy_events(const struct fct_admission *admission,
         for (size_t j = 0; j < event->tag_count; j++) {
             *tag++ = event->tags[j];
         }
-        const struct fct_place *places = tag_places(bench, note);
+        const struct fct_place *places = tag_places(workspace, note);
         for (size_t j = 0; j < note->tag_count; j++) {
             *tag++ = fct_slice(bytes + places[j].at, places[j].len);
         }
@@ -592,16 +593,16 @@ static size_t next_typed(const struct fct_rules *rules, const factum_append_requ
 }
 
 /* Checks all typed events from |at| on; |rulings| are those of the first. */
-static factum_status admit_typed(const struct fct_admission *admission, struct fct_bench *bench,
-                                 factum_append_op *op, size_t at, struct rulings rulings,
-                                 factum_error *err)
+static factum_status admit_typed(const struct fct_admission *admission,
+                                 struct fct_workspace *workspace, factum_append_op *op, size_t at,
+                                 struct rulings rulings, factum_error *err)
 {
     const factum_append_request *request = fct_op_request(op);
     factum_status status = FACTUM_OK;
     while (status == FACTUM_OK && at < request->event_count) {
         struct candidate candidate = {
             .admission = admission,
-            .bench = bench,
+            .workspace = workspace,
             .event = &request->events[at],
             .index = at,
             .rulings = rulings,
@@ -624,17 +625,17 @@ factum_status fct_admit(const struct fct_admission *admission, factum_append_op 
     if (first == request->event_count) {
         return FACTUM_OK;
     }
-    struct fct_bench *bench = fct_bench_take(admission->benches);
-    if (bench == NULL) {
+    struct fct_workspace *workspace = fct_workspace_take(admission->workspaces);
+    if (workspace == NULL) {
         return admit_no_memory(err);
     }
-    factum_status status = admit_typed(admission, bench, op, first, rulings, err);
+    factum_status status = admit_typed(admission, workspace, op, first, rulings, err);
     if (status == FACTUM_OK && request->idempotency_key.len > 0) {
         request->fingerprint = fct_append_fingerprint(request); /* of the request as it was sent */
     }
     if (status == FACTUM_OK) {
-        status = copy_events(admission, bench, op, err);
+        status = copy_events(admission, workspace, op, err);
     }
-    fct_bench_give_back(admission->benches, bench);
+    fct_workspace_give_back(admission->workspaces, workspace);
     return status;
 }

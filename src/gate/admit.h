@@ -3,14 +3,14 @@
 #define FCT_GATE_ADMIT_H
 
 #include "engine/engine.h"
-#include "gate/bench.h"
 #include "gate/rules.h"
+#include "gate/workspace.h"
 
 struct fct_admission {
     const struct fct_mem *mem;
     const factum_log_sink *sink; /* of warnings, or NULL */
     const struct fct_rules *rules;
-    struct fct_benches *benches;
+    struct fct_workspaces *workspaces;
 };
 
 /* Checks the events of |op|, which is prepared, against |rules|. If events get additions, the op's

@@ -18,7 +18,7 @@
 #include "engine/rules.h"
 #include "gate/admit.h"
 #include "gate/key.h"
-#include "gate/passage.h"
+#include "gate/reader_count.h"
 #include "gate/trace.h"
 #include "os/thread.h"
 
@@ -32,9 +32,9 @@ struct gate {
     const struct fct_mem *mem;
     const factum_log_sink *sink; /* |sink_copy|, or NULL */
     factum_log_sink sink_copy;
-    struct fct_benches benches;
+    struct fct_workspaces workspaces;
     struct fct_tracing tracing;
-    struct fct_passage passage;
+    struct fct_reader_count readers;
     _Atomic(struct fct_rules *) rules;
     bool unread; /* "$schemas" is damaged: the rules are unknown. Constant after opening */
 
@@ -230,7 +230,7 @@ static factum_status prepare_change(struct gate *gate, factum_append_op *op, fac
         status = begin_change(gate, op, err);
     }
     if (status == FACTUM_OK) {
-        fct_passage_drain(&gate->passage);
+        fct_reader_count_drain(&gate->readers);
         free_retired(gate);
     }
     gate_check(gate);
@@ -282,7 +282,7 @@ static factum_status admit_op(struct gate *gate, factum_append_op *op, factum_er
         .mem = gate->mem,
         .sink = gate->sink,
         .rules = atomic_load(&gate->rules),
-        .benches = &gate->benches,
+        .workspaces = &gate->workspaces,
     };
     factum_status status = gate->unread ? refuse_unread(op, err) : FACTUM_OK;
     if (status == FACTUM_OK) {
@@ -309,12 +309,12 @@ static factum_status gate_append(void *self, factum_append_op *op, factum_error 
             status = gate->inner->append(gate->engine, op, err);
         }
     } else {
-        struct fct_pass pass = fct_passage_enter(&gate->passage);
+        struct fct_pass pass = fct_reader_count_enter(&gate->readers);
         status = admit_op(gate, op, err);
         if (status == FACTUM_OK) {
             status = gate->inner->append(gate->engine, op, err);
         }
-        fct_passage_leave(&gate->passage, pass);
+        fct_reader_count_leave(&gate->readers, pass);
     }
     if (status != FACTUM_OK) {
         op->status = status;
@@ -332,12 +332,12 @@ static void gate_append_here(void *self, factum_append_op *op)
             gate->inner->append_here(gate->engine, op);
         }
     } else {
-        struct fct_pass pass = fct_passage_enter(&gate->passage);
+        struct fct_pass pass = fct_reader_count_enter(&gate->readers);
         op->status = admit_op(gate, op, &op->err);
         if (op->status == FACTUM_OK) {
             gate->inner->append_here(gate->engine, op);
         }
-        fct_passage_leave(&gate->passage, pass);
+        fct_reader_count_leave(&gate->readers, pass);
     }
     fct_op_end_tail(op);
 }
@@ -403,7 +403,7 @@ static void gate_free(struct gate *gate)
     free_retired(gate);
     FCT_ASSERT(!gate->under_way);
     fct_rules_destroy(atomic_load(&gate->rules));
-    fct_benches_finish(&gate->benches);
+    fct_workspaces_finish(&gate->workspaces);
     fct_mutex_finish(&gate->lock);
     fct_mem_free(gate->mem, gate);
 }
@@ -518,9 +518,9 @@ static struct gate *gate_create(const struct fct_engine *engine, const factum_lo
         gate->sink_copy = *sink;
         gate->sink = &gate->sink_copy;
     }
-    fct_benches_init(&gate->benches, gate->mem);
+    fct_workspaces_init(&gate->workspaces, gate->mem);
     fct_tracing_init(&gate->tracing, gate->mem);
-    fct_passage_init(&gate->passage);
+    fct_reader_count_init(&gate->readers);
     fct_mutex_init(&gate->lock);
     atomic_store(&gate->rules, rules);
     fill_ops(gate);

@@ -1,8 +1,8 @@
 /* rules.h - which schema an event has to pass: an immutable table of subjects. Layer: gate.
  *
  * A change creates a new table, which shares the unchanged rules. Tables are freed by their owner
- * when no reader is in them (passage.h); a rule is freed with the last table that has it. Changes
- * come from one thread at a time.
+ * when no reader is in them (reader_count.h); a rule is freed with the last table that has it.
+ * Changes come from one thread at a time.
  *
  * A type's own rule is looked up first by its subject with category, then by the one without. A
  * mode that neither sets is that of the category; without any it is REJECT.

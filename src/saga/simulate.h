@@ -10,7 +10,7 @@
 
 #include "core/buf.h"
 #include "core/mem.h"
-#include "saga/script.h"
+#include "saga/simulate_script.h"
 
 enum fct_sim_crash {
     FCT_SIM_CRASH_NONE,

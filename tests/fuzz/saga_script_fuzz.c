@@ -6,7 +6,7 @@
 #include "core/arena.h"
 #include "core/check.h"
 #include "core/slice.h"
-#include "saga/script.h"
+#include "saga/simulate_script.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,4 +1,5 @@
-/* script_fill.c - see script.h: generates data in which paths find values. Layer: saga. */
+/* simulate_script_fill.c - see simulate_script.h: generates data in which paths find values. Layer:
+ * saga. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/slice.h"
-#include "saga/script.h"
+#include "saga/simulate_script.h"
 
 #define FILL_NODES_MAX 2048u
 #define FILL_ITEMS_MAX 64u /* of an array: a path with a higher index finds nothing */

@@ -1,5 +1,5 @@
-/* script.c - see script.h: reading. Layer: saga. */
-#include "saga/script.h"
+/* simulate_script.c - see simulate_script.h: reading. Layer: saga. */
+#include "saga/simulate_script.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* script.h - the script of a simulation: given events, answers, faults, expectations. Layer: saga.
- * Pure.
+/* simulate_script.h - the script of a simulation: given events, answers, faults, expectations.
+ * Layer: saga. Pure.
  *
  *     given:  [OrderPlaced: {orderId: "42"}]     # {}: filled with what the saga's paths need
  *     script:                                    # every key is optional
@@ -12,8 +12,8 @@
  * `crash` is none, drawn or every-write. A script may name its saga (`saga`, `version`), and the
  * rule that its run breaks (`breaks`), as the checker does.
  */
-#ifndef FCT_SAGA_SCRIPT_H
-#define FCT_SAGA_SCRIPT_H
+#ifndef FCT_SAGA_SIMULATE_SCRIPT_H
+#define FCT_SAGA_SIMULATE_SCRIPT_H
 
 #include <factum/sagas.h>
 

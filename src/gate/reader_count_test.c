@@ -1,26 +1,26 @@
-/* passage_test.c - a drain returns when the readers inside have left, and not before. Layer:
+/* reader_count_test.c - a drain returns when the readers inside have left, and not before. Layer:
  * gate. */
 #include "support/test.h"
 
-#include "gate/passage.h"
+#include "gate/reader_count.h"
 #include "os/thread.h"
 
 #define READERS 6
 #define TURNS 3000
 
-TEST(an_empty_passage_is_drained_at_once)
+TEST(a_count_of_nobody_is_drained_at_once)
 {
-    struct fct_passage passage;
-    fct_passage_init(&passage);
+    struct fct_reader_count readers;
+    fct_reader_count_init(&readers);
     for (int i = 0; i < 5; i++) {
-        struct fct_pass pass = fct_passage_enter(&passage);
-        fct_passage_leave(&passage, pass);
-        fct_passage_drain(&passage);
+        struct fct_pass pass = fct_reader_count_enter(&readers);
+        fct_reader_count_leave(&readers, pass);
+        fct_reader_count_drain(&readers);
     }
 }
 
 struct drainer {
-    struct fct_passage *passage;
+    struct fct_reader_count *readers;
     _Atomic bool began;
     _Atomic bool ended;
 };
@@ -29,14 +29,14 @@ static void drain_once(void *data)
 {
     struct drainer *drainer = data;
     atomic_store(&drainer->began, true);
-    fct_passage_drain(drainer->passage);
+    fct_reader_count_drain(drainer->readers);
     atomic_store(&drainer->ended, true);
 }
 
 /* Waits until the drain has turned the age. */
-static void until_turned(struct fct_passage *passage, uint32_t age)
+static void until_turned(struct fct_reader_count *readers, uint32_t age)
 {
-    while (atomic_load(&passage->age) == age) {
+    while (atomic_load(&readers->age) == age) {
         _Atomic uint32_t word = 0;
         (void)fct_word_wait(&word, 0, 100000);
     }
@@ -44,21 +44,21 @@ static void until_turned(struct fct_passage *passage, uint32_t age)
 
 TEST(a_drain_does_not_wait_for_later_readers)
 {
-    struct fct_passage passage;
+    struct fct_reader_count readers;
     struct fct_thread thread = {.started = false};
-    struct drainer drainer = {.passage = &passage};
+    struct drainer drainer = {.readers = &readers};
     factum_error err;
-    fct_passage_init(&passage);
-    struct fct_pass before = fct_passage_enter(&passage);
+    fct_reader_count_init(&readers);
+    struct fct_pass before = fct_reader_count_enter(&readers);
     assert_ok(fct_thread_start(&thread, "drainer", drain_once, &drainer, &err), err);
-    until_turned(&passage, 0);
-    struct fct_pass after = fct_passage_enter(&passage);
+    until_turned(&readers, 0);
+    struct fct_pass after = fct_reader_count_enter(&readers);
     assert_ptr_not_equal(before.counter, after.counter);
     assert_false(atomic_load(&drainer.ended));
-    fct_passage_leave(&passage, before);
+    fct_reader_count_leave(&readers, before);
     fct_thread_join(&thread);
     assert_true(atomic_load(&drainer.ended));
-    fct_passage_leave(&passage, after);
+    fct_reader_count_leave(&readers, after);
 }
 
 /* Readers use the published value; the writer replaces it, drains, and spoils the old one. */
@@ -67,7 +67,7 @@ struct published {
 };
 
 struct crowd {
-    struct fct_passage passage;
+    struct fct_reader_count readers;
     _Atomic(struct published *) now;
     struct published items[2];
     _Atomic bool stop;
@@ -79,13 +79,13 @@ static void look(void *data)
 {
     struct crowd *crowd = data;
     while (!atomic_load(&crowd->stop)) {
-        struct fct_pass pass = fct_passage_enter(&crowd->passage);
+        struct fct_pass pass = fct_reader_count_enter(&crowd->readers);
         const struct published *seen = atomic_load(&crowd->now);
         /* Not atomic: ThreadSanitizer reports a drain that returns too early. */
         if (seen->value == 0) {
             atomic_fetch_add(&crowd->spoilt, 1);
         }
-        fct_passage_leave(&crowd->passage, pass);
+        fct_reader_count_leave(&crowd->readers, pass);
         atomic_fetch_add(&crowd->looks, 1);
     }
 }
@@ -95,7 +95,7 @@ TEST(after_a_drain_nobody_reads_the_replaced_value)
     static struct crowd crowd;
     struct fct_thread threads[READERS] = {{.started = false}};
     factum_error err;
-    fct_passage_init(&crowd.passage);
+    fct_reader_count_init(&crowd.readers);
     crowd.items[0].value = 1;
     atomic_store(&crowd.now, &crowd.items[0]);
     for (size_t i = 0; i < READERS; i++) {
@@ -110,7 +110,7 @@ TEST(after_a_drain_nobody_reads_the_replaced_value)
         struct published *next = &crowd.items[(turn + 1) % 2];
         next->value = turn + 2;
         atomic_store(&crowd.now, next);
-        fct_passage_drain(&crowd.passage);
+        fct_reader_count_drain(&crowd.readers);
         old->value = 0;
     }
     atomic_store(&crowd.stop, true);
@@ -123,7 +123,7 @@ TEST(after_a_drain_nobody_reads_the_replaced_value)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(an_empty_passage_is_drained_at_once),
+        CASE(a_count_of_nobody_is_drained_at_once),
         CASE(a_drain_does_not_wait_for_later_readers),
         CASE(after_a_drain_nobody_reads_the_replaced_value),
     };
