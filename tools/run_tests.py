@@ -3,8 +3,8 @@
 
     --suite NAME      only this suite of tests, which must not be empty; may be repeated
     --static          the checks of the source and of the libraries too, one case each
-    --in-memory       files of tests that honour TMPDIR go to /dev/shm, if it has 4 GiB: on a disk such
-                      tests mostly wait for syncs, one after another
+    --in-memory       files of tests that honour TMPDIR go to /dev/shm, if it has 4 GiB, can have programs,
+                      and TMPDIR is not set: on a disk such tests mostly wait for syncs
     --multiplier N    timeouts of tests are N times as long
     --verbose         print what tests print even if they pass
 
@@ -283,13 +283,16 @@ def run_build(build, suites, static):
 def temporary_files(in_memory):
     """Sets TMPDIR while the tests run."""
     memory = "/dev/shm"
-    if not in_memory or not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < MEMORY_MIN:
+    if (not in_memory or "TMPDIR" in os.environ or not os.access(memory, os.W_OK) or
+            os.statvfs(memory).f_flag & os.ST_NOEXEC or shutil.disk_usage(memory).free < MEMORY_MIN):
         yield
         return
     with tempfile.TemporaryDirectory(dir=memory, prefix="ft.", ignore_cleanup_errors=True) as path:
         os.environ["TMPDIR"] = path  # short: it begins the names of sockets
-        yield
-    os.environ.pop("TMPDIR")
+        try:
+            yield
+        finally:
+            del os.environ["TMPDIR"]
 
 
 def main():

@@ -509,8 +509,9 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_count_events(factum_store *store
                                                              uint64_t upto, uint64_t *count,
                                                              factum_error *err);
 
-/* The place of the newest visible event, into *place; 0 in an empty store. Everything that was
- * acknowledged before the call is at or before it. Errors: IO, FAILED. */
+/* The place of the newest visible event, into *place; in an empty store a place before every event,
+ * which is not 0. Everything that was acknowledged before the call is at or before it. Errors: IO,
+ * FAILED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_visible_place(factum_store *store, uint64_t *place,
                                                               factum_error *err);
 /* Waits until everything at or before |place|, which may be in the future, is visible, at most
@@ -807,8 +808,8 @@ FACTUM_API FACTUM_MUST_USE factum_status factum_backup_verify(const char *from,
  * has to be missing or an empty directory. The restored store begins a new timeline at its end. If
  * the backup does not verify, or |to| has entries, nothing is changed. After a later failure |to|
  * is removed. If that fails, and after a crash, |to| has a file RESTORING and does not open as a
- * store. Exception: if only the last sync failed, |to| may be a complete store. |progress| and
- * |report| are optional.
+ * store, or is an empty directory. Exception: if only the last sync failed, |to| may be a complete
+ * store. |progress| and |report| are optional.
  * Errors: CORRUPT (the text names the file), NOT_FOUND (no backup), EXISTS (|to| is not empty),
  * UNSUPPORTED (an address), NEWER_FORMAT, NO_SPACE, IO, NO_MEMORY, CANCELLED. */
 FACTUM_API FACTUM_MUST_USE factum_status factum_restore(const char *from, const char *to,

@@ -190,7 +190,8 @@ static int run_repair(const struct options *options)
     factum_status status = factum_repair(options->store, &repair, &watch, &err);
     progress_end(&progress);
     if (status != FACTUM_OK) {
-        return interrupted ? EXIT_INTERRUPTED : fail_with(status, &err);
+        return status == FACTUM_CANCELLED && interrupted ? EXIT_INTERRUPTED
+                                                         : fail_with(status, &err);
     }
     if (options->json) {
         (void)printf("{\"rebuiltIndex\":%s,\"acceptedLoss\":%s",
@@ -201,9 +202,10 @@ static int run_repair(const struct options *options)
         }
         (void)printf("}\n");
     } else if (!options->quiet && repair.accept_loss) {
-        (void)printf("repaired: what followed position %" PRIu64
-                     " is given up, and kept as a file in the store's log directory\n",
-                     repair.accept_loss_from);
+        (void)printf(
+            "repaired: what followed position %" PRIu64
+            " is given up; what could be read of it is kept in the store's log directory\n",
+            repair.accept_loss_from);
     } else if (!options->quiet) {
         (void)printf("repaired: the index is new; nothing was lost\n");
     }

@@ -90,7 +90,7 @@ static factum_status make_room(struct fct_local *local, size_t entries, factum_e
         return fct_index_reserve(local->index, entries, err);
     }
     if (fct_index_missing(local->index, &from, &to)) {
-        uint64_t damaged_from;
+        uint64_t damaged_from = UINT64_MAX;
         factum_error ignored;
         factum_status rebuilt = fct_local_rebuild_index(local, &damaged_from, &ignored);
         (void)rebuilt; /* fct_index_reserve fails when too much is in memory */

@@ -127,6 +127,8 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
     }
     if (status == FACTUM_CORRUPT && log != NULL) {
         status = fct_fail(err, FACTUM_CORRUPT, "the index is kept, as evidence: %s", reason.text);
+    } else if (status == FACTUM_CANCELLED) {
+        status = fct_fail(err, status, "repair was stopped: nothing is changed");
     } else if (status != FACTUM_OK) {
         *err = reason;
     }
@@ -151,8 +153,8 @@ factum_status fct_engine_local_repair(const struct fct_os *os, const struct fct_
     if (status == FACTUM_OK && options->accept_loss) {
         status = accept_loss(&repair, options->accept_loss_from, err);
     }
-    if (status == FACTUM_OK && options->rebuild_index) {
-        repair.index_point.position = options->accept_loss ? 0 : repair.index_point.position;
+    /* accept_loss has deleted the index already. */
+    if (status == FACTUM_OK && options->rebuild_index && !options->accept_loss) {
         status = drop_index(&repair, err);
     }
     factum_status closed = fct_store_dir_close(&dir, status == FACTUM_OK ? err : &ignored);

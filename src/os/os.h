@@ -108,9 +108,9 @@ struct fct_os_ops {
     int64_t (*time_now)(const struct fct_os *os);       /* wall clock, ns since 1970 */
     uint64_t (*monotonic_now)(const struct fct_os *os); /* ns */
     factum_status (*random)(const struct fct_os *os, void *bytes, size_t len, factum_error *err);
-    bool
-        by_descriptor; /* true for fct_os_real() alone: os/dir.h opens its files relative to an open
-                         * directory, and others by their paths */
+    /* True for fct_os_real() alone: os/dir.h opens its files relative to an open directory, and
+     * those of others by their paths. */
+    bool by_descriptor;
 };
 
 struct fct_os {

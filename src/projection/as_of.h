@@ -51,7 +51,8 @@ FCT_MUST_USE factum_status fct_as_of_get(struct fct_hosted_build *build,
 void fct_as_of_release(struct fct_as_of *as_of);
 /* Deletes the replays that a killed host has left, unless another host of the directory runs: each
  * host keeps a shared lock, and only who gets the exclusive one deletes. Called when a host opens.
- * Errors: those of fct_file_open and fct_os_list_dir, LOCKED, TOO_BIG (the path). */
+ * A host that another one keeps waiting opens without the lock. Errors: those of fct_file_open and
+ * fct_os_list_dir, TOO_BIG (the path). */
 FCT_MUST_USE factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err);
 /* Frees all kept replays and deletes their files. Called when the host closes. */
 void fct_as_of_clear(struct factum_models *models);

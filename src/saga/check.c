@@ -129,13 +129,15 @@ factum_status factum_saga_check(const factum_saga *saga, const factum_saga_bound
     struct fct_check_found found;
     factum_saga_report full = {.size = sizeof full};
     uint64_t began = fct_os_monotonic(fct_os_real());
+    factum_status status = fct_sized_check(report, "saga: the report of a check", err);
+    if (status != FACTUM_OK) {
+        return status;
+    }
+    fct_sized_write(report, &full, sizeof full); /* it is freed in any case */
     if (saga == NULL) {
         return fct_fail(err, FACTUM_INVALID, "saga: a definition is needed");
     }
-    factum_status status = fct_sized_check(report, "saga: the report of a check", err);
-    if (status == FACTUM_OK) {
-        status = read_bounds(bounds, &within, err);
-    }
+    status = read_bounds(bounds, &within, err);
     if (status != FACTUM_OK) {
         return status;
     }

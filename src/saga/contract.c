@@ -226,7 +226,7 @@ static void contract_report(const struct fct_contract *contract, factum_contract
     contract_once(contract, report, FCT_CONTRACT_DO, "do-again",
                   "a do that is sent again is answered once");
     contract_report_undo(contract, report);
-    check = contract_add(report, "goes-on", "it goes on after these", there,
+    check = contract_add(report, "goes-on", "the participant goes on after all of the above", there,
                          "go on after an append that is refused with \"key conflict\": somebody "
                          "has answered the command");
     contract_answered(contract, check, FCT_CONTRACT_LAST_DO);

@@ -324,15 +324,20 @@ factum_status factum_saga_deploy(factum_store *store, const factum_saga *saga,
     factum_saga_deploy_options options;
     factum_act_result done = {.size = sizeof done};
     factum_saga_report full = {.size = sizeof full};
+    factum_status status = FACTUM_OK;
+    if (report != NULL) {
+        status = fct_sized_check(report, "saga: the report of a check", err);
+        if (status != FACTUM_OK) {
+            return status;
+        }
+        fct_sized_write(report, &full, sizeof full); /* it is freed in any case */
+    }
     if (store == NULL || saga == NULL) {
         return fct_fail(err, FACTUM_INVALID, "saga: a store and a definition are needed");
     }
-    factum_status status = read_deploy_options(given, &options, err);
+    status = read_deploy_options(given, &options, err);
     if (status == FACTUM_OK && result != NULL) {
         status = fct_sized_check(result, "saga: the result of deploying", err);
-    }
-    if (status == FACTUM_OK && report != NULL) {
-        status = fct_sized_check(report, "saga: the report of a check", err);
     }
     if (status != FACTUM_OK) {
         return status;

@@ -223,11 +223,11 @@ bool fct_saga_lists_have_stopped(struct fct_saga_lists *lists, uint64_t place, f
         return true;
     }
     if (status == FACTUM_TIMEOUT && build.state == FACTUM_BUILD_STOPPED) {
-        (void)fct_fail(
-            err, FACTUM_CONDITION_FAILED,
-            "the model " FCT_LISTS_MODEL
-            " has stopped: %.120s: repair that, then factum projection resume " FCT_LISTS_MODEL,
-            build.reason);
+        (void)fct_fail(err, FACTUM_CONDITION_FAILED,
+                       "the model " FCT_LISTS_MODEL
+                       " has stopped (afterwards: factum projection resume " FCT_LISTS_MODEL
+                       "): %s",
+                       build.reason);
         return true;
     }
     return false;
