@@ -14,6 +14,7 @@ struct listing {
     const char *only_id; /* of timers: the one saga; NULL: all */
     uint64_t count;
     uint64_t last; /* position of the last entry */
+    int code;      /* of printing */
 };
 
 static bool list_entry(void *data, const factum_saga_entry *entry)
@@ -28,8 +29,8 @@ static bool list_entry(void *data, const factum_saga_entry *entry)
         factum_json_writer to;
         factum_json_writer_in(&to, &listing->arena);
         factum_saga_entry_write(entry, &to);
-        print_written(&to, &listing->arena);
-        return !interrupted;
+        listing->code = print_written(&to, &listing->arena);
+        return listing->code == 0 && !interrupted;
     }
     const factum_value values[] = {
         table_text(saga_id_text(entry->saga, entry->id, name)),
@@ -57,8 +58,8 @@ static bool list_timer(void *data, const factum_saga_timer *timer)
         factum_json_writer to;
         factum_json_writer_in(&to, &listing->arena);
         factum_saga_timer_write(timer, &to);
-        print_written(&to, &listing->arena);
-        return !interrupted;
+        listing->code = print_written(&to, &listing->arena);
+        return listing->code == 0 && !interrupted;
     }
     (void)snprintf(wait, sizeof wait, "%.3f", (double)timer->wait / 1e9);
     const factum_value values[] = {
@@ -73,13 +74,16 @@ static bool list_timer(void *data, const factum_saga_timer *timer)
 /* Prints the end of the output, after the rows. */
 static int end_listing(struct listing *listing, factum_status status, const factum_error *err)
 {
-    int code = 0;
+    int code = listing->code;
     if (status != FACTUM_OK) {
         code = interrupted ? EXIT_INTERRUPTED : fail_with(status, err);
     } else if (interrupted) {
         code = EXIT_INTERRUPTED;
-    } else if (!listing->options->json && listing->count > 0 &&
-               !table_print(&listing->table, stdout, 0)) {
+    } else if (code == 0) {
+        code = table_check(&listing->table);
+    }
+    if (code == 0 && !listing->options->json && listing->count > 0 &&
+        !table_print(&listing->table, stdout, 0)) {
         (void)complain("out of memory");
         code = EXIT_FAILURE_;
     }

@@ -1,4 +1,6 @@
-/* cmd_saga_show.c - factum saga show, graph: one saga, as a table or as a picture. Layer: cli. */
+/* cmd_saga_show.c - factum saga show and factum saga graph: one saga as a table; a saga or a
+ * definition as a picture. Layer: cli. Only reads the store: a saga is the fold of its stream, so
+ * no host is needed. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -24,8 +26,8 @@ static bool add_step(struct table *table, const factum_saga_step *step)
 
 static int print_steps(const factum_saga_view *view)
 {
-    static const char *const names[] = {"step",    "phase", "command", "undo", "sent",
-                                        "started", "ended", "due",     "text"};
+    static const char *const names[] = {"step",    "phase", "command", "undo",  "sent",
+                                        "started", "ended", "due",     "reason"};
     struct table table = {0};
     factum_slice columns[sizeof names / sizeof names[0]];
     size_t count = sizeof names / sizeof names[0];
@@ -36,9 +38,13 @@ static int print_steps(const factum_saga_view *view)
     for (size_t i = 0; i < view->step_count && good; i++) {
         good = add_step(&table, &view->steps[i]);
     }
-    good = good && table_print(&table, stdout, 0);
+    int code = table_check(&table);
+    if (code == 0 && !table_print(&table, stdout, 0)) { /* uncut: the reasons are long */
+        (void)complain("out of memory");
+        code = EXIT_FAILURE_;
+    }
     table_finish(&table);
-    return good ? 0 : (complain("out of memory"), EXIT_FAILURE_);
+    return code;
 }
 
 static void print_line(const char *name, factum_slice text)
@@ -72,10 +78,11 @@ static int print_view(const factum_saga_view *view)
     print_time("deadline", view->deadline);
     print_line("correlation", view->correlation_id);
     print_line("failure", view->failure_code);
-    print_line("", view->failure_text);
+    print_line("", view->failure_text); /* below its code */
     print_line("kept", view->kept);
     if (view->replies_recorded > 0) {
-        (void)printf("%-12s %" PRIu64 " without effect\n", "replies", view->replies_recorded);
+        (void)printf("%-12s %" PRIu64 " came late or again, without effect\n", "replies",
+                     view->replies_recorded);
     }
     (void)printf("\n");
     return print_steps(view);
@@ -91,9 +98,9 @@ static int show_view(const struct options *options, const factum_saga_view *view
     factum_arena_init(&arena, 0);
     factum_json_writer_in(&to, &arena);
     factum_saga_view_write(view, &to);
-    print_written(&to, &arena);
+    int code = print_written(&to, &arena);
     factum_arena_finish(&arena);
-    return 0;
+    return code;
 }
 
 static int run_show(const struct options *options)
@@ -119,29 +126,29 @@ static int run_show(const struct options *options)
 
 struct newest {
     factum_saga *saga;
-    factum_status status;
-    factum_error *err;
+    factum_status status; /* of loading it */
+    factum_error err;
 };
 
-/* Keeps the last version, since versions come oldest first. */
+/* Versions come oldest first, so the last call leaves the newest. A fault of an older one is
+ * forgotten with it. */
 static bool take_newest(void *data, const factum_saga_deployed *deployed)
 {
     struct newest *newest = data;
     factum_saga_free(newest->saga);
     newest->saga = NULL;
-    newest->status = factum_saga_load(deployed->text, NULL, &newest->saga, newest->err);
+    newest->status = factum_saga_load(deployed->text, NULL, &newest->saga, &newest->err);
     return true;
 }
 
 static factum_status view_definition(factum_store *store, const char *name, factum_saga_view *view,
                                      factum_error *err)
 {
-    factum_error of_text;
-    struct newest newest = {.status = FACTUM_OK, .err = &of_text};
+    struct newest newest = {.status = FACTUM_OK};
     const factum_saga_deployed_each each = {&newest, take_newest};
     factum_status status = factum_saga_deployments(store, factum_slice_from(name), &each, err);
     if (status == FACTUM_OK && newest.status != FACTUM_OK) {
-        *err = of_text;
+        *err = newest.err;
         status = newest.status;
     }
     if (status == FACTUM_OK) {
@@ -158,18 +165,18 @@ static int run_graph(const struct options *options)
     factum_slice text;
     factum_saga_view view = {.size = sizeof view};
     const char *name = options->arguments[0];
-    bool instance = strchr(name, '-') != NULL;
+    bool is_saga = strchr(name, '-') != NULL; /* a definition's name has no '-', NAME-ID has one */
     if (options->dot && options->mermaid) {
-        return complain("--dot or --mermaid, not both");
+        return complain("--dot and --mermaid exclude each other");
     }
-    if (instance && !argument_saga(name)) {
+    if (is_saga && !argument_saga(name)) {
         return EXIT_USAGE;
     }
     int code = open_store(options, false, &store);
     if (code != 0) {
         return code;
     }
-    factum_status status = instance
+    factum_status status = is_saga
                                ? factum_saga_view_get(store, factum_slice_from(name), &view, &err)
                                : view_definition(store, name, &view, &err);
     if (status == FACTUM_OK) {
@@ -200,7 +207,7 @@ const struct command command_saga_graph = {
     .name = "saga graph",
     .usage = "saga graph NAME | NAME-ID [options]",
     .summary = "draw the steps of a definition, or of one saga as it is now",
-    .help = "  --mermaid  for Mermaid (the default)\n"
+    .help = "  --mermaid  as Mermaid (the default)\n"
             "  --dot      for Graphviz\n",
     .options = "mermaid dot ",
     .arguments_min = 1,

@@ -43,16 +43,19 @@ factum_saga_status option_status(const char *name)
     return FACTUM_SAGA_ANY;
 }
 
-void print_written(factum_json_writer *to, factum_arena *arena)
+int print_written(factum_json_writer *to, factum_arena *arena)
 {
     factum_error err;
-    if (factum_json_writer_finish(to, &err) == FACTUM_OK) {
+    int code = 0;
+    factum_status status = factum_json_writer_finish(to, &err);
+    if (status == FACTUM_OK) {
         print_json(stdout, (factum_slice){to->buffer, to->used});
         (void)printf("\n");
     } else {
-        (void)complain("%s", err.text);
+        code = fail_with(status, &err);
     }
     factum_arena_reset(arena);
+    return code;
 }
 
 /* ---- open and close -------------------------------------------------------------------------- */

@@ -39,7 +39,8 @@ bool argument_saga(const char *text);
 /* The status with this name, or ANY after a message on standard error. */
 factum_saga_status option_status(const char *name);
 
-/* Prints what was written to |to| as a line, and frees its memory. */
-void print_written(factum_json_writer *to, factum_arena *arena);
+/* Prints what was written to |to| as a line, and frees its memory. 0, or the exit code after a
+ * message. */
+int print_written(factum_json_writer *to, factum_arena *arena);
 
 #endif

@@ -26,8 +26,11 @@ static void *grown(void *memory, size_t *capacity, size_t wanted, size_t size)
 
 static bool add_cell(struct table *table, factum_value_kind kind, factum_slice text)
 {
-    if (table->failed || text.len > TABLE_SIZE_MAX - table->len) {
+    if (text.len > TABLE_SIZE_MAX - table->len) {
+        table->too_big = true;
         table->failed = true;
+    }
+    if (table->failed) {
         return false;
     }
     if (table->cell_count == table->cell_capacity) {
@@ -103,6 +106,19 @@ void table_finish(struct table *table)
     free(table->cells);
     free(table->bytes);
     *table = (struct table){.failed = false};
+}
+
+int table_check(const struct table *table)
+{
+    if (table->too_big) {
+        return complain("the answer is larger than %zu MiB: select fewer rows or columns",
+                        TABLE_SIZE_MAX >> 20);
+    }
+    if (table->failed) {
+        (void)complain("out of memory");
+        return EXIT_FAILURE_;
+    }
+    return 0;
 }
 
 size_t table_row_count(const struct table *table)

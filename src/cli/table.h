@@ -25,7 +25,8 @@ struct table {
     size_t cell_count, cell_capacity;
     char *bytes;
     size_t len, capacity;
-    bool failed; /* no memory, or more than TABLE_SIZE_MAX */
+    bool failed;  /* no memory, or more than TABLE_SIZE_MAX */
+    bool too_big; /* the latter */
 };
 
 /* For struct factum_rows: |data| is the table. False once the table has failed. When columns come a
@@ -33,6 +34,8 @@ struct table {
 bool table_columns(void *data, const factum_slice *names, size_t count);
 bool table_row(void *data, const factum_value *values, size_t count);
 void table_finish(struct table *table);
+/* 0 if the table has everything that it was given; otherwise the exit code, after a message. */
+int table_check(const struct table *table);
 size_t table_row_count(const struct table *table);
 
 /* Values for table_row. */

@@ -194,7 +194,8 @@ TEST(a_table_over_its_maximum_fails)
         assert_true(table_row(&table, values, 2));
     }
     assert_false(table_row(&table, values, 2));
-    assert_true(table.failed);
+    assert_true(table.failed && table.too_big);
+    assert_int_equal(table_check(&table), EXIT_USAGE);
     assert_false(table_row(&table, values + 1, 1));
     free(big);
     table_finish(&table);

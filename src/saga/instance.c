@@ -1,6 +1,8 @@
 /* instance.c - see instance.h: loading and folding. step.c makes the appends. Layer: saga.
  *
- * Invariants, except after a failure, when the instance has to be loaded again:
+ *     load: stream --fold--> state      step.c: input --> append      take: append --fold--> state
+ *
+ * Invariants. They do not hold after a failure: then the instance must be loaded again.
  *  1. An instance that exists has a definition: the state names its steps.
  *  2. One that does not exist has revision 0 and has taken no input.
  *  3. |kept| is empty or on the heap.
@@ -18,7 +20,9 @@
 #include "core/trace_context.h"
 #include "saga/pick.h"
 
+/* For one event, or the records of one append: parsed JSON and merged values. */
 #define FOLD_ARENA_MAX ((size_t)64 << 20)
+#define TRACE_ID_AT 3 /* in a traceparent: after "00-" */
 
 static void instance_check(const struct fct_instance *instance)
 {
@@ -51,8 +55,9 @@ bool fct_instance_knows(const struct fct_instance *instance, const factum_event 
     return instance->has_input && event->position <= instance->input;
 }
 
-/* ---- the first event ------------------------------------------------------------------------- */
+/* ---- correlation and trace ------------------------------------------------------------------- */
 
+/* Metadata may be anything; without these members the saga has neither. */
 static factum_status keep_correlation(struct fct_instance *instance, const factum_event *event,
                                       factum_error *err)
 {
@@ -60,28 +65,30 @@ static factum_status keep_correlation(struct fct_instance *instance, const factu
                                         {.name = FCT_SLICE("traceparent")}};
     struct fct_json value;
     char text[FACTUM_NAME_SIZE_MAX];
-    char parent[FCT_TRACEPARENT_SIZE + 8];
+    char parent[FCT_TRACEPARENT_SIZE + 8]; /* room for what later versions of it add */
     char normal[FCT_TRACEPARENT_SIZE];
     size_t len = 0;
     if (event->metadata.len == 0 ||
         fct_json_pick(event->metadata, &value, members, 2, NULL) != FACTUM_OK) {
         return FACTUM_OK;
     }
-    if (members[1].found &&
+    if (instance->trace_id[0] == '\0' && members[1].found &&
         fct_json_unescape(members[1].value.raw, parent, sizeof parent, &len) == FACTUM_OK &&
         fct_traceparent_normal(fct_slice(parent, len), normal)) {
-        memcpy(instance->trace_id, normal + 3, 32);
+        memcpy(instance->trace_id, normal + TRACE_ID_AT, sizeof instance->trace_id - 1);
     }
     if (members[0].found &&
         fct_json_unescape(members[0].value.raw, text, sizeof text, &len) == FACTUM_OK && len > 0) {
         instance->correlation = fct_mem_zalloc(instance->mem, len + 1, 1);
         if (instance->correlation == NULL) {
-            return fct_fail(err, FACTUM_NO_MEMORY, "saga: its correlation id");
+            return fct_fail(err, FACTUM_NO_MEMORY, "saga: out of memory for its correlation id");
         }
         memcpy(instance->correlation, text, len);
     }
     return FACTUM_OK;
 }
+
+/* ---- definitions ----------------------------------------------------------------------------- */
 
 struct fct_saga_state fct_instance_remap(const struct fct_saga_state *state,
                                          const struct factum_saga *from,
@@ -91,7 +98,7 @@ struct fct_saga_state fct_instance_remap(const struct fct_saga_state *state,
     if (from == to || state->phase != FCT_SAGA_NONE) {
         return made;
     }
-    memset(made.steps, 0, sizeof made.steps);
+    memset(made.steps, 0, sizeof made.steps); /* before the start they have early answers only */
     for (uint32_t i = 0; i < from->plan.step_count; i++) {
         uint8_t slot = fct_saga_slot(to, from->slots[i].name);
         if (slot != FCT_SLOT_NONE) {
@@ -101,8 +108,6 @@ struct fct_saga_state fct_instance_remap(const struct fct_saga_state *state,
     return made;
 }
 
-/* ---- folding --------------------------------------------------------------------------------- */
-
 static factum_status damaged_saga(const struct fct_instance *instance, const factum_event *event,
                                   const char *why, factum_error *err)
 {
@@ -110,7 +115,7 @@ static factum_status damaged_saga(const struct fct_instance *instance, const fac
                     FCT_FMT(instance->key.name), FCT_FMT(instance->key.id), event->revision, why);
 }
 
-/* From now on |saga| is the definition; NULL: unchanged. */
+/* Makes |saga| the definition, and moves early answers to its slots. NULL changes nothing. */
 static void set_definition(struct fct_instance *instance, const struct factum_saga *saga)
 {
     if (saga != NULL && instance->saga != NULL) {
@@ -119,8 +124,8 @@ static void set_definition(struct fct_instance *instance, const struct factum_sa
     instance->saga = saga != NULL ? saga : instance->saga;
 }
 
-/* The definition by which |event| is read: the one that SagaStarted pins, from that event on;
- * before it the newest one of that time. */
+/* Sets the definition by which |event| is read: SagaStarted pins one for the rest of the stream;
+ * before it, the newest that was deployed before the event. */
 static factum_status choose_definition(struct fct_instance *instance, const factum_event *event,
                                        factum_error *err)
 {
@@ -128,25 +133,30 @@ static factum_status choose_definition(struct fct_instance *instance, const fact
         struct fct_json_member hash = {.name = FCT_SLICE("hash")};
         struct fct_json value;
         if (fct_json_pick(event->data, &value, &hash, 1, NULL) != FACTUM_OK || !hash.found ||
-            hash.value.raw.len < 2) {
-            return damaged_saga(instance, event, "it names no definition", err);
+            hash.value.raw.len < 2 || hash.value.raw.ptr[0] != '"') {
+            return damaged_saga(instance, event, "names no definition", err);
         }
+        /* Without its quotes; a hash has no escapes. */
         factum_slice text = fct_slice(hash.value.raw.ptr + 1, hash.value.raw.len - 2);
         const struct factum_saga *pinned =
             fct_deployed_hash(instance->set, instance->key.name, text);
-        set_definition(instance, pinned);
-        if (pinned == NULL) {
+        if (pinned == NULL) { /* an older definition must not fold it */
             instance->saga = NULL;
         }
+        set_definition(instance, pinned);
     } else if (instance->saga == NULL || instance->state.phase == FCT_SAGA_NONE) {
         set_definition(instance,
                        fct_deployed_at(instance->set, instance->key.name, event->position));
     }
     return instance->saga != NULL
                ? FACTUM_OK
-               : damaged_saga(instance, event, "its definition is not deployed here", err);
+               : damaged_saga(instance, event,
+                              "its definition is not deployed in this store: deploy it again", err);
 }
 
+/* ---- folding --------------------------------------------------------------------------------- */
+
+/* fct_instance_step has checked the size (FCT_KEPT_MAX). */
 static factum_status merge_kept(struct fct_instance *instance, factum_slice keep,
                                 factum_arena *arena, factum_error *err)
 {
@@ -155,9 +165,10 @@ static factum_status merge_kept(struct fct_instance *instance, factum_slice keep
     if (status != FACTUM_OK || keep.len == 0) {
         return status;
     }
-    uint8_t *copy = fct_mem_alloc(instance->mem, merged.len);
+    uint8_t *copy =
+        fct_mem_alloc(instance->mem, merged.len); /* |merged| is |keep|, or in |arena| */
     if (copy == NULL) {
-        return fct_fail(err, FACTUM_NO_MEMORY, "saga: what it keeps");
+        return fct_fail(err, FACTUM_NO_MEMORY, "saga: out of memory for the values that it keeps");
     }
     memcpy(copy, merged.ptr, merged.len);
     fct_mem_free(instance->mem, (void *)(uintptr_t)instance->kept.ptr);
@@ -184,8 +195,8 @@ static factum_status fold_record(struct fct_instance *instance, const struct fct
     return merge_kept(instance, record->keep, arena, err);
 }
 
-static factum_status fold_in(struct fct_instance *instance, const factum_event *event,
-                             factum_arena *arena, factum_error *err)
+static factum_status fold_event(struct fct_instance *instance, const factum_event *event,
+                                factum_arena *arena, factum_error *err)
 {
     struct fct_record record;
     factum_error why;
@@ -200,7 +211,7 @@ static factum_status fold_in(struct fct_instance *instance, const factum_event *
         return status;
     }
     status = fct_record_read(instance->saga, event->type, event->data, arena, &record, &why);
-    /* A later version may add events; they do not change the state of this one. */
+    /* An event of an unknown type, perhaps of a later version, changes only the revision. */
     if (status == FACTUM_NOT_FOUND) {
         status = FACTUM_OK;
     } else if (status == FACTUM_INVALID) {
@@ -225,7 +236,7 @@ factum_status fct_instance_fold(struct fct_instance *instance, const factum_even
 {
     factum_arena arena;
     fct_arena_init(&arena, instance->mem, FOLD_ARENA_MAX);
-    factum_status status = fold_in(instance, event, &arena, err);
+    factum_status status = fold_event(instance, event, &arena, err);
     factum_arena_finish(&arena);
     if (status == FACTUM_OK) {
         instance_check(instance);
@@ -275,7 +286,7 @@ static factum_status take_records(struct fct_instance *instance,
     }
     for (uint32_t i = 0; i < append->outcome.count && status == FACTUM_OK; i++) {
         status = fold_record(instance, &append->records[i], now, arena, err);
-        instance->revision += instance->exists ? 1 : 0;
+        instance->revision += instance->exists ? 1 : 0; /* the first event has revision 0 */
         instance->exists = true;
     }
     instance->changed = now;

@@ -37,7 +37,7 @@ struct fct_instance {
     struct fct_failure failure;
     factum_slice kept; /* a JSON object on the heap, or empty */
     char *correlation; /* on the heap, or NULL */
-    char trace_id[33]; /* of the first event; "": none */
+    char trace_id[33]; /* of the first event that has one; "": none */
     bool exists;
     uint64_t revision; /* of the last event */
     uint64_t position; /* of the last one that was read from the store */
@@ -50,9 +50,9 @@ struct fct_instance {
 void fct_instance_init(struct fct_instance *instance, const struct fct_mem *mem,
                        const struct fct_deployed_set *set, const struct fct_saga_key *key);
 void fct_instance_finish(struct fct_instance *instance);
-/* Folds the stream as it is now. OK also if it does not exist. Errors: CORRUPT (the stream has an
- * event that no saga writes, or its definition is missing; the text says which); otherwise as
- * factum_read. */
+/* Folds the stream as it is now. OK also if it does not exist. Errors: CORRUPT (an event
+ * of a saga's type has data that no saga writes, or its definition is not deployed here; the text
+ * says which). Events of other types only move the revision. Otherwise as factum_read. */
 FCT_MUST_USE factum_status fct_instance_load(struct fct_instance *instance, factum_store *store,
                                              factum_error *err);
 /* Folds |event|, the next one of the stream. */

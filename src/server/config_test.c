@@ -91,23 +91,23 @@ static const struct case_ matrix[] = {
     {{.flags = {"listen=12.7.0.0:2113"}}, "is not loopback, and logins would pass"},
     {{.flags = {"listen=0.0.0.0:2113", "insecure"}},
      "is not loopback, and with insecure everybody who reaches it is the admin: set "
-     "insecure-any-address, too, if this is intended"},
+     "insecure-any-address too, if this is intended"},
     {{.flags = {"listen=0.0.0.0:2113"}, .environment = {"EVENTSTORE_INSECURE=true"}},
-     "set insecure-any-address, too, if this is intended"},
+     "set insecure-any-address too, if this is intended"},
     {{.flags = {"insecure-any-address"}},
-     "insecure-any-address = true (--insecure-any-address): has an effect with insecure only: "
-     "set insecure, too, or remove it"},
+     "insecure-any-address = true (--insecure-any-address): has an effect only with insecure: "
+     "set insecure too, or remove it"},
     {{.flags = {"insecure-any-address", "listen=0.0.0.0:2113"}},
-     "has an effect with insecure only"},
+     "has an effect only with insecure"},
     {{.flags = {"insecure"}, .environment = {"FACTUM_TLS_CERT=c", "FACTUM_TLS_KEY=k"}}, NULL},
     {{.flags = {"insecure", "listen=0.0.0.0:2113", "tls-cert=c", "tls-key=k"}},
-     "set insecure-any-address, too, if this is intended"},
+     "set insecure-any-address too, if this is intended"},
     {{.flags = {"tls-cert=c.pem"}}, "tls-cert = c.pem (--tls-cert): needs its key: set tls-key"},
     {{.file = "tls-key = k.pem\n"},
      "tls-key = k.pem (factum.conf:1): needs its certificate: set tls-cert"},
     {{.flags = {"listen=none"}},
-     "listen = none (--listen): without a UNIX socket nobody could connect: set listen or "
-     "unix"},
+     "listen = none (--listen): no UNIX socket is set, so nobody could connect: set listen "
+     "or unix"},
     {{.flags = {"listen=2113"}}, "must be ADDRESS:PORT, such as 127.0.0.1:2113 or [::1]:2113"},
     {{.flags = {"listen=:2113"}}, "must be ADDRESS:PORT"},
     {{.flags = {"listen=127.0.0.1:"}}, "must be ADDRESS:PORT"},

@@ -52,7 +52,7 @@ expect() { # expect NAME PATTERN CALL_ARGUMENT...
 "$factum" --store a append s-1 T '{"n":1}' >/dev/null
 t() { try "$1" "$2" "$3" timeout 10 "$factum" --store a serve "${@:4}"; }
 t "an address without a port is refused" 2 "listen = localhost .--listen.: must be ADDRESS:PORT" --listen localhost
-t "insecure is for loopback" 2 "is not loopback, .*: set insecure-any-address, too" --insecure --listen 0.0.0.0:0
+t "insecure is for loopback" 2 "is not loopback, .*: set insecure-any-address too" --insecure --listen 0.0.0.0:0
 t "other addresses need a certificate" 2 "is not loopback, .*: set tls-cert and tls-key" --listen 0.0.0.0:0
 t "a certificate needs its key" 2 "tls-cert = x .--tls-cert.: needs its key: set tls-key" --tls-cert x
 t "a certificate must exist" 4 "x: No such file" --tls-cert x --tls-key y --listen 127.0.0.1:0
