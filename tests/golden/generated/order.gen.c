@@ -5,7 +5,7 @@
 #include <string.h>
 
 static void read_order_cancelled_reason(factum_typed_reader *in, uint32_t value,
-                                        order_cancelled_reason *to)
+    order_cancelled_reason *to)
 {
     static const factum_typed_name names[] = {
         {"customer", 8, false},
@@ -168,7 +168,7 @@ static void print_order_line_list(factum_json_writer *to, const order_line_list 
 }
 
 static void read_order_placed_currency(factum_typed_reader *in, uint32_t value,
-                                       order_placed_currency *to)
+    order_placed_currency *to)
 {
     static const factum_typed_name names[] = {
         {"EUR", 3, false},
@@ -239,8 +239,12 @@ static void print_order_address(factum_json_writer *to, const order_address *fro
 static void read_order_placed(factum_typed_reader *in, uint32_t value, order_placed *to)
 {
     static const factum_typed_name names[] = {
-        {"orderId", 7, true},     {"customerId", 10, true}, {"lines", 5, true},
-        {"totalCents", 10, true}, {"currency", 8, false},   {"shipTo", 6, false},
+        {"orderId", 7, true},
+        {"customerId", 10, true},
+        {"lines", 5, true},
+        {"totalCents", 10, true},
+        {"currency", 8, false},
+        {"shipTo", 6, false},
         {"note", 4, false},
     };
     factum_typed_object object = factum_typed_members(in, value, names, 7);
@@ -310,7 +314,7 @@ static void print_order_placed(factum_json_writer *to, const order_placed *from)
 }
 
 static void read_order_shipped_labels(factum_typed_reader *in, uint32_t value,
-                                      order_shipped_labels *to)
+    order_shipped_labels *to)
 {
     factum_typed_object object = factum_typed_members(in, value, NULL, 0);
     order_shipped_labels_entry *items =
@@ -343,8 +347,11 @@ static void print_order_shipped_labels(factum_json_writer *to, const order_shipp
 static void read_order_shipped(factum_typed_reader *in, uint32_t value, order_shipped *to)
 {
     static const factum_typed_name names[] = {
-        {"orderId", 7, true},   {"carrier", 7, true}, {"trackingNo", 10, true},
-        {"weightKg", 8, false}, {"labels", 6, false},
+        {"orderId", 7, true},
+        {"carrier", 7, true},
+        {"trackingNo", 10, true},
+        {"weightKg", 8, false},
+        {"labels", 6, false},
     };
     factum_typed_object object = factum_typed_members(in, value, names, 5);
     for (int found; (found = factum_typed_next(&object)) != FACTUM_TYPED_END;) {
@@ -424,7 +431,7 @@ static void print_order_method_card(factum_json_writer *to, const order_method_c
 }
 
 static void read_order_method_transfer(factum_typed_reader *in, uint32_t value,
-                                       order_method_transfer *to)
+    order_method_transfer *to)
 {
     static const factum_typed_name names[] = {
         {"kind", 4, true},
@@ -494,7 +501,7 @@ static void print_order_method(factum_json_writer *to, const order_method *from)
 }
 
 static void read_order_payment_received(factum_typed_reader *in, uint32_t value,
-                                        order_payment_received *to)
+    order_payment_received *to)
 {
     static const factum_typed_name names[] = {
         {"orderId", 7, true},
@@ -542,8 +549,11 @@ static void print_order_payment_received(factum_json_writer *to, const order_pay
 
 /* in the order of order_event_type, which begins with 1 */
 static const factum_typed_name type_names[] = {
-    {"OrderCancelled", 14, false}, {"OrderDelivered", 14, false},  {"OrderPlaced", 11, false},
-    {"OrderShipped", 12, false},   {"PaymentReceived", 15, false},
+    {"OrderCancelled", 14, false},
+    {"OrderDelivered", 14, false},
+    {"OrderPlaced", 11, false},
+    {"OrderShipped", 12, false},
+    {"PaymentReceived", 15, false},
 };
 
 factum_slice order_event_type_name(order_event_type type)
@@ -577,8 +587,8 @@ static void read_event(factum_typed_reader *in, order_event *event)
     }
 }
 
-factum_status order_event_parse(factum_slice type, const factum_json *data, factum_arena *arena,
-                                order_event *event, factum_error *err)
+factum_status order_event_parse(factum_slice type, const factum_json *data,
+    factum_arena *arena, order_event *event, factum_error *err)
 {
     factum_typed_reader in = factum_typed_reader_of(data, arena, err);
     memset(event, 0, sizeof *event);

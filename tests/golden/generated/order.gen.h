@@ -15,10 +15,10 @@ extern "C" {
 #endif
 
 typedef enum order_cancelled_reason_value {
-    ORDER_CANCELLED_REASON_UNKNOWN,  /* a text that the schema did not name */
+    ORDER_CANCELLED_REASON_UNKNOWN, /* a text that the schema did not name */
     ORDER_CANCELLED_REASON_CUSTOMER, /* "customer" */
-    ORDER_CANCELLED_REASON_STOCK,    /* "stock" */
-    ORDER_CANCELLED_REASON_PAYMENT   /* "payment" */
+    ORDER_CANCELLED_REASON_STOCK, /* "stock" */
+    ORDER_CANCELLED_REASON_PAYMENT /* "payment" */
 } order_cancelled_reason_value;
 
 typedef struct order_cancelled_reason {
@@ -57,9 +57,9 @@ typedef struct order_line_list {
 
 typedef enum order_placed_currency_value {
     ORDER_PLACED_CURRENCY_UNKNOWN, /* a text that the schema did not name */
-    ORDER_PLACED_CURRENCY_EUR,     /* "EUR" */
-    ORDER_PLACED_CURRENCY_USD,     /* "USD" */
-    ORDER_PLACED_CURRENCY_GBP      /* "GBP" */
+    ORDER_PLACED_CURRENCY_EUR, /* "EUR" */
+    ORDER_PLACED_CURRENCY_USD, /* "USD" */
+    ORDER_PLACED_CURRENCY_GBP /* "GBP" */
 } order_placed_currency_value;
 
 typedef struct order_placed_currency {
@@ -123,7 +123,7 @@ typedef struct order_method_transfer {
 
 typedef enum order_method_variant {
     ORDER_METHOD_UNKNOWN, /* a variant that the schema did not name */
-    ORDER_METHOD_CARD,    /* "card" */
+    ORDER_METHOD_CARD, /* "card" */
     ORDER_METHOD_TRANSFER /* "transfer" */
 } order_method_variant;
 
@@ -147,10 +147,10 @@ typedef struct order_payment_received {
 } order_payment_received;
 
 typedef enum order_event_type {
-    ORDER_CANCELLED = 1,   /* OrderCancelled */
-    ORDER_DELIVERED,       /* OrderDelivered */
-    ORDER_PLACED,          /* OrderPlaced */
-    ORDER_SHIPPED,         /* OrderShipped */
+    ORDER_CANCELLED = 1, /* OrderCancelled */
+    ORDER_DELIVERED, /* OrderDelivered */
+    ORDER_PLACED, /* OrderPlaced */
+    ORDER_SHIPPED, /* OrderShipped */
     ORDER_PAYMENT_RECEIVED /* PaymentReceived */
 } order_event_type;
 
@@ -170,8 +170,8 @@ typedef struct order_event {
  * lists: *event lasts as long as both. NOT_FOUND: no such type in this file. INVALID: the data
  * does not fit; the text of |err| begins with its place, a JSON pointer. TOO_BIG: the arena's
  * maximum. NO_MEMORY. After a failure event->type is 0. */
-factum_status order_event_parse(factum_slice type, const factum_json *data, factum_arena *arena,
-                                order_event *event, factum_error *err);
+factum_status order_event_parse(factum_slice type, const factum_json *data,
+    factum_arena *arena, order_event *event, factum_error *err);
 
 /* Prints the data of the event and returns the name of its type;
  * factum_json_writer_finish says whether it could. As factum_decider.print. */
