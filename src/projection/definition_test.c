@@ -284,7 +284,8 @@ TEST(an_unknown_directive_is_named_with_the_nearest_one)
 {
     refused(HEAD TABLE ON "--@ querry x\n",
             "p.sql:7:5: there is no directive \"querry\": did you mean \"query\"?");
-    refused(HEAD "--@ tabels\n", "p.sql:3:5: there is no directive \"tabels\": did you mean \"tables\"?");
+    refused(HEAD "--@ tabels\n",
+            "p.sql:3:5: there is no directive \"tabels\": did you mean \"tables\"?");
     refused(HEAD "--@   frobnicate\n",
             "p.sql:3:7: there is no directive \"frobnicate\": they are projection, from");
     refused(HEAD "--@\n", "p.sql:3:4: a directive has no name");

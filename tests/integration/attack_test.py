@@ -173,7 +173,7 @@ def window_of_zero(server):
     ok(grown < 200 * MB * SLOWER, "60 reads of an event of 12 MB do too", mb(grown))
     greedy.first_window = 0
     greedy.write(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1 << 20)))
-    ok(greedy.wait_while_it_comes(lambda: len(greedy.ended) == 60) and
+    ok(greedy.wait_while_it_comes(lambda: len(greedy.ended) == 60, 30) and
        sum(greedy.data.values()) > 60 * 12 * MB, "and get all of it once they have a window",
        f"{len(greedy.ended)} ended, {mb(sum(greedy.data.values()))}")
     ok(not any(h2.closed for h2 in peers), "and the others' connections stay",
