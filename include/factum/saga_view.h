@@ -51,7 +51,7 @@ typedef struct factum_saga_view {
     int64_t deadline; /* 0: none */
     bool late;
     bool pivot_passed;
-    uint64_t replies_recorded; /* replies without effect */
+    uint64_t replies_recorded; /* replies that came early, late or again */
     const factum_saga_step *steps;
     size_t step_count;
     void *memory;

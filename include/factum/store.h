@@ -747,7 +747,7 @@ typedef struct factum_repair_options {
 
 /* Repairs the closed store at |path|: gives up events (accept_loss), deletes the index
  * (rebuild_index), then opens the store, which recovers the log and rebuilds the index where it has
- * to. What is given up is kept in a file beside the log (docs/guide/backup.md), and a new timeline
+ * to. What could be read of it is kept beside the log (docs/guide/backup.md), and a new timeline
  * begins: tokens of these events are refused. |progress| is optional: it follows the check of the
  * log before the index is deleted, and can stop the repair there.
  * Errors: NOT_FOUND (no store), LOCKED (the store is open), INVALID (not the damaged position),

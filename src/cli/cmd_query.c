@@ -202,6 +202,12 @@ static int query_options(const struct options *options, factum_model_query *quer
     if (options->json && options->csv) {
         return complain("--json and --csv exclude each other");
     }
+    if (options->at != NULL && options->time_at != NULL) {
+        return complain("--at and --time-at exclude each other");
+    }
+    if ((options->at != NULL || options->time_at != NULL) && options->wait != NULL) {
+        return complain("--wait excludes --at and --time-at: the past does not change");
+    }
     if (options->rows_max != NULL &&
         !option_count(options->rows_max, "rows-max", &query->rows_max)) {
         return EXIT_USAGE;
@@ -249,12 +255,6 @@ static int read_moment(const struct read_models *models, factum_model_query *que
 {
     const char *at = models->options->at;
     const char *time_at = models->options->time_at;
-    if (at != NULL && time_at != NULL) {
-        return complain("--at and --time-at exclude each other");
-    }
-    if ((at != NULL || time_at != NULL) && models->options->wait != NULL) {
-        return complain("--wait excludes --at and --time-at: the past does not change");
-    }
     if (time_at != NULL) {
         query->at_time_set = true;
         return option_time(time_at, "time-at", &query->at) ? 0 : EXIT_USAGE;
@@ -342,17 +342,17 @@ const struct command command_query = {
     .name = "query",
     .usage = "query NAME [SELECT] [options]",
     .summary = "query a read model in SQL",
-    .help = "  --named QUERY      a query of the definition, in place of a SELECT\n"
-            "  --param NAME=VALUE the value of :NAME; may be repeated; NAME alone is NULL\n"
-            "  --wait TOKEN       wait for the place of an append, not for all events\n"
-            "  --timeout SECONDS  wait at most so long (no limit)\n"
-            "  --at TIME|TOKEN    as of then, by when events were recorded\n"
-            "  --time-at TIME     as of then, by the times that writers gave their events\n"
-            "  --rows-max N       more rows are an error (10000; a server allows 100000)\n"
-            "  --plan             how the rows would be found, in place of the rows\n"
-            "  --models DIR       where the models are (\"models\" in the store)\n"
-            "  --csv              as CSV\n"
-            "  --json             as JSON: columns, rows, asOf, behind\n",
+    .help = "  --named QUERY       a query of the definition, in place of a SELECT\n"
+            "  --param NAME=VALUE  the value of :NAME; may be repeated; NAME alone is NULL\n"
+            "  --wait TOKEN        wait for the place of an append, not for all events\n"
+            "  --timeout SECONDS   wait at most so long (no limit)\n"
+            "  --at TIME|TOKEN     as of then, by when events were recorded\n"
+            "  --time-at TIME      as of then, by the times that writers gave their events\n"
+            "  --rows-max N        more rows are an error (10000; a server allows 100000)\n"
+            "  --plan              how the rows would be found, in place of the rows\n"
+            "  --models DIR        where the models are (\"models\" in the store)\n"
+            "  --csv               as CSV\n"
+            "  --json              as JSON: columns, rows, asOf, behind\n",
     .notes = "On a directory, this command first brings the model up to date. On an address, the\n"
              "server answers from its model as it is, and waits only with --wait. A model that is\n"
              "paused or stopped is queried as it is, unless --wait is given.\n",

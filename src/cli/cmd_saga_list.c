@@ -77,7 +77,7 @@ static int end_listing(struct listing *listing, factum_status status, const fact
     int code = listing->code;
     if (status != FACTUM_OK) {
         code = interrupted ? EXIT_INTERRUPTED : fail_with(status, err);
-    } else if (interrupted) {
+    } else if (interrupted && code == 0) {
         code = EXIT_INTERRUPTED;
     } else if (code == 0) {
         code = table_check(&listing->table);

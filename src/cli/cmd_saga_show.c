@@ -81,7 +81,7 @@ static int print_view(const factum_saga_view *view)
     print_line("", view->failure_text); /* below its code */
     print_line("kept", view->kept);
     if (view->replies_recorded > 0) {
-        (void)printf("%-12s %" PRIu64 " came late or again, without effect\n", "replies",
+        (void)printf("%-12s %" PRIu64 " recorded: early, late or again\n", "replies",
                      view->replies_recorded);
     }
     (void)printf("\n");

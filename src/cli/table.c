@@ -111,8 +111,7 @@ void table_finish(struct table *table)
 int table_check(const struct table *table)
 {
     if (table->too_big) {
-        return complain("the answer is larger than %zu MiB: select fewer rows or columns",
-                        TABLE_SIZE_MAX >> 20);
+        return complain("the answer is larger than %zu MiB: ask for less", TABLE_SIZE_MAX >> 20);
     }
     if (table->failed) {
         (void)complain("out of memory");

@@ -1,7 +1,7 @@
 /* admit.c - see admit.h. Layer: gate.
  *
  * Most appends have no typed event: they pass after one look at each type. For the others, the
- * changes are first noted on a workspace, so that the copy is one block of exactly the size needed.
+ * changes are first noted in a workspace, so that the copy is one block of exactly the size needed.
  *
  * While a write to "$schemas" is under way, an event whose rule it changes is accepted only if both
  * the current and the coming rule accept it. The event is treated by the current rule, which may

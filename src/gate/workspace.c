@@ -7,7 +7,7 @@
 #define NODES_KEPT ((size_t)1 << 20) /* 16 MiB: a larger workspace is not kept */
 #define TEXT_SIZE_MAX ((size_t)64 << 20)
 
-static void bench_destroy(struct fct_workspace *workspace)
+static void workspace_destroy(struct fct_workspace *workspace)
 {
     if (workspace == NULL) {
         return;
@@ -20,7 +20,7 @@ static void bench_destroy(struct fct_workspace *workspace)
     fct_mem_free(workspace->mem, workspace);
 }
 
-static struct fct_workspace *bench_create(const struct fct_mem *mem)
+static struct fct_workspace *workspace_create(const struct fct_mem *mem)
 {
     factum_error ignored;
     struct fct_workspace *workspace = fct_mem_zalloc(mem, 1, sizeof *workspace);
@@ -33,7 +33,7 @@ static struct fct_workspace *bench_create(const struct fct_mem *mem)
     fct_buf_init(&workspace->places, mem, TEXT_SIZE_MAX);
     if (fct_run_create(mem, &workspace->run, &ignored) != FACTUM_OK) {
         workspace->run = NULL;
-        bench_destroy(workspace);
+        workspace_destroy(workspace);
         return NULL;
     }
     return workspace;
@@ -50,7 +50,7 @@ void fct_workspaces_init(struct fct_workspaces *workspaces, const struct fct_mem
 void fct_workspaces_finish(struct fct_workspaces *workspaces)
 {
     for (size_t i = 0; i < FCT_WORKSPACES; i++) {
-        bench_destroy(atomic_exchange(&workspaces->free[i], NULL));
+        workspace_destroy(atomic_exchange(&workspaces->free[i], NULL));
     }
 }
 
@@ -62,7 +62,7 @@ struct fct_workspace *fct_workspace_take(struct fct_workspaces *workspaces)
             workspace = atomic_exchange(&workspaces->free[i], NULL);
         }
     }
-    return workspace == NULL ? bench_create(workspaces->mem) : workspace;
+    return workspace == NULL ? workspace_create(workspaces->mem) : workspace;
 }
 
 void fct_workspace_give_back(struct fct_workspaces *workspaces, struct fct_workspace *workspace)
@@ -77,7 +77,7 @@ void fct_workspace_give_back(struct fct_workspaces *workspaces, struct fct_works
             return;
         }
     }
-    bench_destroy(workspace);
+    workspace_destroy(workspace);
 }
 
 /* Makes room for |wanted| nodes; their old content is lost. */

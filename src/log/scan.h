@@ -2,9 +2,14 @@
  * seal is missing: where does the valid log end, and what is known to have been durable? Layer:
  * log, private to it. Reads only.
  *
- * Recovery calls fct_scan_run. Unless the last close was clean, it drops the page cache and calls
- * fct_scan_again, because the cache may show what a failed sync never wrote (R12). Then
- * fct_scan_rest looks for evidence after the end (R11).
+ * For the last segment, recovery calls fct_scan_run. If the last close was clean, that is all.
+ * Otherwise a writer drops the page cache and calls fct_scan_again, because the cache may show what
+ * a failed sync never wrote (R12); then fct_scan_rest looks for evidence after the end (R11). For a
+ * segment whose seal is missing: fct_scan_run without points, then fct_scan_rest.
+ *
+ * A point (struct fct_log_point) is a batch boundary that another file proves was durable, with the
+ * number and the chain value of the batch that begins there. A chain value is computed from the
+ * batch before, so it tells histories apart.
  *
  * Invariants of a scan:
  *  1. 4096 <= start <= offset <= the segment's capacity. start and offset are multiples of 8.
@@ -35,13 +40,15 @@ struct fct_scan {
      * the same time, so only the first is read. */
     int64_t created_first;
     int64_t created_last;
-    uint32_t epoch; /* the greatest of a batch in [start, offset); each opening has a greater one */
-    bool sealed;    /* the valid log ends with a seal */
-    bool failed;    /* by fct_scan_rest: a block after |offset| cannot be read */
+    /* The greatest of the batches in [start, offset) and of those that confirmed a point; 0: none.
+     * Each opening of the log has a greater one. */
+    uint32_t epoch;
+    bool sealed; /* the valid log ends with a seal, the last batch of a full segment */
+    bool failed; /* by fct_scan_rest: a block after |offset| cannot be read */
     /* A point that the segment contradicts, so that it belongs to another history (R13): a valid
-     * batch ends there, but the next number or the chain value differs; or the scan passed it and
-     * no batch ends there. NULL: none was found. Borrowed from |points|, which must outlive the
-     * scan. */
+     * batch ends there, or the segment's first batch begins there, but the next number or the chain
+     * value differs; or the scan passed it and no batch ends there. NULL: none was found. Borrowed
+     * from |points|, which must outlive the scan. */
     const struct fct_log_point *foreign;
 };
 
@@ -55,9 +62,9 @@ void fct_scan_run(struct fct_scan *scan, struct fct_segment *segment,
 /* Scans again from |proven|, after the cache was dropped and the segment mapped again. Keeps
  * evidence and |foreign|; fct_scan_rest must follow. */
 void fct_scan_again(struct fct_scan *scan, const struct fct_scan *proven);
-/* Looks at the bytes after the valid log: sets zero_from and failed, and raises the evidence by the
- * durable_upto of each batch header found there. The caller knows that only zeros follow the offset
- * |zeros|; the capacity if it knows nothing. */
+/* Looks at the bytes after the valid log: sets zero_from and failed, and raises the evidence
+ * to the greatest durable_upto of the batch headers found there, if that is greater. The caller
+ * knows that only zeros follow the offset |zeros|; the capacity if it knows nothing. */
 void fct_scan_rest(struct fct_scan *scan, uint64_t zeros);
 /* The end of the last byte that is not zero in |bytes|; 0 if all are zero. */
 uint64_t fct_scan_data_end(const uint8_t *bytes, uint64_t size);

@@ -54,10 +54,14 @@ static bool batch_verifies(struct fct_segment *segment, const uint8_t *map, uint
     struct fct_batch_header header;
     uint64_t used = visible_size(segment);
     FCT_ASSERT(offset >= FCT_SEGMENT_HEADER_SIZE);
-    /* One probe decides: a second one may find the device well again. */
-    *unreadable = offset + FCT_BATCH_HEADER_SIZE <= used &&
-                  !fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE);
-    if (*unreadable || !fct_segment_batch_at(segment, offset, used, &header)) {
+    *unreadable = false;
+    if (offset + FCT_BATCH_HEADER_SIZE > used) {
+        return false;
+    }
+    /* One probe decides: a second one may find the device well again, or not any more. */
+    *unreadable = !fct_segment_readable(segment, offset, FCT_BATCH_HEADER_SIZE);
+    if (*unreadable || fct_batch_header_decode(map + offset, segment->header.base + offset,
+                                               segment->header.salt, &header) != FACTUM_OK) {
         return false;
     }
     uint64_t payload = offset + FCT_BATCH_HEADER_SIZE;

@@ -318,6 +318,23 @@ static struct fct_as_of *take_kept(struct fct_hosted_build *build, const struct 
     return found;
 }
 
+/* Takes the lock that another host's sweep has kept from this one. Without it another host may
+ * delete a replay in use, whose query then fails with IO. */
+static void lock_again(struct factum_models *models)
+{
+    factum_error err;
+    fct_mutex_lock(&models->lock);
+    if (!models->as_of_locked) {
+        models->as_of_locked = fct_file_lock(models->as_of_lock, &err) == FACTUM_OK;
+    }
+    bool locked = models->as_of_locked;
+    fct_mutex_unlock(&models->lock);
+    if (!locked) {
+        fct_log_message(&models->log, FACTUM_LOG_WARN, "projection.replay",
+                        "a replay is not protected from other hosts: %s", err.text);
+    }
+}
+
 static struct fct_as_of *create_as_of(struct fct_hosted_build *build)
 {
     factum_error ignored;
@@ -326,6 +343,7 @@ static struct fct_as_of *create_as_of(struct fct_hosted_build *build)
     if (made == NULL) {
         return NULL;
     }
+    lock_again(models);
     uint64_t number = 0;
     char name[sizeof FCT_AS_OF_PREFIX + 16];
     factum_status status = fct_os_random(models->os, &number, sizeof number, &ignored);
@@ -458,14 +476,8 @@ factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err)
         (void)sqlite3_sleep(SWEEP_WAIT_MS);
         status = fct_file_lock(models->as_of_lock, err);
     }
-    if (status == FACTUM_LOCKED) { /* a query may lose its replay then, and fails with IO */
-        fct_log_message(
-            &models->log, FACTUM_LOG_WARN, "projection.replay",
-            "another host has deleted old replays for five seconds: replays of this one "
-            "are not protected from a third host");
-        return FACTUM_OK;
-    }
-    return status;
+    models->as_of_locked = status == FACTUM_OK;
+    return status == FACTUM_LOCKED ? FACTUM_OK : status; /* lock_again */
 }
 
 void fct_as_of_clear(struct factum_models *models)

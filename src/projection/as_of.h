@@ -1,8 +1,8 @@
 /* as_of.h - read models as of a past moment. Layer: projection.
  *
- * A replay is a copy of a build's tables, filled from the events up to the moment, in a directory
- * of its own beside the models: as-of-<16 hex digits>/MODEL.db. Up to FCT_AS_OF_KEPT replays are
- * kept for later queries.
+ * A replay has the same tables as a build, created empty in a file of its own and filled from the
+ * events up to the moment, in a directory beside the models: as-of-<16 hex digits>/MODEL.db. Up to
+ * FCT_AS_OF_KEPT replays are kept for later queries.
  *
  * By recorded time (factum_event.created) a moment is a position, because created never falls in
  * the log. So a kept replay of an earlier position goes on from there. By the writers' time
@@ -17,7 +17,8 @@
  * Invariants, while the host's lock is held:
  *  1. A kept replay holds its build, and the build belongs to this host.
  *  2. |last_used| is at most |as_of_count| of the host.
- *  3. A replay is either in one slot of models->as_of, or in use by one query.
+ *  3. A replay is in one slot of models->as_of, or belongs to one thread, which makes, uses or
+ *     deletes it.
  */
 #ifndef FCT_PROJECTION_AS_OF_H
 #define FCT_PROJECTION_AS_OF_H
@@ -51,8 +52,9 @@ FCT_MUST_USE factum_status fct_as_of_get(struct fct_hosted_build *build,
 void fct_as_of_release(struct fct_as_of *as_of);
 /* Deletes the replays that a killed host has left, unless another host of the directory runs: each
  * host keeps a shared lock, and only who gets the exclusive one deletes. Called when a host opens.
- * A host that another one keeps waiting opens without the lock. Errors: those of fct_file_open and
- * fct_os_list_dir, TOO_BIG (the path). */
+ * A host that another one keeps waiting for five seconds opens without the lock, and takes it
+ * before its first replay. Errors: those of fct_file_open and fct_os_list_dir, TOO_BIG (the
+ * path). */
 FCT_MUST_USE factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err);
 /* Frees all kept replays and deletes their files. Called when the host closes. */
 void fct_as_of_clear(struct factum_models *models);

@@ -98,6 +98,7 @@ struct factum_models {
     factum_subscription *subscription;       /* stopped to wake the host's thread */
     struct fct_as_of *as_of[FCT_AS_OF_KEPT]; /* kept replays: as_of.h */
     struct fct_file *as_of_lock;             /* see fct_as_of_sweep */
+    bool as_of_locked;                       /* |as_of_lock| has the shared lock */
     uint64_t as_of_count;                    /* replays given back so far: orders them by use */
     struct fct_kept_gate gates[FCT_GATES_KEPT];
     uint64_t gate_uses;

@@ -544,7 +544,8 @@ factum_status fct_queue_update(struct fct_queue *queue, const struct fct_queue_r
 {
     struct queue_call call =
         queue_prepare(queue, "UPDATE command SET state = ?2, maybe = ?3, attempts = ?4, since = ?5,"
-                             " next = ?6, reason = ?7 WHERE position = ?1");
+                             " next = ?6, reason = ?7 WHERE position = ?1"
+                             " AND (state < 3 OR ?2 = 4)");
     bind_int(&call, (int64_t)row->position);
     bind_int(&call, row->state);
     bind_int(&call, row->maybe ? 1 : 0);

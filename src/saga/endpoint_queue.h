@@ -15,11 +15,13 @@
  *     WAITING   SENDING   the courier is about to send it
  *     WAITING   OVER      it was answered or cancelled before a call, its event is gone, or its
  *                         undo has decided about it
- *     WAITING   PARKED    it cannot be sent, or was refused for too long
+ *     WAITING   PARKED    it cannot be sent; or this host was not allowed to send it for too long,
+ *                         for example because it does not know the secret
  *     SENDING   WAITING   the attempt failed, and another one follows after a pause; or a host that
  *                         starts finds the row like this (fct_queue_recover)
  *     SENDING   TAKEN     the service has accepted it, and answers later with an event of its own
- *     SENDING   OVER      the service has answered
+ *     SENDING   OVER      the service has answered; or its undo, of another service and so of
+ *                         another key, has decided about it
  *     SENDING   PARKED    it is given up, or the answer makes no sense
  *     PARKED    WAITING   an operator retries it
  *     PARKED    OVER      an operator skips it, or its undo has decided about it
@@ -79,7 +81,8 @@ struct fct_queue_row {
      * without it was never done, so its undo can cancel it. */
     bool maybe;
     uint64_t attempts;
-    int64_t since; /* time of the first attempt; 0: none yet */
+    int64_t since; /* time of the first attempt since an operator's retry, or since the endpoint
+                    * was deployed or enabled; 0: none yet */
     /* WAITING: not before this time. TAKEN, OVER: the time at which it became so; for a removed
      * endpoint, the time of that event. Otherwise without meaning. */
     int64_t next;
@@ -89,7 +92,7 @@ struct fct_queue_row {
 /* Opens the file in the existing directory |dir|, or creates it: an earlier file may then have
  * delivered commands at or before the place |born|, so they get |maybe|. Close the queue after a
  * success. Errors, of this and all calls below: NEWER_FORMAT, CORRUPT (the file is damaged), BUSY,
- * IO, NO_SPACE, NO_MEMORY. */
+ * IO, NO_SPACE, NO_MEMORY, TOO_BIG (the path, or an arena). */
 FCT_MUST_USE factum_status fct_queue_open(struct fct_queue *queue, const char *dir, uint64_t born,
                                           factum_error *err);
 /* The same, but does not create the file: only a host knows |born|. Errors: NOT_FOUND, and those of
@@ -121,13 +124,15 @@ FCT_MUST_USE factum_status fct_queue_token_get(struct fct_queue *queue,
  * checkpoint is not |from|). */
 FCT_MUST_USE factum_status fct_queue_token_set(struct fct_queue *queue, const char *from,
                                                const char *to, factum_error *err);
-/* Applies an event of an endpoint's stream. Errors: INVALID (the event cannot be understood, or is
- * too big: nothing was changed). */
+/* Applies an event of an endpoint's stream. A deployment or an enabling makes its WAITING rows due
+ * at once, with |attempts| and |since| 0; a removal makes its open rows TAKEN. Errors: INVALID (the
+ * event cannot be understood, or is too big: nothing was changed). */
 FCT_MUST_USE factum_status fct_queue_endpoint_event(struct fct_queue *queue,
                                                     const factum_event *event, factum_error *err);
-/* Applies a command: adds a row that is WAITING, or a TAKEN row waits again. Reads |position|,
- * |command_id|, |key|, |service|, |undoes|, and |maybe|: set it if the command was sent before,
- * since its row may have been dropped. Without effect if the service has no endpoint. */
+/* Applies a command: adds a row that is WAITING; or the TAKEN row of its id waits again, otherwise
+ * unchanged. Reads |position|, |command_id|, |key|, |service|, |undoes|, and |maybe|: set it if the
+ * command was sent before, since its row may have been dropped. Without effect if the service has
+ * no endpoint, or the id has a row in another state. */
 FCT_MUST_USE factum_status fct_queue_add(struct fct_queue *queue, const struct fct_queue_row *row,
                                          factum_error *err);
 
@@ -158,7 +163,9 @@ FCT_MUST_USE factum_status fct_queue_next(struct fct_queue *queue, factum_slice 
 /* The row of a command id, without its texts. Errors: NOT_FOUND. */
 FCT_MUST_USE factum_status fct_queue_find(struct fct_queue *queue, factum_slice command_id,
                                           struct fct_queue_row *row, factum_error *err);
-/* Writes state, maybe, attempts, since, next and reason of the row at row->position. */
+/* Writes state, maybe, attempts, since, next and reason of the row at row->position. Without effect
+ * if it is OVER, or TAKEN and does not become OVER: a call that ends after its endpoint was
+ * removed, or after the undo has decided about its do, must not bring the row back. */
 FCT_MUST_USE factum_status fct_queue_update(struct fct_queue *queue,
                                             const struct fct_queue_row *row, factum_error *err);
 /* Writes |not_before| and |problem| of the endpoint of endpoint->service. */

@@ -217,6 +217,28 @@ TEST(rows_of_a_removed_endpoint_stay_as_long_as_others)
                   FACTUM_NOT_FOUND);
 }
 
+TEST(a_call_that_ends_late_does_not_bring_its_row_back)
+{
+    struct world *world = *state;
+    factum_error err;
+    open_queue(world);
+    deploy(world);
+    add_command(world, BORN + 1, "saga:o-1/a/do/1");
+    struct fct_queue_row row = row_of(world, "saga:o-1/a/do/1");
+    row.state = FCT_COMMAND_SENDING;
+    assert_ok(fct_queue_update(&world->queue, &row, &err), err);
+    assert_ok(give_event(world, "$EndpointRemoved", "{}", 50 * DAY, &err), err);
+    row.state = FCT_COMMAND_WAITING; /* the call has failed: again after a pause */
+    assert_ok(fct_queue_update(&world->queue, &row, &err), err);
+    assert_int_equal(row_of(world, "saga:o-1/a/do/1").state, FCT_COMMAND_TAKEN);
+    row.state = FCT_COMMAND_OVER; /* the call was answered */
+    assert_ok(fct_queue_update(&world->queue, &row, &err), err);
+    assert_int_equal(row_of(world, "saga:o-1/a/do/1").state, FCT_COMMAND_OVER);
+    row.state = FCT_COMMAND_PARKED;
+    assert_ok(fct_queue_update(&world->queue, &row, &err), err);
+    assert_int_equal(row_of(world, "saga:o-1/a/do/1").state, FCT_COMMAND_OVER);
+}
+
 /* ---- which row is due ------------------------------------------------------------------------ */
 
 static void set_state(struct world *world, const char *id, enum fct_command_state to)
@@ -280,6 +302,7 @@ int main(void)
         FIXTURE_CASE(operators_do_not_create_a_file_that_was_deleted),
         FIXTURE_CASE(a_broken_event_and_a_damaged_file_have_different_statuses),
         FIXTURE_CASE(rows_of_a_removed_endpoint_stay_as_long_as_others),
+        FIXTURE_CASE(a_call_that_ends_late_does_not_bring_its_row_back),
         FIXTURE_CASE(a_row_is_due_if_no_earlier_one_of_its_key_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

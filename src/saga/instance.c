@@ -142,6 +142,9 @@ static factum_status choose_definition(struct fct_instance *instance, const fact
             fct_deployed_hash(instance->set, instance->key.name, text);
         if (pinned == NULL) { /* an older definition must not fold it */
             instance->saga = NULL;
+            return damaged_saga(instance, event,
+                                "its definition is not deployed in this store: deploy it again",
+                                err);
         }
         set_definition(instance, pinned);
     } else if (instance->saga == NULL || instance->state.phase == FCT_SAGA_NONE) {
@@ -150,8 +153,7 @@ static factum_status choose_definition(struct fct_instance *instance, const fact
     }
     return instance->saga != NULL
                ? FACTUM_OK
-               : damaged_saga(instance, event,
-                              "its definition is not deployed in this store: deploy it again", err);
+               : damaged_saga(instance, event, "no definition was deployed before it", err);
 }
 
 /* ---- folding --------------------------------------------------------------------------------- */
@@ -211,7 +213,7 @@ static factum_status fold_event(struct fct_instance *instance, const factum_even
         return status;
     }
     status = fct_record_read(instance->saga, event->type, event->data, arena, &record, &why);
-    /* An event of an unknown type, perhaps of a later version, changes only the revision. */
+    /* An event of an unknown type, perhaps of a later version, changes neither state nor values. */
     if (status == FACTUM_NOT_FOUND) {
         status = FACTUM_OK;
     } else if (status == FACTUM_INVALID) {

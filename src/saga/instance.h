@@ -37,7 +37,7 @@ struct fct_instance {
     struct fct_failure failure;
     factum_slice kept; /* a JSON object on the heap, or empty */
     char *correlation; /* on the heap, or NULL */
-    char trace_id[33]; /* of the first event that has one; "": none */
+    char trace_id[33]; /* of the first event that has one, up to the one that gives |correlation| */
     bool exists;
     uint64_t revision; /* of the last event */
     uint64_t position; /* of the last one that was read from the store */
@@ -51,16 +51,17 @@ void fct_instance_init(struct fct_instance *instance, const struct fct_mem *mem,
                        const struct fct_deployed_set *set, const struct fct_saga_key *key);
 void fct_instance_finish(struct fct_instance *instance);
 /* Folds the stream as it is now. OK also if it does not exist. Errors: CORRUPT (an event
- * of a saga's type has data that no saga writes, or its definition is not deployed here; the text
- * says which). Events of other types only move the revision. Otherwise as factum_read. */
+ * of a saga's type has data that no saga writes; or no definition for an event of the stream is
+ * deployed here; the text says which), TOO_BIG (an event needs too much memory to be parsed);
+ * otherwise as factum_read. An event of another type changes neither |state| nor |kept|. */
 FCT_MUST_USE factum_status fct_instance_load(struct fct_instance *instance, factum_store *store,
                                              factum_error *err);
 /* Folds |event|, the next one of the stream. */
 FCT_MUST_USE factum_status fct_instance_fold(struct fct_instance *instance,
                                              const factum_event *event, factum_error *err);
 
-/* |state| of a saga that has not started, with early answers moved to the slots that their steps
- * have in |to|: another version may have been deployed meanwhile. */
+/* |state| of a saga that has not started, with early answers (replies before the start) moved to
+ * the slots that their steps have in |to|: another version may have been deployed meanwhile. */
 struct fct_saga_state fct_instance_remap(const struct fct_saga_state *state,
                                          const struct factum_saga *from,
                                          const struct factum_saga *to);
@@ -77,7 +78,8 @@ struct fct_step_input {
     uint8_t refused_slot;
     bool refused_undo;
     const char *refused_text;
-    uint64_t refused_before[2]; /* commands refused earlier, by slot: dos, and undos */
+    uint64_t
+        refused_before[2]; /* commands refused earlier: bit |slot| of [0] for a do, [1] an undo */
 };
 
 /* What is to be appended, in the arena that it was made in. */
@@ -89,14 +91,16 @@ struct fct_step_append {
     factum_append_request request;
     size_t event_count;
     factum_new_event *events;
-    uint8_t *slot_of; /* of each event: the slot of its command; FCT_SLOT_NONE: an event of the saga
-                       */
+    /* Of each event: the slot of the command that it is or cancels; FCT_SLOT_NONE: an event of the
+     * saga. */
+    uint8_t *slot_of;
     bool *undo_of;
 };
 
 /* Has the instance taken |event| already? */
 bool fct_instance_knows(const struct fct_instance *instance, const factum_event *event);
-/* Computes what |input| leads to, at |now|. |saga| is the definition if the instance has none yet.
+/* Computes what |input| leads to, at |now|. |saga| is the definition unless the saga has started:
+ * then its own is used.
  * Errors: CONDITION_FAILED (an act that is not possible now), INVALID, TOO_BIG, NO_MEMORY. */
 FCT_MUST_USE factum_status fct_instance_step(const struct fct_instance *instance,
                                              const struct factum_saga *saga,

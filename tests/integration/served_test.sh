@@ -102,6 +102,7 @@ same "as of a token" query orders "SELECT * FROM orders" --at "$token" --json
 same "as of a time" query orders "SELECT * FROM orders" --at 2001-01-01
 same "as of the writers' time" query orders "SELECT * FROM orders" --time-at 2001-01-01 --json
 same "two moments" query orders "SELECT 1" --at 2001-01-01 --time-at 2001-01-01
+same "a wait for the past" query orders "SELECT 1" --wait "$token" --at 2001-01-01
 same "too many rows" query orders "SELECT * FROM orders" --rows-max 1
 same "a statement that is refused" query orders "DELETE FROM orders"
 same "a query that does not parse" query orders "SELEC 1"
