@@ -290,7 +290,7 @@ if command -v script >/dev/null; then
     grep -q 'import \[#*\.*\] *[0-9]* %.* events, [0-9,]*/s, [0-9]*:[0-9]* left' out
     result $? "a progress bar on a terminal"
     script -qec "stty cols 40; timeout --foreground -s INT 1 '$factum' --store kill4 import \
---batch 50 long.ndjson" /dev/null </dev/null >out 2>&1
+--batch 1 long.ndjson" /dev/null </dev/null >out 2>&1
     tr '\r' '\n' <out | sed 's/\x1b\[K//g' | grep '^import' >bars
     grep -q '^import *[0-9]* %.*, [0-9]*:[0-9]* left$' bars && ! grep '.\{40\}' bars
     result $? "a progress bar is narrower than a terminal of 40 columns"

@@ -83,8 +83,8 @@ t "a parameter that is missing" 2 "least" Q --named paid
 t "a text that looks like a number is kept" 0 '"rows":\[\["007","integer",null\]\]' \
     Q "SELECT :a, typeof(:b), :c" --param a=007 --param b=7 --param c --json
 t "an unknown query" 4 "has no query unpaid" Q --named unpaid
-t "SQL and a name" 2 "one of them" Q "SELECT 1" --named paid
-t "neither" 2 "one of them" Q
+t "SQL and a name" 2 "give either a SELECT or --named QUERY" Q "SELECT 1" --named paid
+t "neither" 2 "give either a SELECT or --named QUERY" Q
 t "two forms" 2 "exclude each other" Q "SELECT 1" --json --csv
 t "an unknown model" 4 "" F query carts "SELECT 1"
 t "a token of another store" 3 "" Q "SELECT 1" --wait f1-0123456789abcdef-0-1
