@@ -106,7 +106,7 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
 {
     factum_error ignored;
     struct fct_log *log;
-    struct fct_log_verify_report report;
+    struct fct_log_verify_report report = {.bad_from = UINT64_MAX};
     factum_error reason;
     struct fct_log_options options = log_options(repair);
     options.read_only = true;
