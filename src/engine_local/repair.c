@@ -117,10 +117,11 @@ static factum_status drop_index(const struct repair *repair, factum_error *err)
         status = fct_log_open(&log, &options, &reason);
     }
     if (status == FACTUM_OK) {
-        const struct fct_log_visitor watch =
-            repair->progress == NULL
-                ? (struct fct_log_visitor){.data = NULL}
-                : (struct fct_log_visitor){repair->progress->data, repair->progress->step, NULL};
+        struct fct_log_visitor watch = {.data = NULL};
+        if (repair->progress != NULL) {
+            watch.data = repair->progress->data;
+            watch.progress = repair->progress->step;
+        }
         status = fct_log_verify(log, &watch, &report, &reason);
     } else {
         log = NULL;

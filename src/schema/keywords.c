@@ -1,6 +1,8 @@
 /* keywords.c - see keywords.h. Layer: schema. */
 #include "schema/keywords.h"
 
+#include <string.h>
+
 #include <factum/schema.h>
 
 struct word {
