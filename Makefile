@@ -28,7 +28,7 @@ suites = unit conformance sim integration examples kill schema golden docs fuzz 
 
 test:
 	@tools/install_deps.sh --test
-	@echo 'building, checking and testing: about nine minutes on two cores'
+	@echo 'building, checking and testing: about ten minutes on two cores'
 	@$(MAKE) --no-print-directory build/test/build.ninja
 	@tools/run_tests.py --static --in-memory $(addprefix --suite ,$(suites)) build/test
 

@@ -1,5 +1,5 @@
 /* memory_test.c - the memory engine when allocations fail, and what only it can promise: time by
- * its clock, ids that it makes. The conformance suite tests everything else. */
+ * its clock, and the ids that it makes. The rest is tested by the conformance suite. */
 #include "engine_memory/memory.h"
 
 #include "core/slice.h"

@@ -13,10 +13,6 @@
 #include "projection/sqlite_status.h"
 #include "projection/sqlite_target.h"
 
-/* Wait for the sweep of another host for at most five seconds. */
-#define SWEEP_WAIT_MS 10
-#define SWEEP_WAITS_MAX 500
-
 /* One replay in progress. */
 struct replay {
     struct fct_as_of *as_of;
@@ -318,8 +314,8 @@ static struct fct_as_of *take_kept(struct fct_hosted_build *build, const struct 
     return found;
 }
 
-/* Takes the lock that another host's sweep has kept from this one. Without it another host may
- * delete a replay in use, whose query then fails with IO. */
+/* Takes the lock if another host's sweep kept it from this host at its opening. Without it another
+ * host may delete a replay in use, whose query then fails with IO. */
 static void lock_again(struct factum_models *models)
 {
     factum_error err;
@@ -470,14 +466,10 @@ factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err)
     if (status != FACTUM_OK) {
         return status;
     }
-    /* Another host that opens has the exclusive lock while it sweeps. */
     status = fct_file_lock(models->as_of_lock, err);
-    for (int i = 0; i < SWEEP_WAITS_MAX && status == FACTUM_LOCKED; i++) {
-        (void)sqlite3_sleep(SWEEP_WAIT_MS);
-        status = fct_file_lock(models->as_of_lock, err);
-    }
     models->as_of_locked = status == FACTUM_OK;
-    return status == FACTUM_LOCKED ? FACTUM_OK : status; /* lock_again */
+    /* LOCKED: another host sweeps just now. There is nothing to protect before the first replay. */
+    return status == FACTUM_LOCKED ? FACTUM_OK : status;
 }
 
 void fct_as_of_clear(struct factum_models *models)

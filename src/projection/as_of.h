@@ -51,10 +51,9 @@ FCT_MUST_USE factum_status fct_as_of_get(struct fct_hosted_build *build,
  * the host's lock. */
 void fct_as_of_release(struct fct_as_of *as_of);
 /* Deletes the replays that a killed host has left, unless another host of the directory runs: each
- * host keeps a shared lock, and only who gets the exclusive one deletes. Called when a host opens.
- * A host that another one keeps waiting for five seconds opens without the lock, and takes it
- * before its first replay. Errors: those of fct_file_open and fct_os_list_dir, TOO_BIG (the
- * path). */
+ * host keeps a shared lock, and only a host that gets the exclusive one deletes. Called when a host
+ * opens. A host that opens during the sweep of another one takes its lock before its first replay.
+ * Errors: those of fct_file_open and fct_os_list_dir, TOO_BIG (the path). */
 FCT_MUST_USE factum_status fct_as_of_sweep(struct factum_models *models, factum_error *err);
 /* Frees all kept replays and deletes their files. Called when the host closes. */
 void fct_as_of_clear(struct factum_models *models);

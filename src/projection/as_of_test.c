@@ -93,11 +93,34 @@ TEST(a_replay_stays_while_any_other_host_runs)
     close_host(&first);
 }
 
+TEST(a_host_that_opens_during_a_sweep_deletes_nothing_and_has_no_lock_yet)
+{
+    const struct dir *dir = *state;
+    factum_error err;
+    struct factum_models host;
+    struct fct_file *sweep = NULL;
+    make_replay(dir);
+    assert_ok(fct_file_open_in(fct_os_real(), dir->path, FCT_AS_OF_LOCK,
+                               FCT_OPEN_WRITE | FCT_OPEN_CREATE, &sweep, &err),
+              err);
+    assert_ok(fct_file_lock(sweep, &err), err);
+    open_host(&host, dir);
+    assert_false(host.as_of_locked);
+    assert_true(replay_exists(dir));
+    assert_ok(fct_file_close(&sweep, &err), err);
+    close_host(&host);
+    open_host(&host, dir);
+    assert_true(host.as_of_locked);
+    assert_false(replay_exists(dir));
+    close_host(&host);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_CASE(the_only_host_deletes_what_a_killed_one_has_left),
         FIXTURE_CASE(a_replay_stays_while_any_other_host_runs),
+        FIXTURE_CASE(a_host_that_opens_during_a_sweep_deletes_nothing_and_has_no_lock_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@
  *     SENDING   TAKEN     the service has accepted it, and answers later with an event of its own
  *     SENDING   OVER      the service has answered; or its undo, of another service and so of
  *                         another key, has decided about it
- *     SENDING   PARKED    it is given up, or the answer makes no sense
+ *     SENDING   PARKED    it is given up, or the answer cannot be understood
  *     PARKED    WAITING   an operator retries it
  *     PARKED    OVER      an operator skips it, or its undo has decided about it
  *     TAKEN     WAITING   the saga has sent it again

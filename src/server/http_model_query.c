@@ -84,7 +84,7 @@ static factum_status put_fresh(struct fct_buf *out, const factum_store *store,
     if (status != FACTUM_OK) {
         return status;
     }
-    if (build->behind_events > 0) { /* and the reason */
+    if (build->behind_events > 0) { /* why it is behind: "paused", "building" ... */
         status = fct_buf_printf(out, ",\"state\":\"%s\"", factum_build_state_name(build->state));
     }
     if (status != FACTUM_OK) {

@@ -1,5 +1,5 @@
-/* capability_cases.c - an engine can do what its capabilities promise, and is never asked for
- * anything else. On every engine. Run by conformance_test.c. */
+/* capability_cases.c - an engine can do what its capabilities promise, and calls that need another
+ * capability do not reach it. Run by conformance_test.c, for every engine. */
 #include "fixture.h"
 
 /* The engine under test without some capabilities. Calls that pass the checks are counted, and

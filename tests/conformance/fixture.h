@@ -47,8 +47,8 @@ bool kind_has_gate(enum engine_kind kind);
 /* False for the server's kinds in a build without the server (meson_options.txt). */
 bool kind_is_built(enum engine_kind kind);
 
-/* A completer that does not return until it is released. While it runs, the engine delivers
- * nothing else. */
+/* A completer that does not return until it is released. Until then the engine delivers no other
+ * completion. */
 struct stall {
     factum_append_op op;
     factum_completer completer;

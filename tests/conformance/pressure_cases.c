@@ -1,5 +1,5 @@
 /* pressure_cases.c - more appends than an engine takes at once: BUSY, by count and by bytes, and
- * the notification that there is room again. On every engine. Run by conformance_test.c.
+ * the notification that there is room again. Run by conformance_test.c, for every engine.
  *
  * A completer that does not return keeps everything that is submitted meanwhile waiting.
  */

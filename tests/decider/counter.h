@@ -28,7 +28,7 @@ typedef enum counter_act {
     COUNTER_EMIT_UNREADABLE,
     COUNTER_EMIT_NO_TEXT, /* not UTF-8 */
     COUNTER_EMIT_ELSEWHERE,
-    COUNTER_TAG, /* over a query: |number| into |stream| with |tag|, if no such event exists */
+    COUNTER_TAG,              /* over a query: |number| into |stream|, if no event has |tag| yet */
     COUNTER_TAG_OR_FAIL,      /* the same, or into a stream that it may not write */
     COUNTER_ADD_ONCE_OR_FAIL, /* as COUNTER_ADD_ONCE, or an event that cannot be printed */
 } counter_act;
