@@ -169,15 +169,11 @@ static factum_status fill_copy(struct fct_backup_job *job, struct fct_backup_pas
 {
     factum_error ignored;
     struct fct_file *target;
-    factum_status status =
-        fct_file_open(job->os, temporary, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &target, err);
+    factum_status status = fct_file_create_anew(job->os, temporary, &target, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    status = fct_file_truncate(target, 0, err); /* an earlier try may have left bytes */
-    if (status == FACTUM_OK) {
-        status = read_source(job, pass, target, err);
-    }
+    status = read_source(job, pass, target, err);
     if (status == FACTUM_OK) {
         status = fct_file_sync(target, err);
     }
@@ -198,7 +194,7 @@ static factum_status copy_source(struct fct_backup_job *job, struct fct_backup_p
     }
     if (status != FACTUM_OK) {
         factum_status removed = fct_os_unlink(job->os, temporary, &ignored);
-        (void)removed; /* the next backup writes over it */
+        (void)removed; /* the next backup removes it */
     }
     return status;
 }

@@ -45,14 +45,12 @@ static bool await_allowance(struct fct_prepare *prepare, uint64_t done)
 }
 
 /* Starts to write each step to the device before the next one, so that no commit waits for one long
- * sync. Overwrites the file of an earlier run: its blocks exist, and to truncate it would take
- * longer. */
+ * sync. */
 static factum_status fill_file(struct fct_prepare *prepare, struct fct_file *file,
                                const uint8_t *zeros, uint64_t size, bool paced, factum_error *err)
 {
-    uint64_t left;
     FCT_ASSERT(size > 0);
-    factum_status status = fct_file_size(file, &left, err);
+    factum_status status = FACTUM_OK;
     for (uint64_t done = 0; status == FACTUM_OK && done < size;) {
         uint64_t step = size - done < FILL_SIZE ? size - done : FILL_SIZE;
         if (paced && !await_allowance(prepare, done)) {
@@ -63,9 +61,6 @@ static factum_status fill_file(struct fct_prepare *prepare, struct fct_file *fil
             fct_file_start_sync(file, done, step);
         }
         done += step;
-    }
-    if (status == FACTUM_OK && left > size) {
-        status = fct_file_truncate(file, size, err);
     }
     return status == FACTUM_OK ? fct_file_sync(file, err) : status;
 }
@@ -84,7 +79,7 @@ static factum_status create_file(struct fct_prepare *prepare, uint64_t size, boo
         return fct_fail(err, FACTUM_NO_MEMORY, "prepare a segment: out of memory");
     }
     struct fct_file *created;
-    status = fct_file_open(prepare->os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &created, err);
+    status = fct_file_create_anew(prepare->os, path, &created, err);
     if (status != FACTUM_OK) {
         goto done;
     }
@@ -93,7 +88,7 @@ static factum_status create_file(struct fct_prepare *prepare, uint64_t size, boo
         factum_error later;
         (void)fct_file_close(&created, &later);
         factum_status removed = fct_os_unlink(prepare->os, path, &later);
-        (void)removed; /* gives the space back; the next try overwrites the file in any case */
+        (void)removed; /* gives the space back; the next try removes the file in any case */
         goto done;
     }
     *file = created;
@@ -257,7 +252,7 @@ void fct_prepare_finish(struct fct_prepare *prepare)
         (void)fct_file_close(&prepare->file, &later);
         factum_status removed =
             fct_os_unlink_in(prepare->os, prepare->dir, FCT_PREPARED_NAME, &later);
-        (void)removed; /* the next run uses the file */
+        (void)removed; /* the next run removes the file */
     }
     fct_mutex_finish(&prepare->lock);
     prepare->os = NULL;

@@ -49,7 +49,8 @@ struct listing {
     factum_error *err;
 };
 
-/* A prepared segment of an earlier run is not one: it is quicker to fill it again. */
+/* The segment that an earlier run prepared is left to prepare.h: it is large, and an opening does not
+ * wait for its removal. */
 static bool is_temporary(const char *name)
 {
     size_t len = strlen(name);

@@ -226,6 +226,25 @@ TEST(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind)
     assert_int_equal(fault.at, 7);
 }
 
+/* As a loss of power amid the renaming can leave them. */
+TEST(a_file_that_has_the_temporary_name_too_is_not_changed_in_place)
+{
+    struct fixture *f = *state;
+    struct fct_file *old;
+    char temporary[FCT_PATH_SIZE];
+    char bytes[8] = "";
+    assert_int_equal(fct_path_join(temporary, f->dir, "file.tmp", NULL), FACTUM_OK);
+    assert_ok(fct_file_replace(fct_os_real(), f->dir, "file", FCT_SLICE("old"), &f->err), f->err);
+    assert_int_equal(link(f->path, temporary), 0);
+    assert_ok(fct_file_open(fct_os_real(), f->path, FCT_OPEN_READ, &old, &f->err), f->err);
+    assert_ok(fct_file_replace(fct_os_real(), f->dir, "file", FCT_SLICE("new"), &f->err), f->err);
+    assert_contents(f, "new");
+    assert_ok(fct_file_read(old, 0, bytes, 3, &f->err), f->err);
+    assert_string_equal(bytes, "old");
+    assert_ok(fct_file_close(&old, &f->err), f->err);
+    assert_int_equal(access(temporary, F_OK), -1);
+}
+
 /* After the end of the file the kernel answers an access with a signal, as it does where the
  * device fails. */
 TEST(a_read_that_would_raise_a_signal_fails_instead)
@@ -252,6 +271,7 @@ int main(void)
         FIXTURE_CASE(a_file_that_is_too_short_or_missing_is_reported),
         FIXTURE_CASE(a_path_that_does_not_fit_is_refused),
         FIXTURE_CASE(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind),
+        FIXTURE_CASE(a_file_that_has_the_temporary_name_too_is_not_changed_in_place),
         FIXTURE_CASE(a_read_that_would_raise_a_signal_fails_instead),
     };
     return cmocka_run_group_tests_name("os", tests, NULL, NULL);

@@ -244,6 +244,17 @@ factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir, const c
     return status == FACTUM_OK ? fct_os_unlink(os, path, err) : status;
 }
 
+factum_status fct_file_create_anew(const struct fct_os *os, const char *path,
+                                   struct fct_file **file, factum_error *err)
+{
+    factum_status status = fct_os_unlink(os, path, err);
+    if (status != FACTUM_OK && status != FACTUM_NOT_FOUND) {
+        return status;
+    }
+    return fct_file_open(os, path, FCT_OPEN_WRITE | FCT_OPEN_CREATE | FCT_OPEN_EXCLUSIVE, file,
+                         err);
+}
+
 factum_status fct_file_replace(const struct fct_os *os, const char *dir, const char *name,
                                factum_slice contents, factum_error *err)
 {
@@ -256,14 +267,11 @@ factum_status fct_file_replace(const struct fct_os *os, const char *dir, const c
     }
     (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
     struct fct_file *file;
-    status = fct_file_open(os, temporary, FCT_OPEN_WRITE | FCT_OPEN_CREATE, &file, err);
+    status = fct_file_create_anew(os, temporary, &file, err);
     if (status != FACTUM_OK) {
         return status;
     }
-    status = fct_file_truncate(file, 0, err);
-    if (status == FACTUM_OK) {
-        status = fct_file_write(file, 0, contents.ptr, contents.len, err);
-    }
+    status = fct_file_write(file, 0, contents.ptr, contents.len, err);
     if (status == FACTUM_OK) {
         status = fct_file_sync(file, err);
     }
@@ -274,7 +282,7 @@ factum_status fct_file_replace(const struct fct_os *os, const char *dir, const c
     }
     if (status != FACTUM_OK) {
         factum_status removed = fct_os_unlink(os, temporary, &ignored);
-        (void)removed; /* gives the space back; the next call truncates the file in any case */
+        (void)removed; /* gives the space back; the next call removes the file in any case */
         return status;
     }
     return fct_os_sync_dir(os, dir, err);

@@ -63,7 +63,7 @@ static void expect(bool good, const char *where, const char *what)
     }
 }
 
-/* All files must be ones that an open log may have. A prepared segment of an earlier run is used or
+/* All files must be ones that an open log may have. A prepared segment of an earlier run is
  * removed later. */
 static void check_files(struct fct_sim_disk *disk)
 {

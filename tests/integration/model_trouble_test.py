@@ -210,6 +210,31 @@ def file_rows(file):
         return None
 
 
+def can_be_written(file):
+    """Does no process, a stopped one either, have the model's file in a transaction?"""
+    try:
+        db = sqlite3.connect(file, timeout=0.1, isolation_level=None)
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+            return True
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return False
+
+
+def stop_between_batches(run, file):
+    """One that is stopped in the middle of a batch keeps the lock, and nobody can take over."""
+    def is_stopped():
+        run.signal(signal.SIGSTOP)
+        if can_be_written(file):
+            return True
+        run.signal(signal.SIGCONT)
+        return False
+    return wait_for(is_stopped)
+
+
 # ---- two processes at one model --------------------------------------------------------------------
 
 
@@ -290,7 +315,9 @@ def stopped_for_a_minute():
     wait_for(lambda: second.says("live"))
     site.place(100)
     site.case(wait_for(lambda: first.says("fenced")), "the first one stands by", first.output())
-    second.signal(signal.SIGSTOP)
+    site.case(wait_for(lambda: file_rows(file) == site.reference())
+              and stop_between_batches(second, file),
+              "the second one is stopped, and not in the middle of a batch", second.output())
     begun = time.monotonic()
     site.place(1000)
     taken = wait_for(lambda: file_rows(file) == site.reference(), 100)
