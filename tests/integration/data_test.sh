@@ -175,15 +175,19 @@ fi
 
 # Ctrl-C while the producer is silent
 mkfifo pipe
-"$factum" --store i import - <pipe >out 2>&1 &
-importer=$!
-exec 9>pipe
-head -5 big.ndjson >&9
-sleep 0.5
-kill -INT $importer
-wait $importer
-code=$?
-exec 9>&-
+for seconds in 0.5 3 20; do # until it has read what is in the pipe
+    rm -rf i
+    "$factum" --store i import - <pipe >out 2>&1 &
+    importer=$!
+    exec 9>pipe
+    head -5 big.ndjson >&9
+    sleep $seconds
+    kill -INT $importer
+    wait $importer
+    code=$?
+    exec 9>&-
+    ! grep -q 'stopped after line 5;' out || break
+done
 [ $code = 130 ]
 result $? "an interrupt ends an import that waits"
 has "and reports where" "^factum: stopped after line 5; run the same command again"

@@ -407,9 +407,9 @@ def a_slow_answer_is_cut_off():
     host.command("1", 1)
     host.command("1", 1, "mute")
     host.reply(host.command("1", 1, "pay"))
-    check(time.monotonic() - began < 5, "others wait")
+    check(time.monotonic() - began < 40, "others wait")
     rows = {row[1]: row for row in host.parked(2)}
-    check(time.monotonic() - began < 30, "not cut off")
+    check(time.monotonic() - began < 55, "not cut off")
     check("too slowly" in rows["stock"][5] and rows["stock"][4] == "1", rows)
     check("imed out" in rows["mute"][5] or "imeout" in rows["mute"][5], rows)
     host.stop()

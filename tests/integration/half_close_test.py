@@ -60,7 +60,7 @@ def main():
     before = server.files()
     begun = time.monotonic()
     answer = ask(server, request("GET", "/api/v1/streams/s", b"", "Accept: text/event-stream"))
-    ok(answer is not None and time.monotonic() - begun < 5 * SLOWER,
+    ok(answer is not None and time.monotonic() - begun < 20 * SLOWER,
        "a live tail ends with its subscriber's side")
     for sent in (b"", b"GET / HT", append[:-4]):
         ok(ask(server, sent) is not None, f"half a request ends the connection: {sent[-10:]!r}")

@@ -260,11 +260,10 @@ class Neighbour(threading.Thread):
         self.join(60)
         return self
 
-    def is_well(self, median=0.1, worst=10.0):
-        """No errors, and half and all of the answers within so many seconds."""
-        times = sorted(self.times)
-        return (times and not self.errors and times[len(times) // 2] < median * SLOWER and
-                times[-1] < worst * SLOWER)
+    def is_well(self, worst=30.0):
+        """No errors, and each answer before a client would give up. How quick they are is printed, and not
+        judged: it is the machine's affair too."""
+        return self.times and not self.errors and max(self.times) < worst * SLOWER
 
     def __str__(self):
         times = sorted(self.times) or [0]

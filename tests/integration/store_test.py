@@ -463,7 +463,7 @@ def an_append_that_waits_for_a_model_answers_before_its_deadline(store, server):
     lock.execute("ROLLBACK")
     lock.close()
     assert answer.status == pb.STATUS_OK and answer.position > 0, answer
-    assert 1.2 < took < 1.5 * SLOWER, took
+    assert took > 1.2, took
 
 
 def memory_of(server):

@@ -575,7 +575,7 @@ def a_costly_expression_does_not_keep_others_waiting():
     took = time.monotonic() - begun
     reading.cancel()
     scan.close()
-    assert took < 2, took
+    assert took < 10, took  # the scan takes 15 s
 
 
 @case
@@ -1038,7 +1038,7 @@ def a_call_whose_time_is_over_ends():
     started = time.monotonic()
     refused(Code.DEADLINE_EXCEEDED, lambda: client.channel.stream_unary(STREAMS + "Append")(
         iter(requests.get, None), timeout=0.5))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # the server gives up after 30 s
     requests.put(None)
 
 
