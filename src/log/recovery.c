@@ -49,8 +49,8 @@ struct listing {
     factum_error *err;
 };
 
-/* The segment that an earlier run prepared is left to prepare.h: it is large, and an opening does not
- * wait for its removal. */
+/* The segment that an earlier run prepared is left to prepare.h: it is large, and an opening does
+ * not wait for its removal. */
 static bool is_temporary(const char *name)
 {
     size_t len = strlen(name);
