@@ -99,6 +99,9 @@ struct fct_exchange {
     /* Set by the handler: the answer never ends, so a peer that ends its side is treated as
      * gone. */
     bool endless;
+    /* Set by the handler: the peer may keep its request open until the answer ends. Otherwise the
+     * end of an answer over HTTP/2 waits a moment for that of its request. */
+    bool ends_first;
     /* Set by the handler. */
     const struct fct_exchange_handler *handler;
     void *data;

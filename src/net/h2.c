@@ -29,7 +29,8 @@ enum {
     H2_OUTBOUND_QUEUE_MAX = 16 * 1024,
     H2_OUTBOUND_QUEUE_ENOUGH = 4096, /* a peer that causes this many has to wait */
     H2_OUT_FIRST = 4096,
-    H2_WINDOW_FIRST = 65535, /* of a peer that has not seen our SETTINGS: RFC 9113, 6.9.2 */
+    H2_LATE_SIZE_MAX = 64 * 1024, /* of a request that nobody needs any more */
+    H2_WINDOW_FIRST = 65535,      /* of a peer that has not seen our SETTINGS: RFC 9113, 6.9.2 */
 };
 
 #define H2_WINDOW_MAX ((size_t)INT32_MAX)
@@ -139,6 +140,7 @@ static void h2_close_aborted(struct fct_h2 *h2)
 static void h2_request_ended(struct fct_h2_stream *stream)
 {
     stream->request_ended = true;
+    fct_h2_answer_release_end(stream);
     if (!stream->is_dead && !stream->finished) {
         stream->exchange.handler->end(&stream->exchange);
     }
@@ -193,6 +195,12 @@ static int h2_on_data(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const
         window = H2_WINDOW_FIRST;
     }
     bool is_wanted = stream != NULL && !stream->is_dead && !stream->finished && !h2->is_over;
+    if (stream != NULL && stream->finished) {
+        stream->late_size += size;
+        if (stream->late_size > H2_LATE_SIZE_MAX) {
+            fct_h2_answer_release_end(stream);
+        }
+    }
     /* nghttp2 resets a stream beyond its window, and still reports the bytes. */
     if (!is_wanted || size > window - stream->unreleased) {
         (void)fct_h2_survives(h2, nghttp2_session_consume(nghttp2, id, size));
@@ -278,6 +286,7 @@ static void h2_check(const struct fct_h2 *h2)
     FCT_ASSERT(!h2->inside);
     FCT_ASSERT((h2->stream_count == 0) == fct_h2_ring_is_empty(&h2->streams));
     FCT_ASSERT(h2->stream_count > 0 || h2->waiting == 0);
+    FCT_ASSERT(h2->held_ends <= h2->stream_count);
     FCT_ASSERT(h2->stream_count > 0 || fct_h2_ring_is_empty(&h2->aborted));
     FCT_ASSERT(!h2->is_broken || h2->is_over);
 }
@@ -396,6 +405,7 @@ static void h2_tick(struct fct_session *session, uint64_t now_ms)
     h2->inside = true;
     h2_close_aborted(h2);
     if (!h2->is_over) {
+        fct_h2_release_ends(h2, false);
         h2_check_times(h2);
     }
     if (!h2->was_used) { /* an idle connection keeps no buffers */
@@ -417,6 +427,7 @@ static void h2_shut_down(struct fct_session *session)
         return;
     }
     h2->shuts_down = true;
+    fct_h2_release_ends(h2, true);
     int32_t last = nghttp2_session_get_last_proc_stream_id(h2->nghttp2);
     (void)fct_h2_survives(
         h2, nghttp2_submit_goaway(h2->nghttp2, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));

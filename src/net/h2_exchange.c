@@ -14,6 +14,7 @@
  *  3. A stream keeps at most H2_KEPT_SIZE of memory of an answer that is sent, and the session
  *     keeps one more buffer (spare). The rest is freed.
  *  4. h2->waiting is the sum of the waiting bytes of all answers.
+ *  5. h2->held_ends is the number of streams with holds_end.
  */
 #include "net/h2_int.h"
 
@@ -26,6 +27,7 @@ enum {
     H2_KEPT_SIZE = 2048,
     H2_ROOM_MIN = 16 * 1024, /* per answer, however many answers there are */
     H2_SPARE_SIZE_MAX = 512 * 1024,
+    H2_HELD_MS_MAX = 1000,
     H2_OVER_FACTOR = 4, /* once this many times session_write_max wait, no answer has room */
 };
 
@@ -105,8 +107,74 @@ static void h2_answer_recycle(struct fct_h2_stream *stream, size_t kept_size)
     }
 }
 
+/* Resumes a stream that nghttp2 had asked in vain. */
+static void h2_answer_resume(struct fct_h2_stream *stream)
+{
+    if (stream->deferred) {
+        stream->deferred = false;
+        (void)fct_h2_survives(stream->h2,
+                              nghttp2_session_resume_data(stream->h2->nghttp2, stream->id));
+    }
+    fct_h2_signal(stream->h2);
+}
+
+/* ---- the end of an answer --------------------------------------------------------------------
+ *
+ * An answer that ends before its request makes the server reset the stream (RFC 9113, 8.1). Clients
+ * that send the end of a request in a frame of its own may take that for a lost connection,
+ * although they have the whole answer; and without the reset others wait for ever. So the end of an
+ * answer waits a moment for that of its request, which usually follows at once.
+ */
+
+static bool h2_answer_must_hold(const struct fct_h2_stream *stream)
+{
+    return !stream->request_ended && !stream->held_enough && !stream->exchange.ends_first &&
+           !stream->h2->shuts_down;
+}
+
+static void h2_answer_hold_end(struct fct_h2_stream *stream)
+{
+    if (!stream->holds_end) {
+        stream->holds_end = true;
+        stream->held_ms = stream->h2->now_ms;
+        stream->h2->held_ends++;
+    }
+}
+
+static void h2_answer_unhold(struct fct_h2_stream *stream)
+{
+    if (stream->holds_end) {
+        FCT_ASSERT(stream->h2->held_ends > 0);
+        stream->holds_end = false;
+        stream->h2->held_ends--;
+    }
+}
+
+void fct_h2_answer_release_end(struct fct_h2_stream *stream)
+{
+    stream->held_enough = true;
+    if (stream->holds_end) {
+        h2_answer_unhold(stream);
+        h2_answer_resume(stream);
+    }
+}
+
+void fct_h2_release_ends(struct fct_h2 *h2, bool all)
+{
+    for (struct fct_h2_link *at = h2->streams.next; h2->held_ends > 0 && at != &h2->streams;
+         at = at->next) {
+        struct fct_h2_stream *stream = FCT_H2_STREAM_OF(at, all);
+        if (stream->holds_end && (all || h2->now_ms - stream->held_ms >= H2_HELD_MS_MAX)) {
+            fct_h2_answer_release_end(stream);
+        }
+    }
+}
+
+/* ---- the bytes of an answer ------------------------------------------------------------------ */
+
 void fct_h2_answer_free(struct fct_h2_stream *stream)
 {
+    h2_answer_unhold(stream);
     h2_answers_shrink(stream->h2, h2_answer_waiting(stream));
     h2_answer_recycle(stream, 0);
     fct_mem_free(stream->h2->options.mem, stream->trailers);
@@ -136,8 +204,14 @@ static ssize_t h2_answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *
     if (size > waiting) {
         size = waiting;
     }
+    bool holds = stream->finished && size == waiting && h2_answer_must_hold(stream);
+    if (holds && waiting == 0) {
+        h2_answer_hold_end(stream);
+        stream->deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (size < waiting || !stream->finished) {
+    if (size < waiting || !stream->finished || holds) {
         return (ssize_t)size;
     }
     *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -278,17 +352,6 @@ static size_t h2_room(const struct fct_exchange *exchange)
     bool none = h2_answer_is_lost(stream) || h2_answers_are_over(stream->h2);
     size_t max = none ? 0 : h2_answer_limit(stream);
     return waiting < max ? max - waiting : 0;
-}
-
-/* Resumes a stream that nghttp2 had asked in vain. */
-static void h2_answer_resume(struct fct_h2_stream *stream)
-{
-    if (stream->deferred) {
-        stream->deferred = false;
-        (void)fct_h2_survives(stream->h2,
-                              nghttp2_session_resume_data(stream->h2->nghttp2, stream->id));
-    }
-    fct_h2_signal(stream->h2);
 }
 
 /* Moves the waiting bytes to the beginning. */

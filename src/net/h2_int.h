@@ -116,7 +116,8 @@ struct fct_h2 {
     bool is_over;       /* GOAWAY is queued or sent, and nothing more is read */
     bool is_broken;     /* out of memory: nothing more is sent either */
     bool shuts_down;
-    bool is_trusted; /* the peer has the full exchanges_max */
+    bool is_trusted;  /* the peer has the full exchanges_max */
+    size_t held_ends; /* streams that hold their end */
 };
 
 struct fct_h2_trailers;
@@ -136,6 +137,10 @@ struct fct_h2_stream {
     bool request_ended;
     bool answer_ended;  /* its last frame was sent */
     bool is_dead;       /* aborted, or closed() runs */
+    bool holds_end;     /* all but the end of the answer is sent; that waits for the request ... */
+    bool held_enough;   /* ... and does not any more */
+    uint64_t held_ms;   /* since when it waits */
+    size_t late_size;   /* bytes of the request that came after the answer was finished */
     size_t unreleased;  /* bytes of the body not yet released */
     struct fct_buf out; /* [out_from, len) is not yet sent */
     size_t out_from;
@@ -184,6 +189,10 @@ int fct_h2_on_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const ui
                         size_t size, nghttp2_data_source *source, void *data);
 /* Frees the memory of |stream|'s answer. */
 void fct_h2_answer_free(struct fct_h2_stream *stream);
+/* The end of the answer waits no longer for that of the request. */
+void fct_h2_answer_release_end(struct fct_h2_stream *stream);
+/* The same for those that have waited long enough, or for |all|. */
+void fct_h2_release_ends(struct fct_h2 *h2, bool all);
 /* Calls writable() once for each exchange that has room again. */
 void fct_h2_run_writable(struct fct_h2 *h2);
 

@@ -364,6 +364,14 @@ TEST(all_bodies_together_stop_at_the_window_of_the_connection)
     stop();
 }
 
+/* So long does the end of an answer wait for that of its request. */
+static void let_wait(uint64_t ms)
+{
+    server.now_ms += ms;
+    fct_session_tick(server.session, server.now_ms);
+    h2_talk(&client, &server);
+}
+
 /* Ends each way with |size| bytes unreleased, then checks that the window is whole. */
 static void end_with_unreleased_bytes(unsigned way, size_t size)
 {
@@ -395,6 +403,7 @@ static void end_with_unreleased_bytes(unsigned way, size_t size)
         fct_exchange_release(server.calls[number].exchange, size / 3);
     }
     h2_talk(&client, &server);
+    let_wait(1000);
     assert_int_equal(server.calls[number].closed, 1);
     assert_true(reply->closed);
 }
@@ -437,10 +446,72 @@ TEST(an_answer_before_the_end_of_the_request_ends_the_exchange)
     assert_int_equal(server.calls[0].closed, 0);
     h2_end_answer(&server.calls[0]);
     h2_talk(&client, &server);
+    let_wait(999);
+    assert_int_equal(server.calls[0].closed, 0);
+    assert_string_equal(reply->status, "200");
+    assert_int_equal(reply->trailer_count, 0);
+    let_wait(1);
     assert_answered(reply, 0);
     assert_int_equal(server.calls[0].closed, 1);
     assert_false(server.calls[0].complete);
     stop();
+}
+
+/* As clients do that send the end in a frame of its own. */
+TEST(the_end_of_an_answer_waits_for_that_of_its_request)
+{
+    begin(H2_HOLD, 0);
+    struct h2_reply *reply = h2_request(&client, 10, true);
+    h2_talk(&client, &server);
+    assert_int_equal(fct_exchange_write(server.calls[0].exchange, FCT_SLICE("answer")), FACTUM_OK);
+    h2_end_answer(&server.calls[0]);
+    h2_talk(&client, &server);
+    assert_int_equal(reply->body_size, 6);
+    assert_false(reply->closed);
+    reply->upload_open = false;
+    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
+    h2_talk(&client, &server);
+    assert_answered(reply, 6);
+    assert_int_equal(server.calls[0].closed, 1);
+    assert_true(server.calls[0].complete);
+    let_wait(2000);
+    stop();
+}
+
+TEST(an_answer_that_may_end_first_does)
+{
+    begin(H2_HOLD, 0);
+    struct h2_reply *reply = h2_request(&client, 10, true);
+    h2_talk(&client, &server);
+    server.calls[0].exchange->ends_first = true;
+    h2_end_answer(&server.calls[0]);
+    h2_talk(&client, &server);
+    assert_answered(reply, 0);
+    assert_int_equal(server.calls[0].closed, 1);
+    assert_false(server.calls[0].complete);
+    stop();
+}
+
+TEST(a_shut_down_does_not_wait_for_a_request_that_is_answered)
+{
+    for (int ends_first = 0; ends_first < 2; ends_first++) {
+        begin(H2_HOLD, 0);
+        struct h2_reply *reply = h2_request(&client, 10, true);
+        h2_talk(&client, &server);
+        if (ends_first == 1) {
+            h2_end_answer(&server.calls[0]);
+            h2_talk(&client, &server);
+            fct_session_shut_down(server.session);
+        } else {
+            fct_session_shut_down(server.session);
+            h2_end_answer(&server.calls[0]);
+        }
+        h2_talk(&client, &server);
+        assert_answered(reply, 0);
+        assert_int_equal(server.calls[0].closed, 1);
+        assert_true(fct_session_is_finished(server.session));
+        stop();
+    }
 }
 
 TEST(after_finish_a_handler_gets_neither_body_nor_end)
@@ -821,6 +892,9 @@ int main(void)
         CASE(all_bodies_together_stop_at_the_window_of_the_connection),
         CASE(the_window_of_the_connection_never_leaks),
         CASE(an_answer_before_the_end_of_the_request_ends_the_exchange),
+        CASE(the_end_of_an_answer_waits_for_that_of_its_request),
+        CASE(an_answer_that_may_end_first_does),
+        CASE(a_shut_down_does_not_wait_for_a_request_that_is_answered),
         CASE(after_finish_a_handler_gets_neither_body_nor_end),
         CASE(both_sides_may_end_in_either_order),
         CASE(a_reset_by_the_peer_closes_the_exchange),

@@ -289,7 +289,9 @@ static const struct fct_exchange_handler grpc_handler = {on_body, on_end, on_wri
 void fct_grpc_refuse(struct fct_exchange *exchange, enum fct_grpc_code code, factum_slice text)
 {
     const struct fct_field trailers[] = {status_field(code), {FCT_SLICE("grpc-message"), text}};
+    const struct fct_grpc_method *method = find_method(exchange->target);
     exchange->handler = &fct_exchange_ignoring;
+    exchange->ends_first = method == NULL || method->streams_requests;
     if (fct_exchange_respond(exchange, 200, &content_type, 1) != FACTUM_OK ||
         fct_exchange_finish(exchange, trailers, 2) != FACTUM_OK) {
         fct_exchange_abort(exchange, FCT_ABORT_INTERNAL);
@@ -388,6 +390,7 @@ void fct_grpc_begin(struct fct_server *server, const struct fct_principal *princ
     }
     call->exchange = exchange;
     exchange->handler = &grpc_handler;
+    exchange->ends_first = method->streams_requests;
     exchange->data = call;
     if (!begin_deadline(call)) {
         fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, FCT_SLICE("grpc-timeout is malformed"),

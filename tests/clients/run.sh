@@ -152,32 +152,32 @@ suite_python() {
         skip python 'python3-grpcio is not installed'
         return
     }
-    run_with_server python 120 "$python" "$here/python/streams_cases.py"
+    run_with_server python 300 "$python" "$here/python/streams_cases.py"
 }
 suite_unix() { # the suite python over a UNIX socket
     find_python || {
         skip unix 'python3-grpcio is not installed'
         return
     }
-    run_with_server unix 120 env "FACTUM_ADDRESS=unix:$work/socket" "$python" "$here/python/streams_cases.py"
+    run_with_server unix 300 env "FACTUM_ADDRESS=unix:$work/socket" "$python" "$here/python/streams_cases.py"
 }
 suite_slow() {
     find_python || {
         skip slow 'python3-grpcio is not installed'
         return
     }
-    run_with_server slow 120 "$python" "$here/python/slow_cases.py"
+    run_with_server slow 300 "$python" "$here/python/slow_cases.py"
 }
 suite_schemas() {
     find_python || {
         skip schemas 'python3-grpcio is not installed'
         return
     }
-    run_with_server schemas 60 "$python" "$here/python/schemas_cases.py"
+    run_with_server schemas 300 "$python" "$here/python/schemas_cases.py"
 }
 suite_kurrent() {
     with_npm kurrent kurrent || return
-    run_with_server kurrent 120 "$node" "$out/kurrent/client_test.mjs"
+    run_with_server kurrent 300 "$node" "$out/kurrent/client_test.mjs"
 }
 suite_participant() {
     with_npm participant kurrent || return
@@ -189,19 +189,19 @@ suite_participant() {
         diff - "$here/kurrent/participant.mjs" >out
     result $? "participant: the guide shows what is tested"
     cp "$here/../../examples/node/payment.mjs" "$out/kurrent/"
-    run_with_server participant 60 "$node" "$out/kurrent/participant_test.mjs"
+    run_with_server participant 300 "$node" "$out/kurrent/participant_test.mjs"
 }
 suite_restart() { # it starts its own
     with_npm restart kurrent || return
-    run_with_server restart 120 "$node" "$out/kurrent/restart_test.mjs"
+    run_with_server restart 300 "$node" "$out/kurrent/restart_test.mjs"
 }
 suite_eventstore() {
     with_npm eventstore eventstore || return
-    run_with_server eventstore 120 "$node" "$out/eventstore/client_test.mjs"
+    run_with_server eventstore 300 "$node" "$out/eventstore/client_test.mjs"
 }
 suite_emmett() {
     with_npm emmett emmett || return
-    run_with_server emmett 120 "$node" "$out/emmett/client_test.mjs"
+    run_with_server emmett 300 "$node" "$out/emmett/client_test.mjs"
 }
 suite_go() {
     local source=/usr/share/gocode/src/google.golang.org/grpc
@@ -215,14 +215,14 @@ suite_go() {
         result 1 'go: the client is built'
         return
     fi
-    run_with_server go 60 "$out/go/client"
+    run_with_server go 300 "$out/go/client"
 }
 suite_curl() {
     command -v curl >/dev/null || {
         skip curl 'curl is not installed'
         return
     }
-    run_with_server curl 60 "$here/curl.sh"
+    run_with_server curl 300 "$here/curl.sh"
 }
 suite_h2load() {
     command -v h2load >/dev/null || {
@@ -233,7 +233,7 @@ suite_h2load() {
 }
 suite_http() { # eventsource starts its own, to kill them
     with_npm http http || return
-    run_with_server http 60 bash -c 'status=0
+    run_with_server http 300 bash -c 'status=0
         for name in cloudevents eventsource; do "$1" "$2/${name}_test.mjs" || status=1; done
         exit $status' http "$node" "$out/http"
 }
@@ -242,7 +242,7 @@ suite_prometheus() {
         skip prometheus 'prometheus (promtool) or curl is not installed'
         return
     }
-    run_with_server prometheus 60 "$here/prometheus.sh"
+    run_with_server prometheus 300 "$here/prometheus.sh"
 }
 
 [ $# -gt 0 ] || {

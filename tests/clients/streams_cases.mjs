@@ -218,6 +218,15 @@ const readCases = (client, lib) => {
     assert.equal((await all(client.readStream(stream, { maxCount: 7 }))).length, 7);
   });
 
+  // A client may send the end of a request after its answer has come.
+  test("thousands of small reads, eight at once, are all answered", async () => {
+    const stream = await filled(1);
+    const readSome = async () => {
+      for (let i = 0; i < 600; i++) assert.equal((await all(client.readStream(stream))).length, 1);
+    };
+    await Promise.all(Array.from({ length: 8 }, readSome));
+  });
+
   test("thirty reads at once get everything", async () => {
     const stream = await filled(2000);
     const counts = await Promise.all(Array.from({ length: 30 }, async () => (await all(client.readStream(stream))).length));

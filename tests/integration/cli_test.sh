@@ -270,6 +270,7 @@ t "an event after a tombstone is a bad line" 0 "1 event imported.* 1 bad line$" 
 seq 1 400000 | sed 's/.*/{"stream":"k-&","type":"T","data":&}/' >long.ndjson
 for signal in KILL INT; do
     "$factum" --store kill --quiet import --batch 10 long.ndjson >out 2>&1 &
+    for _ in {1..300}; do [ ! -e kill/log/LAST ] || break; sleep 0.1; done # it has begun to write
     sleep 0.5
     kill -$signal $! 2>/dev/null
     wait $!
