@@ -50,7 +50,8 @@ static int check_target(struct target *target, bool force)
 
 static bool write_all(const char *path, factum_slice text)
 {
-    FILE *file = fopen(path, "wb");
+    (void)unlink(path); /* of an earlier process; it may be a second name of the target */
+    FILE *file = fopen(path, "wbx");
     if (file == NULL) {
         return false;
     }

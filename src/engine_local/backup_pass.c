@@ -169,7 +169,7 @@ static factum_status fill_copy(struct fct_backup_job *job, struct fct_backup_pas
 {
     factum_error ignored;
     struct fct_file *target;
-    factum_status status = fct_file_create_anew(job->os, temporary, &target, err);
+    factum_status status = fct_file_recreate(job->os, temporary, &target, err);
     if (status != FACTUM_OK) {
         return status;
     }

@@ -79,7 +79,7 @@ static factum_status create_file(struct fct_prepare *prepare, uint64_t size, boo
         return fct_fail(err, FACTUM_NO_MEMORY, "prepare a segment: out of memory");
     }
     struct fct_file *created;
-    status = fct_file_create_anew(prepare->os, path, &created, err);
+    status = fct_file_recreate(prepare->os, path, &created, err);
     if (status != FACTUM_OK) {
         goto done;
     }

@@ -99,8 +99,9 @@ struct fct_exchange {
     /* Set by the handler: the answer never ends, so a peer that ends its side is treated as
      * gone. */
     bool endless;
-    /* Set by the handler: the peer may keep its request open until the answer ends. Otherwise the
-     * end of an answer over HTTP/2 waits a moment for that of its request. */
+    /* Set by the handler: the peer may keep its request open until the answer ends. Otherwise, over
+     * HTTP/2, the end of an answer waits for the end of its request, for 1 to 2 s and up to 64 KiB
+     * more of it; closed() comes later by as much. */
     bool ends_first;
     /* Set by the handler. */
     const struct fct_exchange_handler *handler;

@@ -164,6 +164,7 @@ static void h1_begin(struct fct_h1 *h1)
         fct_h1_check_chunks(&h1->check, h1->limits.head_size_max, h1->limits.field_count_max);
     }
     h1->exchange.base.endless = false;
+    h1->exchange.base.ends_first = false;
     h1->exchange.base.handler = NULL;
     h1->exchange.base.data = NULL;
     h1->begin(h1->data, &h1->exchange.base);

@@ -27,8 +27,8 @@ enum {
     H2_KEPT_SIZE = 2048,
     H2_ROOM_MIN = 16 * 1024, /* per answer, however many answers there are */
     H2_SPARE_SIZE_MAX = 512 * 1024,
-    H2_HELD_MS_MAX = 1000,
-    H2_OVER_FACTOR = 4, /* once this many times session_write_max wait, no answer has room */
+    H2_END_TICKS_MAX = 2, /* of the owner: 1 to 2 seconds */
+    H2_OVER_FACTOR = 4,   /* once this many times session_write_max wait, no answer has room */
 };
 
 /* One allocation: the names and values follow the array. */
@@ -120,10 +120,10 @@ static void h2_answer_resume(struct fct_h2_stream *stream)
 
 /* ---- the end of an answer --------------------------------------------------------------------
  *
- * An answer that ends before its request makes the server reset the stream (RFC 9113, 8.1). Clients
- * that send the end of a request in a frame of its own may take that for a lost connection,
- * although they have the whole answer; and without the reset others wait for ever. So the end of an
- * answer waits a moment for that of its request, which usually follows at once.
+ * If an answer ends before its request, the stream is reset (RFC 9113, 8.1). Clients that send the
+ * end of a request in a frame of its own may take this reset for a lost connection, although they
+ * have the whole answer; other clients wait forever if there is no reset. So the end of an answer
+ * waits for the end of its request, which usually follows at once.
  */
 
 static bool h2_answer_must_hold(const struct fct_h2_stream *stream)
@@ -136,7 +136,7 @@ static void h2_answer_hold_end(struct fct_h2_stream *stream)
 {
     if (!stream->holds_end) {
         stream->holds_end = true;
-        stream->held_ms = stream->h2->now_ms;
+        stream->end_ticks = 0;
         stream->h2->held_ends++;
     }
 }
@@ -150,12 +150,30 @@ static void h2_answer_unhold(struct fct_h2_stream *stream)
     }
 }
 
+/* After the last DATA frame, which does not end the stream. */
+static int h2_answer_submit_trailers(struct fct_h2_stream *stream)
+{
+    struct fct_h2 *h2 = stream->h2;
+    int rv = nghttp2_submit_trailer(h2->nghttp2, stream->id, stream->trailers->fields,
+                                    stream->trailers->count);
+    fct_mem_free(h2->options.mem, stream->trailers);
+    stream->trailers = NULL;
+    return rv;
+}
+
 void fct_h2_answer_release_end(struct fct_h2_stream *stream)
 {
     stream->held_enough = true;
-    if (stream->holds_end) {
-        h2_answer_unhold(stream);
+    if (!stream->holds_end) {
+        return;
+    }
+    h2_answer_unhold(stream);
+    if (stream->trailers == NULL) {
         h2_answer_resume(stream);
+    } else if (h2_answer_submit_trailers(stream) == 0) {
+        fct_h2_signal(stream->h2);
+    } else {
+        fct_exchange_abort(&stream->exchange, FCT_ABORT_INTERNAL);
     }
 }
 
@@ -164,7 +182,7 @@ void fct_h2_release_ends(struct fct_h2 *h2, bool all)
     for (struct fct_h2_link *at = h2->streams.next; h2->held_ends > 0 && at != &h2->streams;
          at = at->next) {
         struct fct_h2_stream *stream = FCT_H2_STREAM_OF(at, all);
-        if (stream->holds_end && (all || h2->now_ms - stream->held_ms >= H2_HELD_MS_MAX)) {
+        if (stream->holds_end && (all || ++stream->end_ticks >= H2_END_TICKS_MAX)) {
             fct_h2_answer_release_end(stream);
         }
     }
@@ -185,6 +203,7 @@ void fct_h2_answer_free(struct fct_h2_stream *stream)
 static ssize_t h2_answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *bytes, size_t size,
                                  uint32_t *flags, nghttp2_data_source *source, void *data)
 {
+    (void)nghttp2;
     (void)bytes;
     (void)source;
     struct fct_h2 *h2 = data;
@@ -204,25 +223,25 @@ static ssize_t h2_answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *
     if (size > waiting) {
         size = waiting;
     }
-    bool holds = stream->finished && size == waiting && h2_answer_must_hold(stream);
-    if (holds && waiting == 0) {
+    bool ends = stream->finished && size == waiting;
+    bool holds = ends && h2_answer_must_hold(stream);
+    if (holds && stream->trailers == NULL && waiting == 0) {
         h2_answer_hold_end(stream);
         stream->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (size < waiting || !stream->finished || holds) {
+    if (!ends || (holds && stream->trailers == NULL)) {
         return (ssize_t)size;
     }
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (stream->trailers != NULL) {
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        if (nghttp2_submit_trailer(nghttp2, id, stream->trailers->fields,
-                                   stream->trailers->count) != 0) {
+        if (holds) {
+            h2_answer_hold_end(stream);
+        } else if (h2_answer_submit_trailers(stream) != 0) {
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         }
-        fct_mem_free(h2->options.mem, stream->trailers);
-        stream->trailers = NULL;
     }
     return (ssize_t)size;
 }

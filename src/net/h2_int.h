@@ -135,11 +135,12 @@ struct fct_h2_stream {
     bool deferred; /* nghttp2 waits for resume */
     bool was_full; /* enough waited to stop a writer: writable is due when half of that is sent */
     bool request_ended;
-    bool answer_ended;  /* its last frame was sent */
-    bool is_dead;       /* aborted, or closed() runs */
-    bool holds_end;     /* all but the end of the answer is sent; that waits for the request ... */
-    bool held_enough;   /* ... and does not any more */
-    uint64_t held_ms;   /* since when it waits */
+    bool answer_ended; /* its last frame was sent */
+    bool is_dead;      /* aborted, or closed() runs */
+    /* The whole answer except its end is sent. The end waits for the end of the request. */
+    bool holds_end;
+    bool held_enough;   /* the end of the answer does not wait, or no longer */
+    unsigned end_ticks; /* ticks since holds_end was set */
     size_t late_size;   /* bytes of the request that came after the answer was finished */
     size_t unreleased;  /* bytes of the body not yet released */
     struct fct_buf out; /* [out_from, len) is not yet sent */
@@ -189,9 +190,10 @@ int fct_h2_on_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const ui
                         size_t size, nghttp2_data_source *source, void *data);
 /* Frees the memory of |stream|'s answer. */
 void fct_h2_answer_free(struct fct_h2_stream *stream);
-/* The end of the answer waits no longer for that of the request. */
+/* The end of the answer waits no longer for the end of the request. */
 void fct_h2_answer_release_end(struct fct_h2_stream *stream);
-/* The same for those that have waited long enough, or for |all|. */
+/* Counts a tick for all answers whose end waits, and releases those that have waited for two; with
+ * |all| every one. */
 void fct_h2_release_ends(struct fct_h2 *h2, bool all);
 /* Calls writable() once for each exchange that has room again. */
 void fct_h2_run_writable(struct fct_h2 *h2);

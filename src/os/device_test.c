@@ -226,7 +226,7 @@ TEST(a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind)
     assert_int_equal(fault.at, 7);
 }
 
-/* As a loss of power amid the renaming can leave them. */
+/* As a loss of power during the rename can leave it. */
 TEST(a_file_that_has_the_temporary_name_too_is_not_changed_in_place)
 {
     struct fixture *f = *state;

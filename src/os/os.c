@@ -244,8 +244,8 @@ factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir, const c
     return status == FACTUM_OK ? fct_os_unlink(os, path, err) : status;
 }
 
-factum_status fct_file_create_anew(const struct fct_os *os, const char *path,
-                                   struct fct_file **file, factum_error *err)
+factum_status fct_file_recreate(const struct fct_os *os, const char *path, struct fct_file **file,
+                                factum_error *err)
 {
     factum_status status = fct_os_unlink(os, path, err);
     if (status != FACTUM_OK && status != FACTUM_NOT_FOUND) {
@@ -267,7 +267,7 @@ factum_status fct_file_replace(const struct fct_os *os, const char *dir, const c
     }
     (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
     struct fct_file *file;
-    status = fct_file_create_anew(os, temporary, &file, err);
+    status = fct_file_recreate(os, temporary, &file, err);
     if (status != FACTUM_OK) {
         return status;
     }

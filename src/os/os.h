@@ -198,11 +198,12 @@ FCT_MUST_USE factum_status fct_file_open_in(const struct fct_os *os, const char 
 FCT_MUST_USE factum_status fct_os_unlink_in(const struct fct_os *os, const char *dir,
                                             const char *name, factum_error *err);
 
-/* Creates an empty file for writing. A file of this name loses the name, and keeps its contents:
- * where a file system does not rename in one step, a loss of power amid a rename leaves one file
- * under both names, and to overwrite the temporary one would overwrite the other. */
-FCT_MUST_USE factum_status fct_file_create_anew(const struct fct_os *os, const char *path,
-                                                struct fct_file **file, factum_error *err);
+/* Creates an empty file for writing. If |path| exists, it is unlinked first, so that other names of
+ * that file keep its contents: where a file system does not rename in one step, a loss of power
+ * during a rename can leave one file under both names, and whoever overwrote the temporary one
+ * would overwrite the other. */
+FCT_MUST_USE factum_status fct_file_recreate(const struct fct_os *os, const char *path,
+                                             struct fct_file **file, factum_error *err);
 
 /* Replaces a small file as a whole, durably: writes |dir|/|name|.tmp, syncs, renames, syncs |dir|.
  * The file has the old or the new contents, never a mixture: after a failure the old ones or, if

@@ -259,8 +259,7 @@ static factum_status real_lock(struct fct_file *file, factum_error *err)
 
 /* For a file system that cannot rename without replacing: checks that |to| is free, then
  * renames. The directory is locked, so nobody else creates a file in between. A hard link would
- * not do: a crash would leave both names, and the file would be written under one while the
- * other is in use. */
+ * not do: each crash in between would leave both names. */
 static int move_after_check(struct fct_real_place from, struct fct_real_place to)
 {
     struct stat found;

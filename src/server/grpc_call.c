@@ -291,7 +291,7 @@ void fct_grpc_refuse(struct fct_exchange *exchange, enum fct_grpc_code code, fac
     const struct fct_field trailers[] = {status_field(code), {FCT_SLICE("grpc-message"), text}};
     const struct fct_grpc_method *method = find_method(exchange->target);
     exchange->handler = &fct_exchange_ignoring;
-    exchange->ends_first = method == NULL || method->streams_requests;
+    exchange->ends_first = method != NULL && method->bidirectional;
     if (fct_exchange_respond(exchange, 200, &content_type, 1) != FACTUM_OK ||
         fct_exchange_finish(exchange, trailers, 2) != FACTUM_OK) {
         fct_exchange_abort(exchange, FCT_ABORT_INTERNAL);
@@ -303,6 +303,7 @@ static void on_deadline(struct fct_timer *timer)
     struct fct_grpc_call *call = FCT_CONTAINER_OF(timer, struct fct_grpc_call, deadline_timer);
     fct_grpc_finish(call, FCT_GRPC_DEADLINE_EXCEEDED, FCT_SLICE("the deadline has passed"), NULL,
                     0);
+    count_partial(call);
 }
 
 /* Returns false for a malformed deadline. */
@@ -390,7 +391,7 @@ void fct_grpc_begin(struct fct_server *server, const struct fct_principal *princ
     }
     call->exchange = exchange;
     exchange->handler = &grpc_handler;
-    exchange->ends_first = method->streams_requests;
+    exchange->ends_first = method->bidirectional;
     exchange->data = call;
     if (!begin_deadline(call)) {
         fct_grpc_finish(call, FCT_GRPC_INVALID_ARGUMENT, FCT_SLICE("grpc-timeout is malformed"),

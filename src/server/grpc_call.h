@@ -15,6 +15,7 @@ struct fct_grpc_method {
     const char *path; /* "/package.Service/Method" */
     size_t state_size;
     bool streams_requests; /* false: exactly one message comes */
+    bool bidirectional;    /* the client may keep its side open until the call ends */
     void (*begin)(struct fct_grpc_call *call);
     /* One message, borrowed during the call. */
     void (*message)(struct fct_grpc_call *call, factum_slice message);

@@ -416,6 +416,7 @@ const struct fct_grpc_method fct_kurrent_batch_method = {
     .path = "/event_store.client.streams.Streams/BatchAppend",
     .state_size = sizeof(struct batch_state),
     .streams_requests = true,
+    .bidirectional = true,
     .begin = batch_begin,
     .message = batch_message,
     .end = batch_end,

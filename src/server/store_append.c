@@ -359,6 +359,7 @@ const struct fct_grpc_method fct_store_append_method = {
     .path = FCT_STORE_PATH("Append"),
     .state_size = sizeof(struct store_append_state),
     .streams_requests = true,
+    .bidirectional = true,
     .begin = store_append_begin,
     .message = store_append_message,
     .end = store_append_end,

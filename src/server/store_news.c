@@ -424,6 +424,7 @@ const struct fct_grpc_method fct_store_news_method = {
     .path = FCT_STORE_PATH("News"),
     .state_size = sizeof(struct store_news_state),
     .streams_requests = true,
+    .bidirectional = true,
     .begin = news_begin,
     .message = news_message,
     .end = news_end,

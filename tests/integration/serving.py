@@ -218,6 +218,9 @@ def raise_file_limit(wanted):
 # ---- a neighbour ---------------------------------------------------------------------------------
 
 
+CALLS_MIN = 20
+
+
 class Neighbour(threading.Thread):
     """Appends and reads on a connection of its own, and times each call."""
 
@@ -256,14 +259,16 @@ class Neighbour(threading.Thread):
         connection.close()
 
     def end(self):
+        """After some more calls, in case that it has made few: if it is held up for long, it never has them."""
+        wait_for(lambda: len(self.times) >= CALLS_MIN or not self.is_alive(), 30)
         self.going = False
         self.join(60)
         return self
 
     def is_well(self, worst=30.0):
-        """No errors, and each answer before a client would give up. How quick they are is printed, and not
-        judged: it is the machine's affair too."""
-        return self.times and not self.errors and max(self.times) < worst * SLOWER
+        """No errors, some calls, and each answer before a client would give up. How quick they are is
+        printed, and not judged: that depends on the machine too."""
+        return len(self.times) >= CALLS_MIN and not self.errors and max(self.times) < worst * SLOWER
 
     def __str__(self):
         times = sorted(self.times) or [0]
