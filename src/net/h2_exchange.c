@@ -161,10 +161,21 @@ static int h2_answer_submit_trailers(struct fct_h2_stream *stream)
     return rv;
 }
 
+/* Without trailers the end is a DATA frame of its own if it waits: it must not wait for a window
+ * too, which only the peer can open. */
+static bool h2_answer_can_hold(const struct fct_h2_stream *stream, size_t size)
+{
+    nghttp2_session *nghttp2 = stream->h2->nghttp2;
+    int32_t own = nghttp2_session_get_stream_remote_window_size(nghttp2, stream->id);
+    int32_t shared = nghttp2_session_get_remote_window_size(nghttp2);
+    return stream->trailers != NULL ||
+           (own > 0 && size < (size_t)own && shared > 0 && size < (size_t)shared);
+}
+
 void fct_h2_answer_release_end(struct fct_h2_stream *stream)
 {
     stream->held_enough = true;
-    if (!stream->holds_end) {
+    if (!stream->holds_end || stream->is_dead) {
         return;
     }
     h2_answer_unhold(stream);
@@ -224,7 +235,7 @@ static ssize_t h2_answer_on_read(nghttp2_session *nghttp2, int32_t id, uint8_t *
         size = waiting;
     }
     bool ends = stream->finished && size == waiting;
-    bool holds = ends && h2_answer_must_hold(stream);
+    bool holds = ends && h2_answer_must_hold(stream) && h2_answer_can_hold(stream, size);
     if (holds && stream->trailers == NULL && waiting == 0) {
         h2_answer_hold_end(stream);
         stream->deferred = true;

@@ -3,47 +3,7 @@
 
 #include <limits.h>
 
-#include "support/h2_client.h"
-
-#define KIB ((size_t)1024)
-#define MIB (KIB * KIB)
-
-static struct h2_server server;
-static struct h2_client client;
-
-static void start(enum h2_mode mode, uint32_t window)
-{
-    server.mode = mode;
-    assert_int_equal(h2_server_start(&server), FACTUM_OK);
-    h2_client_start(&client, window);
-}
-
-static void begin(enum h2_mode mode, uint32_t window)
-{
-    h2_server_init(&server, mode);
-    start(mode, window);
-}
-
-/* Asserts that everything is freed, and that each exchange was closed once. */
-static void stop(void)
-{
-    fct_session_destroy(server.session);
-    server.session = NULL;
-    h2_client_finish(&client);
-    for (size_t i = 0; i < server.call_count; i++) {
-        assert_int_equal(server.calls[i].closed, 1);
-    }
-    assert_int_equal(server.fault.held, 0);
-}
-
-static void assert_answered(const struct h2_reply *reply, size_t body_size)
-{
-    assert_string_equal(reply->status, "200");
-    assert_int_equal(reply->body_size, body_size);
-    assert_int_equal(reply->trailer_count, 1);
-    assert_true(reply->closed);
-    assert_int_equal(reply->error_code, NGHTTP2_NO_ERROR);
-}
+#include "support/h2_pair.h"
 
 TEST(a_request_is_answered_with_its_body_and_a_trailer)
 {
@@ -364,14 +324,6 @@ TEST(all_bodies_together_stop_at_the_window_of_the_connection)
     stop();
 }
 
-/* A second passes. The end of an answer waits for that of its request until the second tick. */
-static void tick(void)
-{
-    server.now_ms += 1000;
-    fct_session_tick(server.session, server.now_ms);
-    h2_talk(&client, &server);
-}
-
 /* Ends each way with |size| bytes unreleased, then checks that the window is whole. */
 static void end_with_unreleased_bytes(unsigned way, size_t size)
 {
@@ -438,153 +390,6 @@ TEST(the_window_of_the_connection_never_leaks)
 }
 
 /* Ends. */
-
-TEST(an_answer_before_the_end_of_the_request_ends_the_exchange)
-{
-    begin(H2_HOLD, 0);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
-    assert_int_equal(server.calls[0].closed, 0);
-    h2_end_answer(&server.calls[0]);
-    h2_talk(&client, &server);
-    tick();
-    assert_int_equal(server.calls[0].closed, 0);
-    assert_string_equal(reply->status, "200");
-    assert_int_equal(reply->trailer_count, 0);
-    tick();
-    assert_answered(reply, 0);
-    assert_int_equal(server.calls[0].closed, 1);
-    assert_false(server.calls[0].complete);
-    stop();
-}
-
-/* As clients do that send the end in a frame of its own. */
-TEST(the_end_of_an_answer_waits_for_that_of_its_request)
-{
-    begin(H2_HOLD, 0);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
-    assert_int_equal(fct_exchange_write(server.calls[0].exchange, FCT_SLICE("answer")), FACTUM_OK);
-    h2_end_answer(&server.calls[0]);
-    h2_talk(&client, &server);
-    assert_int_equal(reply->body_size, 6);
-    assert_false(reply->closed);
-    reply->upload_open = false;
-    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
-    h2_talk(&client, &server);
-    assert_answered(reply, 6);
-    assert_int_equal(server.calls[0].closed, 1);
-    assert_true(server.calls[0].complete);
-    tick();
-    tick();
-    stop();
-}
-
-/* The trailers need no window. */
-TEST(an_answer_that_fills_the_window_of_its_stream_ends)
-{
-    begin(H2_HOLD, 1000);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
-    uint8_t bytes[1000] = {0};
-    client.holds = true;
-    assert_int_equal(fct_exchange_write(server.calls[0].exchange, fct_slice(bytes, sizeof bytes)),
-                     FACTUM_OK);
-    h2_end_answer(&server.calls[0]);
-    h2_talk(&client, &server);
-    assert_int_equal(reply->body_size, 1000);
-    reply->upload_open = false;
-    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
-    h2_talk(&client, &server);
-    assert_answered(reply, 1000);
-    assert_true(server.calls[0].complete);
-    stop();
-}
-
-/* Without trailers the end is a DATA frame. */
-TEST(an_answer_without_trailers_waits_too)
-{
-    for (size_t size = 0; size < 10; size += 6) {
-        begin(H2_HOLD, 0);
-        struct h2_reply *reply = h2_request(&client, 10, true);
-        h2_talk(&client, &server);
-        struct fct_exchange *exchange = server.calls[0].exchange;
-        assert_int_equal(fct_exchange_write(exchange, factum_slice_from(size == 0 ? "" : "answer")),
-                         FACTUM_OK);
-        assert_int_equal(fct_exchange_finish(exchange, NULL, 0), FACTUM_OK);
-        h2_talk(&client, &server);
-        assert_int_equal(reply->body_size, size);
-        assert_false(reply->closed);
-        reply->upload_open = false;
-        assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
-        h2_talk(&client, &server);
-        assert_true(reply->closed);
-        assert_int_equal(reply->error_code, NGHTTP2_NO_ERROR);
-        assert_true(server.calls[0].complete);
-        stop();
-    }
-}
-
-TEST(an_end_that_waits_may_be_reset_or_aborted)
-{
-    for (int way = 0; way < 3; way++) {
-        begin(H2_HOLD, 0);
-        struct h2_reply *reply = h2_request(&client, 10, true);
-        h2_talk(&client, &server);
-        h2_end_answer(&server.calls[0]);
-        h2_talk(&client, &server);
-        assert_int_equal(server.calls[0].closed, 0);
-        if (way == 0) {
-            assert_int_equal(
-                nghttp2_submit_rst_stream(client.session, 0, reply->id, NGHTTP2_CANCEL), 0);
-        } else if (way == 1) {
-            fct_exchange_abort(server.calls[0].exchange, FCT_ABORT_CANCEL);
-        }
-        if (way < 2) { /* otherwise the session is destroyed */
-            h2_talk(&client, &server);
-            assert_int_equal(server.calls[0].closed, 1);
-            tick();
-            tick();
-        }
-        stop();
-    }
-}
-
-TEST(an_answer_that_may_end_first_does)
-{
-    begin(H2_HOLD, 0);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
-    server.calls[0].exchange->ends_first = true;
-    h2_end_answer(&server.calls[0]);
-    h2_talk(&client, &server);
-    assert_answered(reply, 0);
-    assert_int_equal(server.calls[0].closed, 1);
-    assert_false(server.calls[0].complete);
-    stop();
-}
-
-TEST(a_shut_down_does_not_wait_for_a_request_that_is_answered)
-{
-    for (int answered_before = 0; answered_before < 2; answered_before++) {
-        begin(H2_HOLD, 0);
-        struct h2_reply *reply = h2_request(&client, 10, true);
-        h2_talk(&client, &server);
-        if (answered_before == 1) {
-            h2_end_answer(&server.calls[0]);
-            h2_talk(&client, &server);
-            fct_session_shut_down(server.session);
-        } else {
-            fct_session_shut_down(server.session);
-            h2_end_answer(&server.calls[0]);
-        }
-        h2_talk(&client, &server);
-        assert_answered(reply, 0);
-        assert_int_equal(server.calls[0].closed, 1);
-        assert_true(fct_session_is_finished(server.session));
-        stop();
-    }
-}
 
 TEST(after_finish_a_handler_gets_neither_body_nor_end)
 {
@@ -963,13 +768,6 @@ int main(void)
         CASE(a_body_that_is_not_released_stops_at_its_window),
         CASE(all_bodies_together_stop_at_the_window_of_the_connection),
         CASE(the_window_of_the_connection_never_leaks),
-        CASE(an_answer_before_the_end_of_the_request_ends_the_exchange),
-        CASE(the_end_of_an_answer_waits_for_that_of_its_request),
-        CASE(an_answer_that_fills_the_window_of_its_stream_ends),
-        CASE(an_answer_without_trailers_waits_too),
-        CASE(an_end_that_waits_may_be_reset_or_aborted),
-        CASE(an_answer_that_may_end_first_does),
-        CASE(a_shut_down_does_not_wait_for_a_request_that_is_answered),
         CASE(after_finish_a_handler_gets_neither_body_nor_end),
         CASE(both_sides_may_end_in_either_order),
         CASE(a_reset_by_the_peer_closes_the_exchange),

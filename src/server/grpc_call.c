@@ -36,6 +36,16 @@ static const struct fct_grpc_method *find_method(factum_slice path)
     return NULL;
 }
 
+/* May the client keep its side open until the call ends? Clients also ask for persistent
+ * subscriptions, which are not offered. */
+static bool is_bidirectional(const struct fct_grpc_method *method, factum_slice path)
+{
+    return method != NULL
+               ? method->bidirectional
+               : fct_slice_equal(path, FCT_SLICE("/event_store.client.persistent_subscriptions."
+                                                 "PersistentSubscriptions/Read"));
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static const struct fct_field content_type = {
@@ -289,9 +299,8 @@ static const struct fct_exchange_handler grpc_handler = {on_body, on_end, on_wri
 void fct_grpc_refuse(struct fct_exchange *exchange, enum fct_grpc_code code, factum_slice text)
 {
     const struct fct_field trailers[] = {status_field(code), {FCT_SLICE("grpc-message"), text}};
-    const struct fct_grpc_method *method = find_method(exchange->target);
     exchange->handler = &fct_exchange_ignoring;
-    exchange->ends_first = method != NULL && method->bidirectional;
+    exchange->ends_first = is_bidirectional(find_method(exchange->target), exchange->target);
     if (fct_exchange_respond(exchange, 200, &content_type, 1) != FACTUM_OK ||
         fct_exchange_finish(exchange, trailers, 2) != FACTUM_OK) {
         fct_exchange_abort(exchange, FCT_ABORT_INTERNAL);

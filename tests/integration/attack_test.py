@@ -724,9 +724,10 @@ def idle_connections():
     time.sleep(1)
     cpu = server.cpu()
     time.sleep(1)
+    used = server.cpu() - cpu
     neighbour.end()
     ok(neighbour.is_well(), "their neighbour does not notice", neighbour,
-       f"{server.cpu() - cpu:.2f} s of processor in a second")
+       f"{used:.2f} s of processor in a second")
     for sock in sockets:
         reset(sock)
     ok(wait_for(lambda: server.files() < 100, 20), "and all of them go",

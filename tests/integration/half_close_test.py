@@ -8,7 +8,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import serving  # noqa: E402
-from serving import SLOWER, Server, ok  # noqa: E402
+from serving import Server, ok  # noqa: E402
 
 
 def request(method, target, body=b"", *fields):

@@ -226,13 +226,15 @@ def can_be_written(file):
 
 def stop_between_batches(run, file):
     """One that is stopped in the middle of a batch keeps the lock, and nobody can take over."""
-    def state():
-        with open(f"/proc/{run.process.pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0]
+    def states():
+        tasks = f"/proc/{run.process.pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/stat", encoding="ascii", errors="replace") as stat:
+                yield stat.read().rsplit(")", 1)[1].split()[0]
 
     def is_stopped():
         run.signal(signal.SIGSTOP)
-        wait_for(lambda: state() == "T")
+        wait_for(lambda: set(states()) == {"T"})
         if can_be_written(file):
             return True
         run.signal(signal.SIGCONT)

@@ -259,7 +259,7 @@ class Neighbour(threading.Thread):
         connection.close()
 
     def end(self):
-        """After some more calls, in case that it has made few: if it is held up for long, it never has them."""
+        """After some calls more if it has made few. Under an attack that goes on, none may ever end."""
         wait_for(lambda: len(self.times) >= CALLS_MIN or not self.is_alive(), 30)
         self.going = False
         self.join(60)

@@ -568,7 +568,9 @@ def filters_find_streams_and_types():
 def a_costly_expression_does_not_keep_others_waiting():
     client.append("a" * 18, [event()] * 3000)  # each needs some 5 ms
     scan = Client(ADDRESS)
+    scan.append(name(), [event()])  # it is connected
     reading = scan.channel.unary_stream(STREAMS + "Read")(read_all(filter=filter_on(1, "^(a|aa)+[bc]")), timeout=20)
+    time.sleep(0.5)  # the scan begins
     for _ in range(5):
         client.append(name(), [event()])
     scans = reading.is_active()
@@ -1002,6 +1004,11 @@ def what_is_not_offered_says_so():
                  "/event_store.client.persistent_subscriptions.PersistentSubscriptions/Create",
                  "/kurrentdb.protocol.v2.streams.StreamsService/AppendRecords", "/no/such", STREAMS + "read"):
         refused(Code.UNIMPLEMENTED, lambda: client.unary(path, EMPTY))
+    requests = queue.Queue()  # its client keeps its side open
+    read = "/event_store.client.persistent_subscriptions.PersistentSubscriptions/Read"
+    refused(Code.UNIMPLEMENTED,
+            lambda: list(client.channel.stream_stream(read)(iter(requests.get, None), timeout=20)))
+    requests.put(None)
 
 
 @case
