@@ -1,5 +1,5 @@
-/* h2_ends_test.c - answers over HTTP/2 that end before their request: the end of the answer waits for
- * the end of the request, and how long. Layer: net. */
+/* h2_ends_test.c - answers over HTTP/2 that end before their request: the end of the answer waits
+ * for the end of the request, and how long. Layer: net. */
 #include "support/h2_pair.h"
 
 #include "core/slice.h"

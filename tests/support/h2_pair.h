@@ -1,5 +1,5 @@
-/* h2_pair.h - a session of the server and a client of it, for one test at a time. For tests of HTTP/2
- * alone: each file that includes this has its own pair. */
+/* h2_pair.h - a session of the server and a client of it, for one test at a time. For tests of
+ * HTTP/2 alone: each file that includes this has its own pair. */
 #ifndef FCT_TESTS_SUPPORT_H2_PAIR_H
 #define FCT_TESTS_SUPPORT_H2_PAIR_H
 
