@@ -4,11 +4,34 @@
 
 #include "core/slice.h"
 
-TEST(an_answer_before_the_end_of_the_request_ends_the_exchange)
+/* Begins, and sends a request of 10 bytes whose end does not come yet. */
+static struct h2_reply *begin_request(uint32_t window)
 {
-    begin(H2_HOLD, 0);
+    begin(H2_HOLD, window);
     struct h2_reply *reply = h2_request(&client, 10, true);
     h2_talk(&client, &server);
+    return reply;
+}
+
+static void continue_request(struct h2_reply *reply, size_t more, bool stays_open)
+{
+    reply->upload_left = more;
+    reply->upload_open = stays_open;
+    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
+    h2_talk(&client, &server);
+}
+
+static void write_answer(size_t size)
+{
+    static const uint8_t bytes[1000];
+    assert_true(size <= sizeof bytes);
+    assert_int_equal(fct_exchange_write(server.calls[0].exchange, fct_slice(bytes, size)),
+                     FACTUM_OK);
+}
+
+TEST(an_answer_before_the_end_of_the_request_ends_the_exchange)
+{
+    struct h2_reply *reply = begin_request(0);
     assert_int_equal(server.calls[0].closed, 0);
     h2_end_answer(&server.calls[0]);
     h2_talk(&client, &server);
@@ -26,17 +49,13 @@ TEST(an_answer_before_the_end_of_the_request_ends_the_exchange)
 /* As clients do that send the end in a frame of its own. */
 TEST(the_end_of_an_answer_waits_for_that_of_its_request)
 {
-    begin(H2_HOLD, 0);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
-    assert_int_equal(fct_exchange_write(server.calls[0].exchange, FCT_SLICE("answer")), FACTUM_OK);
+    struct h2_reply *reply = begin_request(0);
+    write_answer(6);
     h2_end_answer(&server.calls[0]);
     h2_talk(&client, &server);
     assert_int_equal(reply->body_size, 6);
     assert_false(reply->closed);
-    reply->upload_open = false;
-    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
-    h2_talk(&client, &server);
+    continue_request(reply, 0, false);
     assert_answered(reply, 6);
     assert_int_equal(server.calls[0].closed, 1);
     assert_true(server.calls[0].complete);
@@ -48,19 +67,13 @@ TEST(the_end_of_an_answer_waits_for_that_of_its_request)
 /* The trailers need no window. */
 TEST(an_answer_that_fills_the_window_of_its_stream_ends)
 {
-    begin(H2_HOLD, 1000);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
-    uint8_t bytes[1000] = {0};
+    struct h2_reply *reply = begin_request(1000);
     client.holds = true;
-    assert_int_equal(fct_exchange_write(server.calls[0].exchange, fct_slice(bytes, sizeof bytes)),
-                     FACTUM_OK);
+    write_answer(1000);
     h2_end_answer(&server.calls[0]);
     h2_talk(&client, &server);
     assert_int_equal(reply->body_size, 1000);
-    reply->upload_open = false;
-    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
-    h2_talk(&client, &server);
+    continue_request(reply, 0, false);
     assert_answered(reply, 1000);
     assert_true(server.calls[0].complete);
     stop();
@@ -69,13 +82,9 @@ TEST(an_answer_that_fills_the_window_of_its_stream_ends)
 /* Then nothing of an answer without trailers is left to wait. */
 TEST(an_answer_without_trailers_that_fills_the_window_ends_at_once)
 {
-    begin(H2_HOLD, 1000);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
-    uint8_t bytes[1000] = {0};
+    struct h2_reply *reply = begin_request(1000);
     client.holds = true;
-    assert_int_equal(fct_exchange_write(server.calls[0].exchange, fct_slice(bytes, sizeof bytes)),
-                     FACTUM_OK);
+    write_answer(1000);
     assert_int_equal(fct_exchange_finish(server.calls[0].exchange, NULL, 0), FACTUM_OK);
     h2_talk(&client, &server);
     assert_int_equal(reply->body_size, 1000);
@@ -86,17 +95,11 @@ TEST(an_answer_without_trailers_that_fills_the_window_ends_at_once)
 
 TEST(an_end_does_not_wait_for_a_request_that_goes_on_and_on)
 {
-    begin(H2_HOLD, 0);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
+    struct h2_reply *reply = begin_request(0);
     h2_end_answer(&server.calls[0]);
-    reply->upload_left = 60 * KIB;
-    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
-    h2_talk(&client, &server);
+    continue_request(reply, 60 * KIB, true);
     assert_int_equal(server.calls[0].closed, 0);
-    reply->upload_left = 60 * KIB;
-    assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
-    h2_talk(&client, &server);
+    continue_request(reply, 60 * KIB, true);
     assert_answered(reply, 0);
     assert_int_equal(server.calls[0].closed, 1);
     stop();
@@ -106,19 +109,13 @@ TEST(an_end_does_not_wait_for_a_request_that_goes_on_and_on)
 TEST(an_answer_without_trailers_waits_too)
 {
     for (size_t size = 0; size < 10; size += 6) {
-        begin(H2_HOLD, 0);
-        struct h2_reply *reply = h2_request(&client, 10, true);
-        h2_talk(&client, &server);
-        struct fct_exchange *exchange = server.calls[0].exchange;
-        assert_int_equal(fct_exchange_write(exchange, factum_slice_from(size == 0 ? "" : "answer")),
-                         FACTUM_OK);
-        assert_int_equal(fct_exchange_finish(exchange, NULL, 0), FACTUM_OK);
+        struct h2_reply *reply = begin_request(0);
+        write_answer(size);
+        assert_int_equal(fct_exchange_finish(server.calls[0].exchange, NULL, 0), FACTUM_OK);
         h2_talk(&client, &server);
         assert_int_equal(reply->body_size, size);
         assert_false(reply->closed);
-        reply->upload_open = false;
-        assert_int_equal(nghttp2_session_resume_data(client.session, reply->id), 0);
-        h2_talk(&client, &server);
+        continue_request(reply, 0, false);
         assert_true(reply->closed);
         assert_int_equal(reply->error_code, NGHTTP2_NO_ERROR);
         assert_true(server.calls[0].complete);
@@ -129,9 +126,7 @@ TEST(an_answer_without_trailers_waits_too)
 TEST(an_end_without_trailers_waits_for_two_ticks_or_a_shut_down)
 {
     for (int shuts_down = 0; shuts_down < 2; shuts_down++) {
-        begin(H2_HOLD, 0);
-        struct h2_reply *reply = h2_request(&client, 10, true);
-        h2_talk(&client, &server);
+        struct h2_reply *reply = begin_request(0);
         assert_int_equal(fct_exchange_finish(server.calls[0].exchange, NULL, 0), FACTUM_OK);
         h2_talk(&client, &server);
         tick();
@@ -152,9 +147,7 @@ TEST(an_end_without_trailers_waits_for_two_ticks_or_a_shut_down)
 TEST(an_end_that_waits_may_be_reset_or_aborted)
 {
     for (int way = 0; way < 3; way++) {
-        begin(H2_HOLD, 0);
-        struct h2_reply *reply = h2_request(&client, 10, true);
-        h2_talk(&client, &server);
+        struct h2_reply *reply = begin_request(0);
         h2_end_answer(&server.calls[0]);
         h2_talk(&client, &server);
         assert_int_equal(server.calls[0].closed, 0);
@@ -176,9 +169,7 @@ TEST(an_end_that_waits_may_be_reset_or_aborted)
 
 TEST(an_answer_that_may_end_first_does)
 {
-    begin(H2_HOLD, 0);
-    struct h2_reply *reply = h2_request(&client, 10, true);
-    h2_talk(&client, &server);
+    struct h2_reply *reply = begin_request(0);
     server.calls[0].exchange->ends_first = true;
     h2_end_answer(&server.calls[0]);
     h2_talk(&client, &server);
@@ -191,9 +182,7 @@ TEST(an_answer_that_may_end_first_does)
 TEST(a_shut_down_does_not_wait_for_a_request_that_is_answered)
 {
     for (int answered_before = 0; answered_before < 2; answered_before++) {
-        begin(H2_HOLD, 0);
-        struct h2_reply *reply = h2_request(&client, 10, true);
-        h2_talk(&client, &server);
+        struct h2_reply *reply = begin_request(0);
         if (answered_before == 1) {
             h2_end_answer(&server.calls[0]);
             h2_talk(&client, &server);
